@@ -1,0 +1,63 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+import { suggestion, UserError } from '../errors';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<T extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; strict: true }>
+>;
+
+/**
+ * Options and positionals of a command line. Throws a UserError, one line with the nearest name, for an option that is not in
+ * `options`, lacks its value or has one too many.
+ */
+export function parseCommandLine<T extends Options>(args: string[], options: T): Parsed<T> {
+  const { tokens } = parseArgs({ args, options, allowPositionals: true, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    if (!Object.hasOwn(options, token.name)) {
+      throw new UserError(
+        `There is no option ${token.rawName}${nearestOption(token.name, Object.keys(options))} --help shows all.`,
+      );
+    }
+    const wantsValue = options[token.name].type === 'string';
+    // A value that looks like an option is one: "--size --help" has forgotten the size.
+    const hasValue = token.value !== undefined && (token.inlineValue || !token.value.startsWith('-'));
+    if (wantsValue && !hasValue) throw new UserError(`${token.rawName} needs a value; --help shows an example.`);
+    if (!wantsValue && hasValue) throw new UserError(`${token.rawName} takes no value.`);
+  }
+  return parseArgs({ args, options, allowPositionals: true, strict: true });
+}
+
+function nearestOption(given: string, names: readonly string[]): string {
+  return suggestion(given, names).replace(/"(.*)"/, '"--$1"') || '.';
+}
+
+/**
+ * Runs a command's `main` with the arguments of the process. A UserError ends it with its message alone on standard error and exit
+ * code 1, any other error with its stack and 1, an interruption with 130.
+ */
+export function runCommand(main: (args: string[]) => Promise<void>): void {
+  process.once('SIGINT', () => {
+    process.stderr.write('\n');
+    process.exit(130);
+  });
+  process.on('unhandledRejection', fail);
+  process.on('uncaughtException', fail);
+  // "… | head" closes the pipe; there is nobody left to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    error.code === 'EPIPE' ? process.exit(0) : fail(error),
+  );
+  main(process.argv.slice(2)).catch(fail);
+}
+
+function fail(error: unknown): never {
+  const text =
+    error instanceof UserError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,113 @@
+/** Jupyter's programs as this project runs them: by the environment that the set-up made, and without anything of the user's own. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { UserError } from '../errors';
+import { writeFileAtomic } from '../files';
+import { projectRoot } from '../paths';
+
+export const pythonPath = join(projectRoot, '.venv', 'bin', 'python');
+
+/** Variables for every program of Jupyter's: the project's own kernel is found first, and none of the user's settings is read. */
+export function jupyterEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const environment = join(projectRoot, '.venv');
+  return {
+    ...process.env,
+    JUPYTER_PATH: join(environment, 'share', 'jupyter'),
+    JUPYTER_PREFER_ENV_PATH: '1',
+    PYTHONNOUSERSITE: '1',
+    PYTHONWARNINGS: 'ignore',
+    ...extra,
+  };
+}
+
+export interface CellEvent {
+  /** Counted from 1, code cells only. */
+  readonly cell: number;
+  readonly cells?: number;
+  /** Only where the cell failed. */
+  readonly message?: string;
+}
+
+export interface ExecuteOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly onCell?: (event: CellEvent) => void;
+}
+
+/**
+ * Runs all cells of a notebook and writes it with its outputs.
+ * @throws UserError with the failed cell's number and message
+ */
+export async function executeNotebook(
+  source: string,
+  target: string,
+  { environment, onCell }: ExecuteOptions = {},
+): Promise<void> {
+  const child = spawn(pythonPath, [join(projectRoot, 'lib', 'cli', 'execute.py'), source, target], {
+    env: jupyterEnvironment(environment),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let failure: CellEvent | undefined;
+  let errors = '';
+  child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
+  createInterface(child.stdout).on('line', (line) => {
+    const event = JSON.parse(line) as CellEvent;
+    if (event.message !== undefined) failure = event;
+    else onCell?.(event);
+  });
+  const code = await exitCode(child);
+  if (failure) throw new UserError(`Cell ${failure.cell} failed: ${failureText(failure.message ?? '')}`);
+  if (code !== 0)
+    throw new UserError(`The notebook could not be run: ${errors.trim().split('\n').pop() ?? `exit code ${code}`}`);
+}
+
+/**
+ * What went wrong, without the kernel's own frames. A `UserError`'s message is enough by itself: it is one line and names the next step.
+ */
+export function failureText(message: string): string {
+  const lines = message
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s+at .*(node:|tslab|evalmachine)/.test(line));
+  const user = lines.find((line) => /^UserError: /.test(line));
+  if (user !== undefined) return user.replace(/^UserError: /, '');
+  const error = lines.findIndex((line) => /^\w*Error\b/.test(line));
+  return (error >= 0 ? lines.slice(error, error + 4) : lines.slice(0, 6)).join('\n');
+}
+
+/** Converts a notebook with its outputs to a page by the project's template. */
+export async function convertNotebook(source: string, target: string): Promise<void> {
+  const child = spawn(
+    pythonPath,
+    [
+      ...['-m', 'nbconvert', '--to', 'html', '--template', 'blog', '--embed-images', '--log-level', 'ERROR'],
+      // The folder in which a folder `blog` is looked for, and the one that the template's own paths begin at.
+      `--TemplateExporter.extra_template_basedirs=${join(projectRoot, 'lib')}`,
+      `--TemplateExporter.extra_template_paths=${projectRoot}`,
+      ...['--stdout', source],
+    ],
+    { env: jupyterEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const pieces: Buffer[] = [];
+  let errors = '';
+  child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
+  child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
+  const code = await exitCode(child);
+  if (code !== 0)
+    throw new UserError(`${source} could not be exported: ${errors.trim().split('\n').pop() ?? `exit code ${code}`}`);
+  writeFileAtomic(target, Buffer.concat(pieces));
+}
+
+/** Waits for a child; when this process is asked to end, so is the child. */
+function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
+  const stop = (): void => void child.kill('SIGTERM');
+  process.once('SIGTERM', stop);
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) =>
+      reject(new UserError(`${pythonPath} cannot be started (${error.message}): run \`npm run setup\`.`)),
+    );
+    child.on('close', (code) => {
+      process.removeListener('SIGTERM', stop);
+      resolve(code ?? 1);
+    });
+  });
+}

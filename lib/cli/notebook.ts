@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { UserError } from '../errors';
+import { notebookNames } from '../studies/notebooks';
+import { parseCommandLine, runCommand } from './command';
+import { createProgressLine } from './progress-line';
+import { runNotebook } from './run-notebook';
+
+const help = `npm run notebook -- NAME [--set name=value …] [--profile tour|paper] [--out DIR]
+
+Executes a notebook and writes notebook.ipynb, index.html and results.json to DIR
+(default: outputs/NAME/<run id>). The same command with the same DIR continues an unfinished run.
+
+  npm run notebook -- 01
+  npm run notebook -- 01 --set epochs=12 --set learningRate=3e-4
+  npm run notebook -- 01 --set dataset=cells.npz --out results/cells
+  npm run notebook -- 01 --profile paper`;
+
+export async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseCommandLine(args, {
+    set: { type: 'string', multiple: true },
+    profile: { type: 'string' },
+    out: { type: 'string' },
+    help: { type: 'boolean' },
+  });
+  if (values.help) {
+    console.log(help);
+    return;
+  }
+  if (positionals.length !== 1) {
+    throw new UserError(
+      `Name one notebook, such as \`npm run notebook -- 01\`; there are ${notebookNames().join(', ')}.`,
+    );
+  }
+  const line = createProgressLine(process.stdout, 15_000);
+  const { name, directory, seconds, continued } = await runNotebook(positionals[0], {
+    settings: values.set ?? [],
+    profile: values.profile,
+    out: values.out,
+    onCell: ({ cell, cells }) => line.update(`${positionals[0]}: cell ${cell} of ${cells}`),
+  });
+  line.clear();
+  console.log(
+    `${name} ${continued ? 'continued and finished' : 'finished'} in ${seconds.toFixed(1)} s: ${join(directory, 'index.html')}`,
+  );
+}
+
+if (require.main === module) runCommand(main);

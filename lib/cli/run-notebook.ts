@@ -1,0 +1,143 @@
+/** Executes a notebook with other parameters and leaves notebook, page and results in a folder, all or none of them. */
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { acquireLock } from '../data/file-lock';
+import { UserError } from '../errors';
+import { outputsDirectory } from '../paths';
+import { findNotebook } from '../studies/notebooks';
+import { profiles, resolveParameters } from '../studies/parameters';
+import { resultsFileName, runIdOf } from '../studies/results';
+import { convertNotebook, executeNotebook, type CellEvent } from './jupyter';
+import { readNotebook, withParameters } from './notebook-file';
+
+export interface RunNotebookOptions {
+  /** `name=value` texts, as given. */
+  readonly settings: readonly string[];
+  readonly profile?: string;
+  readonly out?: string;
+  /** What relative paths refer to. */
+  readonly workingDirectory?: string;
+  readonly onCell?: (event: CellEvent) => void;
+}
+
+export interface FinishedNotebook {
+  readonly name: string;
+  readonly directory: string;
+  readonly seconds: number;
+  readonly continued: boolean;
+}
+
+/** What is under way, below the run's folder; gone when the run is finished. */
+const unfinishedName = '.unfinished';
+const products = ['notebook.ipynb', 'index.html', resultsFileName];
+
+/**
+ * Runs a notebook. An unfinished run in the same folder is continued, a finished one done anew.
+ * @throws UserError in one line for wrong parameters, data or folders, before anything is started; and for a failed cell
+ */
+export async function runNotebook(given: string, options: RunNotebookOptions): Promise<FinishedNotebook> {
+  const started = performance.now();
+  const { name, path, specs, check } = findNotebook(given);
+  const set = parseSettings(options.settings, options.profile, options.workingDirectory ?? process.cwd());
+  const parameters = resolveParameters(specs, set);
+  const directory = resolve(
+    options.workingDirectory ?? process.cwd(),
+    options.out ?? join(outputsDirectory, name, runIdOf(name, parameters)),
+  );
+  const created = createDirectory(directory);
+  const unfinished = join(directory, unfinishedName);
+  try {
+    await check(parameters);
+    mkdirSync(unfinished, { recursive: true });
+    const lock = await lockFolder(unfinished, directory);
+    try {
+      const continued = existsSync(join(unfinished, 'checkpoints'));
+      const input = join(unfinished, 'input.ipynb');
+      writeFileSync(input, JSON.stringify(withParameters(readNotebook(path), set)));
+      await executeNotebook(input, join(unfinished, products[0]), {
+        environment: { NOTEBOOK_RUN_DIRECTORY: unfinished },
+        onCell: options.onCell,
+      });
+      await convertNotebook(join(unfinished, products[0]), join(unfinished, products[1]));
+      if (!existsSync(join(unfinished, resultsFileName)))
+        throw new UserError(`${name} ran to its end but recorded no results.`);
+      for (const product of products) renameSync(join(unfinished, product), join(directory, product));
+      lock.release();
+      rmSync(unfinished, { recursive: true, force: true });
+      return { name, directory, seconds: (performance.now() - started) / 1000, continued };
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    // Checkpoints are worth keeping: the same command continues from them. Everything else is not.
+    if (!existsSync(join(unfinished, 'checkpoints'))) {
+      rmSync(unfinished, { recursive: true, force: true });
+      for (const folder of created) tryRemoveEmpty(folder);
+    }
+    throw error;
+  }
+}
+
+/** `name=value` to values: numbers and booleans as such, everything else as text; paths of datasets become absolute. */
+export function parseSettings(
+  settings: readonly string[],
+  profile: string | undefined,
+  workingDirectory: string,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const setting of settings) {
+    const at = setting.indexOf('=');
+    if (at < 1) throw new UserError(`--set ${setting} is not of the form name=value, such as --set epochs=5.`);
+    const name = setting.slice(0, at);
+    const text = setting.slice(at + 1);
+    const file = resolve(workingDirectory, text);
+    values[name] = name === 'dataset' && existsSync(file) ? file : parseValue(text);
+  }
+  if (profile !== undefined) values.profile = profile;
+  if (values.profile !== undefined && !(profiles as readonly unknown[]).includes(values.profile)) {
+    throw new UserError(`profile is ${JSON.stringify(values.profile)}, but must be one of ${profiles.join(', ')}.`);
+  }
+  return values;
+}
+
+function parseValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+/** Creates a folder that can be written; returns the folders that were not there before, innermost first. */
+function createDirectory(directory: string): string[] {
+  const created: string[] = [];
+  for (let folder = directory; !existsSync(folder); folder = dirname(folder)) created.push(folder);
+  try {
+    // One by one: Node's recursive mkdir never returns where a folder cannot be made, as in /proc.
+    for (const folder of [...created].reverse()) mkdirSync(folder);
+    accessSync(directory, constants.W_OK);
+    const probe = join(directory, `.writable-${process.pid}`); // root may write anywhere but to a read-only file system
+    writeFileSync(probe, '');
+    rmSync(probe);
+  } catch (error) {
+    throw new UserError(
+      `${directory} cannot be written (${(error as NodeJS.ErrnoException).code}): choose another folder with --out.`,
+    );
+  }
+  return created;
+}
+
+async function lockFolder(unfinished: string, directory: string) {
+  const abort = new AbortController();
+  const lock = join(unfinished, 'lock');
+  return acquireLock(lock, { signal: abort.signal, onWait: () => abort.abort() }).catch((error: unknown) => {
+    if (abort.signal.aborted)
+      throw new UserError(`Another run is writing to ${directory}: wait for it or choose another folder with --out.`);
+    throw error;
+  });
+}
+
+function tryRemoveEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody else has put something there.
+  }
+}

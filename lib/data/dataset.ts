@@ -1,0 +1,40 @@
+/** What every source of classification data looks like to the rest of the library, whether it is a file, a download or procedural. */
+
+export const splitNames = ['train', 'val', 'test'] as const;
+export type SplitName = (typeof splitNames)[number];
+
+/** How labels are to be read (MedMNIST v2, Yang et al. 2023, Table 1). */
+export type Task = 'multi-class' | 'binary-class' | 'multi-label' | 'ordinal-regression';
+
+/** One split of a dataset. Images stay where they are until they are asked for. */
+export interface Split {
+  readonly name: SplitName;
+  /** Number of images. */
+  readonly count: number;
+  /** Row-major count × labelWidth; labelWidth is 1 but for multi-label tasks. */
+  readonly labels: Int32Array;
+  readonly labelWidth: number;
+  /** Copies the images at `indices` into `target`, one after the other: height × width × channels bytes each, rows first, 0–255. */
+  readImages(indices: ArrayLike<number>, target: Uint8Array): void;
+}
+
+/** A dataset with its three splits. `close` releases files; a closed dataset can no longer be read. */
+export interface Dataset {
+  /** Registry name, `synthetic-blood`, or the file's name. */
+  readonly name: string;
+  /** For headings and captions. */
+  readonly title: string;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly task: Task;
+  readonly classNames: readonly string[];
+  readonly splits: Readonly<Record<SplitName, Split>>;
+  /** SHA-256 of the source, in hexadecimal. */
+  readonly sha256: string;
+  /** True where the images were made by this project; then every figure says so. */
+  readonly synthetic: boolean;
+  readonly license: string;
+  readonly citation: string;
+  close(): void;
+}

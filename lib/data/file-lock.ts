@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+/** Who holds a lock. The token tells one holder from the next one with the same process id. */
+const holderSchema = z.object({ pid: z.number().int(), host: z.string(), token: z.string() });
+export type LockHolder = z.infer<typeof holderSchema>;
+
+export interface LockOptions {
+  /** Called once where somebody else holds the lock. */
+  readonly onWait?: (holder: LockHolder | undefined) => void;
+  readonly signal?: AbortSignal;
+  readonly pollMilliseconds?: number;
+}
+
+export interface FileLock {
+  release(): void;
+}
+
+/** A holder touches its lock this often … */
+const heartbeatMilliseconds = 5_000;
+/** … and one that has not for this long is gone, even if its process id is in use again or belongs to another machine. */
+const silenceMilliseconds = 60_000;
+/** Creating a lock and writing its holder into it takes far less than this. */
+const creationMilliseconds = 5_000;
+
+/** Locks that this process holds: path by token. */
+const held = new Map<string, string>();
+
+/**
+ * Waits until `path` can be created and keeps it until `release`, so that only one process at a time does what the lock stands for.
+ * A lock whose process has ended is taken over. The folder of `path` must exist. Rejects with the signal's reason on abort.
+ */
+export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
+  const { onWait, signal, pollMilliseconds = 200 } = options;
+  let waiting = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    const token = tryCreate(path);
+    if (token !== undefined) return hold(path, token);
+    if (isStale(path) && removeStale(path)) continue;
+    if (!waiting) onWait?.(readHolder(path));
+    waiting = true;
+    // The sleep rejects with an error of its own; the loop throws the signal's reason.
+    await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function tryCreate(path: string): string | undefined {
+  const token = randomUUID();
+  const holder: LockHolder = { pid: process.pid, host: hostname(), token };
+  let file: number;
+  try {
+    file = openSync(path, 'wx');
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return undefined;
+    throw error;
+  }
+  // Known as held before it can be read, or another call in this process would take it for a left-over of an earlier one.
+  held.set(token, path);
+  try {
+    writeSync(file, JSON.stringify(holder));
+  } catch (error) {
+    held.delete(token);
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return token;
+}
+
+function hold(path: string, token: string): FileLock {
+  removeAtExit();
+  const heartbeat = setInterval(() => touch(path, token), heartbeatMilliseconds);
+  heartbeat.unref();
+  return {
+    release() {
+      clearInterval(heartbeat);
+      releaseToken(path, token);
+    },
+  };
+}
+
+/** Removes the lock unless somebody has taken it over meanwhile. */
+function releaseToken(path: string, token: string): void {
+  held.delete(token);
+  if (readHolder(path)?.token === token) rmSync(path, { force: true });
+}
+
+let exitHandled = false;
+
+/** Interrupting a command runs no `finally`, but its locks should go with it. */
+function removeAtExit(): void {
+  if (exitHandled) return;
+  exitHandled = true;
+  process.once('exit', () => {
+    for (const [token, path] of [...held]) releaseToken(path, token);
+  });
+}
+
+function isStale(path: string): boolean {
+  const age = ageMilliseconds(path);
+  if (age === undefined) return false; // released just now
+  const holder = readHolder(path);
+  if (holder === undefined) return age > creationMilliseconds;
+  if (age > silenceMilliseconds) return true;
+  if (holder.host !== hostname()) return false;
+  return holder.pid === process.pid ? !held.has(holder.token) : !isRunning(holder.pid);
+}
+
+/**
+ * True where the lock may be tried again at once. Two processes may find the same lock stale: without a lock for the removal,
+ * the slower one would remove the lock that the faster one has created meanwhile.
+ */
+function removeStale(path: string): boolean {
+  const removal = `${path}.removal`;
+  try {
+    closeSync(openSync(removal, 'wx'));
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    const age = ageMilliseconds(removal);
+    if (age !== undefined && age > creationMilliseconds) rmSync(removal, { force: true });
+    return false;
+  }
+  try {
+    if (isStale(path)) rmSync(path, { force: true });
+    return true;
+  } finally {
+    rmSync(removal, { force: true });
+  }
+}
+
+function readHolder(path: string): LockHolder | undefined {
+  try {
+    return holderSchema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
+  } catch {
+    return undefined; // gone, or not written yet
+  }
+}
+
+function ageMilliseconds(path: string): number | undefined {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status === undefined ? undefined : Date.now() - status.mtimeMs;
+}
+
+function touch(path: string, token: string): void {
+  const now = new Date();
+  try {
+    if (readHolder(path)?.token === token) utimesSync(path, now, now);
+  } catch {
+    // Removed by hand: the checksum of the finished file still decides.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, 'EPERM'); // runs, but belongs to somebody else
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

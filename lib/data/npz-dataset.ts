@@ -1,0 +1,190 @@
+import { basename } from 'node:path';
+import { UserError } from '../errors';
+import { hashFile } from '../files';
+import { splitNames, type Dataset, type Split, type SplitName, type Task } from './dataset';
+import { npyTypes, toInt32 } from '../tensor/npy';
+import { openNpz, type NpzFile, type NpzMember, type NpzOptions } from './npz';
+
+/** What is known of a dataset beside its file; without it, classes and task are read off the labels. */
+export interface DatasetDescription {
+  readonly name?: string;
+  readonly title?: string;
+  readonly task?: Task;
+  readonly classNames?: readonly string[];
+  readonly synthetic?: boolean;
+  readonly license?: string;
+  readonly citation?: string;
+}
+
+const layoutHelp =
+  'a MedMNIST-style file has train_images, train_labels, val_images, val_labels, test_images and test_labels';
+
+/**
+ * Opens a MedMNIST-style .npz: for each of train, val and test, images N×H×W or N×H×W×C of uint8 and labels N, N×1 or N×L.
+ * @throws UserError in one line where arrays are missing, empty, of another type or size, or labels are out of range
+ */
+export async function openNpzDataset(
+  path: string,
+  description: DatasetDescription = {},
+  options: NpzOptions = {},
+): Promise<Dataset> {
+  const file = await openNpz(path, options);
+  try {
+    const arrays = Object.fromEntries(splitNames.map((name) => [name, splitArrays(file, name)])) as Record<
+      SplitName,
+      SplitArrays
+    >;
+    const { height, width, channels, labelWidth } = commonShape(path, arrays);
+    const task = description.task ?? guessTask(arrays, labelWidth);
+    const classNames = description.classNames ?? guessClassNames(path, arrays, task, labelWidth);
+    checkLabels(path, arrays, task, classNames);
+    const splits = Object.fromEntries(
+      splitNames.map((name) => [name, openSplit(name, arrays[name], height * width * channels)]),
+    ) as Record<SplitName, Split>;
+    return {
+      name: description.name ?? basename(path),
+      title: description.title ?? basename(path),
+      height,
+      width,
+      channels,
+      task,
+      classNames,
+      splits,
+      sha256: await hashFile(path),
+      synthetic: description.synthetic ?? false,
+      license: description.license ?? 'not stated',
+      citation: description.citation ?? basename(path),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+interface SplitArrays {
+  readonly images: NpzMember;
+  readonly labels: Int32Array;
+  readonly labelWidth: number;
+}
+
+function splitArrays(file: NpzFile, name: SplitName): SplitArrays {
+  const find = (key: string): NpzMember => {
+    const found = file.members.get(key);
+    if (found === undefined) throw new UserError(`${file.path} has no array "${key}": ${layoutHelp}.`);
+    return found;
+  };
+  const images = find(`${name}_images`);
+  const labels = find(`${name}_labels`);
+  if (images.type !== '|u1' || (images.shape.length !== 3 && images.shape.length !== 4)) {
+    throw new UserError(
+      `"${name}_images" in ${file.path} is ${images.type} of shape (${images.shape.join(', ')}); images are uint8 of shape N×H×W or N×H×W×C.`,
+    );
+  }
+  if (labels.shape.length !== 1 && labels.shape.length !== 2) {
+    throw new UserError(
+      `"${name}_labels" in ${file.path} has shape (${labels.shape.join(', ')}); labels are N, N×1 or N×L.`,
+    );
+  }
+  if (images.shape[0] === 0)
+    throw new UserError(`The split "${name}" of ${file.path} is empty: every split needs at least one image.`);
+  if (images.shape[0] !== labels.shape[0]) {
+    throw new UserError(
+      `The split "${name}" of ${file.path} has ${images.shape[0]} images but ${labels.shape[0]} labels.`,
+    );
+  }
+  const labelWidth = labels.shape[1] ?? 1;
+  if (labelWidth === 0)
+    throw new UserError(`"${name}_labels" in ${file.path} has no columns; labels are N, N×1 or N×L.`);
+  const bytes = new Uint8Array(labels.shape[0] * labelWidth * npyTypes[labels.type].bytes);
+  labels.readRows(0, labels.shape[0], bytes);
+  return { images, labels: toInt32(bytes, labels.type, `"${name}_labels" in ${file.path}`), labelWidth };
+}
+
+function commonShape(path: string, arrays: Record<SplitName, SplitArrays>) {
+  const [, height, width, channels = 1] = arrays.train.images.shape;
+  const { labelWidth } = arrays.train;
+  for (const name of splitNames) {
+    const shape = arrays[name].images.shape;
+    if (
+      shape[1] !== height ||
+      shape[2] !== width ||
+      (shape[3] ?? 1) !== channels ||
+      arrays[name].labelWidth !== labelWidth
+    ) {
+      throw new UserError(
+        `The splits of ${path} differ: train has images of ${[height, width, channels].join('×')} and ${labelWidth} label(s), ${name} ${[shape[1], shape[2], shape[3] ?? 1].join('×')} and ${arrays[name].labelWidth}.`,
+      );
+    }
+  }
+  if (channels !== 1 && channels !== 3)
+    throw new UserError(`The images of ${path} have ${channels} channels; 1 (grey) or 3 (RGB) can be used.`);
+  if (height === 0 || width === 0)
+    throw new UserError(`The images of ${path} are ${height}×${width}: there is nothing in them.`);
+  return { height, width, channels, labelWidth };
+}
+
+function guessTask({ train }: Record<SplitName, SplitArrays>, labelWidth: number): Task {
+  if (labelWidth > 1) return 'multi-label';
+  return largest(train.labels) === 1 ? 'binary-class' : 'multi-class';
+}
+
+/** Classes are numbered from 0 without gaps; a gap means that a label is out of range. */
+function guessClassNames(
+  path: string,
+  { train }: Record<SplitName, SplitArrays>,
+  task: Task,
+  labelWidth: number,
+): string[] {
+  if (task === 'multi-label') return Array.from({ length: labelWidth }, (_, index) => `label ${index}`);
+  const present = new Set(train.labels);
+  const highest = largest(train.labels);
+  const gap = Array.from({ length: highest + 1 }, (_, label) => label).find((label) => !present.has(label));
+  if (gap !== undefined) {
+    throw new UserError(
+      `A label of ${path} is out of range: train_labels goes up to ${highest}, but no image has label ${gap}; classes are numbered from 0 without gaps.`,
+    );
+  }
+  return Array.from({ length: highest + 1 }, (_, label) => `class ${label}`);
+}
+
+function checkLabels(
+  path: string,
+  arrays: Record<SplitName, SplitArrays>,
+  task: Task,
+  classNames: readonly string[],
+): void {
+  const classes = task === 'multi-label' ? 2 : classNames.length;
+  if (classes < 2)
+    throw new UserError(`All train labels of ${path} are ${arrays.train.labels[0]}: at least two classes are needed.`);
+  for (const name of splitNames) {
+    const wrong = arrays[name].labels.find((label) => label < 0 || label >= classes);
+    if (wrong !== undefined) {
+      throw new UserError(
+        `A label of ${path} is out of range: ${name}_labels has ${wrong}, but the classes are 0 to ${classes - 1}.`,
+      );
+    }
+  }
+}
+
+function openSplit(name: SplitName, { images, labels, labelWidth }: SplitArrays, imageBytes: number): Split {
+  return {
+    name,
+    count: images.shape[0],
+    labels,
+    labelWidth,
+    readImages(indices, target) {
+      for (let position = 0; position < indices.length;) {
+        // Neighbours in the file are read at once: evaluation in order takes one call a batch.
+        let run = 1;
+        while (position + run < indices.length && indices[position + run] === indices[position] + run) run++;
+        images.readRows(indices[position], run, target, position * imageBytes);
+        position += run;
+      }
+    },
+  };
+}
+
+function largest(values: Int32Array): number {
+  return values.reduce((best, value) => Math.max(best, value), -1);
+}

@@ -1,0 +1,199 @@
+/**
+ * NumPy's .npz, a ZIP of .npy files, read where it lies: stored members at their offset in the file, deflated ones from a copy that is
+ * unpacked once into the cache. Nothing is ever held in memory as a whole. ZIP64, and so files of more than 2³² bytes, included.
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
+import * as yauzlWithCallbacks from 'yauzl';
+import { UserError } from '../errors';
+import { temporarySibling } from '../files';
+import { cacheDirectory } from '../paths';
+import { longestNpyHeader, npyTypes, parseNpyHeader, type NpyHeader } from '../tensor/npy';
+
+/** yauzl's promises, which its published types do not have yet. */
+interface ZipFile extends Pick<yauzlWithCallbacks.ZipFile, 'close' | 'entryCount'> {
+  eachEntry(): AsyncIterable<yauzlWithCallbacks.Entry>;
+  openReadStreamPromise(entry: yauzlWithCallbacks.Entry): Promise<NodeJS.ReadableStream>;
+  readLocalFileHeaderPromise(
+    entry: yauzlWithCallbacks.Entry,
+    options: { minimal: true },
+  ): Promise<{ fileDataStart: number }>;
+}
+const yauzl = yauzlWithCallbacks as unknown as { openPromise(path: string, options: object): Promise<ZipFile> };
+
+/** One array of an .npz. */
+export interface NpzMember extends NpyHeader {
+  readonly name: string;
+  /** Copies the bytes of rows `start` … `start + count − 1` (along the first axis) into `target` at `targetOffset`. */
+  readRows(start: number, count: number, target: Uint8Array, targetOffset?: number): void;
+}
+
+export interface NpzFile {
+  readonly path: string;
+  readonly members: ReadonlyMap<string, NpzMember>;
+  close(): void;
+}
+
+export interface NpzOptions {
+  /** Where deflated members are unpacked; the project's cache by default. */
+  readonly cacheDirectory?: string;
+}
+
+const stored = 0;
+const deflated = 8;
+
+/**
+ * Opens an .npz. Members are named without `.npy`. The file stays open until `close`.
+ * @throws UserError where it is missing, truncated, damaged or no .npz
+ */
+export async function openNpz(path: string, options: NpzOptions = {}): Promise<NpzFile> {
+  if (!existsSync(path)) throw new UserError(`There is no file ${path}: check the path.`);
+  const descriptors: number[] = [];
+  const close = (): void => {
+    for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
+  };
+  const open = (file: string): number => {
+    const descriptor = openSync(file, 'r');
+    descriptors.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const members = await readMembers(path, open, options.cacheDirectory ?? join(cacheDirectory, 'unpacked'));
+    return { path, members, close };
+  } catch (error) {
+    close();
+    throw asUserError(error, path);
+  }
+}
+
+async function readMembers(
+  path: string,
+  open: (file: string) => number,
+  cache: string,
+): Promise<Map<string, NpzMember>> {
+  const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
+  try {
+    const members = new Map<string, NpzMember>();
+    const descriptor = open(path);
+    for await (const entry of zip.eachEntry()) {
+      if (!entry.fileName.endsWith('.npy')) continue;
+      const name = entry.fileName.slice(0, -'.npy'.length);
+      const source = `"${name}" in ${path}`;
+      if (entry.compressionMethod === stored) {
+        const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+        members.set(name, member(name, descriptor, fileDataStart, entry.uncompressedSize, source));
+      } else if (entry.compressionMethod === deflated) {
+        const unpacked = await unpack(zip, entry, path, cache);
+        members.set(name, member(name, open(unpacked), 0, entry.uncompressedSize, source));
+      } else {
+        throw new UserError(
+          `${source} is compressed by method ${entry.compressionMethod}: save it with numpy.savez or savez_compressed.`,
+        );
+      }
+    }
+    return members;
+  } finally {
+    zip.close();
+  }
+}
+
+function member(name: string, descriptor: number, offset: number, bytes: number, source: string): NpzMember {
+  const start = new Uint8Array(Math.min(bytes, longestNpyHeader));
+  readFully(descriptor, start, 0, start.length, offset, source);
+  const header = parseNpyHeader(start, source);
+  const rowBytes = header.shape.slice(1).reduce((product, size) => product * size, npyTypes[header.type].bytes);
+  const [rows = 1] = header.shape;
+  if (header.dataOffset + rows * rowBytes !== bytes) {
+    throw new UserError(
+      `${source} has ${bytes - header.dataOffset} bytes of values, but its shape (${header.shape.join(', ')}) needs ${rows * rowBytes}.`,
+    );
+  }
+  return {
+    ...header,
+    name,
+    readRows(first, count, target, targetOffset = 0) {
+      if (first < 0 || first + count > rows)
+        throw new RangeError(`${source} has ${rows} rows, so there is no row ${first + count - 1}.`);
+      readFully(
+        descriptor,
+        target,
+        targetOffset,
+        count * rowBytes,
+        offset + header.dataOffset + first * rowBytes,
+        source,
+      );
+    },
+  };
+}
+
+function readFully(
+  descriptor: number,
+  target: Uint8Array,
+  targetOffset: number,
+  length: number,
+  position: number,
+  source: string,
+): void {
+  for (let done = 0; done < length;) {
+    const read = readSync(descriptor, target, targetOffset + done, Math.min(length - done, 1 << 30), position + done);
+    if (read === 0) throw new UserError(`${source} ends too early: the file is truncated; copy or download it again.`);
+    done += read;
+  }
+}
+
+/** Unpacks a deflated member into the cache, once, and checks its CRC; the copy belongs to this very state of the file. */
+async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: string, cache: string): Promise<string> {
+  const { size, mtimeMs } = statSync(path);
+  const key = createHash('sha256')
+    .update(JSON.stringify([basename(path), size, mtimeMs, entry.fileName, entry.crc32, entry.uncompressedSize]))
+    .digest('hex')
+    .slice(0, 16);
+  const unpacked = join(cache, key, basename(entry.fileName));
+  if (existsSync(unpacked) && statSync(unpacked).size === entry.uncompressedSize) return unpacked;
+  mkdirSync(dirname(unpacked), { recursive: true });
+  const temporary = temporarySibling(unpacked);
+  let checksum = 0;
+  const check = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      checksum = crc32(piece, checksum);
+      done(null, piece);
+    },
+  });
+  try {
+    await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(temporary));
+    if (checksum !== entry.crc32)
+      throw new UserError(
+        `"${entry.fileName}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,
+      );
+    renameSync(temporary, unpacked);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  return unpacked;
+}
+
+/** yauzl's and the file system's errors as one line that names the file. */
+function asUserError(error: unknown, path: string): unknown {
+  if (error instanceof UserError) return error;
+  const { message, code } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES') return new UserError(`${path} cannot be read: you have no permission.`);
+  if (code === 'ENOSPC') return new UserError(`The disk is full: ${path} could not be unpacked into the cache.`);
+  if (code !== undefined && code.startsWith('E') && code !== 'ERR_BUFFER_OUT_OF_BOUNDS') return error;
+  return new UserError(
+    `${path} is not a whole .npz file (${message}): it may be truncated; copy or download it again.`,
+  );
+}

@@ -1,0 +1,84 @@
+import { existsSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { suggestion, UserError } from '../errors';
+import { cacheDirectory } from '../paths';
+import { splitNames, type Dataset, type SplitName } from './dataset';
+import { ensureDataset, type EnsureOptions } from './download';
+import { openNpzDataset } from './npz-dataset';
+import { writeNpz, type NpzArray } from './npz-writer';
+import { datasetNames, findDataset } from './registry';
+import { renderBloodCell, syntheticBloodClasses, syntheticBloodCounts, syntheticBloodLabels } from './synthetic-blood';
+
+export interface OpenOptions extends EnsureOptions {
+  /** Pixels a side, for sources that come in several sizes. */
+  readonly size?: number;
+  /** Training images that `synthetic-blood` makes; validation and test get their share of BloodMNIST's proportions. */
+  readonly syntheticImages?: number;
+}
+
+export const syntheticBlood = 'synthetic-blood';
+const syntheticSeed = 7;
+
+/**
+ * Opens a dataset by registry name (downloaded if need be), `synthetic-blood`, or the path of a MedMNIST-style .npz.
+ * @throws UserError for a name or file that is none
+ */
+export async function openDataset(name: string, options: OpenOptions = {}): Promise<Dataset> {
+  const { size = 28, syntheticImages = syntheticBloodCounts.splits.train } = options;
+  if (name === syntheticBlood) return openSyntheticBlood(size, syntheticImages);
+  if (datasetNames().includes(name)) {
+    const { path } = await ensureDataset(name, size, options);
+    const record = findDataset(name);
+    return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` });
+  }
+  const isPath = name.includes('/') || name.endsWith('.npz') || existsSync(name);
+  if (!isPath) {
+    throw new UserError(
+      `There is no dataset "${name}"${suggestion(name, [syntheticBlood, ...datasetNames()]) || ':'} Known are ${syntheticBlood}, ${datasetNames().join(', ')}, or give the path of an .npz file.`,
+    );
+  }
+  if (existsSync(name) && statSync(name).isDirectory()) {
+    throw new UserError(`${name} is a folder; images with class labels come as a MedMNIST-style .npz file.`);
+  }
+  return openNpzDataset(name);
+}
+
+/** Renders the images once into the cache, where they lie as an .npz like any other. */
+async function openSyntheticBlood(size: number, trainImages: number): Promise<Dataset> {
+  const share = trainImages / syntheticBloodCounts.splits.train;
+  const least = syntheticBloodClasses.length;
+  const counts = Object.fromEntries(
+    splitNames.map((split) => [split, Math.max(least, Math.round(syntheticBloodCounts.splits[split] * share))]),
+  ) as Record<SplitName, number>;
+  const path = join(cacheDirectory, 'synthetic', `${syntheticBlood}-${size}-${trainImages}-${syntheticVersion}.npz`);
+  if (!existsSync(path)) {
+    const arrays: Record<string, NpzArray> = {};
+    for (const split of splitNames) {
+      const labels = syntheticBloodLabels({ count: counts[split], seed: syntheticSeed, split });
+      const bytes = new Uint8Array(labels.length * size * size * 3);
+      labels.forEach((classIndex, index) => {
+        bytes.set(renderBloodCell({ classIndex, size, seed: syntheticSeed, split, index }), index * size * size * 3);
+      });
+      arrays[`${split}_images`] = { type: '|u1', shape: [labels.length, size, size, 3], bytes };
+      arrays[`${split}_labels`] = { type: '|u1', shape: [labels.length, 1], bytes: Uint8Array.from(labels) };
+    }
+    writeNpz(path, arrays);
+  }
+  return openNpzDataset(path, {
+    name: syntheticBlood,
+    title: `Synthetic blood ${size}×${size}`,
+    task: 'multi-class',
+    classNames: syntheticBloodClasses,
+    synthetic: true,
+    license: 'Apache-2.0 (made by this project)',
+    citation: 'Procedural images made by this project; no patient, no microscope.',
+  });
+}
+
+/** Part of the cached file's name: to be raised when the pictures change. */
+const syntheticVersion = 1;
+
+/** A dataset's name for people: the registry's or the file's. */
+export function datasetLabel(name: string): string {
+  return name.includes('/') ? basename(name) : name;
+}

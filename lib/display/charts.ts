@@ -1,0 +1,7 @@
+/** The project's charts: pure functions from data to a figure. `createFigure` makes any other. */
+export { classBalance, type ClassBalance } from './balance-chart';
+export { barComparison, type BarComparison, type BarSeries } from './bar-chart';
+export { reliabilityDiagram, type CalibrationBin, type Reliability } from './calibration-chart';
+export { confusionMatrix, type ConfusionMatrix } from './confusion-chart';
+export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from './figure';
+export { trainingHistory, type TrainingHistory } from './history-chart';

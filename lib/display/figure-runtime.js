@@ -1,0 +1,82 @@
+// Draws the figures of notebooks and pages, in the browser: as soon as Plotly is there and the figure is visible, and again when
+// the theme or the width changes. The notebook's set-up output and the page both carry this file.
+(() => {
+  'use strict';
+  if (window.notebookFigures && window.notebookFigures.draw) return;
+  const narrowWidth = 560;
+  const states = new WeakMap();
+  const darkPage = window.matchMedia('(prefers-color-scheme: dark)');
+
+  /** Replaces every `var(--name)` by its value here and now: Plotly knows no CSS variables. */
+  function resolve(value, style) {
+    if (typeof value === 'string') {
+      const variable = /^var\((--[\w-]+)\)$/.exec(value);
+      return variable ? style.getPropertyValue(variable[1]).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((item) => resolve(item, style));
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, style)]));
+  }
+
+  function merge(base, over) {
+    const result = { ...base };
+    for (const [key, value] of Object.entries(over || {})) {
+      const nested = value && typeof value === 'object' && !Array.isArray(value);
+      result[key] = nested ? merge(base[key], value) : value;
+    }
+    return result;
+  }
+
+  function draw(figure, maximumWidth = Infinity) {
+    const plot = figure.querySelector('[data-plot]');
+    const payload = figure.querySelector('script[type="application/json"]');
+    if (!window.Plotly || !plot || !payload || !figure.isConnected) return;
+    if (plot.clientWidth === 0) return;
+    const spec = JSON.parse(payload.textContent);
+    const width = Math.min(Math.max(Math.round(plot.clientWidth), spec.leastWidth || 0), maximumWidth);
+    const style = window.getComputedStyle(figure);
+    // What a drawing depends on besides its data; while it stays the same there is nothing to do.
+    const state = [style.getPropertyValue('--nb-ink'), style.getPropertyValue('--nb-paper'), width].join('|');
+    if (states.get(figure) === state) return;
+    if (!states.has(figure)) plot.textContent = '';
+    states.set(figure, state);
+    const layout = width < narrowWidth ? merge(spec.layout, spec.narrowLayout) : spec.layout;
+    const drawn = { ...resolve(layout, style), width, uirevision: 'keep' };
+    const config = { ...spec.config };
+    // On a touch screen a drag has to scroll the page, not zoom the chart, and the buttons never go away.
+    if (window.matchMedia('(pointer: coarse)').matches) {
+      drawn.dragmode = false;
+      config.displayModeBar = false;
+    }
+    plot.style.minHeight = `${drawn.height}px`;
+    // The observer below sees more than Plotly, which would listen to the window only.
+    config.responsive = false;
+    window.Plotly.react(plot, resolve(spec.data, style), drawn, config);
+  }
+
+  // Not in the observer's own turn: a drawing changes sizes again, and browsers report that as an error.
+  const sizes = new ResizeObserver((entries) => {
+    window.requestAnimationFrame(() => entries.forEach((entry) => draw(entry.target)));
+  });
+
+  function drawAll(maximumWidth) {
+    document.querySelectorAll('figure[data-figure]').forEach((figure) => draw(figure, maximumWidth));
+  }
+
+  /** Style sheets of a theme may arrive after the attribute that announces it. */
+  function themeChanged() {
+    window.requestAnimationFrame(() => drawAll());
+    window.setTimeout(drawAll, 300);
+  }
+
+  // A figure is drawn by the observer's first call, so one inside closed details waits until it is opened.
+  const waiting = window.notebookFigures || [];
+  window.notebookFigures = { push: (figure) => sizes.observe(figure), draw: drawAll };
+  waiting.forEach(window.notebookFigures.push);
+
+  const attributes = ['data-jp-theme-light', 'data-jp-theme-name', 'data-theme'];
+  for (const element of [document.documentElement, document.body]) {
+    new MutationObserver(themeChanged).observe(element, { attributes: true, attributeFilter: attributes });
+  }
+  darkPage.addEventListener('change', themeChanged);
+})();

@@ -1,0 +1,64 @@
+/** Numbers as people read them. Rounding happens here and nowhere before. */
+
+/** A missing value in a table. */
+export const missing = '–';
+
+/** Whole numbers grouped by thousands, others with `digits` decimals. */
+export function formatNumber(value: number, digits = 3): string {
+  return Number.isInteger(value) ? formatInteger(value) : formatDecimal(value, digits);
+}
+
+/** With `digits` decimals, so that a column lines up. A small number keeps two significant digits rather than becoming 0.001 or 0. */
+export function formatDecimal(value: number, digits = 3): string {
+  if (Number.isNaN(value)) return missing;
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  const fixed = value.toFixed(digits);
+  const size = Math.abs(value);
+  const blurred = digits > 0 && size < 10 ** (1 - digits) && Number(fixed) !== value;
+  const small = size < 1e-4 ? value.toExponential(1) : String(Number(value.toPrecision(2)));
+  return (blurred ? small : fixed).replace(/^-/, '−');
+}
+
+/** 11181642 → 11,181,642. Four digits stay together, so that years and seeds look as usual. */
+export function formatInteger(value: number): string {
+  const text = Math.abs(value) < 10000 ? String(value) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+  return text.replace(/^-/, '−');
+}
+
+/** 0.9312 → 93.1 %, which never breaks into two lines. */
+export function formatPercent(fraction: number, digits = 1): string {
+  return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(digits)}\u00a0%`.replace(/^-/, '−') : missing;
+}
+
+/** 42.3 → 42 s; 95 → 1 min 35 s; 7300 → 2 h 2 min. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return missing;
+  if (seconds < 9.95) return `${seconds.toFixed(1)}\u00a0s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole}\u00a0s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}\u00a0min ${whole % 60}\u00a0s`;
+  return `${Math.floor(whole / 3600)}\u00a0h ${Math.floor((whole % 3600) / 60)}\u00a0min`;
+}
+
+/** Images a second: three significant digits are more than it is worth. */
+export function formatRate(imagesPerSecond: number): string {
+  return `${formatNumber(imagesPerSecond, imagesPerSecond < 10 ? 1 : 0)} images/s`;
+}
+
+const abbreviations: Readonly<Record<string, string>> = {
+  'macro f1': 'macro-F1',
+  f1: 'F1',
+  auc: 'AUC',
+  iou: 'IoU',
+  ece: 'ECE',
+  hd95: 'HD95',
+};
+
+/** A column's key as a heading: `testMacroF1` → Test macro-F1. Keys that are no camel-case name are headings already. */
+export function heading(key: string): string {
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(key)) return key;
+  let words = key.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
+  for (const [plain, proper] of Object.entries(abbreviations))
+    words = words.replace(new RegExp(`\\b${plain}\\b`), proper);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

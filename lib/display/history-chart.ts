@@ -1,0 +1,143 @@
+import type { HistoryRow } from '../training/events';
+import {
+  createFigure,
+  figureTitle,
+  type ChartOptions,
+  type FigureDisplay,
+  type PlotLayout,
+  type PlotTrace,
+} from './figure';
+import { formatPercent } from './format';
+import { color, seriesStyle } from './theme';
+
+/** What a training run leaves behind. A run that was stopped has fewer rows and may lack the rest. */
+export interface TrainingHistory {
+  readonly model: string;
+  readonly history: readonly HistoryRow[];
+  /** The epoch that was kept. Without it none is marked. */
+  readonly bestEpoch?: number;
+  readonly test?: { readonly accuracy: number; readonly macroF1: number };
+}
+
+/** Loss at the left and accuracy at the right, per epoch, with the kept epoch and its scores. */
+export function trainingHistory(run: TrainingHistory, { label, caption }: ChartOptions): FigureDisplay {
+  const title = `Training history: ${run.model}`;
+  return createFigure({
+    data: [
+      ...splitTraces(run.history, { train: 'trainLoss', val: 'valLoss' }, ''),
+      ...splitTraces(run.history, { train: 'trainAccuracy', val: 'valAccuracy' }, '2'),
+      ...bestTrace(run),
+    ],
+    layout: {
+      title: figureTitle(title),
+      height: 420,
+      xaxis: { ...epochAxis(run.history), anchor: 'y', domain: [0, 0.46] },
+      yaxis: { title: { text: 'Cross-entropy loss' }, anchor: 'x', rangemode: 'tozero' },
+      xaxis2: { ...epochAxis(run.history), anchor: 'y2', domain: [0.54, 1] },
+      yaxis2: { title: { text: 'Accuracy' }, anchor: 'x2', range: [0, 1.05] },
+      shapes: bestLine(run),
+      annotations: run.history.length === 0 ? [emptyNote] : scoreBox(run),
+    },
+    narrowLayout: {
+      title: figureTitle(title, 34),
+      height: 680,
+      margin: { l: 56, r: 12, t: 126, b: 48 },
+      xaxis: { domain: [0, 1] },
+      yaxis: { domain: [0.58, 1] },
+      xaxis2: { domain: [0, 1] },
+      yaxis2: { domain: [0, 0.44] },
+    },
+    label,
+    caption,
+    table: run.history,
+  });
+}
+
+function splitTraces(
+  history: readonly HistoryRow[],
+  keys: { readonly train: keyof HistoryRow; readonly val: keyof HistoryRow },
+  panel: '' | '2',
+): PlotTrace[] {
+  return (['train', 'val'] as const).map((split, index) => {
+    const style = seriesStyle(index);
+    return {
+      type: 'scatter',
+      mode: 'lines+markers',
+      name: split === 'train' ? 'Training' : 'Validation',
+      legendgroup: split,
+      // Both panels share one legend.
+      showlegend: panel === '',
+      x: history.map((row) => row.epoch),
+      y: history.map((row) => row[keys[split]]),
+      xaxis: `x${panel}`,
+      yaxis: `y${panel}`,
+      line: { color: style.color, dash: style.dash, width: 2 },
+      marker: { color: style.color, symbol: style.symbol, size: history.length > 40 ? 4 : 6 },
+      hovertemplate: `${split}, epoch %{x}: %{y:.4f}<extra></extra>`,
+    };
+  });
+}
+
+function bestRow({ history, bestEpoch }: TrainingHistory): HistoryRow | undefined {
+  return history.find((row) => row.epoch === bestEpoch);
+}
+
+function bestTrace(run: TrainingHistory): PlotTrace[] {
+  const best = bestRow(run);
+  if (best === undefined) return [];
+  return [
+    {
+      type: 'scatter',
+      mode: 'markers',
+      name: 'Best validation epoch',
+      x: [best.epoch],
+      y: [best.valAccuracy],
+      xaxis: 'x2',
+      yaxis: 'y2',
+      marker: { symbol: 'star', size: 17, color: color.best, line: { color: color.paper, width: 1 } },
+      hovertemplate: 'best, epoch %{x}: %{y:.4f}<extra></extra>',
+    },
+  ];
+}
+
+function bestLine(run: TrainingHistory): object[] {
+  const best = bestRow(run);
+  if (best === undefined) return [];
+  const line = { color: color.best, dash: 'dash', width: 1.5 };
+  return [
+    { type: 'line', xref: 'x2', yref: 'y2 domain', x0: best.epoch, x1: best.epoch, y0: 0, y1: 1, layer: 'below', line },
+  ];
+}
+
+const emptyNote = { text: 'No epoch was finished.', showarrow: false, xref: 'paper', yref: 'paper', x: 0.5, y: 0.5 };
+
+/** The scores, in the corner that accuracies rarely reach. */
+function scoreBox(run: TrainingHistory): object[] {
+  const best = bestRow(run);
+  const lines: string[] = [];
+  if (run.test !== undefined) {
+    lines.push(`Test accuracy ${formatPercent(run.test.accuracy)}`, `Test macro-F1 ${formatPercent(run.test.macroF1)}`);
+  }
+  if (best !== undefined) lines.push(`Best val accuracy ${formatPercent(best.valAccuracy)} (epoch ${best.epoch})`);
+  if (lines.length === 0) return [];
+  const place = { xref: 'x2 domain', yref: 'y2 domain', x: 0.98, y: 0.04, xanchor: 'right', yanchor: 'bottom' };
+  const look = {
+    showarrow: false,
+    align: 'left',
+    bgcolor: color.surface,
+    bordercolor: color.grid,
+    borderwidth: 1,
+    borderpad: 7,
+  };
+  return [{ text: lines.join('<br>'), ...place, ...look }];
+}
+
+/** Whole epochs only, with room around a single one. */
+function epochAxis(history: readonly HistoryRow[]): PlotLayout {
+  const epochs = history.map((row) => row.epoch);
+  const first = Math.min(...epochs, 1);
+  const last = Math.max(...epochs, 1);
+  const room = Math.max(0.5, (last - first) * 0.04);
+  const dtick = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((step) => (last - first) / step <= 8) ?? 1000;
+  return { title: { text: 'Epoch' }, range: [first - room, last + room], tick0: 0, dtick, zeroline: false };
+}

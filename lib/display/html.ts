@@ -1,0 +1,64 @@
+/** Text that is safe inside HTML, inside Plotly's labels and inside a script element. */
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Escapes text for an HTML element or a quoted attribute. Class and file names come from outside, so everything goes through here. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
+
+/** Escapes text for Plotly, which reads a few tags (`<b>`, `<a>`, `<br>`) in every label but only some entities. */
+export function escapeLabel(text: string): string {
+  return text.replace(/[&<>]/g, (character) => entities[character] ?? character);
+}
+
+/** JSON that may stand inside a script element: no `</script>` or `<!--` can arise, and it still parses to the same value. */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Breaks text into lines of at most `width` characters, between words where possible; line breaks that are there stay. */
+export function wrapText(text: string, width: number): string[] {
+  return text.split('\n').flatMap((paragraph) => wrapParagraph(paragraph, width));
+}
+
+function wrapParagraph(paragraph: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of paragraph.split(/\s+/).filter((part) => part !== '')) {
+    for (const piece of pieces(word, width)) {
+      if (line === '') line = piece;
+      else if (line.length + 1 + piece.length <= width) line += ` ${piece}`;
+      else {
+        lines.push(line);
+        line = piece;
+      }
+    }
+  }
+  return line === '' && lines.length > 0 ? lines : [...lines, line];
+}
+
+/** A word in parts that fit: after its hyphens, slashes and underscores if it has any, else cut. */
+function pieces(word: string, width: number): string[] {
+  if (word.length <= width) return [word];
+  const result: string[] = [];
+  for (const part of word.split(/(?<=[-/_])/)) {
+    const last = result[result.length - 1];
+    if (last !== undefined && last.length + part.length <= width) result[result.length - 1] = last + part;
+    else for (let start = 0; start < part.length; start += width) result.push(part.slice(start, start + width));
+  }
+  return result;
+}
+
+/** Text of at most `length` characters, with an ellipsis where something was left out. */
+export function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`;
+}

@@ -1,0 +1,76 @@
+import sharp from 'sharp';
+import { escapeHtml, wrapText } from './html';
+import type { Displayable } from './mime';
+
+export interface GridImage {
+  /** Row-major height × width × channels, 0–255. */
+  readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Shown below the image. Line breaks stay; long names are wrapped. */
+  readonly title: string;
+  /** What is to be seen, for those who do not see it. */
+  readonly alt: string;
+  /** A prediction's verdict, shown as ✓ or ✗ before the title. */
+  readonly mark?: 'correct' | 'wrong';
+}
+
+export interface ImageGridOptions {
+  readonly images: readonly GridImage[];
+  readonly columns?: number;
+  readonly caption: string;
+  /** Shown above the images, such as where they come from if this project made them. */
+  readonly note?: string;
+  /** Width of an image on the screen, in CSS pixels. Larger images are reduced to it (twice it, for sharp screens). */
+  readonly size?: number;
+}
+
+/** Characters in a line below an image of the usual size: what its width holds. */
+const titleWidth = 14;
+const usualSize = 112;
+
+/** Images in a grid, each a PNG inside the HTML. Small ones keep their pixels, and the browser enlarges them without blurring. */
+export async function imageGrid(options: ImageGridOptions): Promise<Displayable> {
+  const { images, columns = 4, caption, note, size = usualSize } = options;
+  const items = await Promise.all(images.map((image) => itemHtml(image, size)));
+  const name = escapeHtml(caption);
+  const remark = note === undefined ? '' : `<p class="nb-note">${escapeHtml(note)}</p>`;
+  const html =
+    `<figure class="nb-display nb-grid" aria-label="${name}" style="--nb-columns:${columns};--nb-image:${size}px">` +
+    `${remark}<ul>${items.join('')}</ul><figcaption>${name}</figcaption></figure>`;
+  const lines = images.map(
+    ({ title, mark }) => `- ${title.replace(/\s*\n\s*/g, ', ')}${mark === undefined ? '' : ` (${mark})`}`,
+  );
+  return { html, text: [`[images] ${caption}`, ...(note === undefined ? [] : [note]), ...lines].join('\n') };
+}
+
+async function itemHtml(image: GridImage, size: number): Promise<string> {
+  const png = await encodePng(image, size);
+  const pixelated = image.width < size ? ' class="nb-pixelated"' : '';
+  const lines = wrapText(image.title, Math.round((titleWidth * size) / usualSize))
+    .map(escapeHtml)
+    .join('<br>');
+  return (
+    `<li><img src="data:image/png;base64,${png.toString('base64')}" alt="${escapeHtml(image.alt)}" width="${size}" ` +
+    `height="${Math.round((size * image.height) / image.width)}"${pixelated}><span class="nb-title">${markHtml(image)}${lines}</span></li>`
+  );
+}
+
+function markHtml({ mark }: GridImage): string {
+  if (mark === undefined) return '';
+  return `<span class="nb-mark" role="img" aria-label="${mark}">${mark === 'correct' ? '✓' : '✗'}</span> `;
+}
+
+async function encodePng({ pixels, height, width, channels }: GridImage, size: number): Promise<Buffer> {
+  if (pixels.length !== height * width * channels) {
+    throw new Error(
+      `An image of ${height}×${width}×${channels} has ${height * width * channels} bytes; got ${pixels.length}.`,
+    );
+  }
+  const image = sharp(pixels, { raw: { height, width, channels: channels as 1 | 2 | 3 | 4 } });
+  if (width < size) return image.png({ compressionLevel: 9 }).toBuffer();
+  const reduced = width > 2 * size ? image.resize({ width: 2 * size }) : image;
+  // 256 colours look the same at this size and take a third of the bytes: a notebook holds many images.
+  return reduced.png({ compressionLevel: 9, palette: true, quality: 95 }).toBuffer();
+}

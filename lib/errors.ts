@@ -1,0 +1,25 @@
+import { distance } from 'fastest-levenshtein';
+
+/**
+ * An error whose message is meant for the person at the keyboard: one line that says what was given, what is expected and the next
+ * step. Commands print the message alone; anything else is a defect and is printed with its stack.
+ */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}
+
+/** `, did you mean "epochs"?` where one of the names is close to the given one, else an empty text. */
+export function suggestion(given: string, names: readonly string[]): string {
+  const near = nearestName(given, names);
+  return near === undefined ? '' : `, did you mean "${near}"?`;
+}
+
+/** The name with the fewest edits from the given one, if that is at most a third of its length (and at least two). */
+export function nearestName(given: string, names: readonly string[]): string | undefined {
+  let best: { name: string; edits: number } | undefined;
+  for (const name of names) {
+    const edits = distance(given.toLowerCase(), name.toLowerCase());
+    if (best === undefined || edits < best.edits) best = { name, edits };
+  }
+  return best !== undefined && best.edits <= Math.max(2, best.name.length / 3) ? best.name : undefined;
+}

@@ -1,0 +1,152 @@
+/**
+ * A model is a table of named parameters and a pure function over them. The names and shapes are the published ones (PyTorch's), so
+ * loading a checkpoint is a look-up and freezing is a predicate on names; the layout in memory is TensorFlow's.
+ */
+import { UserError } from '../errors';
+import { createRandom, type Random } from '../random';
+import { createVariable, type Variable } from '../tensor/variable';
+import { tf, type Tensor } from '../tf';
+
+/**
+ * What a parameter is, which fixes its layout in memory:
+ * `convolution` O×I×kH×kW → kH×kW×I×O, `linear` O×I → I×O, everything else as published. A `statistic` (the running mean and variance of
+ * batch norm) is part of the model but never trained.
+ */
+export type ParameterKind = 'convolution' | 'linear' | 'vector' | 'statistic';
+
+/** PyTorch's initial values: `kaiming-out` (fan out, ReLU), `uniform-in` (±1/√fan in), or a constant. */
+export type Initializer = 'kaiming-out' | { readonly uniformIn: number } | number;
+
+export interface ParameterSpec {
+  /** As published. */
+  readonly shape: readonly number[];
+  readonly kind: ParameterKind;
+  readonly initial: Initializer;
+}
+
+export type ParameterTable = Readonly<Record<string, ParameterSpec>>;
+
+/** The parameters of one model: a variable for each name of its table. */
+export interface Parameters {
+  readonly table: ParameterTable;
+  readonly variables: ReadonlyMap<string, Variable>;
+}
+
+/** Values in the published layout, row-major. */
+export type PublishedValues = ReadonlyMap<string, Float32Array>;
+
+/** Makes a model's parameters with PyTorch's default initialisation, every tensor from its own stream of the seed. */
+export function createParameters(table: ParameterTable, seed: number): Parameters {
+  const variables = new Map<string, Variable>();
+  for (const [name, spec] of Object.entries(table)) {
+    const values = initialValues(spec, createRandom(seed, 'parameters', name));
+    const initial = tf.tidy(() => fromPublished(values, spec));
+    variables.set(name, createVariable(initial));
+    initial.dispose();
+  }
+  return { table, variables };
+}
+
+export function disposeParameters(parameters: Parameters): void {
+  for (const variable of parameters.variables.values()) variable.dispose();
+}
+
+/** Number of values, of all or of those whose name passes. Statistics of batch norm do not count, as in PyTorch. */
+export function countParameters(
+  { table }: Pick<Parameters, 'table'>,
+  include: (name: string) => boolean = () => true,
+): number {
+  return Object.entries(table)
+    .filter(([name, spec]) => spec.kind !== 'statistic' && include(name))
+    .reduce((total, [, spec]) => total + sizeOf(spec.shape), 0);
+}
+
+/** Names of what can be trained, in the table's order. */
+export function trainableNames(
+  { table }: Pick<Parameters, 'table'>,
+  include: (name: string) => boolean = () => true,
+): string[] {
+  return Object.keys(table).filter((name) => table[name].kind !== 'statistic' && include(name));
+}
+
+/** All current values as tensors (in TensorFlow's layout), which belong to the caller's `tf.tidy`. No memory is copied. */
+export function readParameters(parameters: Parameters): Map<string, Tensor> {
+  return new Map([...parameters.variables].map(([name, variable]) => [name, variable.read()]));
+}
+
+/** All current values in the published layout, as a checkpoint has them. */
+export function exportParameters(parameters: Parameters): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
+  for (const [name, spec] of Object.entries(parameters.table)) {
+    tf.tidy(() => {
+      values.set(name, toPublished(variableOf(parameters, name).read(), spec));
+    });
+  }
+  return values;
+}
+
+/**
+ * Replaces all values. A missing, extra or misshapen tensor is a `UserError` that lists the names.
+ * @param values in the published layout
+ * @param source for the message, such as a file's name
+ */
+export function importParameters(parameters: Parameters, values: PublishedValues, source: string): void {
+  const { table } = parameters;
+  const missing = Object.keys(table).filter((name) => !values.has(name));
+  const extra = [...values.keys()].filter((name) => !(name in table));
+  const misshapen = Object.entries(table)
+    .filter(([name, spec]) => values.has(name) && values.get(name)?.length !== sizeOf(spec.shape))
+    .map(([name, spec]) => `${name} (has ${values.get(name)?.length} values, the model ${spec.shape.join('×')})`);
+  const problems = [
+    ...(missing.length ? [`missing: ${listed(missing)}`] : []),
+    ...(extra.length ? [`not in the model: ${listed(extra)}`] : []),
+    ...(misshapen.length ? [`of another shape: ${listed(misshapen)}`] : []),
+  ];
+  if (problems.length) throw new UserError(`${source} does not fit the model; ${problems.join('; ')}.`);
+  for (const [name, spec] of Object.entries(table)) {
+    tf.tidy(() => variableOf(parameters, name).assign(fromPublished(values.get(name) as Float32Array, spec)));
+  }
+}
+
+/** The variable of a name that is in the table. */
+export function variableOf({ variables }: Parameters, name: string): Variable {
+  const variable = variables.get(name);
+  if (variable === undefined) throw new Error(`The model has no parameter "${name}".`);
+  return variable;
+}
+
+function listed(names: string[]): string {
+  const shown = names.slice(0, 8).join(', ');
+  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
+}
+
+/** Published layout → memory layout. */
+export function fromPublished(values: Float32Array, { shape, kind }: ParameterSpec): Tensor {
+  const published = tf.tensor(values, [...shape]);
+  if (kind === 'convolution') return published.transpose([2, 3, 1, 0]);
+  if (kind === 'linear') return published.transpose([1, 0]);
+  return published;
+}
+
+/** Memory layout → published layout. */
+export function toPublished(value: Tensor, { kind }: ParameterSpec): Float32Array {
+  const published =
+    kind === 'convolution' ? value.transpose([3, 2, 0, 1]) : kind === 'linear' ? value.transpose([1, 0]) : value;
+  return published.dataSync<'float32'>();
+}
+
+function initialValues({ shape, initial }: ParameterSpec, random: Random): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  if (typeof initial === 'number') return values.fill(initial);
+  if (initial === 'kaiming-out') {
+    const [outputs, , height, width] = shape;
+    const deviation = Math.sqrt(2 / (outputs * height * width));
+    return values.map(() => random.normal(0, deviation));
+  }
+  const bound = 1 / Math.sqrt(initial.uniformIn);
+  return values.map(() => (2 * random.uniform() - 1) * bound);
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,138 @@
+/** ResNet (He et al. 2016) with torchvision's tensor names: the 7×7 stem with stride 2, four stages, global average pooling. */
+import { maxPool2d } from '../tensor/convolution';
+import { type Tensor2D, type Tensor4D } from '../tf';
+import type { Initializer, ParameterSpec, ParameterTable } from './parameters';
+import { batchNorm, convolution, linear, type Scope } from './scope';
+
+export interface ResnetConfig {
+  /** Blocks of each stage. */
+  readonly depths: readonly number[];
+  /** `basic`: two 3×3 convolutions; `bottleneck`: 1×1, 3×3, 1×1 with four times the width at the end. */
+  readonly block: 'basic' | 'bottleneck';
+}
+
+export const resnetConfigs = {
+  resnet18: { depths: [2, 2, 2, 2], block: 'basic' },
+  resnet50: { depths: [3, 4, 6, 3], block: 'bottleneck' },
+} as const satisfies Record<string, ResnetConfig>;
+
+export type ResnetName = keyof typeof resnetConfigs;
+
+const stemWidth = 64;
+const stages = [
+  { width: 64, stride: 1 },
+  { width: 128, stride: 2 },
+  { width: 256, stride: 2 },
+  { width: 512, stride: 2 },
+];
+
+/** What a forward pass gives. Feature maps by depth, each N×H×W×C. */
+export interface ResnetOutput {
+  readonly stem: Tensor4D;
+  readonly stages: readonly Tensor4D[];
+  /** N×C: the last stage averaged over its positions. */
+  readonly pooled: Tensor2D;
+  /** N×classes, absent without a head. */
+  readonly logits?: Tensor2D;
+}
+
+/** Names, shapes and initial values of all tensors; 11,180,616 trained values for resnet18 with 8 classes. `classes: 0` leaves out the head. */
+export function resnetParameters(
+  { depths, block }: ResnetConfig,
+  { classes, channels = 3 }: { classes: number; channels?: number },
+): ParameterTable {
+  const table: Record<string, ParameterSpec> = {};
+  const expansion = block === 'basic' ? 1 : 4;
+  addConvolution(table, 'conv1', [stemWidth, channels, 7, 7]);
+  addBatchNorm(table, 'bn1', stemWidth);
+  let inputs = stemWidth;
+  stages.forEach(({ width, stride }, stage) => {
+    for (let index = 0; index < depths[stage]; index++) {
+      const name = `layer${stage + 1}.${index}`;
+      const outputs = width * expansion;
+      blockConvolutions(block, inputs, width).forEach((shape, position) => {
+        addConvolution(table, `${name}.conv${position + 1}`, shape);
+        addBatchNorm(table, `${name}.bn${position + 1}`, shape[0]);
+      });
+      if (index === 0 && (stride !== 1 || inputs !== outputs)) {
+        addConvolution(table, `${name}.downsample.0`, [outputs, inputs, 1, 1]);
+        addBatchNorm(table, `${name}.downsample.1`, outputs);
+      }
+      inputs = outputs;
+    }
+  });
+  if (classes > 0) {
+    const initial: Initializer = { uniformIn: inputs };
+    table['fc.weight'] = { shape: [classes, inputs], kind: 'linear', initial };
+    table['fc.bias'] = { shape: [classes], kind: 'vector', initial };
+  }
+  return table;
+}
+
+/** images: N×H×W×3, normalised. */
+export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: ResnetConfig): ResnetOutput {
+  const stem = batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1')).relu<Tensor4D>(); // N×H/2×W/2×64
+  let x: Tensor4D = maxPool2d(stem, { size: 3, stride: 2, padding: 1 }); // N×H/4×W/4×64
+  const outputs = stages.map(({ stride }, stage) => {
+    for (let index = 0; index < depths[stage]; index++) {
+      const run = block === 'basic' ? basicBlock : bottleneckBlock;
+      x = run(x, p.at(`layer${stage + 1}.${index}`), index === 0 ? stride : 1);
+    }
+    return x;
+  });
+  const pooled = x.mean<Tensor2D>([1, 2]); // N×C
+  return { stem, stages: outputs, pooled, logits: p.optional('fc.weight') ? linear(pooled, p.at('fc')) : undefined };
+}
+
+/** N×H×W×C → N×H/stride×W/stride×width. */
+function basicBlock(x: Tensor4D, p: Scope, stride: number): Tensor4D {
+  const first = batchNorm(convolution(x, p.at('conv1'), { stride, padding: 1 }), p.at('bn1')).relu();
+  const second = batchNorm(convolution(first as Tensor4D, p.at('conv2'), { padding: 1 }), p.at('bn2'));
+  return second.add(shortcut(x, p, stride)).relu<Tensor4D>();
+}
+
+/** N×H×W×C → N×H/stride×W/stride×4·width; the stride sits in the 3×3 convolution (torchvision's "v1.5"). */
+function bottleneckBlock(x: Tensor4D, p: Scope, stride: number): Tensor4D {
+  const first = batchNorm(convolution(x, p.at('conv1')), p.at('bn1')).relu();
+  const second = batchNorm(convolution(first as Tensor4D, p.at('conv2'), { stride, padding: 1 }), p.at('bn2')).relu();
+  const third = batchNorm(convolution(second as Tensor4D, p.at('conv3')), p.at('bn3'));
+  return third.add(shortcut(x, p, stride)).relu<Tensor4D>();
+}
+
+function shortcut(x: Tensor4D, p: Scope, stride: number): Tensor4D {
+  if (p.optional('downsample.0.weight') === undefined) return x;
+  return batchNorm(convolution(x, p.at('downsample.0'), { stride }), p.at('downsample.1'));
+}
+
+function blockConvolutions(
+  block: ResnetConfig['block'],
+  inputs: number,
+  width: number,
+): [number, number, number, number][] {
+  if (block === 'basic') {
+    return [
+      [width, inputs, 3, 3],
+      [width, width, 3, 3],
+    ];
+  }
+  return [
+    [width, inputs, 1, 1],
+    [width, width, 3, 3],
+    [4 * width, width, 1, 1],
+  ];
+}
+
+function addConvolution(
+  table: Record<string, ParameterSpec>,
+  name: string,
+  shape: [number, number, number, number],
+): void {
+  table[`${name}.weight`] = { shape, kind: 'convolution', initial: 'kaiming-out' };
+}
+
+function addBatchNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
+  table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
+  table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
+  table[`${name}.running_mean`] = { shape: [width], kind: 'statistic', initial: 0 };
+  table[`${name}.running_var`] = { shape: [width], kind: 'statistic', initial: 1 };
+}

@@ -1,0 +1,17 @@
+/** The one module that notebooks import: everything a cell needs, under one name each. */
+export { tf } from './tf';
+export { interruptible } from './interrupt';
+export { environment } from './system';
+
+export { initializeDisplay } from './display/library';
+export { show } from './display/mime';
+export { status } from './display/status';
+export { progressBar } from './display/progress';
+export { table } from './display/tables';
+export { imageGrid } from './display/image-grid';
+export { barComparison, classBalance, confusionMatrix, reliabilityDiagram, trainingHistory } from './display/charts';
+
+export { openDataset } from './data/open';
+export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
+export { describeModel, describeTest } from './studies/model-views';
+export { resnetFromScratch } from './studies/resnet-from-scratch';

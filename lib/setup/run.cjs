@@ -1,0 +1,49 @@
+// The entry of every npm script: `node lib/setup/run.cjs COMMAND [ARG …]`. Sets up what is missing, then runs lib/cli/COMMAND.ts.
+'use strict';
+const { spawn } = require('node:child_process');
+const path = require('node:path');
+const { MissingNeed } = require('./needs.cjs');
+const { setUp, root } = require('./setup.cjs');
+
+/** @param {string} command @param {string[]} args */
+async function main(command, args) {
+  if (command === 'setup') {
+    const unknown = args.find((arg) => !['--gpu', '--force', '--help'].includes(arg));
+    if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --force, or none.`);
+    if (args.includes('--help')) {
+      console.log(
+        'npm run setup [-- --gpu] [-- --force]\n  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)\n  --force  from the beginning',
+      );
+      return 0;
+    }
+    const done = await setUp({ gpu: args.includes('--gpu') || undefined, force: args.includes('--force') });
+    if (!done) console.log('Nothing to do: everything is set up.');
+    return 0;
+  }
+  await setUp({ log: console.error });
+  return await start(command, args);
+}
+
+/** Runs the command in a process of its own and returns its exit code. @param {string} command @param {string[]} args */
+function start(command, args) {
+  const child = spawn(process.execPath, ['--import', 'tsx', path.join(root, 'lib', 'cli', `${command}.ts`), ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, NODE_PATH: undefined, TSX_TSCONFIG_PATH: path.join(root, 'tsconfig.json') },
+    // `npm run` starts scripts in the project's folder, so paths that the user gives would be relative to it and not to where they are.
+    cwd: process.env.INIT_CWD ?? process.cwd(),
+  });
+  // Ctrl+C reaches the child by itself; this process only waits for how it ends.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve) =>
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1))),
+  );
+}
+
+main(process.argv[2], process.argv.slice(3)).then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    console.error(error instanceof MissingNeed ? error.message : error);
+    process.exitCode = 1;
+  },
+);

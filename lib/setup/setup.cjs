@@ -1,0 +1,370 @@
+// Brings a fresh clone, or a damaged one, to working order: npm packages, Python environment, TensorFlow, addon, kernel.
+// Every step has a cheap test of whether it is done, so that a run with nothing to do takes milliseconds and a killed one continues.
+// Plain JavaScript without dependencies: it runs before `npm ci`.
+'use strict';
+const { spawn } = require('node:child_process');
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const needs = require('./needs.cjs');
+
+const root = path.resolve(__dirname, '../..');
+const nodeModules = path.join(root, 'node_modules');
+const environment = path.join(root, '.venv');
+const python = path.join(environment, 'bin', 'python');
+const logFile = path.join(root, 'set-up.log');
+const lockFile = path.join(root, '.set-up.lock');
+const tensorflowVersion = '2.21.0';
+const tfjsPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
+const addonLink = path.join(tfjsPackage, 'lib', 'napi-v8', 'tfjs_binding.node');
+const addon = path.join(environment, 'tfjs', 'tfjs_binding.node');
+const kernelFolder = path.join(environment, 'share', 'jupyter', 'kernels', 'tslab');
+
+/**
+ * Does whatever is missing. Prints a line with the elapsed time for each step that ran.
+ * @param {{ gpu?: boolean, force?: boolean, log?: (line: string) => void }} [options]
+ * @returns {Promise<boolean>} whether anything was done
+ */
+async function setUp({ gpu, force = false, log = console.log } = {}) {
+  needs.requireNode(process.versions.node);
+  needs.requirePlatform(process.platform, process.arch);
+  const variant = tensorflowVariant(gpu);
+  if (!force && isComplete(variant)) return false;
+  const release = await lock(log);
+  try {
+    if (force) fs.rmSync(environment, { recursive: true, force: true });
+    if (!force && isComplete(variant)) return false;
+    const started = Date.now();
+    fs.writeFileSync(logFile, '');
+    log('Setting up:');
+    if (!npmPackagesDone() || !tensorflowDone(variant)) needs.requireDisk(root);
+    const step = (title, done, work) => (!force && done() ? undefined : timed(title, work, log));
+    const results = await Promise.allSettled([
+      step('npm packages', npmPackagesDone, installNpmPackages),
+      (async () => {
+        await step('Python environment', environmentDone, createEnvironment);
+        await step(
+          `TensorFlow ${tensorflowVersion}${variant === 'gpu' ? ' with CUDA' : ''}`,
+          () => tensorflowDone(variant),
+          () => installTensorflow(variant),
+        );
+        await step('JupyterLab and nbconvert', requirementsDone, installRequirements);
+      })(),
+    ]);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure) throw failure.reason;
+    await step('TensorFlow.js addon', addonDone, buildAddon);
+    await step('notebook kernel', kernelDone, installKernel);
+    log(`Ready after ${seconds(started)}.`);
+    return true;
+  } finally {
+    release();
+  }
+}
+
+/** @param {string} variant */
+function isComplete(variant) {
+  return (
+    npmPackagesDone() &&
+    environmentDone() &&
+    tensorflowDone(variant) &&
+    requirementsDone() &&
+    addonDone() &&
+    kernelDone()
+  );
+}
+
+// --- npm packages ------------------------------------------------------------------------------------------------------------
+
+const npmStamp = path.join(nodeModules, '.set-up-stamp');
+const npmKey = () => hashOf('package-lock.json', 'package.json', '.npmrc');
+
+function npmPackagesDone() {
+  return stampIs(npmStamp, npmKey()) && fs.existsSync(path.join(tfjsPackage, 'package.json'));
+}
+
+async function installNpmPackages() {
+  const key = npmKey();
+  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
+    unreachable:
+      'The npm registry cannot be reached: check the connection (`npm ping`) or name a mirror with `npm config set registry URL`, and run the same command again.',
+  });
+  fs.writeFileSync(npmStamp, key);
+}
+
+// --- Python environment ------------------------------------------------------------------------------------------------------
+
+const environmentStamp = path.join(environment, '.set-up-environment');
+
+/** The environment is whole if the Python that it was made with is still where it was, and the folder too. */
+function environmentDone() {
+  if (!stampIs(environmentStamp, environment) || !fs.existsSync(python)) return false;
+  const home = /^home\s*=\s*(.+)$/m.exec(read(path.join(environment, 'pyvenv.cfg')) ?? '');
+  const version = /^version(?:_info)?\s*=\s*([\d.]+)/m.exec(read(path.join(environment, 'pyvenv.cfg')) ?? '');
+  return home !== null && fs.existsSync(home[1].trim()) && version !== null && needs.isSupportedPython(version[1]);
+}
+
+async function createEnvironment() {
+  const command = needs.requirePython();
+  needs.requireCompiler(); // asked for now, before minutes are spent on downloads
+  fs.rmSync(environment, { recursive: true, force: true });
+  await run(command, ['-m', 'venv', environment]);
+  fs.writeFileSync(environmentStamp, environment);
+}
+
+const indexUnreachable =
+  'The Python package index cannot be reached: check the connection or name a mirror in the variable PIP_INDEX_URL, and run the same command again.';
+
+/** @param {string[]} args */
+function pip(args) {
+  const quiet = ['--disable-pip-version-check', '--no-input', '--retries', '2', '--timeout', '60'];
+  return run(python, ['-m', 'pip', 'install', ...quiet, ...args], { unreachable: indexUnreachable });
+}
+
+const requirementsFile = path.join(__dirname, 'requirements.txt');
+const requirementsStamp = path.join(environment, '.set-up-requirements');
+
+function requirementsDone() {
+  return stampIs(requirementsStamp, hashOf(requirementsFile));
+}
+
+async function installRequirements() {
+  await pip(['--no-deps', '--prefer-binary', '-r', requirementsFile]);
+  fs.writeFileSync(requirementsStamp, hashOf(requirementsFile));
+}
+
+// --- TensorFlow --------------------------------------------------------------------------------------------------------------
+
+const tensorflowStamp = path.join(environment, '.set-up-tensorflow');
+
+/** @param {boolean | undefined} gpu asked for; else what is installed stays, else what the machine has decides */
+function tensorflowVariant(gpu) {
+  if (gpu) return 'gpu';
+  const installed = read(tensorflowStamp)?.split(' ')[0];
+  if (installed === 'gpu' || installed === 'cpu') return installed;
+  return needs.hasNvidiaDriver() ? 'gpu' : 'cpu';
+}
+
+/** @param {string} variant */
+function tensorflowDone(variant) {
+  return stampIs(tensorflowStamp, `${variant} ${tensorflowVersion}`);
+}
+
+/**
+ * Of the CPU wheel only the native library is used, so nothing that its Python part needs is installed; of the CUDA wheel the
+ * libraries of CUDA are needed too, which are packages of their own.
+ * @param {string} variant
+ */
+async function installTensorflow(variant) {
+  const cpuPackage = process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
+  if (variant === 'gpu') await pip([`tensorflow[and-cuda]==${tensorflowVersion}`]);
+  else await pip(['--no-deps', `${cpuPackage}==${tensorflowVersion}`]);
+  fs.writeFileSync(tensorflowStamp, `${variant} ${tensorflowVersion}`);
+}
+
+/** The folder of the installed wheel. */
+function tensorflowFolder() {
+  const lib = path.join(environment, 'lib');
+  const version = fs.readdirSync(lib).find((name) => name.startsWith('python3'));
+  return path.join(lib, version ?? 'python3', 'site-packages', 'tensorflow');
+}
+
+// --- addon -------------------------------------------------------------------------------------------------------------------
+
+const addonStamp = path.join(environment, 'tfjs', '.set-up-addon');
+const addonKey = () =>
+  [tensorflowVersion, packageVersion(tfjsPackage), process.arch, read(tensorflowStamp), environment].join(' ');
+
+function addonDone() {
+  return stampIs(addonStamp, addonKey()) && fs.existsSync(addon) && linkTarget(addonLink) === addon;
+}
+
+/**
+ * Compiles tfjs-node's own sources against the library in the TensorFlow wheel. The result is kept outside node_modules and linked
+ * into it, because a later `npm install` may unpack the package anew.
+ */
+async function buildAddon() {
+  if (!stampIs(addonStamp, addonKey()) || !fs.existsSync(addon)) {
+    const compiler = needs.requireCompiler();
+    const tensorflow = tensorflowFolder();
+    const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => path.join(tfjsPackage, 'binding', name));
+    const includes = [path.join(nodeModules, 'node-api-headers', 'include'), path.join(tensorflow, 'include')];
+    const rpath = path.relative(path.dirname(addon), tensorflow);
+    const linking =
+      process.platform === 'darwin'
+        ? ['-undefined', 'dynamic_lookup', `-Wl,-rpath,@loader_path/${rpath}`].concat(
+            ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'].map((name) => path.join(tensorflow, name)),
+          )
+        : [
+            '-L' + tensorflow,
+            '-l:libtensorflow_cc.so.2',
+            '-l:libtensorflow_framework.so.2',
+            `-Wl,-rpath,$ORIGIN/${rpath}`,
+          ];
+    fs.mkdirSync(path.dirname(addon), { recursive: true });
+    const unfinished = `${addon}.unfinished`;
+    await run(compiler, [
+      ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION'],
+      ...includes.map((folder) => `-I${folder}`),
+      ...sources,
+      ...['-o', unfinished],
+      ...linking,
+    ]);
+    fs.renameSync(unfinished, addon);
+    fs.writeFileSync(addonStamp, addonKey());
+  }
+  fs.mkdirSync(path.dirname(addonLink), { recursive: true });
+  fs.rmSync(addonLink, { force: true });
+  fs.symlinkSync(addon, addonLink);
+}
+
+// --- kernel ------------------------------------------------------------------------------------------------------------------
+
+const kernelFile = path.join(kernelFolder, 'kernel.json');
+
+/** What Jupyter is told: the name `tslab` makes every notebook that was written for tslab open with this kernel. */
+const kernelSpec = () =>
+  JSON.stringify(
+    {
+      argv: [process.execPath, path.join(__dirname, 'kernel.cjs'), '--config-path', '{connection_file}'],
+      display_name: 'TypeScript (medical-transfer-notebooks)',
+      language: 'typescript',
+      interrupt_mode: 'signal',
+    },
+    undefined,
+    1,
+  );
+
+function kernelDone() {
+  return read(kernelFile) === kernelSpec();
+}
+
+async function installKernel() {
+  fs.mkdirSync(kernelFolder, { recursive: true });
+  fs.writeFileSync(kernelFile, kernelSpec());
+}
+
+// --- helpers -----------------------------------------------------------------------------------------------------------------
+
+/** @param {string} file @returns {string | undefined} */
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} file @param {string} key */
+function stampIs(file, key) {
+  return read(file) === key;
+}
+
+/** @param {string[]} files */
+function hashOf(...files) {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(read(path.resolve(root, file)) ?? '');
+  return hash.digest('hex');
+}
+
+/** @param {string} folder */
+function packageVersion(folder) {
+  return JSON.parse(read(path.join(folder, 'package.json')) ?? '{}').version;
+}
+
+/** @param {string} link */
+function linkTarget(link) {
+  try {
+    return fs.readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {number} started milliseconds */
+function seconds(started) {
+  return `${((Date.now() - started) / 1000).toFixed(1)} s`;
+}
+
+/** @param {string} title @param {() => Promise<void>} work @param {(line: string) => void} log */
+async function timed(title, work, log) {
+  const started = Date.now();
+  await work();
+  log(`  ${title.padEnd(32)} ${seconds(started).padStart(8)}`);
+}
+
+/**
+ * Runs a command with its output in the log file; a failure becomes one line.
+ * @param {string} command @param {string[]} args @param {{ unreachable?: string }} [options]
+ */
+function run(command, args, { unreachable } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const collect = (piece) => {
+      output += piece;
+      fs.appendFileSync(logFile, piece);
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('error', (error) => reject(new needs.MissingNeed(`${command} cannot be started: ${error.message}.`)));
+    child.on('close', (code) => {
+      if (code === 0) resolve(undefined);
+      else reject(new needs.MissingNeed(explain(command, args, output, unreachable)));
+    });
+  });
+}
+
+/** @param {string} command @param {string[]} args @param {string} output @param {string | undefined} unreachable */
+function explain(command, args, output, unreachable) {
+  if (/ENOSPC|No space left/.test(output)) {
+    return `The disk is full (${root}): free some space and run the same command again.`;
+  }
+  const offline =
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|Max retries|Connection (refused|error|broken)|name resolution|ReadTimeoutError|Could not find a version/;
+  if (unreachable && offline.test(output)) return unreachable;
+  const last =
+    output
+      .trim()
+      .split('\n')
+      .filter((line) => /error/i.test(line))
+      .pop() ?? output.trim().split('\n').pop();
+  return `\`${path.basename(command)} ${args.slice(0, 3).join(' ')} …\` failed (${last?.trim()}); all of its output is in ${logFile}.`;
+}
+
+/**
+ * Keeps two set-ups in the same folder from working at once.
+ * @param {(line: string) => void} log
+ */
+async function lock(log) {
+  for (let waited = false; ; waited = true) {
+    try {
+      fs.writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+      return () => fs.rmSync(lockFile, { force: true });
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') {
+        throw new needs.MissingNeed(
+          `${root} cannot be written: make the folder writable, and run the same command again.`,
+        );
+      }
+      const owner = Number(read(lockFile));
+      if (!isAlive(owner)) {
+        fs.rmSync(lockFile, { force: true });
+        continue;
+      }
+      if (!waited) log(`Waiting for another set-up (process ${owner}) in this folder.`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
+}
+
+module.exports = { setUp, root, python, environment };

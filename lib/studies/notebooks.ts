@@ -1,0 +1,53 @@
+/** The notebooks of this project, and what a command must know to run one. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { suggestion, UserError } from '../errors';
+import { projectRoot } from '../paths';
+import type { ParameterSpecs } from './parameters';
+import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
+
+export interface NotebookEntry {
+  readonly specs: ParameterSpecs;
+  /** Looks at what the parameters name before anything is started. @throws UserError where it cannot be used */
+  check(parameters: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+const entries: Readonly<Record<string, NotebookEntry>> = {
+  [resnetNotebook]: {
+    specs: resnetParameterSpecs,
+    async check({ dataset, size, syntheticImages }) {
+      const opened = await openSingleLabelDataset(dataset as string, {
+        size: size as number,
+        syntheticImages: syntheticImages as number,
+      });
+      opened.close();
+    },
+  },
+};
+
+export const notebooksDirectory = join(projectRoot, 'notebooks');
+
+/** File names without `.ipynb`, in reading order. */
+export function notebookNames(): string[] {
+  return readdirSync(notebooksDirectory)
+    .filter((name) => name.endsWith('.ipynb'))
+    .map((name) => name.slice(0, -'.ipynb'.length))
+    .sort();
+}
+
+/** A notebook by its number, its name or the beginning of it. @throws UserError where none or several fit */
+export function findNotebook(given: string): { readonly name: string; readonly path: string } & NotebookEntry {
+  const names = notebookNames();
+  const wanted = given.replace(/^.*\//, '').replace(/\.ipynb$/, '');
+  const fitting = names.includes(wanted) ? [wanted] : names.filter((name) => wanted !== '' && name.startsWith(wanted));
+  if (fitting.length !== 1) {
+    throw new UserError(
+      `There is no notebook "${given}"${suggestion(wanted, names) || '.'} There are ${names.join(', ')}.`,
+    );
+  }
+  const [name] = fitting;
+  const entry = entries[name];
+  if (entry === undefined)
+    throw new UserError(`${name} has no parameters that a command could set: open it with \`npm run lab\`.`);
+  return { name, path: join(notebooksDirectory, `${name}.ipynb`), ...entry };
+}

@@ -1,0 +1,129 @@
+/** The parameters of a notebook: described once, checked at the door, with defaults that depend on the profile. */
+import { z } from 'zod';
+import { suggestion, UserError } from '../errors';
+
+/** Settings for a minute on two cores, or the study's own. */
+export const profiles = ['tour', 'paper'] as const;
+export type Profile = (typeof profiles)[number];
+
+/** One parameter: what is allowed, in words and as a check, and what it is unless set. */
+export interface ParameterSpec<T> {
+  readonly schema: z.ZodType<T>;
+  /** Completes "… must be", for messages. */
+  readonly allowed: string;
+  readonly meaning: string;
+  readonly defaults: Readonly<Record<Profile, T>>;
+}
+
+export type ParameterSpecs = Readonly<Record<string, ParameterSpec<unknown>>>;
+
+export type ResolvedParameters<S extends ParameterSpecs> = { readonly profile: Profile } & {
+  readonly [K in keyof S]: S[K] extends { readonly schema: z.ZodType<infer T> } ? T : never;
+};
+
+/** What may be given: every parameter may be left out (or be undefined), which means the profile's value. */
+export type GivenParameters<S extends ParameterSpecs> = {
+  readonly [K in keyof ResolvedParameters<S>]?: ResolvedParameters<S>[K] | undefined;
+};
+
+export function integerParameter(
+  meaning: string,
+  defaults: Record<Profile, number>,
+  minimum: number,
+  maximum: number,
+): ParameterSpec<number> {
+  const allowed = `a whole number from ${minimum} to ${maximum}`;
+  return { schema: z.int().min(minimum).max(maximum), allowed, meaning, defaults };
+}
+
+export function numberParameter(
+  meaning: string,
+  defaults: Record<Profile, number>,
+  minimum: number,
+  maximum: number,
+): ParameterSpec<number> {
+  const allowed = `a number from ${minimum} to ${maximum}`;
+  return { schema: z.number().min(minimum).max(maximum), allowed, meaning, defaults };
+}
+
+export function choiceParameter<T extends string | number>(
+  meaning: string,
+  defaults: Record<Profile, T>,
+  choices: readonly T[],
+): ParameterSpec<T> {
+  const schema = z.custom<T>((value) => (choices as readonly unknown[]).includes(value));
+  return { schema, allowed: `one of ${choices.join(', ')}`, meaning, defaults };
+}
+
+export function textParameter(
+  meaning: string,
+  defaults: Record<Profile, string>,
+  allowed: string,
+): ParameterSpec<string> {
+  return { schema: z.string().min(1), allowed, meaning, defaults };
+}
+
+/** The parameters that notebooks share where they make sense, each with the study's own defaults. */
+export const common = {
+  seed: integerParameter('Seed of everything that is drawn at random', { tour: 42, paper: 42 }, 0, 2 ** 31 - 1),
+  weightDecay: numberParameter('Decoupled weight decay', { tour: 1e-5, paper: 1e-5 }, 0, 1),
+  learningRate: numberParameter('Learning rate at the start of the cosine', { tour: 1e-3, paper: 1e-3 }, 1e-8, 10),
+  batchSize: integerParameter('Images a step', { tour: 128, paper: 128 }, 1, 4096),
+};
+
+/**
+ * Fills in what is not given from the profile and checks everything.
+ * @throws UserError in one line: an unknown name with the nearest known one, or a value with what is allowed
+ */
+export function resolveParameters<S extends ParameterSpecs>(
+  specs: S,
+  given: Readonly<Record<string, unknown>>,
+): ResolvedParameters<S> {
+  const profile = (given.profile ?? 'tour') as Profile;
+  if (!profiles.includes(profile)) {
+    throw new UserError(`profile is ${shown(profile)}, but must be one of ${profiles.join(', ')}.`);
+  }
+  const names = ['profile', ...Object.keys(specs)];
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError(
+      `There is no parameter "${unknown}"${suggestion(unknown, names) || '.'} Known are ${names.join(', ')}.`,
+    );
+  }
+  const resolved: Record<string, unknown> = { profile };
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = given[name] ?? spec.defaults[profile];
+    const checked = spec.schema.safeParse(value);
+    if (!checked.success) throw new UserError(`${name} is ${shown(value)}, but must be ${spec.allowed}.`);
+    resolved[name] = checked.data;
+  }
+  return resolved as ResolvedParameters<S>;
+}
+
+/** The resolved parameters as rows of a table: name, value, where it comes from, what it means. */
+export function parameterRows<S extends ParameterSpecs>(
+  specs: S,
+  given: Readonly<Record<string, unknown>>,
+  resolved: ResolvedParameters<S>,
+) {
+  const values = resolved as Readonly<Record<string, unknown>>;
+  const origin = (name: string): string => (given[name] === undefined ? `${resolved.profile} profile` : 'set here');
+  return [
+    {
+      parameter: 'profile',
+      value: resolved.profile,
+      from: given.profile === undefined ? 'default' : 'set here',
+      meaning: 'tour takes a minute, paper uses the study’s settings',
+    },
+    ...Object.entries(specs).map(([name, spec]) => ({
+      parameter: name,
+      value: String(values[name]),
+      from: origin(name),
+      meaning: spec.meaning,
+    })),
+  ];
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+}

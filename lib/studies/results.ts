@@ -1,0 +1,93 @@
+/** `results.json`: what a run of a notebook leaves for other programs to read. Fractions and seconds, full precision. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { writeFileAtomic } from '../files';
+
+const rowSchema = z.looseObject({
+  /** Hash of everything that determines the training; the same training again replaces its rows. */
+  trainingKey: z.string(),
+  model: z.string(),
+  weights: z.string(),
+  protocol: z.enum(['scratch', 'frozen', 'fine-tuned', 'linear', 'knn']),
+  arm: z.enum(['as-published', 'corrected']),
+  parameters: z.int(),
+  trainableParameters: z.int(),
+  seconds: z.number(),
+});
+
+/** A trained classifier: one line of the comparison. */
+export interface ClassificationRow extends z.infer<typeof rowSchema> {
+  readonly epoch: number;
+  readonly bestValAccuracy: number;
+  readonly testAccuracy: number;
+  readonly testMacroF1: number;
+  /** Undefined where the test split lacks a class. */
+  readonly testAuc: number | undefined;
+  readonly settings: Readonly<Record<string, string | number>>;
+}
+
+const resultsSchema = z.looseObject({
+  notebook: z.string(),
+  runId: z.string(),
+  profile: z.string(),
+  parameters: z.record(z.string(), z.unknown()),
+  seed: z.int(),
+  environment: z.record(z.string(), z.unknown()),
+  data: z.looseObject({ name: z.string(), sha256: z.string(), splits: z.record(z.string(), z.int()) }),
+  results: z.array(rowSchema),
+  history: z.record(z.string(), z.array(z.unknown())),
+});
+
+export type Results = z.infer<typeof resultsSchema>;
+
+export const resultsFileName = 'results.json';
+
+/** A short name for a run, the same for the same notebook and parameters. */
+export function runIdOf(notebook: string, parameters: Readonly<Record<string, unknown>>): string {
+  return shortHash({ notebook, parameters });
+}
+
+/** Ten hexadecimal digits that stand for a value; keys are sorted first. */
+export function shortHash(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 10);
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
+
+export function writeResults(directory: string, results: Results): void {
+  writeFileAtomic(join(directory, resultsFileName), `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+/** @throws UserError where the file is damaged */
+export function readResults(directory: string): Results | undefined {
+  const path = join(directory, resultsFileName);
+  if (!existsSync(path)) return undefined;
+  try {
+    return resultsSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    throw new UserError(`${path} is damaged: delete its folder.`);
+  }
+}
+
+/** All finished results below a folder of runs; a damaged one is passed over, so that it never hides the others. */
+export function readAllResults(folder: string): Results[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      try {
+        return readResults(join(folder, name)) ?? [];
+      } catch {
+        return [];
+      }
+    });
+}

@@ -1,0 +1,85 @@
+/** Where a run of a notebook keeps what it has: checkpoints while it trains, and its results. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Dataset } from '../data/dataset';
+import { outputsDirectory } from '../paths';
+import { environment } from '../system';
+import { openCheckpoints, type CheckpointStore } from '../training/checkpoints';
+import type { HistoryRow } from '../training/events';
+import { readAllResults, readResults, runIdOf, writeResults, type Results } from './results';
+
+export interface NotebookRun {
+  readonly notebook: string;
+  readonly runId: string;
+  readonly directory: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** Named by the command that executes a notebook: the folder of this run, and the promise that a finished training is not repeated. */
+const directoryVariable = 'NOTEBOOK_RUN_DIRECTORY';
+
+/** The run that a notebook's parameters stand for. In JupyterLab its folder is `outputs/<notebook>/<run id>`. */
+export function openRun(notebook: string, parameters: Readonly<Record<string, unknown>>): NotebookRun {
+  const runId = runIdOf(notebook, parameters);
+  const directory = process.env[directoryVariable] ?? join(outputsDirectory, notebook, runId);
+  return { notebook, runId, directory, parameters };
+}
+
+/**
+ * The checkpoints of one training. A stopped or killed training is continued by the same call; a finished one is kept and not
+ * repeated only while a command executes the notebook, since whoever runs a cell again by hand wants to see it train.
+ */
+export async function openTraining(
+  run: NotebookRun,
+  trainingKey: string,
+): Promise<{ checkpoints: CheckpointStore; close(): void }> {
+  const directory = join(run.directory, 'checkpoints', trainingKey);
+  const checkpoints = openCheckpoints(directory, trainingKey);
+  const keepFinished = process.env[directoryVariable] !== undefined;
+  if (!keepFinished && (await checkpoints.load())?.finished) checkpoints.remove();
+  return {
+    checkpoints,
+    close() {
+      if (!keepFinished) checkpoints.remove();
+    },
+  };
+}
+
+/** Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training. */
+export function recordResults(
+  run: NotebookRun,
+  dataset: Dataset,
+  trainingKey: string,
+  rows: Results['results'],
+  history: readonly HistoryRow[],
+): void {
+  const before = readResults(run.directory);
+  const { train, val, test } = dataset.splits;
+  writeResults(run.directory, {
+    notebook: run.notebook,
+    runId: run.runId,
+    profile: String(run.parameters.profile),
+    parameters: { ...run.parameters },
+    seed: Number(run.parameters.seed),
+    environment: { ...environment() },
+    data: {
+      name: dataset.name,
+      sha256: dataset.sha256,
+      splits: { train: train.count, val: val.count, test: test.count },
+    },
+    results: [...(before?.results.filter((row) => row.trainingKey !== trainingKey) ?? []), ...rows],
+    history: { ...before?.history, [trainingKey]: [...history] },
+  });
+}
+
+/** The results of this run and of all others of the same notebook on the same data, this run's last. */
+export function comparableResults(run: NotebookRun, dataset: Dataset): Results[] {
+  const others = readAllResults(join(outputsDirectory, run.notebook)).filter((results) => results.runId !== run.runId);
+  const own = readResults(run.directory);
+  return [...others, ...(own ? [own] : [])].filter((results) => results.data.sha256 === dataset.sha256);
+}
+
+/** Deletes what a run has written. */
+export function discardRun(run: NotebookRun): void {
+  rmSync(run.directory, { recursive: true, force: true });
+}

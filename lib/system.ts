@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { arch, cpus, platform, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { projectRoot } from './paths';
+import { usesGpu } from './tensor/native';
+import { tf } from './tf';
+
+/** What a result depends on beside its parameters; part of every results.json and shown in every notebook. */
+export interface Environment {
+  readonly project: string;
+  /** The commit that is checked out, with `+` where files differ from it; undefined outside a git checkout. */
+  readonly commit: string | undefined;
+  readonly node: string;
+  readonly tensorflow: string;
+  readonly tfjs: string;
+  readonly platform: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGigabytes: number;
+  readonly device: 'CPU' | 'GPU';
+}
+
+export function environment(): Environment {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  const processors = cpus();
+  return {
+    project: version,
+    commit: gitCommit(),
+    node: process.versions.node,
+    tensorflow: (tf.backend() as unknown as { binding: { TF_Version: string } }).binding.TF_Version,
+    tfjs: tf.version['tfjs-core'],
+    platform: `${platform()} ${arch()}`,
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGigabytes: Math.round(totalmem() / 2 ** 30),
+    device: usesGpu() ? 'GPU' : 'CPU',
+  };
+}
+
+function gitCommit(): string | undefined {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { cwd: projectRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return (
+      git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+')
+    );
+  } catch {
+    return undefined;
+  }
+}

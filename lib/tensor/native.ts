@@ -1,0 +1,112 @@
+/**
+ * TensorFlow's own operations, below what tfjs offers: `execute(name, attributes, inputs)`. The operations and their attributes are
+ * TensorFlow's raw_ops. Results are tensors like any other: inside `tf.tidy` they are disposed, and gradients are the caller's matter
+ * (`tf.customGrad`).
+ */
+import { tf, type Tensor, type TensorInfo } from '../tf';
+
+/** What this project uses of the binding, which has no types of its own. */
+interface Binding {
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  createTensor(shape: number[], type: number, values: ArrayBufferView): number;
+  executeOp(
+    op: string,
+    attributes: readonly Attribute[],
+    inputs: number[],
+    outputs: number,
+  ): { id: number; shape: number[]; dtype: number }[];
+  deleteTensor(id: number): void;
+  isUsingGpuDevice(): boolean;
+}
+
+interface NativeBackend {
+  readonly binding: Binding;
+  readonly tensorMap: { set(id: object, value: object): void };
+  executeMultipleOutputs(
+    op: string,
+    attributes: readonly Attribute[],
+    inputs: readonly TensorInfo[],
+    outputs: number,
+  ): Tensor[];
+}
+
+/** An attribute of an operation, as the binding takes it. */
+export interface Attribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: string | number | boolean | readonly number[];
+}
+
+/** TensorFlow's numbers for the types that are used here (tensorflow/core/framework/types.proto). */
+export const nativeType = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10, bfloat16: 14, resource: 20 } as const;
+export type NativeType = keyof typeof nativeType;
+
+const backend = tf.backend() as unknown as NativeBackend;
+const { binding } = backend;
+
+/** Attributes by kind, such as `attribute.ints('strides', [1, 2, 2, 1])`. */
+export const attribute = {
+  string: (name: string, value: string): Attribute => ({ name, type: binding.TF_ATTR_STRING, value }),
+  int: (name: string, value: number): Attribute => ({ name, type: binding.TF_ATTR_INT, value }),
+  ints: (name: string, value: readonly number[]): Attribute => ({ name, type: binding.TF_ATTR_INT, value }),
+  float: (name: string, value: number): Attribute => ({ name, type: binding.TF_ATTR_FLOAT, value }),
+  bool: (name: string, value: boolean): Attribute => ({ name, type: binding.TF_ATTR_BOOL, value }),
+  type: (name: string, value: NativeType): Attribute => ({
+    name,
+    type: binding.TF_ATTR_TYPE,
+    value: nativeType[value],
+  }),
+  shape: (name: string, value: readonly number[]): Attribute => ({ name, type: binding.TF_ATTR_SHAPE, value }),
+};
+
+/** Runs an operation with one result. */
+export function execute(op: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[]): Tensor {
+  return backend.executeMultipleOutputs(op, attributes, inputs, 1)[0];
+}
+
+/** Runs an operation with `outputs` results (0 for one that only acts, such as an assignment). */
+export function executeMany(
+  op: string,
+  attributes: readonly Attribute[],
+  inputs: readonly TensorInfo[],
+  outputs: number,
+): Tensor[] {
+  return backend.executeMultipleOutputs(op, attributes, inputs, outputs);
+}
+
+/**
+ * Hands bytes to TensorFlow as they are and widens them there: a batch of images crosses as uint8, a quarter of its float32 size.
+ * The bytes must not be changed while the operation runs; after this call they are the caller's again.
+ */
+export function floatFromBytes(bytes: Uint8Array, shape: readonly number[]): Tensor {
+  const id = binding.createTensor([...shape], nativeType.uint8, bytes);
+  try {
+    const [output] = binding.executeOp('Cast', castBytes, [id], 1);
+    return registerOutput(output);
+  } finally {
+    binding.deleteTensor(id);
+  }
+}
+
+const castBytes = [
+  attribute.type('SrcT', 'uint8'),
+  attribute.type('DstT', 'float32'),
+  attribute.bool('Truncate', false),
+];
+
+/** Makes a float32 result of the binding a tensor of tfjs. */
+function registerOutput(output: { id: number; shape: number[]; dtype: number }): Tensor {
+  const dataId = {};
+  backend.tensorMap.set(dataId, { shape: output.shape, dtype: output.dtype, id: output.id, values: null, refCount: 1 });
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape: output.shape, dtype: 'float32' });
+}
+
+/** Whether TensorFlow computes on a GPU. */
+export function usesGpu(): boolean {
+  return binding.isUsingGpuDevice();
+}

@@ -1,0 +1,105 @@
+import { UserError } from '../errors';
+
+/** Element types that are read: NumPy's kind and width in bytes, little-endian. */
+export const npyTypes = {
+  '|u1': { bytes: 1, kind: 'unsigned' },
+  '|i1': { bytes: 1, kind: 'integer' },
+  '|b1': { bytes: 1, kind: 'boolean' },
+  '<u2': { bytes: 2, kind: 'unsigned' },
+  '<i2': { bytes: 2, kind: 'integer' },
+  '<u4': { bytes: 4, kind: 'unsigned' },
+  '<i4': { bytes: 4, kind: 'integer' },
+  '<u8': { bytes: 8, kind: 'unsigned' },
+  '<i8': { bytes: 8, kind: 'integer' },
+  '<f4': { bytes: 4, kind: 'float' },
+  '<f8': { bytes: 8, kind: 'float' },
+} as const;
+
+export type NpyType = keyof typeof npyTypes;
+
+export interface NpyHeader {
+  readonly type: NpyType;
+  readonly shape: readonly number[];
+  /** Where the values begin, in bytes from the start of the .npy. */
+  readonly dataOffset: number;
+}
+
+/** Longest header that is looked at; NumPy itself refuses more than 10,000 bytes. */
+export const longestNpyHeader = 65_536 + 12;
+
+/**
+ * Reads the header of an .npy file (NumPy's format 1.0–3.0) from its first bytes.
+ * @param source for messages
+ * @throws UserError where it is no .npy, or of an element type or order that is not read
+ */
+export function parseNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+  if (bytes.length < 12 || magic.some((byte, index) => bytes[index] !== byte)) {
+    throw new UserError(`${source} is not a NumPy array (.npy): save it with numpy.save or numpy.savez.`);
+  }
+  const major = bytes[6];
+  const start = major === 1 ? 10 : 12;
+  const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (start + length > bytes.length)
+    throw new UserError(`${source} is cut off within its header: copy or download it again.`);
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString('latin1');
+  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
+  const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
+  const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  if (order === undefined || shapeText === undefined)
+    throw new UserError(`${source} has an unreadable header: save it again with numpy.save.`);
+  const shape = shapeText.split(',').map((part) => part.trim()).filter((part) => part !== '').map(Number); // prettier-ignore
+  if (shape.some((size) => !Number.isSafeInteger(size) || size < 0)) {
+    throw new UserError(`${source} has the shape (${shapeText}), which is none: save it again with numpy.save.`);
+  }
+  if (type === undefined || !(type in npyTypes)) {
+    throw new UserError(
+      `${source} holds values of type ${type ?? 'object'}; numbers in little-endian order (${Object.keys(npyTypes).join(', ')}) can be read: convert it with .astype.`,
+    );
+  }
+  if (order === 'True' && shape.length > 1) {
+    throw new UserError(`${source} is stored column by column (Fortran order): save numpy.ascontiguousarray of it.`);
+  }
+  return { type: type as NpyType, shape, dataOffset: start + length };
+}
+
+/** The values of an integer or boolean array as 32-bit integers; anything else, and what does not fit, is a `UserError`. */
+export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32Array {
+  const { bytes: width, kind } = npyTypes[type];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const read: Record<string, (offset: number) => number> = {
+    'unsigned 1': (offset) => view.getUint8(offset),
+    'boolean 1': (offset) => view.getUint8(offset),
+    'integer 1': (offset) => view.getInt8(offset),
+    'unsigned 2': (offset) => view.getUint16(offset, true),
+    'integer 2': (offset) => view.getInt16(offset, true),
+    'unsigned 4': (offset) => view.getUint32(offset, true),
+    'integer 4': (offset) => view.getInt32(offset, true),
+    'unsigned 8': (offset) => Number(view.getBigUint64(offset, true)),
+    'integer 8': (offset) => Number(view.getBigInt64(offset, true)),
+    'float 4': (offset) => view.getFloat32(offset, true),
+    'float 8': (offset) => view.getFloat64(offset, true),
+  };
+  const readOne = read[`${kind} ${width}`];
+  const values = new Int32Array(bytes.length / width);
+  for (let index = 0; index < values.length; index++) {
+    const value = readOne(index * width);
+    values[index] = value;
+    if (values[index] !== value)
+      throw new UserError(`${source} has the value ${value} at position ${index}, which is no class number.`);
+  }
+  return values;
+}
+
+/** The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does. */
+export function npyHeader(type: NpyType, shape: readonly number[]): Uint8Array {
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const header = Buffer.alloc(length, ' ', 'latin1');
+  Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]).copy(header);
+  header.writeUInt16LE(length - 10, 8);
+  header.write(text, 10, 'latin1');
+  header[length - 1] = 0x0a;
+  return header;
+}

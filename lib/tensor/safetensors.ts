@@ -1,0 +1,230 @@
+/**
+ * The safetensors format: eight bytes with the header's length, a JSON header, then all values, little-endian and row-major. What is
+ * read is checked as the reference implementation checks it: offsets in order, without overlap or hole, and exactly to the file's end.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { UserError } from '../errors';
+import { writeFileAtomic } from '../files';
+
+const typeBytes = { F32: 4, F16: 2, BF16: 2, F64: 8, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+export type SafetensorsType = keyof typeof typeBytes;
+
+/** Types that are read, all as float32. */
+const readable: readonly string[] = ['F32', 'F16', 'BF16'];
+const longestHeader = 100_000_000;
+
+export interface StoredTensor {
+  readonly type: SafetensorsType;
+  readonly shape: readonly number[];
+  /** Values as float32, widened exactly from F16 and BF16. */
+  read(): Float32Array;
+}
+
+export interface SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+  close(): void;
+}
+
+/**
+ * Opens a file and checks its header; values are read one tensor at a time.
+ * @throws UserError in one line where the file is malformed
+ */
+export function openSafetensors(path: string): SafetensorsFile {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
+    throw new UserError(`${path} cannot be opened (${(error as NodeJS.ErrnoException).code}): check the path.`);
+  }
+  try {
+    const { header, dataOffset, dataBytes } = readHeader(descriptor, path);
+    const { entries, metadata } = checkHeader(header, dataBytes, path);
+    const tensors = new Map(
+      entries.map(({ name, type, shape, begin, end }): [string, StoredTensor] => [
+        name,
+        {
+          type,
+          shape,
+          read: () =>
+            readValues(descriptor, { type, offset: dataOffset + begin, bytes: end - begin }, `"${name}" in ${path}`),
+        },
+      ]),
+    );
+    return { tensors, metadata, close: () => closeSync(descriptor) };
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/** Writes float32 tensors, atomically, in the order of the map. */
+export function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const [name, { shape, values }] of tensors) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + values.byteLength] };
+    offset += values.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' '); // values stay aligned
+  json.copy(padded);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  const parts = [...tensors.values()].map(
+    ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  );
+  writeFileAtomic(path, [length, padded, ...parts]);
+}
+
+function readHeader(descriptor: number, path: string): { header: string; dataOffset: number; dataBytes: number } {
+  const { size } = fstatSync(descriptor);
+  if (size < 8) throw new UserError(`${path} is not a safetensors file: it has only ${size} bytes.`);
+  const prefix = Buffer.alloc(8);
+  readSync(descriptor, prefix, 0, 8, 0);
+  const length = Number(prefix.readBigUInt64LE());
+  if (length > longestHeader)
+    throw new UserError(
+      `${path} is not a safetensors file: its header would have ${length} bytes (at most ${longestHeader}).`,
+    );
+  if (8 + length > size)
+    throw new UserError(
+      `${path} is truncated: its header has ${length} bytes, the file ${size}; copy or download it again.`,
+    );
+  const header = Buffer.alloc(length);
+  readSync(descriptor, header, 0, length, 8);
+  return { header: header.toString('utf8'), dataOffset: 8 + length, dataBytes: size - 8 - length };
+}
+
+interface Entry {
+  readonly name: string;
+  readonly type: SafetensorsType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function checkHeader(
+  text: string,
+  dataBytes: number,
+  path: string,
+): { entries: Entry[]; metadata: Record<string, string> } {
+  const parsed = parseObject(text, path);
+  const { __metadata__: metadata = {}, ...described } = parsed;
+  if (!isObject(metadata) || Object.values(metadata).some((value) => typeof value !== 'string')) {
+    throw new UserError(`${path} has a "__metadata__" that is not a table of texts.`);
+  }
+  const entries = Object.entries(described).map(([name, description]) => checkEntry(name, description, path));
+  let end = 0;
+  for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (entry.begin < end)
+      throw new UserError(`${path} is malformed: the values of "${entry.name}" overlap those before them.`);
+    if (entry.begin > end)
+      throw new UserError(
+        `${path} is malformed: there is a hole of ${entry.begin - end} bytes before "${entry.name}".`,
+      );
+    end = entry.end;
+  }
+  if (end > dataBytes)
+    throw new UserError(
+      `${path} is truncated: its tensors need ${end} bytes, ${dataBytes} are there; copy or download it again.`,
+    );
+  if (end < dataBytes)
+    throw new UserError(`${path} is malformed: ${dataBytes - end} bytes at its end belong to no tensor.`);
+  return { entries, metadata: metadata as Record<string, string> };
+}
+
+function checkEntry(name: string, description: unknown, path: string): Entry {
+  const malformed = (why: string): UserError => new UserError(`${path} is malformed: "${name}" ${why}.`);
+  if (!isObject(description)) throw malformed('is not described by an object');
+  const { dtype, shape, data_offsets: offsets } = description;
+  if (typeof dtype !== 'string' || !(dtype in typeBytes))
+    throw malformed(`has the unknown type ${JSON.stringify(dtype)}`);
+  if (!isSizes(shape)) throw malformed(`has the shape ${JSON.stringify(shape)}`);
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
+    throw malformed(`has the offsets ${JSON.stringify(offsets)}`);
+  const type = dtype as SafetensorsType;
+  const bytes = shape.reduce((product, size) => product * size, typeBytes[type]);
+  if (bytes !== offsets[1] - offsets[0])
+    throw malformed(`needs ${bytes} bytes for its shape, but has ${offsets[1] - offsets[0]}`);
+  return { name, type, shape, begin: offsets[0], end: offsets[1] };
+}
+
+/** JSON.parse keeps the last of two equal names without a word, so names are counted in the text. */
+function parseObject(text: string, path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${path} is not a safetensors file: its header is no JSON (${(error as Error).message}).`);
+  }
+  if (!isObject(parsed)) throw new UserError(`${path} is not a safetensors file: its header is no JSON object.`);
+  const duplicate = firstDuplicate(topLevelNames(text));
+  if (duplicate !== undefined)
+    throw new UserError(`${path} is malformed: it has two tensors of the name "${duplicate}".`);
+  return parsed;
+}
+
+/** The names at the first level of an object in valid JSON, repeated ones included. */
+function topLevelNames(text: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (depth === 1 && token.endsWith(':')) names.push(JSON.parse(token.slice(0, -1).trim()) as string);
+  }
+  return names;
+}
+
+function firstDuplicate(names: string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && (size as number) >= 0);
+}
+
+function readValues(
+  descriptor: number,
+  { type, offset, bytes }: { type: SafetensorsType; offset: number; bytes: number },
+  source: string,
+): Float32Array {
+  if (!readable.includes(type))
+    throw new UserError(`${source} is of type ${type}; ${readable.join(', ')} can be read.`);
+  const buffer = new Uint8Array(bytes);
+  for (let done = 0; done < bytes;) {
+    const read = readSync(descriptor, buffer, done, Math.min(bytes - done, 1 << 30), offset + done);
+    if (read === 0) throw new UserError(`${source} ends too early: the file was changed while it was read.`);
+    done += read;
+  }
+  if (type === 'F32') return new Float32Array(buffer.buffer);
+  const halves = new Uint16Array(buffer.buffer);
+  return type === 'BF16' ? widenBfloat16(halves) : widenFloat16(halves);
+}
+
+function widenBfloat16(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length);
+  for (let index = 0; index < halves.length; index++) bits[index] = halves[index] << 16;
+  return new Float32Array(bits.buffer);
+}
+
+function widenFloat16(halves: Uint16Array): Float32Array {
+  return Float32Array.from(halves, (half) => {
+    const sign = half & 0x8000 ? -1 : 1;
+    const exponent = (half >> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Checkpoints that a run continues from after any end, `kill -9` included: the weights and the optimizer's slots after each epoch, the
+ * best weights, and a manifest that is replaced last, so that it never names a file that is not whole.
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { hashFile, writeFileAtomic } from '../files';
+import { exportParameters, importParameters, type Parameters } from '../models/parameters';
+import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { tf } from '../tf';
+import type { HistoryRow } from './events';
+import type { Optimizer } from './optimizers';
+
+const fileSchema = z.strictObject({ name: z.string(), sha256: z.string() });
+const manifestSchema = z.strictObject({
+  version: z.literal(1),
+  /** Hash of everything that determines the run: a checkpoint of another run is not continued. */
+  key: z.string(),
+  /** Finished epochs. */
+  epoch: z.int().min(0),
+  optimizerSteps: z.int().min(0),
+  learningRateFactor: z.number(),
+  recoveries: z.int().min(0),
+  history: z.array(z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null)),
+  best: z.strictObject({ epoch: z.int().min(1), valAccuracy: z.number(), file: fileSchema }).optional(),
+  state: fileSchema,
+  finished: z.boolean(),
+});
+
+export type CheckpointManifest = z.infer<typeof manifestSchema>;
+export type CheckpointProgress = Omit<CheckpointManifest, 'version' | 'key' | 'state' | 'best' | 'optimizerSteps'>;
+
+export interface CheckpointStore {
+  /** The last whole checkpoint of this run, or undefined; checkpoints of other runs and damaged ones are ignored. */
+  load(): Promise<CheckpointManifest | undefined>;
+  /** Puts a checkpoint's weights and optimizer slots in place. */
+  restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
+  /** The best weights so far, in the published layout. */
+  readBest(manifest: CheckpointManifest): Map<string, Float32Array>;
+  save(
+    progress: CheckpointProgress,
+    best: BestWeights | undefined,
+    parameters: Parameters,
+    optimizer: Optimizer,
+  ): Promise<void>;
+  remove(): void;
+}
+
+/** The best epoch, and its weights if they are new since the last save. */
+export interface BestWeights {
+  readonly epoch: number;
+  readonly valAccuracy: number;
+  readonly values?: ReadonlyMap<string, Float32Array>;
+}
+
+/** Checkpoints of one run in a folder of its own. `key` is the hash of its configuration and data. */
+export function openCheckpoints(directory: string, key: string): CheckpointStore {
+  const manifestPath = join(directory, 'checkpoint.json');
+  let previous: CheckpointManifest | undefined;
+
+  return {
+    async load() {
+      previous = undefined;
+      if (!existsSync(manifestPath)) return undefined;
+      const parsed = manifestSchema.safeParse(parseJson(readFileSync(manifestPath, 'utf8')));
+      if (!parsed.success || parsed.data.key !== key) return undefined;
+      const files = [parsed.data.state, ...(parsed.data.best ? [parsed.data.best.file] : [])];
+      for (const { name, sha256 } of files) {
+        const path = join(directory, name);
+        if (!existsSync(path) || (await hashFile(path)) !== sha256) return undefined;
+      }
+      return (previous = parsed.data);
+    },
+
+    restore(manifest, parameters, optimizer) {
+      const values = readAll(join(directory, manifest.state.name));
+      const weights = new Map([...values].filter(([name]) => !name.startsWith(slotPrefix)));
+      importParameters(parameters, weights, manifest.state.name);
+      for (const [slot, variable] of optimizer.slots) {
+        const value = values.get(slotPrefix + slot);
+        if (value === undefined)
+          throw new UserError(`${directory} has no optimizer state "${slot}": delete the folder to start over.`);
+        tf.tidy(() => variable.assign(tf.tensor(value, [...variable.shape])));
+      }
+      optimizer.steps = manifest.optimizerSteps;
+    },
+
+    readBest(manifest) {
+      if (manifest.best === undefined) throw new Error('This checkpoint has no best weights.');
+      return readAll(join(directory, manifest.best.file.name));
+    },
+
+    async save(progress, best, parameters, optimizer) {
+      mkdirSync(directory, { recursive: true });
+      const stateName = `epoch-${String(progress.epoch).padStart(4, '0')}.safetensors`;
+      const state = await writeState(join(directory, stateName), parameters, optimizer);
+      const bestFile = best?.values
+        ? await writeBest(directory, best.epoch, best.values, parameters)
+        : previous?.best?.file;
+      const manifest: CheckpointManifest = {
+        version: 1,
+        key,
+        ...progress,
+        optimizerSteps: optimizer.steps,
+        state: { name: stateName, sha256: state },
+        ...(best && bestFile ? { best: { epoch: best.epoch, valAccuracy: best.valAccuracy, file: bestFile } } : {}),
+      };
+      writeFileAtomic(manifestPath, JSON.stringify(manifest, undefined, 1));
+      previous = manifest;
+      const kept = new Set(['checkpoint.json', stateName, bestFile?.name]);
+      for (const name of readdirSync(directory))
+        if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
+    },
+
+    remove() {
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const slotPrefix = 'optimizer/';
+
+async function writeState(path: string, parameters: Parameters, optimizer: Optimizer): Promise<string> {
+  const tensors = namedShapes(exportParameters(parameters), parameters);
+  for (const [slot, variable] of optimizer.slots) {
+    const values = tf.tidy(() => variable.read().dataSync<'float32'>());
+    tensors.set(slotPrefix + slot, { shape: variable.shape, values });
+  }
+  writeSafetensors(path, tensors);
+  return hashFile(path);
+}
+
+async function writeBest(
+  directory: string,
+  epoch: number,
+  values: ReadonlyMap<string, Float32Array>,
+  parameters: Parameters,
+) {
+  const name = `best-${String(epoch).padStart(4, '0')}.safetensors`;
+  const path = join(directory, name);
+  const tensors = namedShapes(values, parameters);
+  writeSafetensors(path, tensors);
+  return { name, sha256: await hashFile(path) };
+}
+
+function namedShapes(values: ReadonlyMap<string, Float32Array>, { table }: Parameters) {
+  return new Map<string, { shape: readonly number[]; values: Float32Array }>(
+    [...values].map(([name, value]) => [name, { shape: table[name].shape, values: value }]),
+  );
+}
+
+function readAll(path: string): Map<string, Float32Array> {
+  const file = openSafetensors(path);
+  try {
+    return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
+  } finally {
+    file.close();
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

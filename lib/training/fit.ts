@@ -1,0 +1,271 @@
+/**
+ * The training loop. It knows nothing of models or data: only `loss(batch, scope) → scalar`, which parameters are trainable, and how to
+ * validate.
+ */
+import { UserError } from '../errors';
+import { exportParameters, fromPublished, variableOf, type Parameters } from '../models/parameters';
+import type { Scope } from '../models/scope';
+import { tf, type Scalar, type Tensor } from '../tf';
+import type { BestWeights, CheckpointStore } from './checkpoints';
+import type { HistoryRow, TrainingEvent } from './events';
+import { clipByGlobalNorm, lossAndGradients, type LossOutput } from './gradients';
+import type { Optimizer } from './optimizers';
+import type { Schedule } from './schedules';
+import { takeSnapshot, type Snapshot } from './snapshot';
+
+/** What a batch must have; the rest is between `batches` and `loss`. `dispose` is called after the step. */
+export interface Batch {
+  /** Number of images. */
+  readonly count: number;
+  dispose(): void;
+}
+
+export interface FitOptions<B extends Batch> {
+  readonly parameters: Parameters;
+  /** Names of what the optimizer updates. */
+  readonly names: readonly string[];
+  readonly optimizer: Optimizer;
+  readonly learningRate: Schedule;
+  readonly epochs: number;
+  /** Batches of an epoch (counted from 0), in an order that depends on nothing but the epoch. */
+  readonly batches: (epoch: number) => Iterable<B> | AsyncIterable<B>;
+  readonly batchesPerEpoch: number;
+  /** Mean loss of the batch; `reported.correct` counts its correctly classified images. */
+  readonly loss: (batch: B, scope: Scope) => LossOutput & { readonly reported: { readonly correct: Scalar } };
+  /** Loss and accuracy on the validation split with the current parameters. */
+  readonly validate: () => Promise<{ readonly loss: number; readonly accuracy: number }>;
+  /** Gradients whose common norm is larger are scaled down to it. */
+  readonly maxGradientNorm?: number;
+  /** Ends the run after so many epochs without a better validation accuracy. */
+  readonly patience?: number;
+  readonly checkpoints?: CheckpointStore;
+  /** Ends the run softly, between two batches. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TrainingEvent) => void;
+}
+
+export interface FitResult {
+  readonly history: readonly HistoryRow[];
+  /** The first epoch with the highest validation accuracy; undefined if none was finished. */
+  readonly best?: { readonly epoch: number; readonly valAccuracy: number };
+  /** True where `signal` ended the run; the same call continues from its last checkpoint. */
+  readonly stopped: boolean;
+  /** Time spent training and validating, over all parts of a resumed run. */
+  readonly seconds: number;
+  /** Puts the best epoch's weights into the parameters: a real copy, taken when that epoch ended. */
+  useBest(): void;
+  /** Puts the last epoch's weights into the parameters. */
+  useLast(): void;
+  dispose(): void;
+}
+
+const mostRecoveries = 3;
+const millisecondsBetweenReports = 250;
+
+/**
+ * Trains for `epochs`, or continues from the last checkpoint. A loss that is not finite puts the run back to the start of the epoch
+ * with half the learning rate, three times at the most.
+ * @throws UserError where the loss stays infinite
+ */
+export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitResult> {
+  const { parameters, optimizer, epochs, checkpoints, patience = Infinity, onProgress = () => undefined } = options;
+  const history: HistoryRow[] = [];
+  let best: { epoch: number; valAccuracy: number } | undefined;
+  let bestValues: Snapshot | undefined;
+  let factor = 1;
+  let recoveries = 0;
+  let stopped = false;
+
+  const manifest = await checkpoints?.load();
+  if (checkpoints && manifest) {
+    checkpoints.restore(manifest, parameters, optimizer);
+    history.push(...manifest.history);
+    ({ learningRateFactor: factor, recoveries } = manifest);
+    if (manifest.best) {
+      best = { epoch: manifest.best.epoch, valAccuracy: manifest.best.valAccuracy };
+      bestValues = snapshotOf(checkpoints.readBest(manifest), parameters);
+    }
+  }
+  const isFinished = (): boolean =>
+    history.length >= epochs || history.length - (best?.epoch ?? history.length) >= patience;
+
+  while (!isFinished() && !stopped) {
+    const epoch = history.length;
+    const start = performance.now();
+    const learningRate = options.learningRate(epoch) * factor;
+    const before = takeSnapshot(parameters.variables);
+    const slotsBefore = takeSnapshot(optimizer.slots);
+    const stepsBefore = optimizer.steps;
+    try {
+      const trained = await trainEpoch(options, epoch, learningRate);
+      if (trained === 'stopped' || trained === 'not finite') {
+        before.restore();
+        slotsBefore.restore();
+        optimizer.steps = stepsBefore;
+        if (trained === 'stopped') {
+          stopped = true;
+          continue;
+        }
+        if (++recoveries > mostRecoveries) {
+          throw new UserError(
+            `The loss of epoch ${epoch + 1} is not finite, even with learningRate ${learningRate}: lower learningRate or set maxGradientNorm.`,
+          );
+        }
+        factor /= 2;
+        const message = `The loss of epoch ${epoch + 1} is not finite: the epoch starts over with half the learning rate (${learningRate / 2}).`;
+        onProgress({ kind: 'warning', epoch: epoch + 1, epochs, message });
+        continue;
+      }
+      const validation = await options.validate();
+      const seconds = (performance.now() - start) / 1000;
+      const row: HistoryRow = {
+        epoch: epoch + 1,
+        ...trained,
+        valLoss: validation.loss,
+        valAccuracy: validation.accuracy,
+        learningRate,
+        seconds,
+      };
+      history.push(row);
+      let newBest: BestWeights | undefined = best;
+      // A NaN is never larger: it cannot become the best.
+      if (best === undefined ? Number.isFinite(row.valAccuracy) : row.valAccuracy > best.valAccuracy) {
+        best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
+        bestValues?.dispose();
+        bestValues = takeSnapshot(parameters.variables);
+        newBest = { ...best, ...(checkpoints ? { values: exportParameters(parameters) } : {}) };
+      }
+      const progress = {
+        epoch: row.epoch,
+        learningRateFactor: factor,
+        recoveries,
+        history: [...history],
+        finished: isFinished(),
+      };
+      await checkpoints?.save(progress, newBest, parameters, optimizer);
+      onProgress({ kind: 'epoch', epoch: row.epoch, epochs, row });
+    } finally {
+      before.dispose();
+      slotsBefore.dispose();
+    }
+  }
+
+  const seconds = history.reduce((total, row) => total + row.seconds, 0);
+  if (stopped) onProgress({ kind: 'stopped', epoch: history.length, epochs, seconds });
+  else
+    onProgress({
+      kind: 'done',
+      epochs: history.length,
+      seconds,
+      bestEpoch: best?.epoch,
+      bestValAccuracy: best?.valAccuracy,
+    });
+  const last = takeSnapshot(parameters.variables);
+  return {
+    history,
+    best,
+    stopped,
+    seconds,
+    useBest: () => (bestValues ?? last).restore(),
+    useLast: () => last.restore(),
+    dispose() {
+      last.dispose();
+      bestValues?.dispose();
+    },
+  };
+}
+
+type TrainedEpoch = Pick<HistoryRow, 'trainLoss' | 'trainAccuracy'>;
+
+/** One pass over the training data. Losses stay on the device but where progress is shown. */
+async function trainEpoch<B extends Batch>(
+  options: FitOptions<B>,
+  epoch: number,
+  learningRate: number,
+): Promise<TrainedEpoch | 'stopped' | 'not finite'> {
+  const {
+    parameters,
+    names,
+    optimizer,
+    epochs,
+    batchesPerEpoch,
+    maxGradientNorm,
+    signal,
+    onProgress = () => undefined,
+  } = options;
+  const pending: { loss: Scalar; correct: Scalar; count: number }[] = [];
+  const total = { loss: 0, correct: 0, images: 0 };
+  let lastLoss = NaN;
+  const settle = (): boolean => {
+    for (const { loss, correct, count } of pending.splice(0)) {
+      [lastLoss] = loss.dataSync();
+      total.loss += lastLoss * count;
+      total.correct += correct.dataSync()[0];
+      total.images += count;
+      tf.dispose([loss, correct]);
+    }
+    return Number.isFinite(total.loss);
+  };
+  const start = performance.now();
+  let reported = start;
+  let step = 0;
+
+  try {
+    for await (const batch of options.batches(epoch)) {
+      const { count } = batch;
+      try {
+        pending.push({
+          count,
+          ...tf.tidy(() => {
+            const result = lossAndGradients(parameters, names, (scope) => options.loss(batch, scope));
+            const gradients =
+              maxGradientNorm === undefined ? result.gradients : clipByGlobalNorm(result.gradients, maxGradientNorm);
+            optimizer.step(gradients, learningRate);
+            return { loss: result.loss, correct: result.reported.correct };
+          }),
+        });
+      } finally {
+        batch.dispose();
+      }
+      step++;
+      await new Promise(setImmediate); // lets the stop button and timers in
+      if (signal?.aborted) return 'stopped';
+      const now = performance.now();
+      if (now - reported >= millisecondsBetweenReports) {
+        reported = now;
+        if (!settle()) return 'not finite';
+        const imagesPerSecond = total.images / ((now - start) / 1000);
+        onProgress({
+          kind: 'batch',
+          epoch: epoch + 1,
+          epochs,
+          step,
+          steps: batchesPerEpoch,
+          loss: lastLoss,
+          imagesPerSecond,
+        });
+      }
+    }
+    if (!settle()) return 'not finite';
+    return { trainLoss: total.loss / total.images, trainAccuracy: total.correct / total.images };
+  } finally {
+    for (const { loss, correct } of pending) tf.dispose([loss, correct]);
+  }
+}
+
+/** A snapshot of values that come from a checkpoint. */
+function snapshotOf(values: ReadonlyMap<string, Float32Array>, parameters: Parameters): Snapshot {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, value] of values) {
+    tensors.set(name, tf.keep(tf.tidy(() => fromPublished(value, parameters.table[name]))));
+  }
+  return {
+    values: tensors,
+    restore() {
+      for (const [name, tensor] of tensors) variableOf(parameters, name).assign(tensor);
+    },
+    dispose() {
+      for (const tensor of tensors.values()) tensor.dispose();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+
+import { displayLibrary, libraryMarker } from '../../lib/display/library';
+import { inNotebook, liveDisplay, show } from '../../lib/display/mime';
+import { status } from '../../lib/display/status';
+import { projectRoot } from '../../lib/paths';
+
+test('outside a notebook the text is printed', (context) => {
+  const log = context.mock.method(console, 'log', () => undefined);
+  assert.equal(inNotebook(), false);
+  show(status('The loss is not finite.', 'error'));
+  liveDisplay().update(status('Working.', 'processing'));
+  assert.deepEqual(
+    log.mock.calls.map((call) => call.arguments),
+    [['Error: The loss is not finite.']],
+  );
+});
+
+test('a status says its kind by a word and a role, and shows markup as it is', () => {
+  assert.match(
+    status('<b>5 < 6</b>').html,
+    /nb-info" role="status">.*<strong>Note\.<\/strong> &lt;b&gt;5 &lt; 6&lt;\/b&gt;/,
+  );
+  assert.match(status('Stop.', 'error').html, /role="alert".*<strong>Error\.<\/strong>/);
+});
+
+test('the library carries Plotly whole, its marker, the style sheet and nothing that ends a script early', () => {
+  const { html } = displayLibrary();
+  assert.ok(html.startsWith(`<div ${libraryMarker}><style>`));
+  assert.ok(html.length < 1_000_000, `${html.length} characters`);
+  const packed = /id="plotly-library">([^<]+)<\/script>/.exec(html)?.[1] ?? '';
+  const file = join(projectRoot, 'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js');
+  assert.ok(gunzipSync(Buffer.from(packed, 'base64')).equals(readFileSync(file)));
+  assert.equal(html.match(/<script/g)?.length, 2);
+  assert.equal(html.match(/<\/script/g)?.length, 2);
+});
+
+test('the page knows the marker, and loads nothing from anywhere', () => {
+  const read = (name: string) => readFileSync(join(projectRoot, 'lib/blog', name), 'utf8');
+  assert.ok(read('index.html.j2').includes(`library_marker = '${libraryMarker}'`));
+  for (const name of ['index.html.j2', 'page.js', 'blog.css', 'prose.css', 'code.css', 'print.css']) {
+    assert.doesNotMatch(read(name), /https?:\/\/|@import|url\(/, name);
+  }
+});
