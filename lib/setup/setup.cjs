@@ -85,7 +85,8 @@ function npmPackagesDone() {
 
 async function installNpmPackages() {
   const key = npmKey();
-  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
+  const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...patience], {
     unreachable:
       'The npm registry cannot be reached: check the connection (`npm ping`) or name a mirror with `npm config set registry URL`, and run the same command again.',
   });

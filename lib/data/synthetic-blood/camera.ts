@@ -1,12 +1,12 @@
 import type { Random } from '../../random';
-import { valueNoise } from './noise';
 import type { Grid } from './grid';
+import { valueNoise } from './noise';
 import type { Camera } from './scene';
 
 /** Bound once, as in `body.ts`. */
 const mottle = valueNoise;
 
-/** Part of the light left after an optical density, tabulated: three exponentials a sample would take a third of the time. */
+/** Part of the light left after an optical density, tabulated for speed. */
 const steps = 1024;
 const lowest = -0.25;
 const highest = 6;
@@ -14,45 +14,60 @@ const transmittance = Float32Array.from({ length: (highest - lowest) * steps + 1
   Math.exp(-(lowest + index / steps)),
 );
 
-/** Optical density to the part of the light that passes, in place. */
-export function transmit(planes: readonly Float32Array[]): void {
-  for (const plane of planes) {
-    for (let at = 0; at < plane.length; at++) {
-      const index = ((plane[at] - lowest) * steps + 0.5) | 0;
-      plane[at] = transmittance[index < 0 ? 0 : index < transmittance.length ? index : transmittance.length - 1];
-    }
-  }
+function transmitted(density: number): number {
+  const index = ((density - lowest) * steps + 0.5) | 0;
+  return transmittance[index < 0 ? 0 : index < transmittance.length ? index : transmittance.length - 1];
 }
 
-/** What the camera makes of the light: lens, uneven lamp, sensor. Returns size × size × 3 bytes, rows first. */
+/**
+ * Optical density to the part of the light that reaches each pixel: one sample a pixel, or the mean of two by two. The result lies in the
+ * plane's first size × size numbers; a pixel is written where its samples, or those of earlier pixels, have been read.
+ */
+function lightPerPixel(plane: Float32Array, width: number, size: number): Float32Array {
+  if (width === size) {
+    for (let at = 0; at < plane.length; at++) plane[at] = transmitted(plane[at]);
+    return plane;
+  }
+  for (let row = 0, at = 0; row < size; row++) {
+    for (let column = 0; column < size; column++, at++) {
+      const upper = 2 * (row * width + column);
+      const lower = upper + width;
+      const top = transmitted(plane[upper]) + transmitted(plane[upper + 1]);
+      plane[at] = (top + transmitted(plane[lower]) + transmitted(plane[lower + 1])) / 4;
+    }
+  }
+  return plane.subarray(0, size * size);
+}
+
+/** What the camera makes of the smear: lens, uneven lamp, sensor. Overwrites the grid; returns size × size × 3 bytes, rows first. */
 export function exposeImage(grid: Grid, camera: Camera, size: number, random: Random): Uint8Array {
-  const { planes, width, pitch } = grid;
-  for (const plane of planes) blur(plane, width, camera.blur / pitch);
-  const factor = width / size;
+  const pixelPitch = (grid.pitch * grid.width) / size;
+  const planes = grid.planes.map((plane) => {
+    const light = lightPerPixel(plane, grid.width, size);
+    blur(light, size, camera.blur / pixelPitch);
+    return light;
+  });
   const pixels = new Uint8Array(size * size * 3);
-  const scale = pitch * factor * 0.7;
+  const scale = 0.7 * pixelPitch;
   const [right, down] = camera.gradient;
   let word = random.integer(4294967296) | 1;
   for (let row = 0, at = 0; row < size; row++) {
     const y = (2 * (row + 0.5)) / size - 1;
-    for (let column = 0; column < size; column++, at += 3) {
+    for (let column = 0; column < size; column++) {
       const x = (2 * (column + 0.5)) / size - 1;
       const lamp = 1 + right * x + down * y - camera.vignette * 0.5 * (x * x + y * y);
       const warm = camera.mottling * mottle(column * scale + camera.phase, row * scale);
       const green = 0.4 * camera.mottling * mottle(column * scale, row * scale + camera.phase);
-      const first = row * factor * width + column * factor;
-      for (let channel = 0; channel < 3; channel++) {
-        const plane = planes[channel];
-        let light = plane[first];
-        if (factor === 2) light = (light + plane[first + 1] + plane[first + width] + plane[first + width + 1]) / 4;
+      for (let channel = 0; channel < 3; channel++, at++) {
         // Marsaglia's xorshift; the sum of a word's four bytes is near enough to normal for noise of two grey levels.
         word ^= word << 13;
         word ^= word >>> 17;
         word ^= word << 5;
         const grain = ((word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24) - 510) / 147.8;
         const colour = channel === 0 ? warm : channel === 1 ? green : -1.6 * warm;
-        const value = light * camera.light[channel] * lamp + colour + camera.noise * grain + 0.5;
-        pixels[at + channel] = value < 0 ? 0 : value > 255 ? 255 : value;
+        const light = planes[channel][row * size + column] * camera.light[channel] * lamp;
+        const value = light + colour + camera.noise * grain + 0.5;
+        pixels[at] = value < 0 ? 0 : value > 255 ? 255 : value;
       }
     }
   }
@@ -60,11 +75,11 @@ export function exposeImage(grid: Grid, camera: Camera, size: number, random: Ra
 }
 
 /**
- * Gaussian blur of a standard deviation in samples, in place: one or two box filters each way whose outermost taps are weighted so that the
+ * Gaussian blur of a standard deviation in pixels, in place: one or two box filters each way whose outermost taps are weighted so that the
  * variance is exact (Gwosdek et al. 2011).
  */
 function blur(plane: Float32Array, width: number, deviation: number): void {
-  if (deviation < 0.2) return;
+  if (deviation < 0.1) return;
   const passes = deviation < 1 ? 1 : 2;
   const variance = deviation ** 2 / passes;
   const radius = Math.floor((Math.sqrt(12 * variance + 1) - 1) / 2);
@@ -76,7 +91,7 @@ function blur(plane: Float32Array, width: number, deviation: number): void {
   }
 }
 
-/** Filters one row (`step` 1) or column (`step` is the width) through `line`, which has room for radius + 1 repeated samples at each end. */
+/** Filters one row (`step` 1) or column (`step` is the width) through `line`, which has room for radius + 1 repeated values at each end. */
 function blurLine(
   plane: Float32Array,
   start: number,

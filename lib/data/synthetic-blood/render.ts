@@ -4,7 +4,7 @@
  */
 import type { Random } from '../../random';
 import { drawBody } from './body';
-import { exposeImage, transmit } from './camera';
+import { exposeImage } from './camera';
 import { absorb, coverage, samplesAround, stamp, type Grid } from './grid';
 import { valueNoise } from './noise';
 import type { BloodScene, RedCell, Speck } from './scene';
@@ -39,7 +39,6 @@ export function renderScene(scene: BloodScene, size: number, random: Random): Ui
   for (const body of scene.bodies) drawBody(grid, body);
   for (const cell of scene.redCells) drawRedCell(grid, cell, scene.haemoglobin);
   for (const speck of scene.specks) drawSpeck(grid, speck);
-  transmit(grid.planes);
   return exposeImage(grid, scene.camera, size, random);
 }
 

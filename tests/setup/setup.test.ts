@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { projectRoot } from '../../lib/paths';
+
+/**
+ * The whole set-up in a copy of the project, with stand-ins for npm, Python and the compiler that leave behind what the real ones
+ * would: its logic runs in milliseconds and without a network.
+ */
+let base: string;
+let project: string;
+let tools: string;
+
+before(() => {
+  base = mkdtempSync(join(tmpdir(), 'set-up-'));
+});
+after(() => rmSync(base, { recursive: true, force: true }));
+
+beforeEach(() => {
+  project = mkdtempSync(join(base, 'project-'));
+  for (const name of ['package.json', 'package-lock.json', '.npmrc'])
+    cpSync(join(projectRoot, name), join(project, name));
+  cpSync(join(projectRoot, 'lib', 'setup'), join(project, 'lib', 'setup'), { recursive: true });
+  tools = mkdtempSync(join(base, 'tools-'));
+  symlinkSync(process.execPath, join(tools, 'node'));
+  for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname']) symlinkSync(which(name), join(tools, name));
+  tool(
+    'npm',
+    'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json',
+  );
+  tool('python3', standInPython());
+  tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
+});
+
+function which(name: string): string {
+  return spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
+}
+
+function tool(name: string, script: string): void {
+  const path = join(tools, name);
+  rmSync(path, { force: true });
+  writeFileSync(path, `#!${join(tools, 'sh')}\n${script}\n`);
+  chmodSync(path, 0o755);
+}
+
+/** Answers what the set-up asks, makes an environment whose Python is itself, and logs what pip is asked for. */
+function standInPython({ version = '3.11.7', venv = true } = {}): string {
+  return `case "$*" in
+    *python_version*) echo ${version} ;;
+    *ensurepip*) exit ${venv ? 0 : 1} ;;
+    "-m venv "*) mkdir -p "$3/bin" "$3/lib/python3.11/site-packages/tensorflow"; cp "$0" "$3/bin/python"; echo "home = ${tools}
+version = ${version}" > "$3/pyvenv.cfg" ;;
+    "-m pip install"*) echo "$*" >> ${join(base, 'pip.log')}; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
+  esac`;
+}
+
+function setUp(args: string[] = [], env: Record<string, string> = {}, folder = project) {
+  const { status, stdout, stderr } = spawnSync(join(tools, 'node'), ['lib/setup/run.cjs', 'setup', ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: tools, HOME: base, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+/** A missing need ends the set-up with one line on standard error. */
+function assertOneLine({ status, stderr }: { status: number | null; stderr: string }, ...patterns: RegExp[]): void {
+  assert.equal(status, 1);
+  assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+  for (const pattern of patterns) assert.match(stderr, pattern);
+}
+
+test('a fresh copy is set up step by step, and then there is nothing to do', () => {
+  const first = setUp();
+  assert.equal(first.status, 0, first.stderr);
+  for (const step of ['npm packages', 'Python environment', 'TensorFlow', 'JupyterLab', 'addon', 'kernel']) {
+    assert.match(first.stdout, new RegExp(`${step}.* \\d+\\.\\d s`));
+  }
+  const started = performance.now();
+  const second = setUp();
+  assert.match(second.stdout, /^Nothing to do[^\n]*\n$/);
+  assert.ok(performance.now() - started < 2000);
+});
+
+test('the kernel of the project is what Jupyter is told', () => {
+  setUp();
+  const spec = JSON.parse(readFileSync(join(project, '.venv/share/jupyter/kernels/tslab/kernel.json'), 'utf8')) as {
+    argv: string[];
+  };
+  assert.deepEqual(spec.argv.slice(1), [join(project, 'lib/setup/kernel.cjs'), '--config-path', '{connection_file}']);
+});
+
+test('an addon that npm has deleted is linked again without being built', () => {
+  setUp();
+  rmSync(join(project, 'node_modules/@tensorflow/tfjs-node-gpu/lib'), { recursive: true });
+  tool('c++', 'exit 1');
+  const repaired = setUp();
+  assert.equal(repaired.status, 0, repaired.stderr);
+  assert.match(repaired.stdout, /addon/);
+  assert.doesNotMatch(repaired.stdout, /npm packages|TensorFlow 2/);
+  const link = join(project, 'node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node');
+  assert.equal(readlinkSync(link), join(project, '.venv/tfjs/tfjs_binding.node'));
+});
+
+test('a set-up that was broken off continues with what is missing', () => {
+  assert.equal(setUp([], { PIP_FAILS: 'Killed' }).status, 1);
+  const second = setUp();
+  assert.equal(second.status, 0, second.stderr);
+  assert.doesNotMatch(second.stdout, /npm packages|Python environment/);
+  assert.match(second.stdout, /TensorFlow/);
+  assert.ok(existsSync(join(project, '.venv/tfjs/tfjs_binding.node')));
+});
+
+test('an environment whose Python is gone is made anew', () => {
+  setUp();
+  writeFileSync(join(project, '.venv/pyvenv.cfg'), 'home = /nowhere\nversion = 3.11.7\n');
+  assert.match(setUp().stdout, /Python environment/);
+});
+
+test('an environment of an unsupported Python is made anew', () => {
+  setUp();
+  writeFileSync(join(project, '.venv/pyvenv.cfg'), `home = ${tools}\nversion = 3.9.2\n`);
+  assert.match(setUp().stdout, /Python environment/);
+});
+
+test('a folder that was moved is set up for its new place', () => {
+  setUp();
+  const moved = `${project}-moved`;
+  renameSync(project, moved);
+  const repaired = setUp([], {}, moved);
+  assert.equal(repaired.status, 0, repaired.stderr);
+  assert.match(readFileSync(join(moved, '.venv/share/jupyter/kernels/tslab/kernel.json'), 'utf8'), /-moved/);
+});
+
+test('the lock of a set-up that was killed is taken over', () => {
+  writeFileSync(join(project, '.set-up.lock'), '999999999');
+  assert.equal(setUp().status, 0);
+});
+
+test('--gpu asks for the wheel with CUDA, and it stays', () => {
+  assert.match(setUp(['--gpu']).stdout, /with CUDA/);
+  assert.match(readFileSync(join(base, 'pip.log'), 'utf8'), /tensorflow\[and-cuda\]/);
+  assert.match(setUp().stdout, /Nothing to do/);
+});
+
+test('--force starts from the beginning', () => {
+  setUp();
+  assert.match(setUp(['--force']).stdout, /npm packages(.|\n)*TensorFlow(.|\n)*kernel/);
+});
+
+test('each missing need is one line with the command that supplies it', async (t) => {
+  await t.test('an unknown option', () => assertOneLine(setUp(['--fast']), /--fast/, /--gpu/));
+  await t.test('no Python', () => {
+    rmSync(join(tools, 'python3'));
+    assertOneLine(setUp(), /Python 3\.11, 3\.12 or 3\.13/, /apt-get install|brew install/);
+  });
+  await t.test('an old Python', () => {
+    tool('python3', standInPython({ version: '3.8.1' }));
+    assertOneLine(setUp(), /python3 is 3\.8\.1/);
+  });
+  await t.test('no venv module', () => {
+    tool('python3', standInPython({ venv: false }));
+    assertOneLine(setUp(), /no venv module/, /apt-get install python3\.11-venv/);
+  });
+  await t.test('no compiler', () => {
+    tool('python3', standInPython());
+    rmSync(join(tools, 'c++'));
+    assertOneLine(setUp(), /C\+\+ compiler/, /apt-get install g\+\+|xcode-select/);
+  });
+  await t.test('no package index', () => {
+    tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
+    assertOneLine(
+      setUp([], { PIP_FAILS: 'NewConnectionError: Connection refused' }),
+      /package index cannot be reached/,
+      /PIP_INDEX_URL/,
+    );
+  });
+  await t.test('no npm registry', () => {
+    rmSync(join(project, 'node_modules'), { recursive: true, force: true });
+    tool('npm', 'echo "npm error code ECONNREFUSED" >&2; exit 1');
+    assertOneLine(setUp(), /npm registry cannot be reached/, /npm config set registry/);
+  });
+  await t.test('a full disk', () => {
+    tool('npm', 'echo "npm error code ENOSPC" >&2; exit 1');
+    assertOneLine(setUp(), /disk is full/);
+  });
+});
+
+test('needs that cannot be taken away here are checked by their functions', () => {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- plain JavaScript that runs before anything is installed
+  const needs = require('../../lib/setup/needs.cjs') as {
+    requireNode(version: string): void;
+    requirePlatform(platform: string, architecture: string): void;
+    requireDisk(folder: string, freeBytes: number): void;
+  };
+  for (const version of ['18.20.0', '20.18.3', '23.0.0', '24.1.0'])
+    assert.throws(() => needs.requireNode(version), /nvm install 22/);
+  for (const version of ['20.19.0', '20.20.2', '22.0.0', '22.21.1']) needs.requireNode(version);
+  for (const [platform, architecture] of [['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64']]) needs.requirePlatform(platform, architecture); // prettier-ignore
+  assert.throws(() => needs.requirePlatform('win32', 'x64'), /no wheel.*WSL/);
+  assert.throws(() => needs.requirePlatform('darwin', 'x64'), /macOS arm64/);
+  assert.throws(() => needs.requireDisk('/', 1e9), /Only 1\.0 GB/);
+});
