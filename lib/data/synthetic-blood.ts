@@ -29,16 +29,15 @@ export const syntheticBloodCounts = {
 const smallestSize = 8;
 const largestSize = 1024;
 
-/** Shuffled labels (0–7) with BloodMNIST's class balance: largest remainder, and at least one image a class. `count` is at least 8. */
-export function syntheticBloodLabels({
-  count,
-  seed,
-  split,
-}: {
-  count: number;
-  seed: number;
-  split: SplitName;
-}): Int32Array {
+export interface BloodLabelsRequest {
+  /** Number of labels, at least 8. */
+  readonly count: number;
+  readonly seed: number;
+  readonly split: SplitName;
+}
+
+/** Shuffled labels (0–7) with BloodMNIST's class balance: largest remainder, and at least one image a class. */
+export function syntheticBloodLabels({ count, seed, split }: BloodLabelsRequest): Int32Array {
   checkInteger('count', count, syntheticBloodClasses.length, 10_000_000);
   checkInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   checkSplit(split);
@@ -50,18 +49,22 @@ export function syntheticBloodLabels({
   return Int32Array.from(order, (position) => ordered[position]);
 }
 
+export interface BloodCellRequest {
+  /** 0–7, as in `syntheticBloodClasses`. */
+  readonly classIndex: number;
+  /** Height and width in pixels, 8–1024; about 20 µm. */
+  readonly size: number;
+  readonly seed: number;
+  readonly split: SplitName;
+  /** Which of the split's cells of this class. */
+  readonly index: number;
+}
+
 /**
- * One photograph: size × size × 3 bytes (red, green, blue), rows first, 0–255, about 20 µm wide. The same seed, split, class and index show
- * the same cell at every size (8–1024 pixels).
+ * One photograph: size × size × 3 bytes (red, green, blue), rows first, 0–255. The same seed, split, class and index show the same cell at
+ * every size.
  */
-export function renderBloodCell(cell: {
-  classIndex: number;
-  size: number;
-  seed: number;
-  split: SplitName;
-  index: number;
-}): Uint8Array {
-  const { classIndex, size, seed, split, index } = cell;
+export function renderBloodCell({ classIndex, size, seed, split, index }: BloodCellRequest): Uint8Array {
   checkInteger('classIndex', classIndex, 0, syntheticBloodClasses.length - 1);
   checkInteger('size', size, smallestSize, largestSize);
   checkInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
@@ -76,20 +79,11 @@ function classCounts(count: number): number[] {
   const { splits, trainClasses } = syntheticBloodCounts;
   const exact = trainClasses.map((images) => (images * count) / splits.train);
   const counts = exact.map((value) => Math.max(1, Math.floor(value)));
-  const surplus = (classIndex: number) => counts[classIndex] - exact[classIndex];
-  const classes = counts.map((_, classIndex) => classIndex);
-  for (
-    let missing = count - counts.reduce((sum, value) => sum + value, 0);
-    missing !== 0;
-    missing -= Math.sign(missing)
-  ) {
-    const candidates = missing > 0 ? classes : classes.filter((classIndex) => counts[classIndex] > 1);
-    const next = candidates.reduce((best, other) => {
-      const better = missing > 0 ? surplus(other) < surplus(best) : surplus(other) > surplus(best);
-      return better ? other : best;
-    });
-    counts[next] += Math.sign(missing);
-  }
+  const byRemainder = counts.map((_, classIndex) => classIndex);
+  byRemainder.sort((first, second) => exact[second] - counts[second] - (exact[first] - counts[first]));
+  // Eight classes lose less than eight images to rounding; from eight images on, raising rare classes to one never takes more than that.
+  const missing = count - counts.reduce((sum, value) => sum + value, 0);
+  for (const classIndex of byRemainder.slice(0, missing)) counts[classIndex]++;
   return counts;
 }
 

@@ -87,16 +87,16 @@ export function lobedNucleus(random: Random, lobes: number, lobeRadius: number, 
 /** The shape moved to x, y and, where it would leave a disc of radius `room` around the cell's centre, made smaller. */
 export function placedInside(shape: NucleusShape, room: number, x: number, y: number): NucleusShape {
   let extent = 0;
-  for (let end = 0; end < shape.capsules.length; end += 3) {
-    const [ex, ey, radius] = shape.capsules.subarray(end, end + 3);
-    extent = Math.max(extent, Math.hypot(ex + x, ey + y) + radius);
+  const { capsules, fillet, notch } = shape;
+  for (let end = 0; end < capsules.length; end += 3) {
+    const away = Math.hypot(capsules[end] + x, capsules[end + 1] + y);
+    extent = Math.max(extent, away + capsules[end + 2]);
   }
   const scale = Math.min(1, room / extent);
   const shift = [x * scale, y * scale, 0];
-  const { notch } = shape;
   return {
-    capsules: shape.capsules.map((value, index) => value * scale + shift[index % 3]),
-    fillet: shape.fillet * scale,
+    capsules: capsules.map((value, index) => value * scale + shift[index % 3]),
+    fillet: fillet * scale,
     notch: notch && { x: (notch.x + x) * scale, y: (notch.y + y) * scale, radius: notch.radius * scale },
   };
 }

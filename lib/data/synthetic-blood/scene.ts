@@ -81,23 +81,27 @@ export function drawScene(classIndex: number, random: Random): BloodScene {
     angle: 2 * Math.PI * random.uniform(),
     phase: 64 * random.uniform(),
   });
-  const subject = { ...cellKinds[classIndex](random, stain), ...place(random.normal(0, 1.3), random.normal(0, 1.3)) };
+  const cell = cellKinds[classIndex](random, stain);
+  // Off centre, but a large cell stays in the picture, as the analyser sees to.
+  const margin = Math.max(0.6, half - 0.95 * cell.radius * Math.sqrt(cell.stretch));
+  const offset = () => Math.min(margin, Math.max(-margin, random.normal(0, 1.4)));
+  const subject = { ...cell, ...place(offset(), offset()) };
   const bodies: Body[] = [subject];
 
   /** Adds a cell at `distance` from the centre if it does not cover the subject. */
-  function addNeighbour(cell: Cell, distance: number, gap: number): void {
+  function addNeighbour(neighbour: Cell, distance: number, gap: number): void {
     const angle = 2 * Math.PI * random.uniform();
     const spot = place(distance * Math.cos(angle), distance * Math.sin(angle));
-    if (Math.hypot(spot.x - subject.x, spot.y - subject.y) > subject.radius + cell.radius + gap) {
-      bodies.push({ ...cell, ...spot });
+    if (Math.hypot(spot.x - subject.x, spot.y - subject.y) > subject.radius + neighbour.radius + gap) {
+      bodies.push({ ...neighbour, ...spot });
     }
   }
   for (let count = random.uniform() < 0.3 ? 1 + random.integer(2) : 0; count > 0; count--) {
     addNeighbour(platelet(random, stain), between(random, 0.5, 1.3) * half, 0.6);
   }
   if (random.uniform() < 0.08) {
-    const cell = cellKinds[random.integer(7)](random, stain);
-    addNeighbour(cell, half + between(random, 0.1, 0.8) * cell.radius, 0.3);
+    const neighbour = cellKinds[random.integer(7)](random, stain);
+    addNeighbour(neighbour, half + between(random, 0.1, 0.8) * neighbour.radius, 0.3);
   }
 
   return {
