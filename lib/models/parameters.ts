@@ -14,8 +14,11 @@ import { tf, type Tensor } from '../tf';
  */
 export type ParameterKind = 'convolution' | 'linear' | 'vector' | 'statistic';
 
-/** PyTorch's initial values: `kaiming-out` (fan out, ReLU), `uniform-in` (±1/√fan in), or a constant. */
-export type Initializer = 'kaiming-out' | { readonly uniformIn: number } | number;
+/**
+ * Initial values as PyTorch and timm draw them: `kaiming-out` (normal, fan out, ReLU), `uniformIn` (±1/√fan in), `normal` (of that
+ * deviation, cut off at two), or a constant.
+ */
+export type Initializer = 'kaiming-out' | { readonly uniformIn: number } | { readonly normal: number } | number;
 
 export interface ParameterSpec {
   /** As published. */
@@ -143,8 +146,17 @@ function initialValues({ shape, initial }: ParameterSpec, random: Random): Float
     const deviation = Math.sqrt(2 / (outputs * height * width));
     return values.map(() => random.normal(0, deviation));
   }
+  if ('normal' in initial) return values.map(() => initial.normal * cutNormal(random));
   const bound = 1 / Math.sqrt(initial.uniformIn);
   return values.map(() => (2 * random.uniform() - 1) * bound);
+}
+
+/** A standard normal number within ±2. */
+function cutNormal(random: Random): number {
+  for (;;) {
+    const value = random.normal();
+    if (Math.abs(value) <= 2) return value;
+  }
 }
 
 export function sizeOf(shape: readonly number[]): number {

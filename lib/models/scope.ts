@@ -1,5 +1,6 @@
 import { batchNormInference, batchNormTraining } from '../tensor/batch-norm';
 import { conv2d, type ConvolutionOptions } from '../tensor/convolution';
+import { layerNorm as fusedLayerNorm } from '../tensor/transformer';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 
 /** What a forward pass is for. In training, batch norm uses the batch's statistics and reports the running ones. */
@@ -54,9 +55,17 @@ export function batchNorm(x: Tensor4D, p: Scope, { momentum = 0.1, epsilon = 1e-
   return output;
 }
 
-/** Linear layer with the scope's `weight` and, where there is one, `bias`. x: N×C → N×O. */
-export function linear(x: Tensor2D, p: Scope): Tensor2D {
-  const output = x.matMul(p.get('weight')) as Tensor2D;
+/** Linear layer with the scope's `weight` and, where there is one, `bias`, over the last axis. x: …×C → …×O. */
+export function linear<T extends Tensor>(x: T, p: Scope): T {
+  const weight = p.get('weight') as Tensor2D;
+  const rows = x.shape.length === 2 ? x : x.reshape([-1, weight.shape[0]]);
+  const product = rows.matMul(weight);
   const bias = p.optional('bias');
-  return bias === undefined ? output : output.add<Tensor2D>(bias);
+  const output = bias === undefined ? product : product.add(bias);
+  return (x.shape.length === 2 ? output : output.reshape([...x.shape.slice(0, -1), weight.shape[1]])) as T;
+}
+
+/** Layer norm with the scope's `weight` and `bias`, over the last axis. x: …×C → …×C. */
+export function layerNorm<T extends Tensor>(x: T, p: Scope, epsilon: number): T {
+  return fusedLayerNorm(x, p.get('weight') as Tensor1D, p.get('bias') as Tensor1D, epsilon);
 }

@@ -30,7 +30,7 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 
   const liveFilter =
     rows.taps === filterHeight && columns.taps === filterWidth
       ? filter
-      : filter.slice([rows.first, columns.first, 0, 0], [rows.taps, columns.taps, channels, filters]);
+      : filter.slice([rows.first, columns.first, 0, 0], [rows.taps, columns.taps, -1, -1]);
   if (coversAll(rows, height) && coversAll(columns, width)) {
     const product = x.reshape([-1, height * width * channels]).matMul(liveFilter.reshape([-1, filters])); // N×O
     return product.reshape([-1, 1, 1, filters]);

@@ -39,23 +39,27 @@ export function parseNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
     throw new UserError(`${source} is not a NumPy array (.npy): save it with numpy.save or numpy.savez.`);
   }
   const major = bytes[6];
+  if (major < 1 || major > 3)
+    throw new UserError(`${source} is of .npy version ${major}, but 1 to 3 can be read: save it with numpy.save.`);
   const start = major === 1 ? 10 : 12;
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (start + length > longestNpyHeader)
+    throw new UserError(`${source} has a header of ${length} bytes, too long for an array: save it with numpy.save.`);
   if (start + length > bytes.length)
     throw new UserError(`${source} is cut off within its header: copy or download it again.`);
   const header = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString('latin1');
-  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  if (order === undefined || shapeText === undefined)
+  if (!header.includes("'descr':") || order === undefined || shapeText === undefined)
     throw new UserError(`${source} has an unreadable header: save it again with numpy.save.`);
-  const shape = shapeText.split(',').map((part) => part.trim()).filter((part) => part !== '').map(Number); // prettier-ignore
-  if (shape.some((size) => !Number.isSafeInteger(size) || size < 0)) {
-    throw new UserError(`${source} has the shape (${shapeText}), which is none: save it again with numpy.save.`);
-  }
-  if (type === undefined || !(type in npyTypes)) {
+  const shape = parseShape(shapeText);
+  if (shape === undefined)
+    throw new UserError(`${source} has the shape (${shapeText.replace(/\s+/g, ' ')}), which is none: save it again.`);
+  // The type of records is a list.
+  const type = /'descr':\s*'([^'\s]*)'/.exec(header)?.[1] ?? 'record';
+  if (!Object.hasOwn(npyTypes, type)) {
     throw new UserError(
-      `${source} holds values of type ${type ?? 'object'}; numbers in little-endian order (${Object.keys(npyTypes).join(', ')}) can be read: convert it with .astype.`,
+      `${source} holds values of type ${type}; numbers in little-endian order (${Object.keys(npyTypes).join(', ')}) can be read: convert it with .astype.`,
     );
   }
   if (order === 'True' && shape.length > 1) {
@@ -64,7 +68,14 @@ export function parseNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
   return { type: type as NpyType, shape, dataOffset: start + length };
 }
 
-/** The values of an integer or boolean array as 32-bit integers; anything else, and what does not fit, is a `UserError`. */
+/** A tuple as Python writes it, `3, 4` or `3,`; a single number without a comma would be no tuple. */
+function parseShape(text: string): number[] | undefined {
+  if (!/^\s*(\d+\s*,\s*)*(\d+\s*)?$/.test(text) || /^\s*\d+\s*$/.test(text)) return undefined;
+  const sizes = text.split(',').map((part) => part.trim()).filter((part) => part !== '').map(Number); // prettier-ignore
+  return sizes.every(Number.isSafeInteger) ? sizes : undefined;
+}
+
+/** The values of an integer, boolean or integral float array as 32-bit integers; what does not fit is a `UserError`. */
 export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32Array {
   const { bytes: width, kind } = npyTypes[type];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -31,8 +31,9 @@ export function defineOperation<Inputs extends string, Attributes extends object
   tf.registerKernel({
     kernelName: name,
     backendName,
+    // tfjs frees what a kernel leaves behind only with the caller's tidy, which in training is the whole step.
     kernelFunc: ({ inputs, attrs }) =>
-      operation.forward(inputs as Record<Inputs, Tensor>, attrs as unknown as Attributes),
+      tf.tidy(() => operation.forward(inputs as Record<Inputs, Tensor>, attrs as unknown as Attributes)),
   });
   tf.registerGradient({
     kernelName: name,

@@ -6,7 +6,10 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 
-const typeBytes = { F32: 4, F16: 2, BF16: 2, F64: 8, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+const typeBytes = {
+  ...{ F64: 8, F32: 4, F16: 2, BF16: 2, F8_E5M2: 1, F8_E4M3: 1 },
+  ...{ I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1 },
+} as const;
 export type SafetensorsType = keyof typeof typeBytes;
 
 /** Types that are read, all as float32. */
@@ -38,6 +41,8 @@ export function openSafetensors(path: string): SafetensorsFile {
     throw new UserError(`${path} cannot be opened (${(error as NodeJS.ErrnoException).code}): check the path.`);
   }
   try {
+    if (!fstatSync(descriptor).isFile())
+      throw new UserError(`${path} is not a file: give the path of a .safetensors file.`);
     const { header, dataOffset, dataBytes } = readHeader(descriptor, path);
     const { entries, metadata } = checkHeader(header, dataBytes, path);
     const tensors = new Map(
@@ -47,7 +52,11 @@ export function openSafetensors(path: string): SafetensorsFile {
           type,
           shape,
           read: () =>
-            readValues(descriptor, { type, offset: dataOffset + begin, bytes: end - begin }, `"${name}" in ${path}`),
+            readValues(
+              descriptor,
+              { type, offset: dataOffset + begin, bytes: end - begin },
+              `${JSON.stringify(name)} in ${path}`,
+            ),
         },
       ]),
     );
@@ -67,6 +76,9 @@ export function writeSafetensors(
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, values }] of tensors) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    if (values.length !== count)
+      throw new Error(`"${name}" has ${values.length} values, but its shape (${shape.join(', ')}) needs ${count}.`);
     header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + values.byteLength] };
     offset += values.byteLength;
   }
@@ -97,7 +109,15 @@ function readHeader(descriptor: number, path: string): { header: string; dataOff
     );
   const header = Buffer.alloc(length);
   readSync(descriptor, header, 0, length, 8);
-  return { header: header.toString('utf8'), dataOffset: 8 + length, dataBytes: size - 8 - length };
+  return { header: decode(header, path), dataOffset: 8 + length, dataBytes: size - 8 - length };
+}
+
+function decode(header: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
+  } catch {
+    throw new UserError(`${path} is not a safetensors file: its header is no UTF-8 text.`);
+  }
 }
 
 interface Entry {
@@ -122,10 +142,12 @@ function checkHeader(
   let end = 0;
   for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (entry.begin < end)
-      throw new UserError(`${path} is malformed: the values of "${entry.name}" overlap those before them.`);
+      throw new UserError(
+        `${path} is malformed: the values of ${JSON.stringify(entry.name)} overlap those before them.`,
+      );
     if (entry.begin > end)
       throw new UserError(
-        `${path} is malformed: there is a hole of ${entry.begin - end} bytes before "${entry.name}".`,
+        `${path} is malformed: there is a hole of ${entry.begin - end} bytes before ${JSON.stringify(entry.name)}.`,
       );
     end = entry.end;
   }
@@ -139,10 +161,10 @@ function checkHeader(
 }
 
 function checkEntry(name: string, description: unknown, path: string): Entry {
-  const malformed = (why: string): UserError => new UserError(`${path} is malformed: "${name}" ${why}.`);
+  const malformed = (why: string): UserError => new UserError(`${path} is malformed: ${JSON.stringify(name)} ${why}.`);
   if (!isObject(description)) throw malformed('is not described by an object');
   const { dtype, shape, data_offsets: offsets } = description;
-  if (typeof dtype !== 'string' || !(dtype in typeBytes))
+  if (typeof dtype !== 'string' || !Object.hasOwn(typeBytes, dtype))
     throw malformed(`has the unknown type ${JSON.stringify(dtype)}`);
   if (!isSizes(shape)) throw malformed(`has the shape ${JSON.stringify(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
@@ -160,30 +182,37 @@ function parseObject(text: string, path: string): Record<string, unknown> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    throw new UserError(`${path} is not a safetensors file: its header is no JSON (${(error as Error).message}).`);
+    // The message quotes the header, line breaks included.
+    const why = (error as Error).message.replace(/\s+/g, ' ');
+    throw new UserError(`${path} is not a safetensors file: its header is no JSON (${why}).`);
   }
   if (!isObject(parsed)) throw new UserError(`${path} is not a safetensors file: its header is no JSON object.`);
-  const duplicate = firstDuplicate(topLevelNames(text));
+  const duplicate = firstDuplicate(text);
   if (duplicate !== undefined)
-    throw new UserError(`${path} is malformed: it has two tensors of the name "${duplicate}".`);
+    throw new UserError(`${path} is malformed: its header has the name ${JSON.stringify(duplicate)} twice.`);
   return parsed;
 }
 
-/** The names at the first level of an object in valid JSON, repeated ones included. */
-function topLevelNames(text: string): string[] {
-  const names: string[] = [];
-  let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-    else if (depth === 1 && token.endsWith(':')) names.push(JSON.parse(token.slice(0, -1).trim()) as string);
+/** The first name that an object of valid JSON, at any level, has twice. Not by a regular expression: long texts overflow its stack. */
+function firstDuplicate(text: string): string | undefined {
+  const levels: Set<string>[] = [];
+  const colon = /\s*:/y;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === '{' || sign === '[') levels.push(new Set());
+    else if (sign === '}' || sign === ']') levels.pop();
+    else if (sign === '"') {
+      const begin = at++;
+      while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+      colon.lastIndex = at + 1;
+      if (!colon.test(text)) continue; // a value, not a name
+      const name = JSON.parse(text.slice(begin, at + 1)) as string;
+      const names = levels[levels.length - 1];
+      if (names.has(name)) return name;
+      names.add(name);
+    }
   }
-  return names;
-}
-
-function firstDuplicate(names: string[]): string | undefined {
-  const seen = new Set<string>();
-  return names.find((name) => seen.size === seen.add(name).size);
+  return undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,67 @@
+/** Where a patch is: rotary positions (DINOv3), and learned position embeddings brought to another grid (timm). */
+import { resizeBicubic } from '../tensor/resample';
+import { tf, type Tensor, type Tensor4D } from '../tf';
+
+/** Sines and cosines for each patch, T×D. */
+export interface RotaryPositions {
+  readonly sine: Tensor;
+  readonly cosine: Tensor;
+}
+
+/**
+ * DINOv3's rotary positions: patch centres in [−1, 1] on each axis, periods 100^(4i/D), rows in the first quarter of a half and
+ * columns in the second (RopePositionEmbedding; timm's RotaryEmbeddingDinoV3).
+ * @param headWidth D, a multiple of 4
+ */
+export function rotaryPositions(rows: number, columns: number, headWidth: number, temperature = 100): RotaryPositions {
+  const quarter = headWidth / 4;
+  const sine = new Float32Array(rows * columns * headWidth);
+  const cosine = new Float32Array(sine.length);
+  for (let patch = 0; patch < rows * columns; patch++) {
+    const centres = [
+      (2 * (Math.floor(patch / columns) + 0.5)) / rows - 1,
+      (2 * ((patch % columns) + 0.5)) / columns - 1,
+    ];
+    for (let channel = 0; channel < headWidth; channel++) {
+      const within = channel % (2 * quarter);
+      const period = temperature ** ((2 * (within % quarter)) / (headWidth / 2));
+      const angle = (2 * Math.PI * centres[Math.floor(within / quarter)]) / period;
+      sine[patch * headWidth + channel] = Math.sin(angle);
+      cosine[patch * headWidth + channel] = Math.cos(angle);
+    }
+  }
+  const shape: [number, number] = [rows * columns, headWidth];
+  return { sine: tf.tensor2d(sine, shape), cosine: tf.tensor2d(cosine, shape) };
+}
+
+/** Turns queries or keys by their positions; the first `prefixTokens` have none. N×H×T×D → N×H×T×D. */
+export function rotate(values: Tensor4D, { sine, cosine }: RotaryPositions, prefixTokens: number): Tensor4D {
+  const [count, heads, tokens, width] = values.shape;
+  const prefix = values.slice([0, 0, 0, 0], [count, heads, prefixTokens, width]);
+  const patches = values.slice([0, 0, prefixTokens, 0], [count, heads, tokens - prefixTokens, width]);
+  const [first, second] = tf.split(patches, 2, 3);
+  const turned = patches.mul(cosine).add<Tensor4D>(tf.concat([second.neg(), first], 3).mul(sine));
+  return tf.concat4d([prefix, turned], 2);
+}
+
+/**
+ * A learned position embedding for another grid: the class token's stays, the patches' are resized bicubically with antialiasing
+ * (timm's resample_abs_pos_embed). values: (1 + from²)×width → (1 + rows·columns)×width.
+ */
+export function resamplePositions(
+  values: Float32Array,
+  width: number,
+  from: number,
+  [rows, columns]: readonly [number, number],
+): Float32Array {
+  if (rows === from && columns === from) return values;
+  const patches = resizeBicubic(
+    values.subarray(width),
+    { height: from, width: from, channels: width },
+    { height: rows, width: columns },
+  );
+  const resampled = new Float32Array((1 + rows * columns) * width);
+  resampled.set(values.subarray(0, width));
+  resampled.set(patches, width);
+  return resampled;
+}

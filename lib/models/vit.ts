@@ -1,0 +1,224 @@
+/**
+ * Vision transformers (Dosovitskiy et al. 2021) with timm's tensor names: ViT of ImageNet, DINOv2 (layer scale, Oquab et al. 2023) and
+ * DINOv3 (rotary positions, register tokens, Siméoni et al. 2025). One forward pass; what a variant lacks, its parameters lack.
+ */
+import { gelu, scaledDotProductAttention } from '../tensor/transformer';
+import { tf, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
+import type { Initializer, ParameterSpec, ParameterTable } from './parameters';
+import { rotaryPositions, rotate, type RotaryPositions } from './positions';
+import { convolution, layerNorm, linear, type Scope } from './scope';
+
+export interface VitConfig {
+  readonly patchSize: number;
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  /** Patches a side of the learned position embedding; 0 where positions are rotary. */
+  readonly grid: number;
+  readonly registerTokens: number;
+  readonly qkvBias: boolean;
+  /** Names of the layer scales in a block, where there are any. */
+  readonly layerScale?: readonly [afterAttention: string, afterMlp: string];
+  readonly normEpsilon: number;
+  /** What stands for the image: the class token, or the mean of the patch tokens. */
+  readonly pool: 'token' | 'mean';
+}
+
+const supervised = {
+  patchSize: 16,
+  depth: 12,
+  grid: 14,
+  registerTokens: 0,
+  qkvBias: true,
+  normEpsilon: 1e-6,
+  pool: 'token',
+} as const;
+const dinov2 = { ...supervised, patchSize: 14, grid: 37, layerScale: ['ls1.gamma', 'ls2.gamma'] } as const;
+const dinov3 = { ...supervised, grid: 0, registerTokens: 4, qkvBias: false, normEpsilon: 1e-5, pool: 'mean', layerScale: ['gamma_1', 'gamma_2'] } as const; // prettier-ignore
+
+export const vitConfigs = {
+  vit_tiny_patch16_224: { ...supervised, width: 192, heads: 3 },
+  vit_base_patch16_224: { ...supervised, width: 768, heads: 12 },
+  vit_small_patch14_dinov2: { ...dinov2, width: 384, heads: 6 },
+  vit_small_patch16_dinov3: { ...dinov3, width: 384, heads: 6 },
+  vit_base_patch16_dinov3: { ...dinov3, width: 768, heads: 12 },
+  vit_large_patch16_dinov3: { ...dinov3, width: 1024, heads: 16, depth: 24 },
+} as const satisfies Record<string, VitConfig>;
+
+export type VitName = keyof typeof vitConfigs;
+
+/** Names, shapes and initial values of all tensors. `classes: 0` leaves out the head. */
+export function vitParameters(
+  config: VitConfig,
+  { classes, channels = 3 }: { classes: number; channels?: number },
+): ParameterTable {
+  const { width, depth, patchSize, grid, registerTokens, layerScale } = config;
+  const table: Record<string, ParameterSpec> = {
+    cls_token: { shape: [1, 1, width], kind: 'vector', initial: { normal: 1e-6 } },
+  };
+  if (registerTokens > 0)
+    table.reg_token = { shape: [1, registerTokens, width], kind: 'vector', initial: { normal: 1e-6 } };
+  if (grid > 0) table.pos_embed = { shape: [1, grid * grid + 1, width], kind: 'vector', initial: { normal: 0.02 } };
+  const patchInitial: Initializer = { uniformIn: channels * patchSize * patchSize };
+  table['patch_embed.proj.weight'] = {
+    shape: [width, channels, patchSize, patchSize],
+    kind: 'convolution',
+    initial: patchInitial,
+  };
+  table['patch_embed.proj.bias'] = { shape: [width], kind: 'vector', initial: patchInitial };
+  for (let index = 0; index < depth; index++) {
+    const name = `blocks.${index}`;
+    addNorm(table, `${name}.norm1`, width);
+    addLinear(table, `${name}.attn.qkv`, width, 3 * width, config.qkvBias);
+    addLinear(table, `${name}.attn.proj`, width, width);
+    if (layerScale) table[`${name}.${layerScale[0]}`] = { shape: [width], kind: 'vector', initial: 1e-5 };
+    addNorm(table, `${name}.norm2`, width);
+    addLinear(table, `${name}.mlp.fc1`, width, 4 * width);
+    addLinear(table, `${name}.mlp.fc2`, 4 * width, width);
+    if (layerScale) table[`${name}.${layerScale[1]}`] = { shape: [width], kind: 'vector', initial: 1e-5 };
+  }
+  addNorm(table, 'norm', width);
+  if (classes > 0) addLinear(table, 'head', width, classes);
+  return table;
+}
+
+export interface VitOptions {
+  /** Blocks whose tokens are wanted, counted from 0; in the result in this order. */
+  readonly tokensOf?: readonly number[];
+  /** Whether these are normalised by the final norm, as Meta's `get_intermediate_layers` gives them and timm's does not. */
+  readonly normalizeTokens?: boolean;
+  /** Blocks whose attention maps are wanted. */
+  readonly attentionOf?: readonly number[];
+}
+
+export interface VitOutput {
+  /** N×T×C after the final norm: the class token, register tokens, patches row by row. */
+  readonly tokens: Tensor3D;
+  /** N×C. */
+  readonly pooled: Tensor2D;
+  /** N×classes, absent without a head. */
+  readonly logits?: Tensor2D;
+  readonly blockTokens: readonly Tensor3D[];
+  /** N×H×T×T each. */
+  readonly attentions: readonly Tensor4D[];
+  /** Tokens before the first patch. */
+  readonly prefixTokens: number;
+}
+
+/** images: N×H×W×3, normalised; H and W are multiples of the patch size, and fixed by the position embedding where there is one. */
+export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, options: VitOptions = {}): VitOutput {
+  const { tokensOf = [], attentionOf = [], normalizeTokens = false } = options;
+  const [rows, columns] = [images.shape[1] / config.patchSize, images.shape[2] / config.patchSize];
+  const prefixTokens = 1 + config.registerTokens;
+  const rotary = config.grid === 0 ? rotaryPositions(rows, columns, config.width / config.heads) : undefined;
+  const finalNorm = (x: Tensor3D): Tensor3D => layerNorm(x, p.at('norm'), config.normEpsilon);
+
+  let x = embed(images, p, config); // N×T×C
+  const kept = new Map<string, Tensor>();
+  for (let index = 0; index < config.depth; index++) {
+    // Each block in a tidy of its own: its intermediates are gone when the next one begins, unless a gradient needs them.
+    const { tokens, attention } = tf.tidy(() =>
+      block(x, p.at(`blocks.${index}`), config, rotary, attentionOf.includes(index)),
+    );
+    if (!tokensOf.includes(index - 1)) x.dispose();
+    x = tokens;
+    if (tokensOf.includes(index)) kept.set(`tokens ${index}`, tokens);
+    if (attention) kept.set(`attention ${index}`, attention);
+  }
+  const tokens = finalNorm(x);
+  const pooled = pool(tokens, config, prefixTokens);
+  return {
+    tokens,
+    pooled,
+    logits: p.optional('head.weight') ? linear(pooled, p.at('head')) : undefined,
+    blockTokens: tokensOf
+      .map((index) => kept.get(`tokens ${index}`) as Tensor3D)
+      .map((t) => (normalizeTokens ? finalNorm(t) : t)),
+    attentions: attentionOf.map((index) => kept.get(`attention ${index}`) as Tensor4D),
+    prefixTokens,
+  };
+}
+
+/** Patches to tokens, the class token (and registers) before them, positions added. N×H×W×3 → N×T×C. */
+function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }: VitConfig): Tensor3D {
+  const patches = convolution(images, p.at('patch_embed.proj'), { stride: patchSize }).reshape<Tensor3D>([
+    images.shape[0],
+    -1,
+    width,
+  ]);
+  const broadcast = (token: Tensor): Tensor3D => token.tile([images.shape[0], 1, 1]) as Tensor3D;
+  const prefix = [broadcast(p.get('cls_token')), ...(registerTokens > 0 ? [broadcast(p.get('reg_token'))] : [])];
+  const tokens = tf.concat3d([...prefix, patches], 1);
+  const positions = p.optional('pos_embed');
+  return positions === undefined ? tokens : tokens.add<Tensor3D>(positions);
+}
+
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- tf.tidy takes no interface
+type BlockOutput = {
+  readonly tokens: Tensor3D;
+  readonly attention: Tensor4D | undefined;
+};
+
+/** Pre-norm block with optional layer scale (Touvron et al. 2021). N×T×C → N×T×C. */
+function block(
+  x: Tensor3D,
+  p: Scope,
+  config: VitConfig,
+  rotary: RotaryPositions | undefined,
+  keepAttention: boolean,
+): BlockOutput {
+  const { normEpsilon, layerScale } = config;
+  const attended = attention(layerNorm(x, p.at('norm1'), normEpsilon), p.at('attn'), config, rotary); // N×T×C, and N×H×T×T
+  const afterAttention = residual(x, attended.output, layerScale && p.get(layerScale[0]));
+  const mixed = mlp(layerNorm(afterAttention, p.at('norm2'), normEpsilon), p.at('mlp')); // N×T×C
+  const tokens = residual(afterAttention, mixed, layerScale && p.get(layerScale[1]));
+  return { tokens, attention: keepAttention ? attended.weights : undefined };
+}
+
+function attention(
+  x: Tensor3D,
+  p: Scope,
+  { heads, width, registerTokens }: VitConfig,
+  rotary: RotaryPositions | undefined,
+) {
+  const [count, tokens] = x.shape;
+  const qkv = linear(x, p.at('qkv'))
+    .reshape([count, tokens, 3, heads, width / heads])
+    .transpose([2, 0, 3, 1, 4]); // 3×N×H×T×D
+  const [q, k, v] = tf.unstack(qkv);
+  const turned = (values: Tensor): Tensor => (rotary ? rotate(values as Tensor4D, rotary, 1 + registerTokens) : values);
+  const { output, weights } = scaledDotProductAttention(turned(q), turned(k), v); // N×H×T×D
+  const merged = output.transpose([0, 2, 1, 3]).reshape<Tensor3D>([count, tokens, width]);
+  return { output: linear(merged, p.at('proj')), weights: weights as Tensor4D };
+}
+
+function mlp(x: Tensor3D, p: Scope): Tensor3D {
+  return linear(gelu(linear(x, p.at('fc1'))), p.at('fc2')); // N×T×4C inside
+}
+
+function residual(x: Tensor3D, branch: Tensor3D, scale: Tensor | undefined): Tensor3D {
+  return x.add(scale === undefined ? branch : branch.mul(scale));
+}
+
+function pool(tokens: Tensor3D, { width, pool: kind }: VitConfig, prefixTokens: number): Tensor2D {
+  const [count] = tokens.shape;
+  if (kind === 'token') return tokens.slice([0, 0, 0], [count, 1, width]).reshape([count, width]);
+  return tokens.slice([0, prefixTokens, 0], [count, -1, width]).mean(1);
+}
+
+function addNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
+  table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
+  table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
+}
+
+/** timm initialises linear layers with a normal distribution, cut off at two, of deviation 0.02, and biases with 0. */
+function addLinear(
+  table: Record<string, ParameterSpec>,
+  name: string,
+  inputs: number,
+  outputs: number,
+  bias = true,
+): void {
+  table[`${name}.weight`] = { shape: [outputs, inputs], kind: 'linear', initial: { normal: 0.02 } };
+  if (bias) table[`${name}.bias`] = { shape: [outputs], kind: 'vector', initial: 0 };
+}
