@@ -162,3 +162,21 @@ function cutNormal(random: Random): number {
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
+
+/** Adds a norm's `weight` and `bias` to a table. */
+export function addNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
+  table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
+  table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
+}
+
+/** Adds a transformer's linear layer to a table, with timm's initial values: normal of deviation 0.02, biases 0. */
+export function addLinear(
+  table: Record<string, ParameterSpec>,
+  name: string,
+  inputs: number,
+  outputs: number,
+  bias = true,
+): void {
+  table[`${name}.weight`] = { shape: [outputs, inputs], kind: 'linear', initial: { normal: 0.02 } };
+  if (bias) table[`${name}.bias`] = { shape: [outputs], kind: 'vector', initial: 0 };
+}

@@ -4,7 +4,7 @@
  */
 import { gelu, scaledDotProductAttention } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
-import type { Initializer, ParameterSpec, ParameterTable } from './parameters';
+import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { rotaryPositions, rotate, type RotaryPositions } from './positions';
 import { convolution, layerNorm, linear, type Scope } from './scope';
 
@@ -204,21 +204,4 @@ function pool(tokens: Tensor3D, { width, pool: kind }: VitConfig, prefixTokens: 
   const [count] = tokens.shape;
   if (kind === 'token') return tokens.slice([0, 0, 0], [count, 1, width]).reshape([count, width]);
   return tokens.slice([0, prefixTokens, 0], [count, -1, width]).mean(1);
-}
-
-function addNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
-  table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
-  table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
-}
-
-/** timm initialises linear layers with a normal distribution, cut off at two, of deviation 0.02, and biases with 0. */
-function addLinear(
-  table: Record<string, ParameterSpec>,
-  name: string,
-  inputs: number,
-  outputs: number,
-  bias = true,
-): void {
-  table[`${name}.weight`] = { shape: [outputs, inputs], kind: 'linear', initial: { normal: 0.02 } };
-  if (bias) table[`${name}.bias`] = { shape: [outputs], kind: 'vector', initial: 0 };
 }

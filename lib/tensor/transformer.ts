@@ -83,3 +83,23 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, bias?
   const weights = tf.softmax(bias === undefined ? scores : scores.add(bias));
   return { output: tf.matMul(weights, v), weights };
 }
+
+const runRoll = defineOperation<'x', { readonly shift: number }>({
+  name: 'RollImage',
+  forward: ({ x }, { shift }) => rolled(x, shift),
+  gradient: ([outputGradient], _saved, { shift }) => ({ x: () => rolled(outputGradient, -shift) }),
+});
+
+/** Moves an image by `shift` rows and columns, around the edges. x: N×H×W×C. */
+export function roll<T extends Tensor>(x: T, shift: number): T {
+  return runRoll({ x }, { shift })[0] as T;
+}
+
+function rolled(x: Tensor, shift: number): Tensor {
+  const attributes = [
+    attribute.type('T', 'float32'),
+    attribute.type('Tshift', 'int32'),
+    attribute.type('Taxis', 'int32'),
+  ];
+  return execute('Roll', attributes, [x, tf.tensor1d([shift, shift], 'int32'), tf.tensor1d([1, 2], 'int32')]);
+}
