@@ -10,14 +10,18 @@ import re
 import sys
 import threading
 import time
+from queue import Empty
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# What the kernel prints of errors that no cell waits for; the cell itself then counts as successful.
-UNHANDLED = re.compile(r"UnhandledPromiseRejection|UncaughtException|Unhandled promise rejection|Uncaught exception")
+# How the kernel begins what it prints of an error that no cell waits for; the cell itself then counts as successful.
+UNHANDLED = re.compile(r"(UnhandledPromiseRejection|UncaughtException):")
+# Seconds in which such an error may still come: after each cell, so that not too many others run in vain, and after the last.
+MOMENT = 0.05
+LAST_MOMENT = 0.5
 
 
 def say(**event):
@@ -36,31 +40,82 @@ def error_text(cell):
     return ANSI.sub("", "".join(texts)).strip()
 
 
+class UnhandledError(Exception):
+    """An error that no cell waits for, and the number of the code cell during or after which the kernel printed it."""
+
+    def __init__(self, cell, message):
+        super().__init__(message)
+        self.cell = cell
+        self.message = message
+
+
+class Client(NotebookClient):
+    """Looks at everything that the kernel prints. nbclient drops what comes after the end of the cell that is running."""
+
+    def __init__(self, notebook, **options):
+        super().__init__(notebook, **options)
+        self.code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+        self.number = 0
+        self.cell_of_request = {}
+        self.unhandled = None
+
+    async def async_start_new_kernel_client(self):
+        client = await super().async_start_new_kernel_client()
+        receive = client.iopub_channel.get_msg
+
+        async def receive_and_look(*args, **options):
+            message = await receive(*args, **options)
+            self.look(message)
+            return message
+
+        client.iopub_channel.get_msg = receive_and_look
+        return client
+
+    def look(self, message):
+        request = message["parent_header"].get("msg_id")
+        # The first message of a request says that the kernel is busy with it, and that is while its cell runs.
+        number = self.cell_of_request.setdefault(request, self.number)
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stderr" and self.unhandled is None:
+            text = ANSI.sub("", message["content"]["text"])
+            if UNHANDLED.match(text):
+                self.unhandled = UnhandledError(number, text.strip())
+
+    async def async_execute_cell(self, cell, cell_index, **options):
+        if cell.cell_type == "code":
+            self.number = self.code.index(cell_index) + 1
+            say(cell=self.number, cells=len(self.code))
+        executed = await super().async_execute_cell(cell, cell_index, **options)
+        if cell.cell_type == "code":
+            await self.wait_for_errors(LAST_MOMENT if cell_index == self.code[-1] else MOMENT)
+        return executed
+
+    async def wait_for_errors(self, seconds):
+        end = time.monotonic() + seconds
+        while self.unhandled is None and (left := end - time.monotonic()) > 0:
+            try:
+                await self.kc.iopub_channel.get_msg(timeout=left)
+            except Empty:
+                break
+        if self.unhandled is not None:
+            raise self.unhandled
+
+
 def main(source, target):
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     notebook = nbformat.read(source, as_version=4)
-    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    at = {"cell": 0}
-
-    def started(cell, cell_index):
-        at["cell"] = code.index(cell_index) + 1 if cell_index in code else at["cell"]
-        say(cell=at["cell"], cells=len(code))
-
-    client = NotebookClient(notebook, timeout=None, kernel_name="tslab", on_cell_start=started, resources={"metadata": {"path": os.getcwd()}})
+    client = Client(notebook, timeout=None, kernel_name="tslab", resources={"metadata": {"path": os.getcwd()}})
     try:
         client.execute()
     except CellExecutionError as error:
-        cell = notebook.cells[code[at["cell"] - 1]]
-        say(cell=at["cell"], message=error_text(cell) or ANSI.sub("", str(error)))
+        cell = notebook.cells[client.code[client.number - 1]]
+        say(cell=client.number, message=error_text(cell) or ANSI.sub("", str(error)))
+        return 1
+    except UnhandledError as error:
+        say(cell=error.cell, message=error.message)
         return 1
     except DeadKernelError:
-        say(cell=at["cell"], message="The kernel died, perhaps for lack of memory.")
+        say(cell=client.number, message="The kernel died, perhaps for lack of memory.")
         return 1
-    for number, index in enumerate(code, start=1):
-        text = error_text(notebook.cells[index])
-        if UNHANDLED.search(text):
-            say(cell=number, message=text)
-            return 1
     nbformat.write(notebook, target)
     return 0
 

@@ -58,7 +58,7 @@ export async function executeNotebook(
   const code = await exitCode(child);
   if (failure) throw new UserError(`Cell ${failure.cell} failed: ${failureText(failure.message ?? '')}`);
   if (code !== 0)
-    throw new UserError(`The notebook could not be run: ${errors.trim().split('\n').pop() ?? `exit code ${code}`}`);
+    throw new UserError(`The notebook could not be run: ${errors.trim().split('\n').pop() || `exit code ${code}`}`);
 }
 
 /**
@@ -68,11 +68,14 @@ export function failureText(message: string): string {
   const lines = message
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^\s+at .*(node:|tslab|evalmachine)/.test(line));
-  const user = lines.find((line) => /^UserError: /.test(line));
-  if (user !== undefined) return user.replace(/^UserError: /, '');
+  const user = lines.find((line) => userErrorLine.test(line));
+  if (user !== undefined) return user.replace(userErrorLine, '');
   const error = lines.findIndex((line) => /^\w*Error\b/.test(line));
   return (error >= 0 ? lines.slice(error, error + 4) : lines.slice(0, 6)).join('\n');
 }
+
+/** As the kernel prints it, after a word of its own where no cell waits for the error. */
+const userErrorLine = /^(\w+: )?UserError: /;
 
 /** Converts a notebook with its outputs to a page by the project's template. */
 export async function convertNotebook(source: string, target: string): Promise<void> {
@@ -93,13 +96,17 @@ export async function convertNotebook(source: string, target: string): Promise<v
   child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
   const code = await exitCode(child);
   if (code !== 0)
-    throw new UserError(`${source} could not be exported: ${errors.trim().split('\n').pop() ?? `exit code ${code}`}`);
+    throw new UserError(`${source} could not be exported: ${errors.trim().split('\n').pop() || `exit code ${code}`}`);
   writeFileAtomic(target, Buffer.concat(pieces));
 }
 
-/** Waits for a child; when this process is asked to end, so is the child. */
+/** Waits for a child; when this process is asked to end, so is the child, and the promise rejects. */
 function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
-  const stop = (): void => void child.kill('SIGTERM');
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    child.kill('SIGTERM');
+  };
   process.once('SIGTERM', stop);
   return new Promise((resolve, reject) => {
     child.on('error', (error) =>
@@ -107,7 +114,8 @@ function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
     );
     child.on('close', (code) => {
       process.removeListener('SIGTERM', stop);
-      resolve(code ?? 1);
+      if (stopped) reject(new UserError('The run was stopped; the same command takes it up again.'));
+      else resolve(code ?? 1);
     });
   });
 }

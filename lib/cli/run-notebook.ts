@@ -2,13 +2,15 @@
 import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { acquireLock } from '../data/file-lock';
+import { syntheticBlood } from '../data/open';
+import { datasetNames } from '../data/registry';
 import { UserError } from '../errors';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../studies/notebooks';
 import { profiles, resolveParameters } from '../studies/parameters';
 import { resultsFileName, runIdOf } from '../studies/results';
 import { convertNotebook, executeNotebook, type CellEvent } from './jupyter';
-import { readNotebook, withParameters } from './notebook-file';
+import { readNotebook, withParameters, type Notebook } from './notebook-file';
 
 export interface RunNotebookOptions {
   /** `name=value` texts, as given. */
@@ -29,6 +31,8 @@ export interface FinishedNotebook {
 
 /** What is under way, below the run's folder; gone when the run is finished. */
 const unfinishedName = '.unfinished';
+/** Held by the run that writes to the folder. */
+const lockName = '.lock';
 const products = ['notebook.ipynb', 'index.html', resultsFileName];
 
 /**
@@ -40,40 +44,52 @@ export async function runNotebook(given: string, options: RunNotebookOptions): P
   const { name, path, specs, check } = findNotebook(given);
   const set = parseSettings(options.settings, options.profile, options.workingDirectory ?? process.cwd());
   const parameters = resolveParameters(specs, set);
+  if (options.out === '') throw new UserError('--out is empty, but must be a folder, such as --out results/cells.');
   const directory = resolve(
     options.workingDirectory ?? process.cwd(),
     options.out ?? join(outputsDirectory, name, runIdOf(name, parameters)),
   );
   const created = createDirectory(directory);
-  const unfinished = join(directory, unfinishedName);
   try {
     await check(parameters);
-    mkdirSync(unfinished, { recursive: true });
-    const lock = await lockFolder(unfinished, directory);
+    const lock = await lockFolder(directory);
     try {
-      const continued = existsSync(join(unfinished, 'checkpoints'));
-      const input = join(unfinished, 'input.ipynb');
-      writeFileSync(input, JSON.stringify(withParameters(readNotebook(path), set)));
-      await executeNotebook(input, join(unfinished, products[0]), {
-        environment: { NOTEBOOK_RUN_DIRECTORY: unfinished },
-        onCell: options.onCell,
-      });
-      await convertNotebook(join(unfinished, products[0]), join(unfinished, products[1]));
-      if (!existsSync(join(unfinished, resultsFileName)))
-        throw new UserError(`${name} ran to its end but recorded no results.`);
-      for (const product of products) renameSync(join(unfinished, product), join(directory, product));
-      lock.release();
-      rmSync(unfinished, { recursive: true, force: true });
+      const continued = await execute(name, withParameters(readNotebook(path), set), directory, options.onCell);
       return { name, directory, seconds: (performance.now() - started) / 1000, continued };
     } finally {
       lock.release();
     }
   } catch (error) {
+    for (const folder of created) removeIfEmpty(folder);
+    throw error;
+  }
+}
+
+/** Leaves all products in the folder, or what was there before. Only whoever holds the folder's lock may call this. */
+async function execute(
+  name: string,
+  notebook: Notebook,
+  directory: string,
+  onCell: RunNotebookOptions['onCell'],
+): Promise<boolean> {
+  const unfinished = join(directory, unfinishedName);
+  const continued = existsSync(join(unfinished, 'checkpoints'));
+  try {
+    mkdirSync(unfinished, { recursive: true });
+    const [executed, page, results] = products.map((product) => join(unfinished, product));
+    // Of another run, perhaps with other parameters; a training that is kept records its rows again.
+    for (const product of products) rmSync(join(unfinished, product), { force: true });
+    const input = join(unfinished, 'input.ipynb');
+    writeFileSync(input, JSON.stringify(notebook));
+    await executeNotebook(input, executed, { environment: { NOTEBOOK_RUN_DIRECTORY: unfinished }, onCell });
+    await convertNotebook(executed, page);
+    if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
+    for (const product of products) renameSync(join(unfinished, product), join(directory, product));
+    rmSync(unfinished, { recursive: true, force: true });
+    return continued;
+  } catch (error) {
     // Checkpoints are worth keeping: the same command continues from them. Everything else is not.
-    if (!existsSync(join(unfinished, 'checkpoints'))) {
-      rmSync(unfinished, { recursive: true, force: true });
-      for (const folder of created) tryRemoveEmpty(folder);
-    }
+    if (!existsSync(join(unfinished, 'checkpoints'))) rmSync(unfinished, { recursive: true, force: true });
     throw error;
   }
 }
@@ -84,20 +100,27 @@ export function parseSettings(
   profile: string | undefined,
   workingDirectory: string,
 ): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
+  const values = new Map<string, unknown>();
   for (const setting of settings) {
     const at = setting.indexOf('=');
     if (at < 1) throw new UserError(`--set ${setting} is not of the form name=value, such as --set epochs=5.`);
     const name = setting.slice(0, at);
     const text = setting.slice(at + 1);
-    const file = resolve(workingDirectory, text);
-    values[name] = name === 'dataset' && existsSync(file) ? file : parseValue(text);
+    values.set(name, name === 'dataset' ? absoluteDataset(text, workingDirectory) : parseValue(text));
   }
-  if (profile !== undefined) values.profile = profile;
-  if (values.profile !== undefined && !(profiles as readonly unknown[]).includes(values.profile)) {
-    throw new UserError(`profile is ${JSON.stringify(values.profile)}, but must be one of ${profiles.join(', ')}.`);
+  if (profile !== undefined) values.set('profile', profile);
+  const chosen = values.get('profile');
+  if (chosen !== undefined && !(profiles as readonly unknown[]).includes(chosen)) {
+    throw new UserError(`profile is ${JSON.stringify(chosen)}, but must be one of ${profiles.join(', ')}.`);
   }
-  return values;
+  return Object.fromEntries(values);
+}
+
+/** A known name stays one, also where a file happens to be called the same. */
+function absoluteDataset(text: string, workingDirectory: string): string {
+  const file = resolve(workingDirectory, text);
+  const isName = text === '' || text === syntheticBlood || datasetNames().includes(text);
+  return !isName && existsSync(file) ? file : text;
 }
 
 function parseValue(text: string): unknown {
@@ -107,16 +130,21 @@ function parseValue(text: string): unknown {
 
 /** Creates a folder that can be written; returns the folders that were not there before, innermost first. */
 function createDirectory(directory: string): string[] {
+  const missing: string[] = [];
+  for (let folder = directory; !existsSync(folder); folder = dirname(folder)) missing.push(folder);
   const created: string[] = [];
-  for (let folder = directory; !existsSync(folder); folder = dirname(folder)) created.push(folder);
   try {
     // One by one: Node's recursive mkdir never returns where a folder cannot be made, as in /proc.
-    for (const folder of [...created].reverse()) mkdirSync(folder);
+    for (const folder of missing.reverse()) {
+      mkdirSync(folder);
+      created.unshift(folder);
+    }
     accessSync(directory, constants.W_OK);
     const probe = join(directory, `.writable-${process.pid}`); // root may write anywhere but to a read-only file system
     writeFileSync(probe, '');
     rmSync(probe);
   } catch (error) {
+    for (const folder of created) removeIfEmpty(folder);
     throw new UserError(
       `${directory} cannot be written (${(error as NodeJS.ErrnoException).code}): choose another folder with --out.`,
     );
@@ -124,9 +152,9 @@ function createDirectory(directory: string): string[] {
   return created;
 }
 
-async function lockFolder(unfinished: string, directory: string) {
+async function lockFolder(directory: string) {
   const abort = new AbortController();
-  const lock = join(unfinished, 'lock');
+  const lock = join(directory, lockName);
   return acquireLock(lock, { signal: abort.signal, onWait: () => abort.abort() }).catch((error: unknown) => {
     if (abort.signal.aborted)
       throw new UserError(`Another run is writing to ${directory}: wait for it or choose another folder with --out.`);
@@ -134,7 +162,7 @@ async function lockFolder(unfinished: string, directory: string) {
   });
 }
 
-function tryRemoveEmpty(folder: string): void {
+function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {

@@ -28,7 +28,8 @@ export async function openNpzDataset(
   description: DatasetDescription = {},
   options: NpzOptions = {},
 ): Promise<Dataset> {
-  const file = await openNpz(path, options);
+  const only = splitNames.flatMap((name) => [`${name}_images`, `${name}_labels`]);
+  const file = await openNpz(path, { ...options, only });
   try {
     const arrays = Object.fromEntries(splitNames.map((name) => [name, splitArrays(file, name)])) as Record<
       SplitName,
@@ -137,15 +138,19 @@ function guessClassNames(
   labelWidth: number,
 ): string[] {
   if (task === 'multi-label') return Array.from({ length: labelWidth }, (_, index) => `label ${index}`);
-  const present = new Set(train.labels);
-  const highest = largest(train.labels);
-  const gap = Array.from({ length: highest + 1 }, (_, label) => label).find((label) => !present.has(label));
-  if (gap !== undefined) {
+  const present = [...new Set(train.labels)].sort((a, b) => a - b);
+  if (present[0] < 0)
+    throw new UserError(
+      `A label of ${path} is out of range: train_labels has ${present[0]}, but classes are numbered from 0.`,
+    );
+  const highest = present[present.length - 1];
+  const gap = present.findIndex((label, index) => label !== index);
+  if (gap >= 0) {
     throw new UserError(
       `A label of ${path} is out of range: train_labels goes up to ${highest}, but no image has label ${gap}; classes are numbered from 0 without gaps.`,
     );
   }
-  return Array.from({ length: highest + 1 }, (_, label) => `class ${label}`);
+  return present.map((label) => `class ${label}`);
 }
 
 function checkLabels(

@@ -30,7 +30,8 @@ export function writeNpz(path: string, arrays: Readonly<Record<string, NpzArray>
     common.writeUInt16LE(utf8Names, 2);
     common.writeUInt16LE(0, 6); // time
     common.writeUInt16LE(date, 8);
-    common.writeUInt32LE(crc32(bytes, crc32(header)), 10);
+    // zlib takes an empty array, whose memory may be at address 0, for the wish to begin anew.
+    common.writeUInt32LE(bytes.length === 0 ? crc32(header) : crc32(bytes, crc32(header)), 10);
     common.writeUInt32LE(size, 14);
     common.writeUInt32LE(size, 18);
     common.writeUInt16LE(fileName.length, 22);

@@ -51,6 +51,8 @@ export interface NpzFile {
 export interface NpzOptions {
   /** Where deflated members are unpacked; the project's cache by default. */
   readonly cacheDirectory?: string;
+  /** Names of the members that matter; all by default. Others are neither unpacked nor looked at. */
+  readonly only?: readonly string[];
 }
 
 const stored = 0;
@@ -61,7 +63,7 @@ const deflated = 8;
  * @throws UserError where it is missing, truncated, damaged or no .npz
  */
 export async function openNpz(path: string, options: NpzOptions = {}): Promise<NpzFile> {
-  if (!existsSync(path)) throw new UserError(`There is no file ${path}: check the path.`);
+  checkIsFile(path);
   const descriptors: number[] = [];
   const close = (): void => {
     for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
@@ -72,7 +74,7 @@ export async function openNpz(path: string, options: NpzOptions = {}): Promise<N
     return descriptor;
   };
   try {
-    const members = await readMembers(path, open, options.cacheDirectory ?? join(cacheDirectory, 'unpacked'));
+    const members = await readMembers(path, open, options);
     return { path, members, close };
   } catch (error) {
     close();
@@ -80,10 +82,51 @@ export async function openNpz(path: string, options: NpzOptions = {}): Promise<N
   }
 }
 
+/**
+ * Reads everything in the file once and compares it with the CRCs that the file states: how many members there are, and the names of
+ * those that are damaged. Opening a file does so for deflated members only.
+ * @throws UserError where the file is missing, truncated or no .npz
+ */
+export async function checkNpz(path: string): Promise<{ members: number; damaged: string[] }> {
+  checkIsFile(path);
+  try {
+    const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
+    try {
+      const damaged: string[] = [];
+      for await (const entry of zip.eachEntry()) {
+        if (!(await isIntact(zip, entry))) damaged.push(entry.fileName);
+      }
+      return { members: zip.entryCount, damaged };
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    throw asUserError(error, path);
+  }
+}
+
+async function isIntact(zip: ZipFile, entry: yauzlWithCallbacks.Entry): Promise<boolean> {
+  const stream = await zip.openReadStreamPromise(entry);
+  let checksum = 0;
+  try {
+    for await (const piece of stream) checksum = crc32(piece, checksum);
+  } catch (error) {
+    if (isSystemError(error)) throw error;
+    return false; // what was deflated cannot be inflated any more
+  }
+  return checksum === entry.crc32;
+}
+
+function checkIsFile(path: string): void {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) throw new UserError(`There is no file ${path}: check the path.`);
+  if (!status.isFile()) throw new UserError(`${path} is not a file: give the path of an .npz file.`);
+}
+
 async function readMembers(
   path: string,
   open: (file: string) => number,
-  cache: string,
+  { only, cacheDirectory: cache = join(cacheDirectory, 'unpacked') }: NpzOptions,
 ): Promise<Map<string, NpzMember>> {
   const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
   try {
@@ -92,6 +135,7 @@ async function readMembers(
     for await (const entry of zip.eachEntry()) {
       if (!entry.fileName.endsWith('.npy')) continue;
       const name = entry.fileName.slice(0, -'.npy'.length);
+      if (only && !only.includes(name)) continue;
       const source = `"${name}" in ${path}`;
       if (entry.compressionMethod === stored) {
         const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
@@ -164,7 +208,6 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     .slice(0, 16);
   const unpacked = join(cache, key, basename(entry.fileName));
   if (existsSync(unpacked) && statSync(unpacked).size === entry.uncompressedSize) return unpacked;
-  mkdirSync(dirname(unpacked), { recursive: true });
   const temporary = temporarySibling(unpacked);
   let checksum = 0;
   const check = new Transform({
@@ -174,14 +217,20 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     },
   });
   try {
+    mkdirSync(dirname(unpacked), { recursive: true });
     await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(temporary));
     if (checksum !== entry.crc32)
       throw new UserError(
         `"${entry.fileName}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,
       );
     renameSync(temporary, unpacked);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw new UserError(
+      `${path} could not be unpacked into ${cache} (${error.code}): make room there, or allow writing to it.`,
+    );
   } finally {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary);
   }
   return unpacked;
 }
@@ -189,11 +238,15 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
 /** yauzl's and the file system's errors as one line that names the file. */
 function asUserError(error: unknown, path: string): unknown {
   if (error instanceof UserError) return error;
-  const { message, code } = error as NodeJS.ErrnoException;
-  if (code === 'EACCES') return new UserError(`${path} cannot be read: you have no permission.`);
-  if (code === 'ENOSPC') return new UserError(`The disk is full: ${path} could not be unpacked into the cache.`);
-  if (code !== undefined && code.startsWith('E') && code !== 'ERR_BUFFER_OUT_OF_BOUNDS') return error;
+  if (isSystemError(error))
+    return new UserError(`${path} cannot be read (${error.code}): check the file and the disk.`);
+  if (!(error instanceof Error) || error instanceof TypeError) return error;
   return new UserError(
-    `${path} is not a whole .npz file (${message}): it may be truncated; copy or download it again.`,
+    `${path} is not a whole .npz file (${error.message}): it may be truncated; copy or download it again.`,
   );
+}
+
+/** Errors of the file system, in contrast to those of yauzl, of zlib and of Node's own checks of arguments. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
 }

@@ -1,7 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { suggestion, UserError } from '../errors';
-import { cacheDirectory } from '../paths';
+import { cacheDirectory, projectRoot } from '../paths';
 import { splitNames, type Dataset, type SplitName } from './dataset';
 import { ensureDataset, type EnsureOptions } from './download';
 import { openNpzDataset } from './npz-dataset';
@@ -25,11 +26,13 @@ const syntheticSeed = 7;
  */
 export async function openDataset(name: string, options: OpenOptions = {}): Promise<Dataset> {
   const { size = 28, syntheticImages = syntheticBloodCounts.splits.train } = options;
-  if (name === syntheticBlood) return openSyntheticBlood(size, syntheticImages);
+  const cache = options.cacheDirectory ?? cacheDirectory;
+  const npzOptions = { cacheDirectory: join(cache, 'unpacked') };
+  if (name === syntheticBlood) return openSyntheticBlood(join(cache, 'synthetic'), size, syntheticImages);
   if (datasetNames().includes(name)) {
     const { path } = await ensureDataset(name, size, options);
     const record = findDataset(name);
-    return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` });
+    return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` }, npzOptions);
   }
   const isPath = name.includes('/') || name.endsWith('.npz') || existsSync(name);
   if (!isPath) {
@@ -40,17 +43,17 @@ export async function openDataset(name: string, options: OpenOptions = {}): Prom
   if (existsSync(name) && statSync(name).isDirectory()) {
     throw new UserError(`${name} is a folder; images with class labels come as a MedMNIST-style .npz file.`);
   }
-  return openNpzDataset(name);
+  return openNpzDataset(name, {}, npzOptions);
 }
 
-/** Renders the images once into the cache, where they lie as an .npz like any other. */
-async function openSyntheticBlood(size: number, trainImages: number): Promise<Dataset> {
+/** Renders the images once into a folder of the cache, where they lie as an .npz like any other. */
+async function openSyntheticBlood(folder: string, size: number, trainImages: number): Promise<Dataset> {
   const share = trainImages / syntheticBloodCounts.splits.train;
   const least = syntheticBloodClasses.length;
   const counts = Object.fromEntries(
     splitNames.map((split) => [split, Math.max(least, Math.round(syntheticBloodCounts.splits[split] * share))]),
   ) as Record<SplitName, number>;
-  const path = join(cacheDirectory, 'synthetic', `${syntheticBlood}-${size}-${trainImages}-${syntheticVersion}.npz`);
+  const path = join(folder, `${syntheticBlood}-${size}-${trainImages}-${syntheticVersion()}.npz`);
   if (!existsSync(path)) {
     const arrays: Record<string, NpzArray> = {};
     for (const split of splitNames) {
@@ -75,8 +78,14 @@ async function openSyntheticBlood(size: number, trainImages: number): Promise<Da
   });
 }
 
-/** Part of the cached file's name: to be raised when the pictures change. */
-const syntheticVersion = 1;
+/** Part of the cached file's name: another generator, another file. */
+function syntheticVersion(): string {
+  const folder = join(projectRoot, 'lib', 'data', syntheticBlood);
+  const sources = readdirSync(folder).sort().map((name) => join(folder, name)); // prettier-ignore
+  const hash = createHash('sha256');
+  for (const source of [`${folder}.ts`, ...sources]) hash.update(readFileSync(source));
+  return hash.digest('hex').slice(0, 10);
+}
 
 /** A dataset's name for people: the registry's or the file's. */
 export function datasetLabel(name: string): string {

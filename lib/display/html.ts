@@ -46,11 +46,11 @@ function wrapParagraph(paragraph: string, width: number): string[] {
   return line === '' && lines.length > 0 ? lines : [...lines, line];
 }
 
-/** A word in parts that fit: after its hyphens, slashes and underscores if it has any, else cut. */
+/** A word in parts that fit: after its hyphens, slashes and underscores or before its brackets if it has any, else cut. */
 function pieces(word: string, width: number): string[] {
   if (word.length <= width) return [word];
   const result: string[] = [];
-  for (const part of word.split(/(?<=[-/_])/)) {
+  for (const part of word.split(/(?<=[-/_])|(?=\()/)) {
     const last = result[result.length - 1];
     if (last !== undefined && last.length + part.length <= width) result[result.length - 1] = last + part;
     else for (let start = 0; start < part.length; start += width) result.push(part.slice(start, start + width));

@@ -100,12 +100,8 @@ export function importParameters(parameters: Parameters, values: PublishedValues
   const misshapen = Object.entries(table)
     .filter(([name, spec]) => values.has(name) && values.get(name)?.length !== sizeOf(spec.shape))
     .map(([name, spec]) => `${name} (has ${values.get(name)?.length} values, the model ${spec.shape.join('×')})`);
-  const problems = [
-    ...(missing.length ? [`missing: ${listed(missing)}`] : []),
-    ...(extra.length ? [`not in the model: ${listed(extra)}`] : []),
-    ...(misshapen.length ? [`of another shape: ${listed(misshapen)}`] : []),
-  ];
-  if (problems.length) throw new UserError(`${source} does not fit the model; ${problems.join('; ')}.`);
+  const misfit = misfitError(source, { missing, extra, misshapen });
+  if (misfit !== undefined) throw misfit;
   for (const [name, spec] of Object.entries(table)) {
     tf.tidy(() => variableOf(parameters, name).assign(fromPublished(values.get(name) as Float32Array, spec)));
   }
@@ -118,14 +114,28 @@ export function variableOf({ variables }: Parameters, name: string): Variable {
   return variable;
 }
 
-function listed(names: string[]): string {
+/** Says which tensors of `source` do not fit a model; undefined where all do. */
+export function misfitError(
+  source: string,
+  { missing, extra, misshapen }: Readonly<Record<'missing' | 'extra' | 'misshapen', readonly string[]>>,
+): UserError | undefined {
+  const problems = [
+    ...(missing.length ? [`missing: ${listed(missing)}`] : []),
+    ...(extra.length ? [`not in the model: ${listed(extra)}`] : []),
+    ...(misshapen.length ? [`of another shape: ${listed(misshapen)}`] : []),
+  ];
+  return problems.length ? new UserError(`${source} does not fit the model; ${problems.join('; ')}.`) : undefined;
+}
+
+function listed(names: readonly string[]): string {
   const shown = names.slice(0, 8).join(', ');
   return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }
 
 /** Published layout → memory layout. */
 export function fromPublished(values: Float32Array, { shape, kind }: ParameterSpec): Tensor {
-  const published = tf.tensor(values, [...shape]);
+  // A copy, since TensorFlow shares an array's memory where it happens to be aligned, and the array is the caller's.
+  const published = tf.tensor(values.slice(), [...shape]);
   if (kind === 'convolution') return published.transpose([2, 3, 1, 0]);
   if (kind === 'linear') return published.transpose([1, 0]);
   return published;

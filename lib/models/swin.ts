@@ -1,5 +1,6 @@
 /** Swin transformer (Liu et al. 2021) with timm's tensor names: attention in windows that move by half a window every other block. */
 import { UserError } from '../errors';
+import type { PlaneSize } from '../tensor/resample';
 import { gelu, roll, scaledDotProductAttention } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor2D, type Tensor4D } from '../tf';
 import type { ParameterSpec, ParameterTable } from './parameters';
@@ -75,16 +76,29 @@ export interface SwinOutput {
   readonly logits?: Tensor2D;
 }
 
-/** images: N×H×W×3, normalised; every stage's feature map must be made of whole windows (224×224 for window 7). */
-export function swinForward(images: Tensor4D, p: Scope, config: SwinConfig): SwinOutput {
-  const { patchSize, window, depths, heads, normEpsilon } = config;
+/**
+ * Images of height × width pixels must divide into windows in every stage. Where the last feature map is one window high, its windows do
+ * not move, and here that holds for both directions, so it must be one window wide as well.
+ * @throws UserError
+ */
+export function checkSwinSize({ height, width }: PlaneSize, { patchSize, depths, window }: SwinConfig): void {
   const coarsest = patchSize * 2 ** (depths.length - 1) * window;
-  const [, height, width] = images.shape;
   if (height % coarsest !== 0 || width % coarsest !== 0) {
     throw new UserError(
       `Images of ${height}×${width} do not divide into windows: height and width must be multiples of ${coarsest}.`,
     );
   }
+  if ((height === coarsest) !== (width === coarsest)) {
+    throw new UserError(
+      `Images of ${height}×${width} have one window in one direction only: take ${coarsest}×${coarsest}, or more in both.`,
+    );
+  }
+}
+
+/** images: N×H×W×3, normalised; every stage's feature map must be made of whole windows (224×224 for window 7). */
+export function swinForward(images: Tensor4D, p: Scope, config: SwinConfig): SwinOutput {
+  const { patchSize, window, depths, heads, normEpsilon } = config;
+  checkSwinSize({ height: images.shape[1], width: images.shape[2] }, config);
   const patches = convolution(images, p.at('patch_embed.proj'), { stride: patchSize }); // N×H/4×W/4×C
   let x = layerNorm(patches, p.at('patch_embed.norm'), normEpsilon);
   const stages = depths.map((depth, stage) => {

@@ -2,6 +2,8 @@
  * Vision transformers (Dosovitskiy et al. 2021) with timm's tensor names: ViT of ImageNet, DINOv2 (layer scale, Oquab et al. 2023) and
  * DINOv3 (rotary positions, register tokens, Siméoni et al. 2025). One forward pass; what a variant lacks, its parameters lack.
  */
+import { UserError } from '../errors';
+import type { PlaneSize } from '../tensor/resample';
 import { gelu, scaledDotProductAttention } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
@@ -13,8 +15,8 @@ export interface VitConfig {
   readonly width: number;
   readonly depth: number;
   readonly heads: number;
-  /** Patches a side of the learned position embedding; 0 where positions are rotary. */
-  readonly grid: number;
+  /** Patches down and across for which positions are learned; undefined where they are rotary. */
+  readonly grid: readonly [rows: number, columns: number] | undefined;
   readonly registerTokens: number;
   readonly qkvBias: boolean;
   /** Names of the layer scales in a block, where there are any. */
@@ -27,14 +29,14 @@ export interface VitConfig {
 const supervised = {
   patchSize: 16,
   depth: 12,
-  grid: 14,
+  grid: [14, 14],
   registerTokens: 0,
   qkvBias: true,
   normEpsilon: 1e-6,
   pool: 'token',
 } as const;
-const dinov2 = { ...supervised, patchSize: 14, grid: 37, layerScale: ['ls1.gamma', 'ls2.gamma'] } as const;
-const dinov3 = { ...supervised, grid: 0, registerTokens: 4, qkvBias: false, normEpsilon: 1e-5, pool: 'mean', layerScale: ['gamma_1', 'gamma_2'] } as const; // prettier-ignore
+const dinov2 = { ...supervised, patchSize: 14, grid: [37, 37], layerScale: ['ls1.gamma', 'ls2.gamma'] } as const;
+const dinov3 = { ...supervised, grid: undefined, registerTokens: 4, qkvBias: false, normEpsilon: 1e-5, pool: 'mean', layerScale: ['gamma_1', 'gamma_2'] } as const; // prettier-ignore
 
 export const vitConfigs = {
   vit_tiny_patch16_224: { ...supervised, width: 192, heads: 3 },
@@ -58,7 +60,7 @@ export function vitParameters(
   };
   if (registerTokens > 0)
     table.reg_token = { shape: [1, registerTokens, width], kind: 'vector', initial: { normal: 1e-6 } };
-  if (grid > 0) table.pos_embed = { shape: [1, grid * grid + 1, width], kind: 'vector', initial: { normal: 0.02 } };
+  if (grid) table.pos_embed = { shape: [1, 1 + grid[0] * grid[1], width], kind: 'vector', initial: { normal: 0.02 } };
   const patchInitial: Initializer = { uniformIn: channels * patchSize * patchSize };
   table['patch_embed.proj.weight'] = {
     shape: [width, channels, patchSize, patchSize],
@@ -105,12 +107,29 @@ export interface VitOutput {
   readonly prefixTokens: number;
 }
 
+/**
+ * Patches down and across in an image of height × width pixels.
+ * @throws UserError where they do not divide it
+ */
+export function patchGrid({ height, width }: PlaneSize, { patchSize }: VitConfig): [rows: number, columns: number] {
+  const grid: [number, number] = [height / patchSize, width / patchSize];
+  if (grid.every((count) => Number.isInteger(count) && count > 0)) return grid;
+  throw new UserError(
+    `Images of ${height}×${width} do not divide into patches: height and width must be multiples of ${patchSize}.`,
+  );
+}
+
 /** images: N×H×W×3, normalised; H and W are multiples of the patch size, and fixed by the position embedding where there is one. */
 export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, options: VitOptions = {}): VitOutput {
   const { tokensOf = [], attentionOf = [], normalizeTokens = false } = options;
-  const [rows, columns] = [images.shape[1] / config.patchSize, images.shape[2] / config.patchSize];
+  const [rows, columns] = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
+  if (config.grid && (rows !== config.grid[0] || columns !== config.grid[1])) {
+    throw new UserError(
+      `Images have ${rows}×${columns} patches, but positions are known for ${config.grid.join('×')}: load the model at their size.`,
+    );
+  }
   const prefixTokens = 1 + config.registerTokens;
-  const rotary = config.grid === 0 ? rotaryPositions(rows, columns, config.width / config.heads) : undefined;
+  const rotary = config.grid ? undefined : rotaryPositions(rows, columns, config.width / config.heads);
   const finalNorm = (x: Tensor3D): Tensor3D => layerNorm(x, p.at('norm'), config.normEpsilon);
 
   let x = embed(images, p, config); // N×T×C
@@ -146,14 +165,14 @@ function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }:
     -1,
     width,
   ]);
-  const broadcast = (token: Tensor): Tensor3D => token.tile([images.shape[0], 1, 1]) as Tensor3D;
+  const broadcast = (token: Tensor): Tensor3D => token.tile<Tensor3D>([images.shape[0], 1, 1]);
   const prefix = [broadcast(p.get('cls_token')), ...(registerTokens > 0 ? [broadcast(p.get('reg_token'))] : [])];
   const tokens = tf.concat3d([...prefix, patches], 1);
   const positions = p.optional('pos_embed');
   return positions === undefined ? tokens : tokens.add<Tensor3D>(positions);
 }
 
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- tf.tidy takes no interface
+/** Not an interface, which tf.tidy would not take. */
 type BlockOutput = {
   readonly tokens: Tensor3D;
   readonly attention: Tensor4D | undefined;

@@ -25,8 +25,21 @@ if (jupyter > 0) {
   }, 500).unref();
 }
 
+ignoreFileChanges();
 expandShorthand(require('tslab/dist/converter'));
 require('tslab/dist/main').startKernel({ configPath, enableFindLocal: false, jsKernel: false });
+
+/**
+ * tslab watches every source file, but breaks ("Unexpected pending rebuildTimer") where one is edited, or a new one appears, between two
+ * cells, and reloads only some of what depends on it. A kernel therefore works with the files that it has seen first; whoever edits
+ * `lib` restarts it.
+ */
+function ignoreFileChanges() {
+  const { sys } = require('@tslab/typescript-for-tslab');
+  const nothing = { close() {} };
+  sys.watchFile = () => nothing;
+  sys.watchDirectory = () => nothing;
+}
 
 /**
  * tslab 1.0.22 takes `{ epochs }` for a new name and not for the variable of an earlier cell, which then "is not defined". Written out

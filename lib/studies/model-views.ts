@@ -16,7 +16,7 @@ export function describeModel({
 }
 
 function topLevel(name: string): string {
-  return name.slice(0, name.indexOf('.'));
+  return name.split('.')[0];
 }
 
 /** The confusion matrix as rows, and the per-class report with class names, for `confusionMatrix` and `table`. */

@@ -124,6 +124,8 @@ export function parameterRows<S extends ParameterSpecs>(
   ];
 }
 
+/** A value in one line. JSON has no NaN and no infinity. */
 function shown(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  return JSON.stringify(value) ?? typeof value;
 }

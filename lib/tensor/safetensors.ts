@@ -67,12 +67,22 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
+export type Float32Tensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
+
 /** Writes float32 tensors, atomically, in the order of the map. */
 export function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>,
+  tensors: Float32Tensors,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+/** The bytes of a file in parts, one after the other; the values are not copied. */
+export function encodeSafetensors(
+  tensors: Float32Tensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, values }] of tensors) {
@@ -90,7 +100,7 @@ export function writeSafetensors(
   const parts = [...tensors.values()].map(
     ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   );
-  writeFileAtomic(path, [length, padded, ...parts]);
+  return [length, padded, ...parts];
 }
 
 function readHeader(descriptor: number, path: string): { header: string; dataOffset: number; dataBytes: number } {

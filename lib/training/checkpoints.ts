@@ -2,13 +2,14 @@
  * Checkpoints that a run continues from after any end, `kill -9` included: the weights and the optimizer's slots after each epoch, the
  * best weights, and a manifest that is replaced last, so that it never names a file that is not whole.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFile, writeFileAtomic } from '../files';
+import { hashFile, writeFileAtomic, writeFileInBackground } from '../files';
 import { exportParameters, importParameters, type Parameters } from '../models/parameters';
-import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { encodeSafetensors, openSafetensors, type Float32Tensors } from '../tensor/safetensors';
 import { tf } from '../tf';
 import type { HistoryRow } from './events';
 import type { Optimizer } from './optimizers';
@@ -23,7 +24,7 @@ const manifestSchema = z.strictObject({
   optimizerSteps: z.int().min(0),
   learningRateFactor: z.number(),
   recoveries: z.int().min(0),
-  history: z.array(z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null)),
+  history: z.array(z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null).transform(withNaN)),
   best: z.strictObject({ epoch: z.int().min(1), valAccuracy: z.number(), file: fileSchema }).optional(),
   state: fileSchema,
   finished: z.boolean(),
@@ -39,20 +40,22 @@ export interface CheckpointStore {
   restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
   /** The best weights so far, in the published layout. */
   readBest(manifest: CheckpointManifest): Map<string, Float32Array>;
+  /** Takes the state at once and writes it meanwhile; the promise ends when all is on the disk. One at a time. */
   save(
     progress: CheckpointProgress,
-    best: BestWeights | undefined,
+    best: BestEpoch | undefined,
     parameters: Parameters,
     optimizer: Optimizer,
   ): Promise<void>;
   remove(): void;
 }
 
-/** The best epoch, and its weights if they are new since the last save. */
-export interface BestWeights {
+/** The best epoch so far. */
+export interface BestEpoch {
   readonly epoch: number;
   readonly valAccuracy: number;
-  readonly values?: ReadonlyMap<string, Float32Array>;
+  /** Whether it is the one that is being saved. */
+  readonly isNew: boolean;
 }
 
 /** Checkpoints of one run in a folder of its own. `key` is the hash of its configuration and data. */
@@ -93,22 +96,24 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     async save(progress, best, parameters, optimizer) {
-      mkdirSync(directory, { recursive: true });
+      const weights = namedShapes(exportParameters(parameters), parameters);
       const stateName = `epoch-${String(progress.epoch).padStart(4, '0')}.safetensors`;
-      const state = await writeState(join(directory, stateName), parameters, optimizer);
-      const bestFile = best?.values
-        ? await writeBest(directory, best.epoch, best.values, parameters)
-        : previous?.best?.file;
+      const files = [encodeFile(stateName, new Map([...weights, ...exportSlots(optimizer)]))];
+      if (best?.isNew) files.push(encodeFile(`best-${String(best.epoch).padStart(4, '0')}.safetensors`, weights));
+      const [state, newBest] = files.map(({ name, sha256 }) => ({ name, sha256 }));
+      const bestFile = newBest ?? previous?.best?.file;
       const manifest: CheckpointManifest = {
         version: 1,
         key,
         ...progress,
         optimizerSteps: optimizer.steps,
-        state: { name: stateName, sha256: state },
+        state,
         ...(best && bestFile ? { best: { epoch: best.epoch, valAccuracy: best.valAccuracy, file: bestFile } } : {}),
       };
-      writeFileAtomic(manifestPath, JSON.stringify(manifest, undefined, 1));
       previous = manifest;
+      // Everything is in memory by now: training may go on while the files are written.
+      for (const { name, parts } of files) await writeFileInBackground(join(directory, name), parts);
+      writeFileAtomic(manifestPath, JSON.stringify(manifest, undefined, 1));
       const kept = new Set(['checkpoint.json', stateName, bestFile?.name]);
       for (const name of readdirSync(directory))
         if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
@@ -122,27 +127,20 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
 
 const slotPrefix = 'optimizer/';
 
-async function writeState(path: string, parameters: Parameters, optimizer: Optimizer): Promise<string> {
-  const tensors = namedShapes(exportParameters(parameters), parameters);
-  for (const [slot, variable] of optimizer.slots) {
-    const values = tf.tidy(() => variable.read().dataSync<'float32'>());
-    tensors.set(slotPrefix + slot, { shape: variable.shape, values });
-  }
-  writeSafetensors(path, tensors);
-  return hashFile(path);
+function encodeFile(name: string, tensors: Float32Tensors) {
+  const parts = encodeSafetensors(tensors);
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return { name, parts, sha256: hash.digest('hex') };
 }
 
-async function writeBest(
-  directory: string,
-  epoch: number,
-  values: ReadonlyMap<string, Float32Array>,
-  parameters: Parameters,
-) {
-  const name = `best-${String(epoch).padStart(4, '0')}.safetensors`;
-  const path = join(directory, name);
-  const tensors = namedShapes(values, parameters);
-  writeSafetensors(path, tensors);
-  return { name, sha256: await hashFile(path) };
+function exportSlots({ slots }: Optimizer): Map<string, { shape: readonly number[]; values: Float32Array }> {
+  return new Map(
+    [...slots].map(([slot, variable]) => {
+      const values = tf.tidy(() => variable.read().dataSync<'float32'>());
+      return [slotPrefix + slot, { shape: variable.shape, values }];
+    }),
+  );
 }
 
 function namedShapes(values: ReadonlyMap<string, Float32Array>, { table }: Parameters) {
@@ -158,6 +156,11 @@ function readAll(path: string): Map<string, Float32Array> {
   } finally {
     file.close();
   }
+}
+
+/** JSON has null where a number was none. */
+function withNaN(row: HistoryRow): HistoryRow {
+  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, value ?? NaN])) as unknown as HistoryRow;
 }
 
 function parseJson(text: string): unknown {

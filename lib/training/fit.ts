@@ -3,10 +3,10 @@
  * validate.
  */
 import { UserError } from '../errors';
-import { exportParameters, fromPublished, variableOf, type Parameters } from '../models/parameters';
+import { fromPublished, variableOf, type Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import { tf, type Scalar, type Tensor } from '../tf';
-import type { BestWeights, CheckpointStore } from './checkpoints';
+import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
 import { clipByGlobalNorm, lossAndGradients, type LossOutput } from './gradients';
 import type { Optimizer } from './optimizers';
@@ -75,6 +75,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   let factor = 1;
   let recoveries = 0;
   let stopped = false;
+  let saving: Promise<void> | undefined;
 
   const manifest = await checkpoints?.load();
   if (checkpoints && manifest) {
@@ -127,13 +128,12 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         seconds,
       };
       history.push(row);
-      let newBest: BestWeights | undefined = best;
       // A NaN is never larger: it cannot become the best.
-      if (best === undefined ? Number.isFinite(row.valAccuracy) : row.valAccuracy > best.valAccuracy) {
+      const isNew = best === undefined ? Number.isFinite(row.valAccuracy) : row.valAccuracy > best.valAccuracy;
+      if (isNew) {
         best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
         bestValues?.dispose();
         bestValues = takeSnapshot(parameters.variables);
-        newBest = { ...best, ...(checkpoints ? { values: exportParameters(parameters) } : {}) };
       }
       const progress = {
         epoch: row.epoch,
@@ -142,14 +142,21 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         history: [...history],
         finished: isFinished(),
       };
-      await checkpoints?.save(progress, newBest, parameters, optimizer);
+      await saving;
+      saving = checkpoints?.save(progress, best && { ...best, isNew }, parameters, optimizer);
+      saving?.catch(() => undefined); // thrown where it is awaited
       onProgress({ kind: 'epoch', epoch: row.epoch, epochs, row });
+    } catch (error) {
+      bestValues?.dispose();
+      await saving?.catch(() => undefined);
+      throw error;
     } finally {
       before.dispose();
       slotsBefore.dispose();
     }
   }
 
+  await saving;
   const seconds = history.reduce((total, row) => total + row.seconds, 0);
   if (stopped) onProgress({ kind: 'stopped', epoch: history.length, epochs, seconds });
   else

@@ -26,22 +26,32 @@ export function lossAndGradients(
 ): StepResult {
   const values = readParameters(parameters);
   const scope = createScope(values, true);
-  let reported: Readonly<Record<string, Scalar>> = {};
-  const { value, grads } = tf.engine().gradients(
-    () => {
-      const output = compute(scope);
-      reported = output.reported ?? {};
-      for (const tensor of [...scope.pass.updates.values(), ...Object.values(reported)]) tf.keep(tensor);
-      return output.loss;
-    },
-    names.map((name) => values.get(name) as Tensor),
-  );
-  for (const [name, update] of scope.pass.updates) {
-    variableOf(parameters, name).assign(update);
-    update.dispose();
+  const kept = new Map<string, Scalar>();
+  const engine = tf.engine();
+  try {
+    const { value, grads } = engine.gradients(
+      () => {
+        const output = compute(scope);
+        for (const update of scope.pass.updates.values()) tf.keep(update);
+        for (const [name, scalar] of Object.entries(output.reported ?? {})) kept.set(name, tf.keep(scalar.clone()));
+        return output.loss;
+      },
+      names.map((name) => values.get(name) as Tensor),
+    );
+    for (const [name, update] of scope.pass.updates) variableOf(parameters, name).assign(update);
+    return {
+      loss: value,
+      reported: Object.fromEntries([...kept].map(([name, scalar]) => [name, scalar.clone()])),
+      gradients: new Map(names.map((name, index) => [name, grads[index]])),
+    };
+  } catch (error) {
+    // Where the loss fails, tfjs leaves behind what it has saved for the gradient: the activations of a whole batch.
+    for (const { saved } of engine.state.activeTape ?? []) tf.dispose(saved ?? []);
+    throw error;
+  } finally {
+    // The values before the optimizer's step, which otherwise has to copy what is still read.
+    tf.dispose([...scope.pass.updates.values(), ...kept.values(), ...values.values()]);
   }
-  for (const tensor of values.values()) tensor.dispose(); // before the optimizer, which otherwise has to copy what is still read
-  return { loss: value, reported, gradients: new Map(names.map((name, index) => [name, grads[index]])) };
 }
 
 /** Scales all gradients down so that their common L2 norm is at most `limit`, as PyTorch's clip_grad_norm_ does; on the device. */

@@ -19,8 +19,11 @@ export async function predictLogits(
 ): Promise<Float32Array> {
   const pieces: Float32Array[] = [];
   for (const batch of imageBatches(dataset, dataset.splits[split], { batchSize, normalization })) {
-    pieces.push(tf.tidy(() => forward(batch.images, createScope(readParameters(parameters))).dataSync<'float32'>()));
-    batch.dispose();
+    try {
+      pieces.push(tf.tidy(() => forward(batch.images, createScope(readParameters(parameters))).dataSync<'float32'>()));
+    } finally {
+      batch.dispose();
+    }
     await new Promise(setImmediate);
   }
   const logits = new Float32Array(pieces.reduce((total, piece) => total + piece.length, 0));

@@ -67,7 +67,7 @@ export function file(content: Buffer, options: FileOptions = {}): Answer {
     const part = body.subarray(0, options.cutAfter ?? options.stallAfter);
     const send = (): void => {
       // A cut that comes with the bytes would make fetch throw them away.
-      if (options.cutAfter !== undefined) response.write(part, () => setTimeout(() => response.destroy(), 80));
+      if (options.cutAfter !== undefined) response.write(part, () => setTimeout(() => response.destroy(), 250));
       else if (options.stallAfter !== undefined) response.write(part);
       else response.end(part);
     };

@@ -1,7 +1,8 @@
 /**
  * Granulocytes as shapes and absorbances in micrometres. Sizes and features: WHO, Manual of basic techniques for a health laboratory
- * (2nd ed. 2003, chapter 9) and Palmer et al., ICSH recommendations (Int J Lab Hematol 37, 2015); the proportions follow the photographs of
- * Acevedo et al. (Data in Brief 30, 2020), which are BloodMNIST. Bands and metamyelocytes overlap, as they do on a slide.
+ * (2nd ed. 2003, chapter 9) and Palmer et al., ICSH recommendations (Int J Lab Hematol 37, 2015). Diameters keep to the lower half of the
+ * textbooks' ranges, as in the photographs of Acevedo et al. (Data in Brief 30, 2020), which are BloodMNIST. Bands and metamyelocytes overlap,
+ * as they do on a slide.
  */
 import type { Random } from '../../random';
 import { dose, nucleusInside, scatter, type Cell } from './cell';
@@ -9,7 +10,7 @@ import { between } from './noise';
 import { bentNucleus, indentedNucleus, lobedNucleus, ovalNucleus } from './nucleus';
 import { blend, type Stain } from './stain';
 
-/** 10–14 µm; coarse, unequal, dark purple granules that hide a two- or three-lobed nucleus; some wash out of the cell. */
+/** 9–14 µm; coarse, unequal, dark purple granules that hide a two- or three-lobed nucleus; some wash out of the cell. */
 export function basophil(random: Random, stain: Stain): Cell {
   const radius = between(random, 4.6, 6.8);
   const washedOut = random.uniform() ** 2;
@@ -43,7 +44,7 @@ export function basophil(random: Random, stain: Stain): Cell {
   };
 }
 
-/** 12–15 µm; two lobes (sometimes three, or a band) and coarse, equal, orange-red granules that fill the cytoplasm. */
+/** 10–14 µm; two lobes (sometimes three, or a band) and coarse, equal, orange-red granules that fill the cytoplasm. */
 export function eosinophil(random: Random, stain: Stain): Cell {
   const radius = between(random, 4.9, 7);
   const kind = random.uniform();
@@ -75,7 +76,7 @@ export function eosinophil(random: Random, stain: Stain): Cell {
   };
 }
 
-/** 11–15 µm; two to five lobes on thin filaments, or a band; pale pink cytoplasm dusted with fine granules. */
+/** 10–14 µm; two to five lobes on thin filaments, or a band; pale pink cytoplasm dusted with fine granules. */
 export function neutrophil(random: Random, stain: Stain): Cell {
   const radius = between(random, 5.1, 7.2);
   const kind = random.uniform();
@@ -118,7 +119,7 @@ export function neutrophil(random: Random, stain: Stain): Cell {
   };
 }
 
-/** 12–18 µm; promyelocyte (round nucleus, azurophilic granules), myelocyte (smaller oval nucleus), metamyelocyte (indented). */
+/** 11–16 µm; promyelocyte (round nucleus, azurophilic granules), myelocyte (smaller oval nucleus), metamyelocyte (indented). */
 export function immatureGranulocyte(random: Random, stain: Stain): Cell {
   const age = random.uniform();
   const radius = between(random, 5.6, 7.7) + 0.5 * (1 - age);

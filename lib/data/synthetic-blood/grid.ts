@@ -4,7 +4,7 @@ import type { Absorbance } from './stain';
 export interface Grid {
   readonly width: number;
   readonly pitch: number;
-  /** Optical density of red, green and blue light; after `transmit` the part of the light that is left. */
+  /** Optical density of red, green and blue light. */
   readonly planes: readonly [Float32Array, Float32Array, Float32Array];
   /** 1 where red cells may lie, 0 under a leukocyte, which pushes them aside. */
   readonly free: Float32Array;

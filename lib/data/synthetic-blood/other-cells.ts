@@ -8,7 +8,7 @@ import { between } from './noise';
 import { bentNucleus, indentedNucleus, lobedNucleus, ovalNucleus } from './nucleus';
 import { blend, type Stain } from './stain';
 
-/** 8–14 µm; a round, dense, clumped nucleus in a thin blue rim; large ones have more, paler cytoplasm and a slight indentation. */
+/** 8–13 µm; a round, dense, clumped nucleus in a thin blue rim; large ones have more, paler cytoplasm and a slight indentation. */
 export function lymphocyte(random: Random, stain: Stain): Cell {
   const large = random.uniform() < 0.35;
   const radius = large ? between(random, 5.2, 6.6) : between(random, 4, 5.3);
@@ -42,7 +42,7 @@ export function lymphocyte(random: Random, stain: Stain): Cell {
   };
 }
 
-/** 13–18 µm, of irregular outline; a kidney-shaped, horseshoe or folded nucleus of loose chromatin; grey-blue cytoplasm, vacuoles. */
+/** 11–16 µm, of irregular outline; a kidney-shaped, horseshoe or folded nucleus of loose chromatin; grey-blue cytoplasm, vacuoles. */
 export function monocyte(random: Random, stain: Stain): Cell {
   const radius = between(random, 5.7, 7.9);
   const kind = random.uniform();
@@ -132,7 +132,7 @@ export function erythroblast(random: Random, stain: Stain): Cell {
   };
 }
 
-/** 2–5 µm, giant ones up to 8; no nucleus: purple granules gathered in a pale blue body. */
+/** 3–5 µm, giant ones up to 8; no nucleus: purple granules gathered in a pale blue body. */
 export function platelet(random: Random, stain: Stain): Cell {
   const radius = random.uniform() < 0.2 ? between(random, 2.6, 4) : between(random, 1.3, 2.6);
   return {

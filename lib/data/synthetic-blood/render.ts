@@ -75,12 +75,8 @@ function drawRedCell(grid: Grid, cell: RedCell, haemoglobin: Absorbance): void {
       const away = plain + roughness * noise(x / 3.5 + phase, y / 3.5);
       const covered = cover(away - radius, edge);
       const part = away < 0.95 * radius ? away / radius : 0.95;
-      add(
-        grid,
-        at,
-        haemoglobin,
-        free[at] * covered * cell.density * (1 - pallor * (1 - redCellThickness(part * part))),
-      );
+      const thickness = 1 - pallor * (1 - redCellThickness(part * part));
+      add(grid, at, haemoglobin, free[at] * covered * cell.density * thickness);
     }
   }
 }

@@ -1,0 +1,127 @@
+/** What a model is and computes, whatever its weights: one interface over the families. */
+import { UserError } from '../errors';
+import type { PlaneSize } from '../tensor/resample';
+import { tf, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
+import type { ParameterTable } from './parameters';
+import { findModel, type ModelRecord, type PretrainedRecord } from './pretrained';
+import { resnetConfigs, resnetForward, resnetParameters } from './resnet';
+import type { Scope } from './scope';
+import { checkSwinSize, swinConfigs, swinForward, swinParameters } from './swin';
+import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig, type VitOptions } from './vit';
+
+/** Not an interface, which tf.tidy would not take. */
+export type BackboneOutput = {
+  /** N×C: what stands for the image. */
+  pooled: Tensor2D;
+  /** As timm's forward_features: a vision transformer's N×T×C tokens after the final norm, else the last N×H×W×C feature map. */
+  map: Tensor3D | Tensor4D;
+  /** N×classes, absent without a head. */
+  logits?: Tensor2D;
+  /** N×T×C for each block that was asked for. */
+  blockTokens?: Tensor3D[];
+  /** N×H×T×T for each block that was asked for. */
+  attentions?: Tensor4D[];
+  /** N×H×W×C after each stage, of ResNet and Swin. */
+  stages?: Tensor4D[];
+};
+
+export interface Backbone {
+  readonly name: string;
+  readonly record: ModelRecord | PretrainedRecord;
+  readonly table: ParameterTable;
+  /** Channels of the pooled output. */
+  readonly width: number;
+  /** Pixels. */
+  readonly inputSize: PlaneSize;
+  /** Tokens of a map before its first patch; 0 for feature maps. */
+  readonly prefixTokens: number;
+  /** Patches down and across for which positions are learned; undefined where there is no such embedding. */
+  readonly positionGrid: readonly [rows: number, columns: number] | undefined;
+  /** The classifier's prefix in the table, such as `head.fc`. */
+  readonly headName: string;
+  /**
+   * images: N×H×W×3, normalised. Works in a tidy of its own: what is not in the result is gone.
+   * @throws UserError where H×W does not fit, or where tokens or attention are asked of a model without
+   */
+  forward(images: Tensor4D, scope: Scope, options?: VitOptions): BackboneOutput;
+}
+
+/**
+ * A model without its weights. `classes: 0` leaves out the head.
+ * @throws UserError for an unknown name or a size that does not fit
+ */
+export function createBackbone(
+  name: string,
+  { size, classes = 0 }: { size?: number | PlaneSize; classes?: number } = {},
+): Backbone {
+  const record = findModel(name);
+  const inputSize = checkedSize(size ?? record.inputSize);
+  const headName = { resnet: 'fc', vit: 'head', swin: 'head.fc' }[record.family];
+  const common = { name, record, inputSize, headName, prefixTokens: 0, positionGrid: undefined };
+  if (record.family === 'resnet') {
+    const config = resnetConfigs[record.architecture];
+    return {
+      ...common,
+      table: resnetParameters(config, { classes }),
+      width: config.block === 'basic' ? 512 : 2048,
+      forward: (images, scope, options) => {
+        refuseTokens(record, options);
+        return tf.tidy(() => {
+          const { stages, pooled, logits } = resnetForward(images, scope, config);
+          const output: BackboneOutput = { pooled, map: stages[stages.length - 1], logits, stages: [...stages] };
+          // In training, batch norm's new statistics are handed on in the scope and outlive the pass.
+          return { output, updates: [...scope.pass.updates.values()] };
+        }).output;
+      },
+    };
+  }
+  if (record.family === 'swin') {
+    const config = swinConfigs[record.architecture];
+    checkSwinSize(inputSize, config);
+    return {
+      ...common,
+      table: swinParameters(config, { classes }),
+      width: config.width * 2 ** (config.depths.length - 1),
+      forward: (images, scope, options) => {
+        refuseTokens(record, options);
+        return tf.tidy((): BackboneOutput => {
+          const { stages, features, pooled, logits } = swinForward(images, scope, config);
+          return { pooled, map: features, logits, stages: [...stages] };
+        });
+      },
+    };
+  }
+  const config = vitConfigAt(record.architecture, inputSize);
+  return {
+    ...common,
+    table: vitParameters(config, { classes }),
+    width: config.width,
+    prefixTokens: 1 + config.registerTokens,
+    positionGrid: config.grid,
+    forward: (images, scope, options) =>
+      tf.tidy((): BackboneOutput => {
+        const { tokens, pooled, logits, blockTokens, attentions } = vitForward(images, scope, config, options);
+        return { pooled, map: tokens, logits, blockTokens: [...blockTokens], attentions: [...attentions] };
+      }),
+  };
+}
+
+function vitConfigAt(architecture: keyof typeof vitConfigs, size: PlaneSize): VitConfig {
+  const config: VitConfig = vitConfigs[architecture];
+  const grid = patchGrid(size, config);
+  return config.grid ? { ...config, grid } : config;
+}
+
+function checkedSize(size: number | PlaneSize): PlaneSize {
+  const { height, width } = typeof size === 'number' ? { height: size, width: size } : size;
+  if (![height, width].every((pixels) => Number.isInteger(pixels) && pixels > 0))
+    throw new UserError(`The image size is ${height}×${width}, but must be whole numbers of pixels from 1.`);
+  return { height, width };
+}
+
+function refuseTokens({ name, family }: ModelRecord, { tokensOf = [], attentionOf = [] }: VitOptions = {}): void {
+  if (tokensOf.length + attentionOf.length === 0) return;
+  throw new UserError(
+    `${name} gives no ${tokensOf.length > 0 ? 'tokens' : 'attention'} of its blocks: it is a ${family}, only a vit does.`,
+  );
+}

@@ -1,0 +1,94 @@
+/** Models with their weights: published, from a file, or random. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { suggestion, UserError } from '../errors';
+import { hashFile } from '../files';
+import type { PlaneSize } from '../tensor/resample';
+import { openSafetensors } from '../tensor/safetensors';
+import { createBackbone, type Backbone } from './architecture';
+import { ensureWeights, type WeightsOptions } from './hub';
+import { createParameters, type Parameters } from './parameters';
+import { findPretrained } from './pretrained';
+import { translateNames } from './weight-names';
+import { parametersFromCheckpoint } from './weights-file';
+
+export { createBackbone, type Backbone, type BackboneOutput } from './architecture';
+
+export interface LoadOptions extends WeightsOptions {
+  /** Weights in the registry, or for `random` and a file an architecture. */
+  readonly name: string;
+  /** `hub`, `random`, or the path of a .safetensors file. */
+  readonly weights: string;
+  /** Pixels, of a square where it is one number; by default what the weights were made for. */
+  readonly size?: number | PlaneSize;
+  /** Whether the classifier is loaded too. */
+  readonly keepHead?: boolean;
+  /** Of random weights; 0 by default. */
+  readonly seed?: number;
+}
+
+/** Where weights come from. */
+export interface WeightsSource {
+  readonly kind: 'hub' | 'file' | 'random';
+  /** Absolute path. */
+  readonly file?: string;
+  readonly sha256?: string;
+}
+
+export interface LoadedBackbone {
+  readonly backbone: Backbone;
+  readonly parameters: Parameters;
+  readonly source: WeightsSource;
+}
+
+/**
+ * A model with its weights. The classifier of a file is left out unless `keepHead`; anything else in a file that the model does not
+ * have, or the other way round, is a `UserError` that lists the tensors. Weights are random only where `random` is asked for.
+ */
+export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone> {
+  const { name, weights, size, keepHead = false, seed = 0 } = options;
+  // Everything that can be wrong with the request is found before anything is downloaded.
+  const { record, headName, positionGrid } = createBackbone(name, { size });
+  if (weights === 'random') {
+    const backbone = createBackbone(name, { size, classes: keepHead ? headClasses(record.classes, name) : 0 });
+    return { backbone, parameters: createParameters(backbone.table, seed), source: { kind: 'random' } };
+  }
+  const found = await findSource(weights, name, options);
+  const file = openSafetensors(found.file);
+  try {
+    const source = { ...found, sha256: found.sha256 ?? (await hashFile(found.file)) };
+    options.signal?.throwIfAborted();
+    const checkpoint = translateNames(file.tensors, record.family);
+    const classes = keepHead ? headClasses(checkpoint.get(`${headName}.weight`)?.shape[0], source.file) : 0;
+    if (!keepHead) for (const part of ['weight', 'bias']) checkpoint.delete(`${headName}.${part}`);
+    const backbone = createBackbone(name, { size, classes });
+    const fit = { source: source.file, grid: positionGrid };
+    return { backbone, parameters: parametersFromCheckpoint(backbone.table, checkpoint, fit), source };
+  } finally {
+    file.close();
+  }
+}
+
+async function findSource(
+  weights: string,
+  name: string,
+  options: WeightsOptions,
+): Promise<WeightsSource & { readonly file: string }> {
+  if (weights === 'hub') {
+    const { path, sha256 } = await ensureWeights(findPretrained(name), options);
+    return { kind: 'hub', file: path, sha256 };
+  }
+  const file = resolve(weights);
+  if (!existsSync(file)) {
+    throw new UserError(
+      `There are no weights "${weights}"${suggestion(weights, ['hub', 'random']) || '.'} Give hub, random or the path of a .safetensors file.`,
+    );
+  }
+  return { kind: 'file', file };
+}
+
+/** Outputs of a head, which in a file may have been trained for other classes than the published one. */
+function headClasses(classes: number | undefined, source: string): number {
+  if (classes !== undefined && classes > 0) return classes;
+  throw new UserError(`${source} has no classifier: load it without one.`);
+}

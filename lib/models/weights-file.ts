@@ -1,0 +1,82 @@
+/** Makes a model's parameters of a checkpoint, without drawing random values first and with one tensor at a time in memory. */
+import { createVariable, type Variable } from '../tensor/variable';
+import { tf } from '../tf';
+import { fromPublished, misfitError, type Parameters, type ParameterSpec, type ParameterTable } from './parameters';
+import { resamplePositions } from './positions';
+import type { Checkpoint, CheckpointTensor } from './weight-names';
+
+export interface FitOptions {
+  /** For messages, such as a file's name. */
+  readonly source: string;
+  /** Patches down and across for which a learned position embedding is wanted. */
+  readonly grid?: readonly [rows: number, columns: number];
+}
+
+/**
+ * The parameters of a table with the values of a checkpoint, whose names are the table's. A position embedding that was learned for
+ * another square grid is resampled.
+ * @throws UserError that lists the names where a tensor is missing, extra or of another shape
+ */
+export function parametersFromCheckpoint(
+  table: ParameterTable,
+  checkpoint: Checkpoint,
+  { source, grid }: FitOptions,
+): Parameters {
+  const missing = Object.keys(table).filter((name) => !checkpoint.has(name));
+  const extra = [...checkpoint.keys()].filter((name) => !Object.hasOwn(table, name));
+  const fitted = new Map<string, CheckpointTensor>();
+  const misshapen: string[] = [];
+  for (const [name, spec] of Object.entries(table)) {
+    const tensor = checkpoint.get(name);
+    if (tensor === undefined) continue;
+    const fits = name === 'pos_embed' && grid ? fitPositions(tensor, spec, grid) : sameShape(tensor, spec);
+    if (fits) fitted.set(name, fits);
+    else misshapen.push(`${name} (is ${shown(tensor.shape)}, the model has ${shown(spec.shape)})`);
+  }
+  const misfit = misfitError(source, { missing, extra, misshapen });
+  if (misfit !== undefined) throw misfit;
+  return createFrom(table, fitted);
+}
+
+function createFrom(table: ParameterTable, values: Checkpoint): Parameters {
+  const variables = new Map<string, Variable>();
+  try {
+    for (const [name, spec] of Object.entries(table)) {
+      const read = (values.get(name) as CheckpointTensor).read();
+      tf.tidy(() => {
+        variables.set(name, createVariable(fromPublished(read, spec)));
+      });
+    }
+  } catch (error) {
+    // A file that ends too early leaves no half of a model behind.
+    for (const variable of variables.values()) variable.dispose();
+    throw error;
+  }
+  return { table, variables };
+}
+
+function sameShape(tensor: CheckpointTensor, { shape }: ParameterSpec): CheckpointTensor | undefined {
+  return tensor.shape.length === shape.length && tensor.shape.every((size, axis) => size === shape[axis])
+    ? tensor
+    : undefined;
+}
+
+/** 1×(1 + n²)×C for the class token and a square grid, whatever its size, brought to the wanted grid. */
+function fitPositions(
+  tensor: CheckpointTensor,
+  { shape: [, , width] }: ParameterSpec,
+  grid: readonly [number, number],
+): CheckpointTensor | undefined {
+  const [one, tokens, channels] = tensor.shape;
+  const from = Math.sqrt(tokens - 1);
+  if (tensor.shape.length !== 3 || one !== 1 || channels !== width || !Number.isInteger(from) || from < 1)
+    return undefined;
+  return {
+    shape: [1, 1 + grid[0] * grid[1], width],
+    read: () => resamplePositions(tensor.read(), width, from, grid),
+  };
+}
+
+function shown(shape: readonly number[]): string {
+  return shape.length === 0 ? 'a single value' : shape.join('×');
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+
+import { main } from '../../lib/cli/data';
+import { splitNames, type SplitName } from '../../lib/data/dataset';
+import { writeNpz, type NpzArray } from '../../lib/data/npz-writer';
+import { medmnist } from '../../lib/data/registry-medmnist';
+import { verifyDataset } from '../../lib/data/verify';
+import { userError } from './user-error';
+
+const folder = mkdtempSync(join(tmpdir(), 'verify-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const path = join(folder, 'cells.npz');
+const options = { cacheDirectory: join(folder, 'cache') };
+
+type Image = readonly number[];
+
+/** RGB images of two pixels a split, and one label each. */
+function write(images: Record<SplitName, readonly Image[]>, labels: Record<SplitName, readonly number[]>): void {
+  const arrays: Record<string, NpzArray> = {};
+  for (const name of splitNames) {
+    const bytes = Uint8Array.from(images[name].flat());
+    arrays[`${name}_images`] = { type: '|u1', shape: [images[name].length, 1, 2, 3], bytes };
+    arrays[`${name}_labels`] = { type: '|u1', shape: [labels[name].length], bytes: Uint8Array.from(labels[name]) };
+  }
+  writeNpz(path, arrays);
+}
+
+const image = (first: number): Image => [first, 0, 0, 0, 0, 100];
+const clean = {
+  train: [image(1), image(2), image(3), image(4)],
+  val: [image(5), image(6)],
+  test: [image(7), image(8)],
+};
+const labels = { train: [0, 1, 0, 2], val: [2, 1], test: [1, 1] };
+const md5 = (): string => createHash('md5').update(readFileSync(path)).digest('hex');
+
+test('a file in order: what it is, its checksums, and each split', async () => {
+  write(clean, labels);
+  const { ok, lines } = await verifyDataset(path, options);
+  assert.equal(ok, true);
+  assert.deepEqual(lines, [
+    'cells.npz: 0.0 MB, 8 images of 1×2 pixels, RGB; multi-class, 3 classes',
+    `MD5 ${md5()}: no file of the registry`,
+    'CRC of 6 arrays: all right',
+    'train: 4 images, pixel values 0 to 100, mean 17.08',
+    '  class 0: 2, class 1: 1, class 2: 1',
+    'val: 2 images, pixel values 0 to 100, mean 17.58',
+    '  class 0: 0, class 1: 1, class 2: 1',
+    'test: 2 images, pixel values 0 to 100, mean 17.92',
+    '  class 0: 0, class 1: 2, class 2: 0',
+    'train: no constant image, no duplicate',
+    'val: no constant image, no duplicate',
+    'test: no constant image, no duplicate',
+  ]);
+});
+
+test('constant images and duplicates are counted, within a split and between splits', async () => {
+  // The same colour in both pixels; equal bytes are not what counts.
+  const red: Image = [200, 7, 7, 200, 7, 7];
+  const black: Image = [0, 0, 0, 0, 0, 0];
+  const images = {
+    train: [image(1), red, image(2), image(1), image(1), black],
+    val: [image(3), image(4), image(3)],
+    test: [image(5), image(2), image(3), image(2), image(1)],
+  };
+  write(images, { train: [0, 1, 0, 1, 0, 1], val: [0, 1, 0], test: [0, 1, 0, 1, 0] });
+  const { ok, lines } = await verifyDataset(path, options);
+  assert.equal(ok, true, 'duplicates do not make a file wrong');
+  assert.deepEqual(lines.slice(9), [
+    'train: 2 images of a single colour (index 1, 5)',
+    'train: 2 images equal to an earlier one (index 3 = 0, 4 = 0)',
+    'val: 1 image equal to an earlier one (index 2 = 0)',
+    'leak: 3 images of test also in train (test = train index: 1 = 2, 3 = 2, 4 = 0)',
+    'leak: 1 image of test also in val (test = val index: 2 = 0)',
+    'test: 1 image equal to an earlier one (index 3 = 1)',
+  ]);
+});
+
+test('only the first few of many are named', async () => {
+  const many = Array.from({ length: 9 }, () => image(1));
+  write({ ...clean, train: many }, { ...labels, train: [0, 1, 2, 0, 1, 2, 0, 1, 2] });
+  const { lines } = await verifyDataset(path, options);
+  const line = 'train: 8 images equal to an earlier one (index 1 = 0, 2 = 0, 3 = 0, 4 = 0, 5 = 0, …)';
+  assert.ok(lines.includes(line), lines.join('\n'));
+});
+
+test('more images than a batch holds are all looked at', async () => {
+  // A batch is of 8 MiB, so it has 5 of these images; the last one of each split is constant, and equal.
+  const size = 750;
+  const bytes = size * size * 3;
+  const count = 12;
+  const arrays: Record<string, NpzArray> = {};
+  for (const name of splitNames) {
+    const values = new Uint8Array(count * bytes);
+    for (let index = 0; index < count - 1; index++)
+      values.set([index + 1, splitNames.indexOf(name) + 1], index * bytes + 3);
+    arrays[`${name}_images`] = { type: '|u1', shape: [count, size, size, 3], bytes: values };
+    arrays[`${name}_labels`] = {
+      type: '|u1',
+      shape: [count],
+      bytes: Uint8Array.from({ length: count }, (_, i) => i % 2),
+    };
+  }
+  writeNpz(path, arrays);
+  const { lines } = await verifyDataset(path, options);
+  assert.deepEqual(lines.slice(9), [
+    'train: 1 image of a single colour (index 11)',
+    'val: 1 image of a single colour (index 11)',
+    'leak: 1 image of val also in train (val = train index: 11 = 11)',
+    'test: 1 image of a single colour (index 11)',
+    'leak: 1 image of test also in train (test = train index: 11 = 11)',
+    'leak: 1 image of test also in val (test = val index: 11 = 11)',
+  ]);
+});
+
+test('several labels an image count for each', async () => {
+  const arrays: Record<string, NpzArray> = {};
+  for (const name of splitNames) {
+    const count = clean[name].length;
+    arrays[`${name}_images`] = { type: '|u1', shape: [count, 1, 6], bytes: Uint8Array.from(clean[name].flat()) };
+    arrays[`${name}_labels`] = {
+      type: '|u1',
+      shape: [count, 2],
+      bytes: Uint8Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 1 : Number(i === 3))),
+    };
+  }
+  writeNpz(path, arrays);
+  const { lines } = await verifyDataset(path, options);
+  assert.match(lines[0], /8 images of 1×6 pixels, grey; multi-label, 2 classes/);
+  assert.equal(lines[4], '  label 0: 4, label 1: 1');
+});
+
+test('a damaged array makes the file wrong', async () => {
+  write(clean, labels);
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf(Buffer.from(clean.val[0]));
+  bytes[at + 5] ^= 1;
+  writeFileSync(path, bytes);
+  const { ok, lines } = await verifyDataset(path, options);
+  assert.equal(ok, false);
+  assert.equal(lines[2], 'CRC of 6 arrays: wrong in val_images.npy; copy or download the file again');
+  let output = '';
+  await assert.rejects(
+    main(['verify', path], { output: { write: (text) => (output += text) } }),
+    userError(/cells\.npz is not in order; what is wrong is said above\.$/),
+  );
+  assert.equal(output, `${lines.join('\n')}\n`);
+});
+
+test('a file of the registry is named, and its classes are', async (context) => {
+  write(clean, labels);
+  // The registry's files are megabytes; this one stands for one of them.
+  const { files, classNames } = medmnist.bloodmnist;
+  const published = files[64];
+  context.after(() => Object.assign(files, { 64: published }));
+  Object.assign(files, { 64: { md5: md5() } });
+  const { lines } = await verifyDataset(path, options);
+  assert.equal(lines[1], `MD5 ${md5()}: BloodMNIST 64×64 of the registry`);
+  assert.ok(lines[4].startsWith(`  ${classNames[0]}: 2, ${classNames[1]}: 1, `));
+});
+
+test('what cannot be read as a dataset is refused in one line', async () => {
+  write(clean, labels);
+  const whole = readFileSync(path);
+  for (const length of [0, 100, whole.length >> 1, whole.length - 1]) {
+    writeFileSync(path, whole.subarray(0, length));
+    await assert.rejects(verifyDataset(path, options), userError(/cells\.npz is not a whole \.npz file/));
+  }
+  await assert.rejects(verifyDataset(join(folder, 'none.npz')), userError(/^There is no file .*none\.npz/));
+  await assert.rejects(verifyDataset(folder), userError(/is not a file: give the path of an \.npz file/));
+  writeNpz(path, { a: { type: '|u1', shape: [1], bytes: Uint8Array.of(1) } });
+  await assert.rejects(verifyDataset(path), userError(/cells\.npz has no array "train_images"/));
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Dataset } from '../../lib/data/dataset';
+import { wilsonInterval } from '../../lib/metrics/intervals';
+import { comparisonRows, type PublishedResult } from '../../lib/studies/comparison';
+import type { ClassificationRow, Results } from '../../lib/studies/results';
+
+const published: PublishedResult[] = [
+  { model: 'ResNet-18', dataset: 'bloodmnist', testAccuracy: 0.9512, testMacroF1: 0.946 },
+  { model: 'ResNet-50', dataset: 'dermamnist', testAccuracy: 0.7, testMacroF1: 0.6 },
+];
+
+function row(change: Partial<ClassificationRow> = {}): ClassificationRow {
+  return {
+    trainingKey: 'k1',
+    model: 'ResNet-18',
+    weights: 'random',
+    protocol: 'scratch',
+    arm: 'corrected',
+    parameters: 10,
+    trainableParameters: 10,
+    seconds: 12.5,
+    epoch: 5,
+    bestValAccuracy: 0.93,
+    testAccuracy: 0.9,
+    testMacroF1: 0.89,
+    testAuc: 0.99,
+    settings: { epochs: 6, batchSize: 64, learningRate: 3e-4, weightDecay: 1e-5, seed: 7 },
+    ...change,
+  };
+}
+
+/** The comparison as row objects. */
+function rows(all: ClassificationRow[][], name: string, images: number): Record<string, unknown>[] {
+  const dataset = { name, splits: { test: { count: images } } } as unknown as Dataset;
+  const frame = comparisonRows(
+    all.map((results) => ({ results }) as unknown as Results),
+    published,
+    dataset,
+  );
+  return (frame.values as unknown[][]).map((values) =>
+    Object.fromEntries(frame.columns.map((column, index) => [column, values[index]])),
+  );
+}
+
+test('a training’s arms are rows with their settings and the interval of their accuracy', () => {
+  const [last, best, ...others] = rows(
+    [[row({ arm: 'as-published', testAccuracy: 0.88 }), row()]],
+    'synthetic-blood',
+    858,
+  );
+  assert.deepEqual(others, []);
+  const { low, high } = wilsonInterval(772, 858); // 0.9 of 858 images
+  assert.deepEqual(best, {
+    model: 'ResNet-18',
+    arm: 'corrected',
+    testAccuracy: 0.9,
+    interval: `${low.toFixed(3)} – ${high.toFixed(3)}`,
+    testMacroF1: 0.89,
+    testAuc: 0.99,
+    bestValAccuracy: 0.93,
+    epochs: 6,
+    batchSize: 64,
+    learningRate: 3e-4,
+    weightDecay: 1e-5,
+    seed: 7,
+    seconds: 12.5,
+  });
+  assert.deepEqual([last.arm, last.testAccuracy], ['as-published', 0.88]);
+  assert.notEqual(last.interval, best.interval);
+});
+
+test('the interval is Wilson’s 95 % interval over the test images', () => {
+  // By statsmodels: proportion_confint(k, n, method='wilson').
+  const expected: [number, number, string][] = [
+    [3421, 3254 / 3421, '0.943 – 0.958'],
+    [10, 1, '0.722 – 1.000'],
+    [10, 0, '0.000 – 0.278'],
+  ];
+  for (const [images, testAccuracy, interval] of expected)
+    assert.equal(rows([[row({ testAccuracy })]], 'synthetic-blood', images)[0].interval, interval);
+});
+
+test('the study’s own figures stand above ours on its data, and only there', () => {
+  const [study, ours, ...others] = rows([[row()]], 'bloodmnist', 3421);
+  assert.deepEqual(others, []);
+  assert.deepEqual(Object.keys(study), Object.keys(ours));
+  const { model, arm, testAccuracy, testMacroF1, interval, epochs, batchSize, learningRate, weightDecay, seed } = study;
+  assert.deepEqual([model, testAccuracy, testMacroF1], ['ResNet-18 (the study)', 0.9512, 0.946]);
+  assert.deepEqual([arm, interval], ['as published', '']);
+  assert.deepEqual([epochs, batchSize, learningRate, weightDecay, seed], [20, 128, 1e-3, 1e-5, 42]);
+  // What the study does not report is not made up.
+  assert.deepEqual([study.testAuc, study.bestValAccuracy, study.seconds], [NaN, NaN, NaN]);
+  for (const name of ['synthetic-blood', 'bloodmnist.npz', 'pathmnist'])
+    assert.deepEqual(
+      rows([[row()]], name, 3421).map((each) => each.model),
+      ['ResNet-18'],
+    );
+});
+
+test('all runs are there in order, and an AUC that is undefined stays empty', () => {
+  const all = rows(
+    [[row({ model: 'A' }), row({ model: 'B', testAuc: undefined })], [], [row({ model: 'C' })]],
+    'x',
+    100,
+  );
+  assert.deepEqual(
+    all.map(({ model, testAuc }) => [model, testAuc]),
+    [
+      ['A', 0.99],
+      ['B', NaN],
+      ['C', 0.99],
+    ],
+  );
+});
+
+test('before the first training there are no rows', () => {
+  assert.deepEqual(rows([], 'synthetic-blood', 100), []);
+  assert.deepEqual(
+    rows([], 'bloodmnist', 100).map(({ model }) => model),
+    ['ResNet-18 (the study)'],
+  );
+});

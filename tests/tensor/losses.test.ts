@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { countCorrect, crossEntropy } from '../../lib/tensor/losses';
+import { tf, type Tensor2D } from '../../lib/tf';
+import { assertClose } from '../close';
+
+interface Case {
+  name: string;
+  logits: number[][];
+  labels: number[];
+  outputGradient: number[];
+  loss: number[];
+  gradient: number[][];
+  correct: number;
+}
+
+const { cases }: { cases: Case[] } = JSON.parse(readFileSync(join(__dirname, '../fixtures/losses.json'), 'utf8'));
+
+describe('cross-entropy', () => {
+  for (const { name, logits, labels, outputGradient, loss, gradient } of cases) {
+    it(`agrees with torch: ${name}`, () => {
+      tf.tidy(() => {
+        const classes = tf.tensor1d(labels, 'int32');
+        const { value, grad } = tf.valueAndGrad((x) => crossEntropy(x as Tensor2D, classes))(
+          tf.tensor2d(logits),
+          tf.tensor1d(outputGradient),
+        );
+        assert.deepEqual(value.shape, [labels.length]);
+        assertClose(value.dataSync(), loss, 1e-6, 'loss');
+        assertClose(grad.dataSync(), gradient.flat(), 1e-6, 'gradient');
+      });
+    });
+  }
+
+  it('has the gradient of the mean: softmax − one-hot over the number of images', () => {
+    tf.tidy(() => {
+      const logits = tf.tensor2d([[0, Math.log(3)], [0, 0]]); // prettier-ignore
+      const labels = tf.tensor1d([0, 1], 'int32');
+      const gradient = tf.grad((x) => crossEntropy(x as Tensor2D, labels).mean())(logits);
+      assertClose(gradient.dataSync(), [-0.375, 0.375, 0.25, -0.25], 1e-6, 'gradient');
+    });
+  });
+
+  it('refuses labels that are no class, and leaves no tensor behind', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const logits = tf.tensor2d([0, 0, 0, 0, 0, 0], [2, 3]);
+      for (const labels of [
+        [0, 3],
+        [-1, 0],
+      ])
+        // prettier-ignore
+        assert.throws(() => crossEntropy(logits, tf.tensor1d(labels, 'int32')), /label value/);
+    });
+    assert.equal(tf.memory().numTensors, before);
+  });
+});
+
+describe('countCorrect', () => {
+  for (const { name, logits, labels, correct } of cases) {
+    it(`agrees with torch: ${name}`, () => {
+      const before = tf.memory().numTensors;
+      const [inputs, classes] = [tf.tensor2d(logits), tf.tensor1d(labels, 'int32')];
+      const counted = countCorrect(inputs, classes);
+      assert.deepEqual(counted.shape, []);
+      assert.equal(counted.dataSync()[0], correct);
+      tf.dispose([inputs, classes, counted]);
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  importParameters,
+  sizeOf,
+  type ParameterTable,
+  type Parameters,
+} from '../../lib/models/parameters';
+import { createRandom } from '../../lib/random';
+import type { Variable } from '../../lib/tensor/variable';
+import { tf, type Tensor } from '../../lib/tf';
+import { adamW, type AdamWOptions } from '../../lib/training/optimizers';
+import { assertClose } from '../close';
+
+type Values = Record<string, number[]>;
+
+interface Run {
+  options: AdamWOptions;
+  learningRates: number[];
+  steps: Values[];
+  slots: Values;
+}
+
+const { runs }: { runs: Run[] } = JSON.parse(readFileSync(join(__dirname, '../fixtures/optimizers.json'), 'utf8'));
+
+const table: ParameterTable = {
+  first: { shape: [3, 4], kind: 'vector', initial: 0 },
+  second: { shape: [5], kind: 'vector', initial: 0 },
+};
+const names = Object.keys(table);
+
+function initialParameters(): Parameters {
+  const parameters = createParameters(table, 0);
+  const values = names.map((name): [string, Float32Array] => {
+    const random = createRandom(3, 'initial', name);
+    return [name, Float32Array.from({ length: sizeOf(table[name].shape) }, () => 2 * random.uniform() - 1)];
+  });
+  importParameters(parameters, new Map(values), 'the test');
+  return parameters;
+}
+
+/** As the fixture's script draws them: sizes from 1e-9 to 10, every fifth value zero. */
+function gradientsOf(step: number): Map<string, Tensor> {
+  return new Map(
+    names.map((name) => {
+      const { shape } = table[name];
+      const random = createRandom(3, 'gradient', name, step);
+      const values = Float32Array.from({ length: sizeOf(shape) }, (_, index) => {
+        const value = (2 * random.uniform() - 1) * 10 ** (random.integer(11) - 9);
+        return index % 5 === 4 ? 0 : value;
+      });
+      return [name, tf.tensor(values, [...shape])];
+    }),
+  );
+}
+
+function valuesOf(variable: Variable): Float32Array {
+  return tf.tidy(() => variable.read().dataSync<'float32'>());
+}
+
+describe('AdamW', () => {
+  for (const { options, learningRates, steps, slots } of runs) {
+    const what = `learning rate ${learningRates[0]} to ${learningRates[9]}, ${JSON.stringify(options)}`;
+    it(`takes torch's ten steps: ${what}`, () => {
+      const before = tf.memory().numTensors;
+      const parameters = initialParameters();
+      const optimizer = adamW(parameters, names, options);
+      assert.equal(optimizer.steps, 0);
+      steps.forEach((expected, step) => {
+        const initial = exportParameters(parameters);
+        const previous = step === 0 ? initial : new Map(Object.entries(steps[step - 1]));
+        tf.tidy(() => optimizer.step(gradientsOf(step), learningRates[step]));
+        assert.equal(optimizer.steps, step + 1);
+        const after = exportParameters(parameters);
+        for (const name of names) {
+          const moved = (from: ArrayLike<number>, to: ArrayLike<number>) =>
+            Array.from(to, (value, index) => value - from[index]);
+          const [actual, golden] = [after.get(name) ?? [], expected[name]];
+          assertClose(actual, golden, 2e-6, `${name} after step ${step + 1}`);
+          // The step itself, which float32 weights show only to their last digit.
+          const change = moved(previous.get(name) ?? [], golden);
+          const rounding = 3e-7 / Math.max(...change.map(Math.abs));
+          assertClose(moved(initial.get(name) ?? [], actual), change, 2e-5 + rounding, `step ${step + 1} of ${name}`);
+        }
+      });
+      assert.deepEqual([...optimizer.slots.keys()].sort(), Object.keys(slots).sort());
+      for (const [slot, variable] of optimizer.slots) {
+        const [actual, golden] = [valuesOf(variable), slots[slot]];
+        // Each value by itself, since they are of very different sizes. TensorFlow takes 1 − β₂ in float32.
+        golden.forEach((value, index) => assertClose([actual[index]], [value], 3e-5, `${slot}[${index}]`));
+      }
+      optimizer.dispose();
+      disposeParameters(parameters);
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+
+  it('updates the given names only, and leaves gradients to the caller', () => {
+    const parameters = initialParameters();
+    const initial = exportParameters(parameters);
+    const optimizer = adamW(parameters, ['second']);
+    assert.deepEqual([...optimizer.slots.keys()], ['firstMoment/second', 'secondMoment/second']);
+    const gradients = gradientsOf(0);
+    const before = tf.memory().numTensors;
+    optimizer.step(gradients, 0.1);
+    assert.equal(tf.memory().numTensors, before);
+    const after = exportParameters(parameters);
+    assert.deepEqual(after.get('first'), initial.get('first'));
+    assert.notDeepEqual(after.get('second'), initial.get('second'));
+    assert.ok([...gradients.values()].every((gradient) => !gradient.isDisposed));
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    disposeParameters(parameters);
+  });
+
+  it('misses a gradient by name', () => {
+    const parameters = initialParameters();
+    const optimizer = adamW(parameters, names);
+    const gradients = gradientsOf(0);
+    const before = tf.memory().numTensors;
+    assert.throws(() => optimizer.step(new Map([['first', gradients.get('first') as Tensor]]), 0.1), {
+      message: 'There is no gradient for "second".',
+    });
+    assert.equal(tf.memory().numTensors, before);
+    tf.dispose([...gradients.values()]);
+    optimizer.dispose();
+    disposeParameters(parameters);
+  });
+});
