@@ -36,7 +36,9 @@ export function readNotebook(path: string): Notebook {
 function isCell(value: unknown): value is NotebookCell {
   const { cell_type: type, metadata, source } = (value ?? {}) as Partial<NotebookCell>;
   const isSource = typeof source === 'string' || Array.isArray(source);
-  return ['code', 'markdown', 'raw'].includes(type ?? '') && isSource && typeof metadata === 'object' && metadata !== null;
+  return (
+    ['code', 'markdown', 'raw'].includes(type ?? '') && isSource && typeof metadata === 'object' && metadata !== null
+  );
 }
 
 export function cellSource({ source }: NotebookCell): string {

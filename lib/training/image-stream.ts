@@ -1,6 +1,14 @@
-import { imageBatches, normalizedImages, type BatchOptions, type ImageBatch, type Normalization } from '../data/batches';
+import {
+  imageBatches,
+  normalizedImages,
+  type BatchOptions,
+  type ImageBatch,
+  type Normalization,
+} from '../data/batches';
 import type { Dataset, Split } from '../data/dataset';
-import { tf } from '../tf';
+import { readParameters, type Parameters } from '../models/parameters';
+import { createScope, type Scope } from '../models/scope';
+import { tf, type Tensor2D, type Tensor4D } from '../tf';
 
 /** What brings a dataset's images to the size that a network takes. */
 export interface ImageTransform {
@@ -64,4 +72,25 @@ export function imageStream(
   return transform === undefined
     ? imageBatches(dataset, split, { ...options, normalization })
     : transformedBatches(dataset, split, transform, options);
+}
+
+/**
+ * What a network makes of each batch, in evaluation mode: row-major images × values. Batches are disposed; between them, timers and the
+ * stop button have their turn.
+ */
+export async function* forwardRows(
+  batches: Iterable<ImageBatch> | AsyncIterable<ImageBatch>,
+  parameters: Parameters,
+  forward: (images: Tensor4D, scope: Scope) => Tensor2D,
+): AsyncGenerator<Float32Array> {
+  for await (const batch of batches) {
+    let rows: Float32Array;
+    try {
+      rows = tf.tidy(() => forward(batch.images, createScope(readParameters(parameters))).dataSync<'float32'>());
+    } finally {
+      batch.dispose();
+    }
+    yield rows;
+    await new Promise(setImmediate);
+  }
 }
