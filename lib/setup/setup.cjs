@@ -84,7 +84,7 @@ function isComplete(variant) {
 // --- npm packages ------------------------------------------------------------------------------------------------------------
 
 const npmStamp = path.join(nodeModules, '.set-up-stamp');
-const npmKey = () => hashOf('package-lock.json', 'package.json', '.npmrc');
+const npmKey = () => hashOf('package-lock.json', '.npmrc');
 
 function npmPackagesDone() {
   return stampIs(npmStamp, npmKey()) && fs.existsSync(path.join(tfjsPackage, 'package.json'));
