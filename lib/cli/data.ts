@@ -44,7 +44,7 @@ Examples
   npm run data -- download bloodmnist dermamnist --size 224`,
   verify: `npm run data -- verify PATH
 
-Reads a dataset, an .npz file or a folder of images and masks, from beginning to end and says what is wrong with it.
+Reads an .npz file from beginning to end: counts, damaged arrays, constant images, and duplicates within and across splits.
 
 Example
   npm run data -- verify data/cache/medmnist/bloodmnist.npz`,
@@ -141,7 +141,7 @@ async function download(args: string[], context: CommandContext): Promise<void> 
 async function verify(args: string[], { output }: CommandContext): Promise<void> {
   const { positionals } = parseCommandLine(args, {});
   const [path, ...extra] = positionals;
-  if (path === undefined) throw new UserError('Which file or folder? For example "npm run data -- verify FILE.npz".');
+  if (path === undefined) throw new UserError('Which file? For example "npm run data -- verify FILE.npz".');
   refuseExtra('verify', extra);
   const { verifyDataset } = await import('../data/verify');
   const { ok, lines } = await verifyDataset(path);

@@ -24,8 +24,13 @@ MOMENT = 0.05
 LAST_MOMENT = 0.5
 
 
+# The kernel inherits standard output, and what it prints there past Jupyter, as native code does, must not come between the events.
+EVENTS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+
 def say(**event):
-    print(json.dumps(event), flush=True)
+    print(json.dumps(event), file=EVENTS, flush=True)
 
 
 def end_with_parent(parent):

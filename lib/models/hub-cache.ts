@@ -3,7 +3,7 @@
  * `models--ORGANISATION--NAME/` with the contents in `blobs/` under their hash, the commit of each branch in `refs/`, and in
  * `snapshots/COMMIT/` relative links to the contents under their names.
  */
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { temporarySibling, writeFileAtomic } from '../files';
@@ -48,9 +48,21 @@ export function blobPath(cache: string, { repository, etag }: HubVersion): strin
   return join(repositoryFolder(cache, repository), 'blobs', etag);
 }
 
+/**
+ * Where the content of a cached file is: what its link leads to, in `blobs/`, or the file itself where there are no links. No further
+ * than that, for newer versions of Python keep some contents in a folder that several caches share, under other hashes.
+ */
+export function contentPath(path: string): string {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    return path;
+  }
+}
+
 /** The SHA-256 that a cached file's content is named after, or undefined where its name says nothing. */
 export function hashInName(path: string): string | undefined {
-  return asSha256(basename(realpathSync(path)));
+  return asSha256(basename(contentPath(path)));
 }
 
 /** The text, if it is a SHA-256 in hexadecimal. */

@@ -4,7 +4,6 @@
  * the commit that last changed the file and without a note of the branch, where Python does not find it.
  */
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { downloadFile } from '../data/download-file';
 import { TransferError } from '../data/download-errors';
@@ -12,7 +11,16 @@ import type { DownloadEvent } from '../data/download-progress';
 import { UserError } from '../errors';
 import { hashFile } from '../files';
 import { cacheDirectory } from '../paths';
-import { addToCache, asSha256, blobPath, findInCache, hashInName, hubCacheFolder, type Environment } from './hub-cache';
+import {
+  addToCache,
+  asSha256,
+  blobPath,
+  contentPath,
+  findInCache,
+  hashInName,
+  hubCacheFolder,
+  type Environment,
+} from './hub-cache';
 import { askHub, type HubRequestOptions } from './hub-request';
 import type { PretrainedRecord } from './pretrained';
 
@@ -120,7 +128,7 @@ async function verified(path: string, expected: string | undefined): Promise<Wei
   if (expected !== undefined && sha256 !== expected) {
     throw new UserError(
       `${path} is damaged or another file: its SHA-256 is ${sha256}, expected is ${expected}. ` +
-        `Delete ${await realpath(path)} and run the same command again.`,
+        `Delete ${contentPath(path)} and run the same command again.`,
     );
   }
   return { path, sha256, downloaded: false };

@@ -8,6 +8,8 @@ export interface PublishedResult {
   readonly model: string;
   /** Registry name. */
   readonly dataset: string;
+  /** Pixels a side: the same study at another size is another experiment. */
+  readonly size: number;
   readonly testAccuracy: number;
   readonly testMacroF1: number;
 }
@@ -25,7 +27,9 @@ export function comparisonRows(
   const ours = all.flatMap(({ results }) =>
     (results as unknown as ClassificationRow[]).map((row) => ourRow(row, images)),
   );
-  const theirs = published.filter((row) => row.dataset === dataset.name).map(publishedRow);
+  const theirs = published
+    .filter((row) => row.dataset === dataset.name && row.size === dataset.height)
+    .map(publishedRow);
   return new DataFrame([...theirs, ...ours]);
 }
 
@@ -61,5 +65,5 @@ function publishedRow({ model, testAccuracy, testMacroF1 }: PublishedResult) {
     seed: 42,
     seconds: NaN,
   };
-  return { model: `${model} (the study)`, arm: 'as published', testAccuracy, interval: '', testMacroF1, ...unknown };
+  return { model: `${model} (the study)`, arm: 'as-published', testAccuracy, interval: '', testMacroF1, ...unknown };
 }

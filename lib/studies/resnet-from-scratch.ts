@@ -57,6 +57,7 @@ export const resnetParameterSpecs = {
 const published: PublishedResult = {
   model: 'ResNet-18',
   dataset: 'bloodmnist',
+  size: 28,
   testAccuracy: 0.9512,
   testMacroF1: 0.946,
 };

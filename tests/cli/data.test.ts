@@ -116,7 +116,7 @@ test('what is misspelt or missing is answered with the nearest name', async () =
   await assertRefused(['list', 'bloodmnist'], /list takes no "bloodmnist"/);
   await assertRefused(['download'], /Which dataset\?/);
   await assertRefused(['download', 'bloodmnist', '--size'], /--size needs a value/);
-  await assertRefused(['verify'], /Which file or folder\?/);
+  await assertRefused(['verify'], /Which file\?/);
   await assertRefused(['verify', 'a', 'b'], /verify takes no "b"/);
 });
 

@@ -91,6 +91,7 @@ const notebooks = {
     `let epochs = 3;\nconst seed = 7;`,
     `const { seed: drawn, epochs: passes = 1 } = { epochs, seed };\n({ epochs, nested: { seed }, list: [{ epochs }] })`,
     `epochs = 4;\nconsole.log({ epochs, seed }, drawn, passes, process.env.TEST_OF_NOTEBOOKS, process.cwd());`,
+    `import { writeSync } from 'node:fs';\nfor (const stream of [1, 2]) writeSync(stream, 'past Jupyter, as native code does\\n');\nvoid 0;`,
     `await new Promise((resolve) => setTimeout(resolve, 20));\nconst value = await Promise.resolve(5);\nvalue + 1`,
     `console.error('a note on standard error is no failure');\nconst late = Promise.reject(new Error('awaited'));\nawait late.catch(() => console.log('caught'));`,
   ],
@@ -140,12 +141,13 @@ test('a notebook without failures is written with its outputs, a variable in sho
   assert.equal(failure, undefined);
   assert.deepEqual(
     events,
-    [1, 2, 3, 4, 5].map((cell) => ({ cell, cells: 5 })),
+    [1, 2, 3, 4, 5, 6].map((cell) => ({ cell, cells: 6 })),
   );
   assert.deepEqual(outputs, [
     '',
     '{ epochs: 3, nested: { seed: 7 }, list: [ { epochs: 3 } ] }\n',
     `{ epochs: 4, seed: 7 } 7 3 passed on ${join(__dirname, '..', '..')}\n`,
+    '',
     '6\n',
     'a note on standard error is no failure\ncaught\n',
   ]);

@@ -172,7 +172,7 @@ test('the command ends with one line below /proc, too', { skip: process.platform
   assert.match(errors(), /^\/proc\/none\/run cannot be written \(E\w+\): choose another folder with --out\.\n$/);
 });
 
-test('a folder that another run writes to is refused, and left alone', async () => {
+test('a folder that another run writes to is refused, and left alone', { timeout: 20_000 }, async () => {
   const directory = join(folder, 'taken');
   const kept = join(directory, '.unfinished', 'input.ipynb');
   mkdirSync(dirname(kept), { recursive: true });

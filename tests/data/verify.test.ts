@@ -90,15 +90,15 @@ test('only the first few of many are named', async () => {
 });
 
 test('more images than a batch holds are all looked at', async () => {
-  // A batch is of 8 MiB, so it has 5 of these images; the last one of each split is constant, and equal.
+  // A batch is of 8 MiB, so it has 4 of these images, and the last one 3. The last image of each split is constant, and equal.
   const size = 750;
   const bytes = size * size * 3;
-  const count = 12;
+  const count = 11;
   const arrays: Record<string, NpzArray> = {};
   for (const name of splitNames) {
     const values = new Uint8Array(count * bytes);
-    for (let index = 0; index < count - 1; index++)
-      values.set([index + 1, splitNames.indexOf(name) + 1], index * bytes + 3);
+    for (let index = 0; index < count; index++) values.fill(index * 20, index * bytes, (index + 1) * bytes);
+    for (let index = 0; index < count - 1; index++) values.set([1, splitNames.indexOf(name)], index * bytes + 3);
     arrays[`${name}_images`] = { type: '|u1', shape: [count, size, size, 3], bytes: values };
     arrays[`${name}_labels`] = {
       type: '|u1',
@@ -108,13 +108,14 @@ test('more images than a batch holds are all looked at', async () => {
   }
   writeNpz(path, arrays);
   const { lines } = await verifyDataset(path, options);
+  assert.equal(lines[3], 'train: 11 images, pixel values 0 to 200, mean 100.00');
   assert.deepEqual(lines.slice(9), [
-    'train: 1 image of a single colour (index 11)',
-    'val: 1 image of a single colour (index 11)',
-    'leak: 1 image of val also in train (val = train index: 11 = 11)',
-    'test: 1 image of a single colour (index 11)',
-    'leak: 1 image of test also in train (test = train index: 11 = 11)',
-    'leak: 1 image of test also in val (test = val index: 11 = 11)',
+    'train: 1 image of a single colour (index 10)',
+    'val: 1 image of a single colour (index 10)',
+    'leak: 1 image of val also in train (val = train index: 10 = 10)',
+    'test: 1 image of a single colour (index 10)',
+    'leak: 1 image of test also in train (test = train index: 10 = 10)',
+    'leak: 1 image of test also in val (test = val index: 10 = 10)',
   ]);
 });
 

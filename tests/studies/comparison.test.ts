@@ -7,8 +7,8 @@ import { comparisonRows, type PublishedResult } from '../../lib/studies/comparis
 import type { ClassificationRow, Results } from '../../lib/studies/results';
 
 const published: PublishedResult[] = [
-  { model: 'ResNet-18', dataset: 'bloodmnist', testAccuracy: 0.9512, testMacroF1: 0.946 },
-  { model: 'ResNet-50', dataset: 'dermamnist', testAccuracy: 0.7, testMacroF1: 0.6 },
+  { model: 'ResNet-18', dataset: 'bloodmnist', size: 28, testAccuracy: 0.9512, testMacroF1: 0.946 },
+  { model: 'ResNet-50', dataset: 'dermamnist', size: 28, testAccuracy: 0.7, testMacroF1: 0.6 },
 ];
 
 function row(change: Partial<ClassificationRow> = {}): ClassificationRow {
@@ -32,8 +32,8 @@ function row(change: Partial<ClassificationRow> = {}): ClassificationRow {
 }
 
 /** The comparison as row objects. */
-function rows(all: ClassificationRow[][], name: string, images: number): Record<string, unknown>[] {
-  const dataset = { name, splits: { test: { count: images } } } as unknown as Dataset;
+function rows(all: ClassificationRow[][], name: string, images: number, size = 28): Record<string, unknown>[] {
+  const dataset = { name, height: size, splits: { test: { count: images } } } as unknown as Dataset;
   const frame = comparisonRows(
     all.map((results) => ({ results }) as unknown as Results),
     published,
@@ -88,10 +88,11 @@ test('the study’s own figures stand above ours on its data, and only there', (
   assert.deepEqual(Object.keys(study), Object.keys(ours));
   const { model, arm, testAccuracy, testMacroF1, interval, epochs, batchSize, learningRate, weightDecay, seed } = study;
   assert.deepEqual([model, testAccuracy, testMacroF1], ['ResNet-18 (the study)', 0.9512, 0.946]);
-  assert.deepEqual([arm, interval], ['as published', '']);
+  assert.deepEqual([arm, interval], ['as-published', '']);
   assert.deepEqual([epochs, batchSize, learningRate, weightDecay, seed], [20, 128, 1e-3, 1e-5, 42]);
   // What the study does not report is not made up.
   assert.deepEqual([study.testAuc, study.bestValAccuracy, study.seconds], [NaN, NaN, NaN]);
+  assert.equal(rows([[row()]], 'bloodmnist', 3421, 64).length, 1);
   for (const name of ['synthetic-blood', 'bloodmnist.npz', 'pathmnist'])
     assert.deepEqual(
       rows([[row()]], name, 3421).map((each) => each.model),

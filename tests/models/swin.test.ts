@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import {
+  countParameters,
+  disposeParameters,
+  readParameters,
+  trainableNames,
+  type Parameters,
+} from '../../lib/models/parameters';
+import { createScope } from '../../lib/models/scope';
+import { checkSwinSize, swinConfigs, swinForward, swinParameters, type SwinConfig } from '../../lib/models/swin';
+import { translateNames, type Checkpoint } from '../../lib/models/weight-names';
+import { parametersFromCheckpoint } from '../../lib/models/weights-file';
+import { tf, type Scalar, type Tensor, type Tensor4D } from '../../lib/tf';
+import { lossAndGradients } from '../../lib/training/gradients';
+import { assertClose } from '../close';
+import { userError } from '../data/user-error';
+import { assertFingerprint, imageStream, lossStream, noise, transformerWeights, type Fingerprint } from '../noise';
+
+interface Golden {
+  batch: number;
+  height: number;
+  width: number;
+  shapes: Record<string, number[]>;
+  stages: Fingerprint[];
+  features: Fingerprint;
+  pooled: number[];
+  logits: number[];
+  gradients: Record<string, Fingerprint>;
+}
+
+const fixture: Golden[] = JSON.parse(readFileSync(join(__dirname, '../fixtures/swin.json'), 'utf8'));
+const classes = 5;
+/** As in the fixture's script. */
+const config: SwinConfig = { patchSize: 4, window: 4, width: 16, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
+const table = swinParameters(config, { classes });
+
+function checkpointOf(shapes: Record<string, number[]>): Checkpoint {
+  return new Map(
+    Object.entries(shapes).map(([name, shape], index) => [
+      name,
+      { shape, read: () => transformerWeights(name, shape, index) },
+    ]),
+  );
+}
+
+function load(shapes: Record<string, number[]>): Parameters {
+  return parametersFromCheckpoint(table, checkpointOf(shapes), { source: 'noise' });
+}
+
+function imagesOf({ batch, height, width }: Golden): Tensor4D {
+  const values = Float32Array.from(noise(imageStream, batch * height * width * 3));
+  return tf.tensor4d(values, [batch, height, width, 3]);
+}
+
+describe('Swin transformer with the same weights as timm’s', () => {
+  it('has its names and shapes', () => {
+    for (const { shapes } of fixture)
+      assert.deepEqual(
+        Object.fromEntries(Object.entries(table).map(([name, { shape }]) => [name, [...shape]])),
+        shapes,
+      );
+  });
+
+  for (const golden of fixture) {
+    const size = `${golden.height}×${golden.width}`;
+
+    it(`computes the same at ${size}`, () => {
+      const before = tf.memory().numTensors;
+      const parameters = load(golden.shapes);
+      tf.tidy(() => {
+        const scope = createScope(readParameters(parameters));
+        const { stages, features, pooled, logits } = swinForward(imagesOf(golden), scope, config);
+        const [rows, columns] = [golden.height / 8, golden.width / 8];
+        assert.deepEqual(stages[0].shape, [golden.batch, 2 * rows, 2 * columns, 16]);
+        assert.deepEqual(features.shape, [golden.batch, rows, columns, 32]);
+        stages.forEach((stage, index) =>
+          assertFingerprint(stage.dataSync(), golden.stages[index], 2e-6, `stage ${index}`),
+        );
+        assertFingerprint(features.dataSync(), golden.features, 2e-6, 'features');
+        assertClose(pooled.dataSync(), golden.pooled, 2e-6, 'pooled');
+        assert.ok(logits);
+        assertClose(logits.dataSync(), golden.logits, 2e-6, 'logits');
+      });
+      disposeParameters(parameters);
+      assert.equal(tf.memory().numTensors, before);
+    });
+
+    it(`has the same gradients at ${size}`, () => {
+      const before = tf.memory().numTensors;
+      const parameters = load(golden.shapes);
+      tf.tidy(() => {
+        const images = imagesOf(golden);
+        const { batch } = golden;
+        const direction = tf.tensor2d(Float32Array.from(noise(lossStream, batch * classes)), [batch, classes]);
+        const { gradients } = lossAndGradients(parameters, trainableNames(parameters), (scope) => {
+          const { logits } = swinForward(images, scope, config);
+          assert.ok(logits);
+          return { loss: logits.mul(direction).sum<Scalar>() };
+        });
+        assert.deepEqual([...gradients.keys()].sort(), Object.keys(golden.gradients).sort());
+        for (const [name, gradient] of gradients) {
+          const published = publishedLayout(gradient, name, parameters.table[name].shape);
+          assertFingerprint(published, golden.gradients[name], 2e-5, `gradient of ${name}`);
+        }
+      });
+      disposeParameters(parameters);
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+});
+
+describe('Swin transformer', () => {
+  it('has as many trained values as published', () => {
+    const large = swinParameters(swinConfigs.swin_base_patch4_window7_224, { classes: 1000 });
+    assert.equal(countParameters({ table: large }), 87_768_224);
+  });
+
+  it('is read under its authors’ names, without their buffers', () => {
+    const { shapes } = fixture[0];
+    const authors = new Map(
+      [...checkpointOf(shapes)].map(([name, tensor]) => [
+        name.replace('layers.1.downsample', 'layers.0.downsample').replace('head.fc', 'head'),
+        tensor,
+      ]),
+    );
+    const buffer = { shape: [16, 16], read: () => new Float32Array(256) };
+    authors.set('layers.0.blocks.0.attn.relative_position_index', buffer);
+    authors.set('layers.0.blocks.1.attn_mask', buffer);
+    assert.deepEqual([...translateNames(authors, 'swin').keys()].sort(), Object.keys(shapes).sort());
+    assert.deepEqual([...translateNames(checkpointOf(shapes), 'swin').keys()], Object.keys(shapes));
+  });
+
+  it('says which image sizes fit', () => {
+    checkSwinSize({ height: 32, width: 32 }, config);
+    checkSwinSize({ height: 64, width: 96 }, config);
+    assert.throws(
+      () => checkSwinSize({ height: 64, width: 48 }, config),
+      userError(/^Images of 64×48 do not divide into windows: height and width must be multiples of 32\.$/),
+    );
+    assert.throws(
+      () => checkSwinSize({ height: 32, width: 64 }, config),
+      userError(/^Images of 32×64 have one window in one direction only: take 32×32, or more in both\.$/),
+    );
+  });
+});
+
+/** Written out here, so that the library's own translation is checked too. Biases of positions are no linear layer. */
+function publishedLayout(value: Tensor, name: string, shape: readonly number[]): Float32Array {
+  const isLinear = shape.length === 2 && !name.endsWith('table');
+  const published = shape.length === 4 ? value.transpose([3, 2, 0, 1]) : isLinear ? value.transpose() : value;
+  assert.deepEqual(published.shape, shape);
+  return published.dataSync<'float32'>();
+}
