@@ -10,6 +10,7 @@ import { UserError } from '../errors';
 import { hashFile, writeFileAtomic, writeFileInBackground } from '../files';
 import { exportParameters, importParameters, type Parameters } from '../models/parameters';
 import { encodeSafetensors, openSafetensors, type Float32Tensors } from '../tensor/safetensors';
+import { readResult } from '../tensor/read';
 import { tf } from '../tf';
 import type { HistoryRow } from './events';
 import type { Optimizer } from './optimizers';
@@ -137,7 +138,7 @@ function encodeFile(name: string, tensors: Float32Tensors) {
 function exportSlots({ slots }: Optimizer): Map<string, { shape: readonly number[]; values: Float32Array }> {
   return new Map(
     [...slots].map(([slot, variable]) => {
-      const values = tf.tidy(() => variable.read().dataSync<'float32'>());
+      const values = readResult(() => variable.read());
       return [slotPrefix + slot, { shape: variable.shape, values }];
     }),
   );

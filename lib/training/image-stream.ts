@@ -8,6 +8,7 @@ import {
 import type { Dataset, Split } from '../data/dataset';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
+import { readResult } from '../tensor/read';
 import { tf, type Tensor2D, type Tensor4D } from '../tf';
 
 /** What brings a dataset's images to the size that a network takes. */
@@ -86,7 +87,7 @@ export async function* forwardRows(
   for await (const batch of batches) {
     let rows: Float32Array;
     try {
-      rows = tf.tidy(() => forward(batch.images, createScope(readParameters(parameters))).dataSync<'float32'>());
+      rows = readResult(() => forward(batch.images, createScope(readParameters(parameters))));
     } finally {
       batch.dispose();
     }

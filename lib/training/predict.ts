@@ -2,7 +2,8 @@ import { imageBatches, type Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
-import { tf, type Tensor2D, type Tensor4D } from '../tf';
+import { readResult } from '../tensor/read';
+import type { Tensor2D, Tensor4D } from '../tf';
 
 export interface PredictOptions {
   readonly normalization: Normalization;
@@ -20,7 +21,7 @@ export async function predictLogits(
   const pieces: Float32Array[] = [];
   for (const batch of imageBatches(dataset, dataset.splits[split], { batchSize, normalization })) {
     try {
-      pieces.push(tf.tidy(() => forward(batch.images, createScope(readParameters(parameters))).dataSync<'float32'>()));
+      pieces.push(readResult(() => forward(batch.images, createScope(readParameters(parameters)))));
     } finally {
       batch.dispose();
     }
