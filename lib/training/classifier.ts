@@ -1,20 +1,9 @@
 /** Training and testing a classifier of single-label images, whatever the network. */
-import { batchesPerEpoch, imageBatches, type Normalization } from '../data/batches';
+import { batchesPerEpoch, type Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
-import {
-  classificationMetrics,
-  crossEntropy as meanCrossEntropy,
-  medmnistAccuracy,
-  type ClassificationMetrics,
-} from '../metrics/classification';
-import { softmax, type Scored } from '../metrics/scores';
-import {
-  createParameters,
-  disposeParameters,
-  trainableNames,
-  type ParameterTable,
-  type Parameters,
-} from '../models/parameters';
+import { UserError } from '../errors';
+import { crossEntropy as meanCrossEntropy, medmnistAccuracy } from '../metrics/classification';
+import { disposeParameters, trainableNames, type ParameterTable } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import { createRandom } from '../random';
 import { countCorrect, crossEntropy } from '../tensor/losses';
@@ -22,27 +11,52 @@ import type { Scalar, Tensor2D, Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
 import { fit } from './fit';
-import { adamW } from './optimizers';
-import { predictLogits } from './predict';
-import { cosineSchedule } from './schedules';
+import { withFrozenNorms } from './frozen-norms';
+import { imageStream, type ImageTransform } from './image-stream';
+import { initialParameters, type InitialValues } from './initial-values';
+import type { Optimizer } from './optimizers';
+import type { LayerOf } from './parameter-groups';
+import { followRecipe, type RecipeName } from './recipes';
+import { scoreSplit, testResult, type ScoredSplit, type TestResult } from './scored-split';
 
-/** A network as a table of parameters and a function over them; it has no values until it is trained. */
+/** A network as a table of parameters and a function over them; it has no parameters of its own until it is trained. */
 export interface Classifier {
   readonly name: string;
   readonly table: ParameterTable;
   /** images: N×H×W×3, normalised → logits N×classes. */
   forward(images: Tensor4D, scope: Scope): Tensor2D;
   readonly normalization: Normalization;
+  /** Brings images to the size that the network takes, and has the normalisation then; by default they stay as the dataset has them. */
+  readonly transform?: ImageTransform;
+  /** Values that the training starts from; random ones by default. */
+  readonly initial?: InitialValues;
+  /** Which layer a parameter belongs to, for recipes with layer-wise decay. */
+  readonly layerOf?: LayerOf;
 }
 
 export interface TrainingSettings {
   readonly epochs: number;
   readonly batchSize: number;
-  /** At the start of a cosine that is stepped per epoch. */
+  /** The highest, at the start of the cosine. */
   readonly learningRate: number;
   readonly weightDecay: number;
   /** Fixes the initial weights and the order of the images. */
   readonly seed: number;
+  /** 'as-published' by default: a cosine that is stepped per epoch, one learning rate and weight decay for everything. */
+  readonly recipe?: RecipeName;
+  /** In place of the recipe's. */
+  readonly layerDecay?: number;
+  /** In place of the recipe's tenth of the epochs or none. */
+  readonly warmupEpochs?: number;
+  /** Gradients whose common norm is larger are scaled down to it. */
+  readonly maxGradientNorm?: number;
+  /** Names of parameters that are trained; all by default. The others have neither gradient nor optimizer state. */
+  readonly trainable?: (name: string) => boolean;
+  /**
+   * How batch norms work whose scale is not trained: with their running statistics, which stay as they are (default), or with the
+   * batch's, so that the frozen network drifts, as in PyTorch where `train()` is called on all of it.
+   */
+  readonly frozenBatchNorm?: 'evaluation' | 'training';
 }
 
 export interface TrainingControls {
@@ -52,13 +66,7 @@ export interface TrainingControls {
   readonly onProgress?: (event: TrainingEvent) => void;
 }
 
-/** The test scores of one set of weights. */
-export interface TestResult extends ClassificationMetrics {
-  /** The epoch whose weights were tested. */
-  readonly epoch: number;
-  /** Row-major N × classes, in the split's order. */
-  readonly probabilities: Float64Array;
-}
+export type { TestResult } from './scored-split';
 
 export interface TrainedClassifier {
   readonly model: string;
@@ -76,38 +84,48 @@ export interface TrainedClassifier {
 }
 
 /**
- * Trains from random weights with AdamW on cross-entropy, selects the epoch of the highest validation accuracy, then tests the weights
- * of that epoch and of the last. The same seed gives the same result, bit for bit on a CPU, also where it was continued.
+ * Trains with AdamW on cross-entropy, selects the epoch of the highest validation accuracy, then tests the weights of that epoch and of
+ * the last. The same seed gives the same result, bit for bit on a CPU, also where it was continued.
  */
 export async function trainClassifier(
-  { name, table, forward, normalization }: Classifier,
+  classifier: Classifier,
   dataset: Dataset,
-  { epochs, batchSize, learningRate, weightDecay, seed }: TrainingSettings,
+  settings: TrainingSettings,
   controls: TrainingControls = {},
 ): Promise<TrainedClassifier> {
-  const parameters = createParameters(table, seed);
-  const names = trainableNames(parameters);
-  const optimizer = adamW(parameters, names, { weightDecay });
+  const { name, table, forward, normalization, transform, layerOf } = classifier;
+  const { epochs, batchSize, seed, trainable, maxGradientNorm, frozenBatchNorm = 'evaluation' } = settings;
   const { train } = dataset.splits;
-  const score = (split: SplitName): Promise<ScoredSplit> =>
-    scoreSplit(parameters, { forward, normalization }, dataset, split);
+  const stepsPerEpoch = batchesPerEpoch(train.count, batchSize);
+  const parameters = initialParameters(table, seed, classifier.initial);
+  let optimizer: Optimizer | undefined;
+  const score = (split: SplitName): Promise<ScoredSplit> => scoreSplit(parameters, classifier, dataset, split);
   try {
+    const names = trainableNames(parameters, trainable);
+    if (names.length === 0) throw new UserError(`Nothing of ${name} is trainable: at least one parameter has to be.`);
+    const trained = new Set(names);
+    const isFrozen = (parameter: string): boolean => frozenBatchNorm === 'evaluation' && !trained.has(parameter);
+    const { recipe = 'as-published' } = settings;
+    const followed = followRecipe(parameters, names, { ...settings, recipe, stepsPerEpoch, layerOf });
+    optimizer = followed.optimizer;
     const fitted = await fit({
       ...controls,
       parameters,
       names,
       optimizer,
       epochs,
-      learningRate: cosineSchedule(learningRate, epochs),
-      batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
+      learningRate: followed.learningRate,
+      maxGradientNorm,
+      batchesPerEpoch: stepsPerEpoch,
       batches: (epoch) =>
-        imageBatches(dataset, train, {
+        imageStream(dataset, train, {
           batchSize,
           normalization,
+          transform,
           order: createRandom(seed, 'shuffle', epoch).permutation(train.count),
         }),
       loss: ({ images, labels }, scope) => {
-        const logits = forward(images, scope);
+        const logits = forward(images, withFrozenNorms(scope, isFrozen));
         return {
           loss: crossEntropy(logits, labels).mean<Scalar>(),
           reported: { correct: countCorrect(logits, labels) },
@@ -120,7 +138,7 @@ export async function trainClassifier(
     });
     try {
       const { history, best, stopped, seconds } = fitted;
-      const trained = {
+      const outcome = {
         model: name,
         history,
         bestEpoch: best?.epoch,
@@ -128,37 +146,17 @@ export async function trainClassifier(
         stopped,
         seconds,
       };
-      if (stopped || best === undefined) return { ...trained, test: undefined, testOfLast: undefined };
+      if (stopped || best === undefined) return { ...outcome, test: undefined, testOfLast: undefined };
       fitted.useBest();
       const test = testResult(await score('test'), best.epoch);
-      if (best.epoch === history.length) return { ...trained, test, testOfLast: test };
+      if (best.epoch === history.length) return { ...outcome, test, testOfLast: test };
       fitted.useLast();
-      return { ...trained, test, testOfLast: testResult(await score('test'), history.length) };
+      return { ...outcome, test, testOfLast: testResult(await score('test'), history.length) };
     } finally {
       fitted.dispose();
     }
   } finally {
-    optimizer.dispose();
+    optimizer?.dispose();
     disposeParameters(parameters);
   }
-}
-
-interface ScoredSplit extends Scored {
-  readonly scores: Float64Array;
-}
-
-/** The probabilities of a whole split beside its labels. */
-async function scoreSplit(
-  parameters: Parameters,
-  { forward, normalization }: Pick<Classifier, 'forward' | 'normalization'>,
-  dataset: Dataset,
-  split: SplitName,
-): Promise<ScoredSplit> {
-  const classes = dataset.classNames.length;
-  const logits = await predictLogits(parameters, forward, dataset, split, { normalization });
-  return { task: dataset.task, truth: dataset.splits[split].labels, scores: softmax(logits, classes), classes };
-}
-
-function testResult({ scores, ...scored }: ScoredSplit, epoch: number): TestResult {
-  return { ...classificationMetrics({ ...scored, probabilities: scores }), epoch, probabilities: scores };
 }

@@ -1,13 +1,24 @@
-import { attribute, execute, executeMany } from '../tensor/native';
-import { createVariable, type Variable } from '../tensor/variable';
-import { tf, type Tensor } from '../tf';
 import { variableOf, type Parameters } from '../models/parameters';
+import { attribute, execute, executeMany } from '../tensor/native';
+import type { Variable } from '../tensor/variable';
+import { tf, type Tensor } from '../tf';
+import { createSlots, disposeSlots, gradientOf, groupNames, slotOf, type GroupOptions } from './optimizer-groups';
+import type { Schedule } from './schedules';
 
-export interface AdamWOptions {
+export interface AdamWOptions extends GroupOptions {
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
   /** Decoupled: every step multiplies the weights by 1 − learningRate · weightDecay. */
+  readonly weightDecay?: number;
+}
+
+export interface SgdOptions extends GroupOptions {
+  /** 0 by default: then there are no slots. */
+  readonly momentum?: number;
+  /** Looks one step of the momentum ahead (Sutskever et al. 2013). */
+  readonly nesterov?: boolean;
+  /** L2: weightDecay · weight is added to the gradient; 0 by default. */
   readonly weightDecay?: number;
 }
 
@@ -23,7 +34,8 @@ export interface Optimizer {
 }
 
 const float32 = attribute.type('T', 'float32');
-const applyAdamAttributes = [float32, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)];
+const noLocking = attribute.bool('use_locking', false);
+const applyAdamAttributes = [float32, noLocking, attribute.bool('use_nesterov', false)];
 const assignAttributes = [attribute.type('dtype', 'float32')];
 
 /**
@@ -31,16 +43,9 @@ const assignAttributes = [attribute.type('dtype', 'float32')];
  * learningRate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). One native operation a tensor updates weight and both moments.
  */
 export function adamW(parameters: Parameters, names: readonly string[], options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
-  const slots = new Map<string, Variable>();
-  for (const name of names) {
-    for (const slot of ['firstMoment', 'secondMoment']) {
-      const zeros = tf.zeros([...variableOf(parameters, name).shape]);
-      slots.set(`${slot}/${name}`, createVariable(zeros));
-      zeros.dispose();
-    }
-  }
-  const slot = (kind: string, name: string): Tensor => (slots.get(`${kind}/${name}`) as Variable).handle;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf } = options;
+  const slots = createSlots(parameters, names, ['firstMoment', 'secondMoment']);
+  const groups = groupNames(names, weightDecay, settingsOf);
 
   return {
     steps: 0,
@@ -49,29 +54,95 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
       this.steps++;
       const [power1, power2] = [beta1 ** this.steps, beta2 ** this.steps];
       tf.tidy(() => {
-        const scalars = [power1, power2, learningRate, beta1, beta2, epsilon * Math.sqrt(1 - power2)].map((value) =>
-          tf.scalar(value),
-        );
-        const decay = tf.scalar(learningRate * weightDecay);
-        for (const name of names) {
-          const gradient = gradients.get(name);
-          if (gradient === undefined) throw new Error(`There is no gradient for "${name}".`);
-          const { handle } = variableOf(parameters, name);
-          if (weightDecay !== 0) {
-            const value = execute('ReadVariableOp', assignAttributes, [handle]);
-            const shrinkage = value.mul(decay);
-            value.dispose(); // or the update would have to work on a copy
-            executeMany('AssignSubVariableOp', assignAttributes, [handle, shrinkage], 0);
-            shrinkage.dispose();
+        const powers = [power1, power2].map((value) => tf.scalar(value));
+        // TensorFlow's ε stands beside √v before the bias correction, hence its factor.
+        const constants = [beta1, beta2, epsilon * Math.sqrt(1 - power2)].map((value) => tf.scalar(value));
+        for (const group of groups) {
+          const groupRate = learningRate * group.scale;
+          const [rate, decay] = [tf.scalar(groupRate), tf.scalar(groupRate * group.weightDecay)];
+          for (const name of group.names) {
+            const gradient = gradientOf(gradients, name);
+            const { handle } = variableOf(parameters, name);
+            if (group.weightDecay !== 0) {
+              const value = execute('ReadVariableOp', assignAttributes, [handle]);
+              const shrinkage = value.mul(decay);
+              value.dispose(); // or the update would have to work on a copy
+              executeMany('AssignSubVariableOp', assignAttributes, [handle, shrinkage], 0);
+              shrinkage.dispose();
+            }
+            const state = [handle, slotOf(slots, 'firstMoment', name), slotOf(slots, 'secondMoment', name)];
+            const inputs = [...state, ...powers, rate, ...constants, gradient];
+            executeMany('ResourceApplyAdam', applyAdamAttributes, inputs, 0);
           }
-          const state = [handle, slot('firstMoment', name), slot('secondMoment', name)];
-          // TensorFlow's ε stands beside √v before the bias correction, hence its factor.
-          executeMany('ResourceApplyAdam', applyAdamAttributes, [...state, ...scalars, gradient], 0);
         }
       });
     },
-    dispose() {
-      for (const variable of slots.values()) variable.dispose();
+    dispose: () => disposeSlots(slots),
+  };
+}
+
+/**
+ * Stochastic gradient descent as torch.optim.SGD computes it (dampening 0): the velocity is momentum · velocity + gradient, and a step
+ * goes learningRate · velocity, or with Nesterov's momentum learningRate · (gradient + momentum · velocity).
+ */
+export function sgd(parameters: Parameters, names: readonly string[], options: SgdOptions = {}): Optimizer {
+  const { momentum = 0, nesterov = false, weightDecay = 0, settingsOf } = options;
+  if (nesterov && momentum === 0) throw new Error('Nesterov’s way needs a momentum above 0.');
+  const slots = createSlots(parameters, names, momentum === 0 ? [] : ['velocity']);
+  const groups = groupNames(names, weightDecay, settingsOf);
+  const momentumAttributes = [float32, noLocking, attribute.bool('use_nesterov', nesterov)];
+
+  return {
+    steps: 0,
+    slots,
+    step(gradients, learningRate) {
+      this.steps++;
+      tf.tidy(() => {
+        const momentumScalar = tf.scalar(momentum);
+        for (const group of groups) {
+          const [rate, decay] = [tf.scalar(learningRate * group.scale), tf.scalar(group.weightDecay)];
+          for (const name of group.names) {
+            const { handle } = variableOf(parameters, name);
+            let gradient = gradientOf(gradients, name);
+            if (group.weightDecay !== 0) {
+              const value = execute('ReadVariableOp', assignAttributes, [handle]);
+              gradient = tf.tidy(() => gradient.add(value.mul(decay)));
+              value.dispose(); // or the update would have to work on a copy
+            }
+            if (momentum === 0) {
+              executeMany('ResourceApplyGradientDescent', [float32, noLocking], [handle, rate, gradient], 0);
+            } else {
+              const inputs = [handle, slotOf(slots, 'velocity', name), rate, gradient, momentumScalar];
+              executeMany('ResourceApplyMomentum', momentumAttributes, inputs, 0);
+            }
+            if (group.weightDecay !== 0) gradient.dispose();
+          }
+        }
+      });
     },
+    dispose: () => disposeSlots(slots),
+  };
+}
+
+/**
+ * An optimizer whose learning rate changes with each step. `step` is given the schedule's value at the first step of the epoch, as
+ * `fit` passes it, times whatever factor a recovery has put on it.
+ * @param schedule positive, by step counted from 0
+ */
+export function withStepSchedule(optimizer: Optimizer, schedule: Schedule, stepsPerEpoch: number): Optimizer {
+  return {
+    get steps() {
+      return optimizer.steps;
+    },
+    set steps(steps) {
+      optimizer.steps = steps;
+    },
+    slots: optimizer.slots,
+    step(gradients, learningRate) {
+      const step = optimizer.steps;
+      const atEpochStart = schedule(step - (step % stepsPerEpoch));
+      optimizer.step(gradients, learningRate * (schedule(step) / atEpochStart));
+    },
+    dispose: () => optimizer.dispose(),
   };
 }

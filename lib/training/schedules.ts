@@ -1,7 +1,31 @@
-/** The learning rate of each epoch (counted from 0). */
-export type Schedule = (epoch: number) => number;
+import { UserError } from '../errors';
+
+/** The learning rate of each epoch, or of each step (counted from 0). */
+export type Schedule = (time: number) => number;
 
 /** Half a cosine from `learningRate` down towards 0, stepped per epoch: PyTorch's CosineAnnealingLR with T_max = epochs. */
 export function cosineSchedule(learningRate: number, epochs: number): Schedule {
   return (epoch) => (learningRate * (1 + Math.cos((Math.PI * epoch) / epochs))) / 2;
+}
+
+export interface WarmupCosine {
+  readonly learningRate: number;
+  /** Epochs or steps on the way up; a fraction is rounded. */
+  readonly warmup: number;
+  /** Epochs or steps in all, of the same unit as `warmup` and the schedule's argument. */
+  readonly total: number;
+}
+
+/**
+ * A straight line up from learningRate / (warmup + 1), then half a cosine from `learningRate` down towards 0: PyTorch's LinearLR with
+ * start_factor = 1 / (warmup + 1), then CosineAnnealingLR with T_max = total − warmup. Never 0 before the end.
+ * @throws UserError where the warm-up does not end before the training
+ */
+export function warmupCosineSchedule({ learningRate, warmup, total }: WarmupCosine): Schedule {
+  const rising = Math.round(warmup);
+  if (!(rising >= 0 && rising < total)) {
+    throw new UserError(`A warm-up of ${warmup} does not fit into a training of ${total}: it has to end before.`);
+  }
+  const falling = cosineSchedule(learningRate, total - rising);
+  return (time) => (time < rising ? (learningRate * (time + 1)) / (rising + 1) : falling(time - rising));
 }

@@ -1,0 +1,159 @@
+/** What `npm run features` reads: an .npy, an .npz or a folder of images, as batches of one kind. */
+import { existsSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { arrayImages, byteBatches, valueBatches, type ArrayImages, type ByteBatch } from '../data/array-images';
+import { normalizedImages } from '../data/batches';
+import { splitNames, type SplitName } from '../data/dataset';
+import { folderBatches, listImages } from '../data/image-folder';
+import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
+import { openNpyFile } from '../data/npy-file';
+import { openNpz } from '../data/npz';
+import { isIdentity, type ImageTransform } from '../data/transform';
+import { suggestion, UserError } from '../errors';
+import type { PlaneSize } from '../tensor/resample';
+import { tf, type Tensor4D } from '../tf';
+
+export interface FeatureInput {
+  readonly count: number;
+  /** The images' size where they are normalised already, so that nothing can be resized any more. */
+  readonly fixedSize?: PlaneSize;
+  /** Begins to read. Threads that resize are started at once, so that they are there when the model is loaded. */
+  begin(options: InputOptions): InputBatches;
+  close(): void;
+}
+
+export interface InputOptions {
+  readonly transform: ImageTransform;
+  readonly batchSize: number;
+}
+
+export interface InputBatches {
+  /** Each is made a tensor, N×H×W×3 and normalised, which belongs to the caller's `tf.tidy`. */
+  readonly batches: AsyncIterable<() => Tensor4D>;
+  /** What should be said of the images that were read, a line each. */
+  notes(): string[];
+  close(): Promise<void>;
+}
+
+export interface InputPlace {
+  readonly path: string;
+  readonly split: SplitName | undefined;
+  readonly recursive: boolean;
+}
+
+/** @throws UserError in one line for what cannot be read as images */
+export async function openFeatureInput({ path, split, recursive }: InputPlace): Promise<FeatureInput> {
+  if (!existsSync(path)) throw new UserError(`There is no file or folder ${path}: check the path of --input.`);
+  const isFolder = statSync(path).isDirectory();
+  const extension = isFolder ? 'folder' : extname(path).toLowerCase();
+  if (split !== undefined && extension !== '.npz')
+    throw new UserError(`--split ${split} is for .npz files, but --input is ${path}.`);
+  if (recursive && !isFolder) throw new UserError(`--recursive is for folders, but --input is the file ${path}.`);
+  if (isFolder) return folderInput(path, await listImages(path, { recursive }));
+  if (extension === '.npy') {
+    const file = openNpyFile(path);
+    return closingOnError(file, () => arrayInput(arrayImages(file, path), () => file.close()));
+  }
+  if (extension === '.npz') return openSplit(path, split ?? 'train');
+  throw new UserError(`${path} is neither .npy nor .npz nor a folder of images.`);
+}
+
+/** The split's name as it is written. */
+export function parseSplit(given: string | undefined): SplitName | undefined {
+  const found = splitNames.find((name) => name === given);
+  if (given === undefined || found !== undefined) return found;
+  const advice = suggestion(given, splitNames) || '.';
+  throw new UserError(`--split is "${given}"${advice} It must be one of ${splitNames.join(', ')}.`);
+}
+
+async function openSplit(path: string, split: SplitName): Promise<FeatureInput> {
+  const name = `${split}_images`;
+  const file = await openNpz(path, { only: [name] });
+  return closingOnError(file, () => {
+    const member = file.members.get(name);
+    if (member === undefined)
+      throw new UserError(
+        `${path} has no array "${name}": it must be a MedMNIST-style file, or choose another --split.`,
+      );
+    return arrayInput(arrayImages(member, `"${name}" in ${path}`), () => file.close());
+  });
+}
+
+function closingOnError<T>(file: { close(): void }, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function arrayInput(images: ArrayImages, close: () => void): FeatureInput {
+  const { kind, count, height, width } = images;
+  if (kind === 'values') {
+    return {
+      count,
+      fixedSize: { height, width },
+      begin: ({ batchSize }) => withoutWorkers(valueTensors(images, batchSize)),
+      close,
+    };
+  }
+  return {
+    count,
+    begin({ transform, batchSize }) {
+      // Where nothing is resized, there is no work for threads.
+      const workers = isIdentity(images, transform) ? noWorkers : startImageWorkers();
+      return {
+        batches: byteTensors(byteBatches(images, { transform, batchSize, workers }), transform),
+        notes: () => [],
+        close: () => workers.close(),
+      };
+    },
+    close,
+  };
+}
+
+function folderInput(folder: string, names: readonly string[]): FeatureInput {
+  return {
+    count: names.length,
+    begin({ transform, batchSize }) {
+      const workers = startImageWorkers();
+      const cut: string[] = [];
+      const paths = names.map((name) => join(folder, name));
+      const onCut = (path: string): void => void cut.push(path);
+      return {
+        batches: byteTensors(folderBatches(paths, { transform, batchSize, workers, onCut }), transform),
+        notes: () =>
+          cut.length === 0
+            ? []
+            : [
+                `16-bit grey values above 255 were cut to 255, as Pillow does, in ${cut.length} file(s), the first ${cut[0]}: save them with 8 bits.`,
+              ],
+        close: () => workers.close(),
+      };
+    },
+    close: () => undefined,
+  };
+}
+
+const noWorkers: ImageWorkers = {
+  count: 1,
+  run: () => Promise.reject(new Error('There are no threads.')),
+  close: () => Promise.resolve(),
+};
+
+function withoutWorkers(batches: AsyncIterable<() => Tensor4D>): InputBatches {
+  return { batches, notes: () => [], close: () => Promise.resolve() };
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- one kind of iteration for all inputs
+async function* valueTensors(images: ArrayImages, batchSize: number): AsyncGenerator<() => Tensor4D> {
+  for (const { values, shape } of valueBatches(images, batchSize)) yield () => tf.tensor4d(values, [...shape]);
+}
+
+async function* byteTensors(
+  batches: AsyncIterable<ByteBatch>,
+  { normalization }: ImageTransform,
+): AsyncGenerator<() => Tensor4D> {
+  for await (const { bytes, shape } of batches) yield () => normalizedImages(bytes, shape, normalization);
+}

@@ -1,0 +1,198 @@
+/** `npm run features`: what a backbone makes of images, as an array. */
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { transformFor } from '../data/transform';
+import { suggestion, UserError } from '../errors';
+import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from '../models/backbone';
+import { disposeParameters } from '../models/parameters';
+import type { PlaneSize } from '../tensor/resample';
+import { parseCommandLine, runCommand } from './command';
+import { showDownload } from './download-progress';
+import { openFeatureInput, parseSplit, type FeatureInput, type InputPlace } from './features-input';
+import { writeFeatures, type Output } from './features-run';
+import { createProgressLine, type ProgressStream } from './progress-line';
+
+/** What a test replaces. */
+export interface FeaturesContext {
+  readonly output?: ProgressStream;
+  readonly progress?: ProgressStream;
+}
+
+const help = `npm run features -- --model MODEL --weights hub|random|FILE.safetensors --input INPUT --output FILE.npy
+
+Writes what a model makes of images, float32, a row for each image in the input's order.
+
+  --model MODEL         a model of the registry, such as vit_small_patch14_dinov2.lvd142m; its architecture's name is enough for
+                        random weights and files
+  --weights WEIGHTS     hub (published weights, downloaded once), random, or a .safetensors file
+  --input INPUT         FOLDER     its .jpg .jpeg .png .bmp .webp .tif .tiff files, by name
+                        FILE.npz   MedMNIST-style; see --split
+                        FILE.npy   uint8 N×H×W or N×H×W×3; or float32 N×H×W×3, normalised already
+                        What is not normalised is resized, cropped and normalised as the model's record says (and timm does)
+  --output FILE.npy     the pooled features, N×C, unless
+  --tokens              all tokens after the final norm, N×T×C, or of a CNN or Swin the last feature map, N×H×W×C
+  --logits              the classifier's output, N×classes
+  --size N|HxW          image size of the model in pixels, other than its own
+  --batch-size N        images that are computed at once, ${16} by default
+  --precision float32   the only one so far
+  --split SPLIT         of an .npz: train (by default), val or test
+  --recursive           images in a folder's sub-folders, too
+
+Examples
+  npm run features -- --model vit_small_patch14_dinov2.lvd142m --weights hub --input photographs/ --output dino.npy
+  npm run features -- --model resnet18 --weights model.safetensors --size 28 --input bloodmnist.npz --split test --output test.npy`;
+
+const options = {
+  model: { type: 'string' },
+  weights: { type: 'string' },
+  input: { type: 'string' },
+  output: { type: 'string' },
+  tokens: { type: 'boolean' },
+  logits: { type: 'boolean' },
+  size: { type: 'string' },
+  'batch-size': { type: 'string', default: '16' },
+  precision: { type: 'string', default: 'float32' },
+  split: { type: 'string' },
+  recursive: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+interface Request {
+  readonly model: string;
+  readonly weights: string;
+  readonly place: InputPlace;
+  readonly output: string;
+  readonly kind: Output;
+  readonly size: PlaneSize | undefined;
+  readonly batchSize: number;
+}
+
+/** The command `npm run features`. Throws a UserError for anything that is misspelt, missing or does not fit together. */
+export async function main(args: string[], context: FeaturesContext = {}): Promise<void> {
+  const { values, positionals } = parseCommandLine(args, options);
+  const output = context.output ?? process.stdout;
+  if (values.help === true) {
+    output.write(`${help}\n`);
+    return;
+  }
+  if (positionals.length > 0)
+    throw new UserError(`features takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  const request = readRequest(values);
+  const input = await openFeatureInput(request.place);
+  try {
+    await run(request, input, output, context.progress ?? process.stderr);
+  } finally {
+    input.close();
+  }
+}
+
+type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
+
+/** Everything that can be checked without reading a file. */
+function readRequest(values: Values): Request {
+  const model = required(values.model, 'model', 'resnet18');
+  createBackbone(model); // refuses an unknown name
+  const weights = required(values.weights, 'weights', 'hub');
+  const path = required(values.input, 'input', 'photographs/');
+  const output = required(values.output, 'output', 'features.npy');
+  if (!output.toLowerCase().endsWith('.npy')) throw new UserError(`--output is "${output}", but must end in .npy.`);
+  if (existsSync(output) && statSync(output).isDirectory()) throw new UserError(`--output ${output} is a folder.`);
+  if (resolve(output) === resolve(path)) throw new UserError(`--output and --input are the same file, ${path}.`);
+  if (values.tokens === true && values.logits === true)
+    throw new UserError('--tokens and --logits are two outputs: give one of them, and run the other on its own.');
+  checkPrecision(values.precision);
+  return {
+    model,
+    weights,
+    place: { path, split: parseSplit(values.split), recursive: values.recursive === true },
+    output,
+    kind: values.tokens === true ? 'map' : values.logits === true ? 'logits' : 'pooled',
+    size: values.size === undefined ? undefined : parseSize(values.size),
+    batchSize: parseBatchSize(values['batch-size']),
+  };
+}
+
+function required(value: string | undefined, name: string, example: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new UserError(`--${name} is missing, for example --${name} ${example}; --help shows all.`);
+}
+
+function checkPrecision(given: string): void {
+  if (given === 'bfloat16') throw new UserError('--precision bfloat16 is not available yet: leave it out for float32.');
+  if (given !== 'float32')
+    throw new UserError(
+      `--precision is "${given}"${suggestion(given, ['float32', 'bfloat16']) || '.'} It must be float32.`,
+    );
+}
+
+function parseSize(text: string): PlaneSize {
+  const match = /^([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?$/i.exec(text);
+  if (match === null)
+    throw new UserError(`--size is "${text}", but must be a number of pixels such as 224, or two such as 224x256.`);
+  return { height: Number(match[1]), width: Number(match[2] ?? match[1]) };
+}
+
+function parseBatchSize(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new UserError(`--batch-size is "${text}", but must be a whole number from 1.`);
+  return Number(text);
+}
+
+async function run(request: Request, input: FeatureInput, output: ProgressStream, stream: ProgressStream) {
+  const { model, weights, kind, batchSize } = request;
+  const size = inputSize(request, input);
+  const { record, inputSize: modelSize } = createBackbone(model, { size });
+  const line = createProgressLine(stream);
+  const images = input.begin({ transform: transformFor(record, modelSize), batchSize });
+  try {
+    line.update(`${model}: loading`);
+    const loaded = await loadBackbone({
+      name: model,
+      weights,
+      size,
+      keepHead: kind === 'logits',
+      onProgress: (event) => showDownload(event, model, line),
+    });
+    try {
+      const { shape, seconds } = await writeFeatures(loaded, images.batches, {
+        path: request.output,
+        count: input.count,
+        output: kind,
+        onProgress: (text) => line.update(`${model}: ${text}`),
+      });
+      line.clear();
+      for (const note of images.notes()) line.print(note);
+      output.write(`${request.output}: float32, ${shape.join('×')}; ${describe(loaded.backbone, loaded.source)}\n`);
+      output.write(
+        `${input.count} images in ${seconds.toFixed(2)} s, ${(input.count / seconds).toFixed(2)} images/s (without loading the model)\n`,
+      );
+    } finally {
+      disposeParameters(loaded.parameters);
+    }
+  } finally {
+    line.clear();
+    await images.close();
+  }
+}
+
+/** Images that are normalised already decide on the size, unless the model has one of its own. */
+function inputSize({ model, size, place }: Request, { fixedSize }: FeatureInput): PlaneSize | undefined {
+  if (fixedSize === undefined) return size;
+  const { positionGrid, inputSize: modelSize } = createBackbone(model, { size });
+  const expected = size ?? (positionGrid === undefined ? fixedSize : modelSize);
+  if (expected.height === fixedSize.height && expected.width === fixedSize.width) return expected;
+  throw new UserError(
+    `${place.path} has normalised images of ${shown(fixedSize)}, but ${model} runs at ${shown(expected)}: give --size ${fixedSize.height}x${fixedSize.width}, or images as uint8, which are resized.`,
+  );
+}
+
+function shown({ height, width }: PlaneSize): string {
+  return `${height}×${width}`;
+}
+
+function describe({ name, inputSize: size }: Backbone, { kind, file }: WeightsSource): string {
+  const weights = { hub: 'published weights', random: 'random weights', file: file ?? 'weights of a file' }[kind];
+  return `${name} at ${shown(size)}, ${weights}`;
+}
+
+if (require.main === module) runCommand(main);

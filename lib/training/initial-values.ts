@@ -1,0 +1,40 @@
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  importParameters,
+  type Parameters,
+  type ParameterTable,
+  type PublishedValues,
+} from '../models/parameters';
+
+/**
+ * What a training starts from: published values by name, or a function that makes the parameters. The values may lack the head (`head`,
+ * `fc` or `classifier`), which is drawn at random then; anything else that is missing, extra or misshapen is a `UserError`.
+ */
+export type InitialValues = PublishedValues | ((table: ParameterTable, seed: number) => Parameters);
+
+const head = /^(head|fc|classifier)\./;
+
+/** New parameters, which the caller disposes. Random values depend on the seed and their name only, whatever else is random. */
+export function initialParameters(table: ParameterTable, seed: number, initial?: InitialValues): Parameters {
+  if (initial === undefined) return createParameters(table, seed);
+  if (typeof initial === 'function') return initial(table, seed);
+  const isRandom = (name: string): boolean => head.test(name) && !initial.has(name);
+  // What is replaced anyway is not drawn: for a large network that takes longer than all the rest.
+  const drawn = Object.entries(table).map(([name, spec]) => [name, isRandom(name) ? spec : { ...spec, initial: 0 }]);
+  const { variables } = createParameters(Object.fromEntries(drawn) as ParameterTable, seed);
+  const parameters = { table, variables };
+  try {
+    const randomNames = Object.keys(table).filter(isRandom);
+    const random = exportParameters({
+      table: Object.fromEntries(randomNames.map((name) => [name, table[name]])),
+      variables,
+    });
+    importParameters(parameters, new Map([...initial, ...random]), 'The initial values');
+    return parameters;
+  } catch (error) {
+    disposeParameters(parameters);
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import { UserError } from '../errors';
+import { medmnistAccuracy } from '../metrics/classification';
+import type { TrainedClassifier, TrainingControls } from './classifier';
+import type { FeatureSet, FeatureSets } from './feature-set';
+import { testResult, type ScoredSplit, type TestResult } from './scored-split';
+
+/** What a probe found. Where there are no epochs, `history` is empty and the two test results are the same. */
+export interface ProbeResult extends TrainedClassifier {
+  /** What it was trained with, the values that were selected on the validation split among them. */
+  readonly hyperparameters: Readonly<Record<string, number | string>>;
+}
+
+export interface ProbeControls extends Pick<TrainingControls, 'signal' | 'onProgress'> {
+  /** Name in the result; the probe's by default. */
+  readonly model?: string;
+}
+
+/** Probabilities of a feature set beside its labels. probabilities: row-major N × classes. */
+export function scoredSet({ task, labels, classes }: FeatureSet, probabilities: Float64Array): ScoredSplit {
+  return { task, truth: labels, scores: probabilities, classes };
+}
+
+export function accuracyOf(set: FeatureSet, probabilities: Float64Array): number {
+  return medmnistAccuracy(scoredSet(set, probabilities));
+}
+
+/** The test result of a probe without epochs. */
+export function testOf(set: FeatureSet, probabilities: Float64Array): TestResult {
+  return testResult(scoredSet(set, probabilities), 0);
+}
+
+/** @throws UserError where the sets do not belong together, or images have several labels */
+export function checkSets(sets: FeatureSets): void {
+  const { width, classes, task } = sets.train;
+  if (task === 'multi-label') throw new UserError('Probes are for one label an image, but these data have several.');
+  for (const [name, set] of Object.entries(sets)) {
+    if (set.width === width && set.classes === classes) continue;
+    throw new UserError(
+      `The features of train have ${width} values and ${classes} classes, those of ${name} ${set.width} and ${set.classes}: extract them with the same network.`,
+    );
+  }
+}
+
+/** The position of the largest number, the first among equals; NaN never is. */
+export function firstLargest(values: readonly number[]): number {
+  let best = 0;
+  values.forEach((value, index) => {
+    if (value > values[best] || Number.isNaN(values[best])) best = index;
+  });
+  return best;
+}

@@ -1,0 +1,119 @@
+import { batchesPerEpoch } from '../data/batches';
+import { crossEntropy } from '../metrics/classification';
+import { createParameters, disposeParameters, exportParameters, trainableNames } from '../models/parameters';
+import { createRandom, type Random } from '../random';
+import { tf, type Tensor1D, type Tensor2D } from '../tf';
+import type { CheckpointStore } from './checkpoints';
+import type { HistoryRow } from './events';
+import { openRows, type FeatureRows } from './feature-rows';
+import type { FeatureSet, FeatureSets } from './feature-set';
+import { fit, type Batch } from './fit';
+import { headLoss, headProbabilities, linearHead } from './linear-head';
+import { adamW } from './optimizers';
+import { accuracyOf, scoredSet, type ProbeControls } from './probe-result';
+import { cosineSchedule } from './schedules';
+
+export interface LinearProbeSettings {
+  readonly epochs: number;
+  readonly batchSize: number;
+  /** At the start of a cosine that is stepped per epoch. */
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Fixes the initial weights and the order of the images. */
+  readonly seed: number;
+}
+
+export interface HeadControls extends ProbeControls {
+  readonly checkpoints?: CheckpointStore;
+}
+
+export interface HeadRows {
+  readonly train: FeatureRows;
+  readonly val: FeatureRows;
+}
+
+export type HeadValues = ReadonlyMap<string, Float32Array>;
+
+/** A trained head, as values. */
+export interface TrainedHead {
+  readonly settings: LinearProbeSettings;
+  readonly history: readonly HistoryRow[];
+  readonly best?: { readonly epoch: number; readonly valAccuracy: number };
+  readonly stopped: boolean;
+  readonly seconds: number;
+  readonly bestValues: HeadValues;
+  readonly lastValues: HeadValues;
+}
+
+interface HeadBatch extends Batch {
+  readonly features: Tensor2D;
+  readonly labels: Tensor1D;
+}
+
+/** Trains a linear layer through `fit`; nothing of it is left on the device. */
+export async function trainHead(
+  sets: FeatureSets,
+  rows: HeadRows,
+  settings: LinearProbeSettings,
+  controls: HeadControls,
+): Promise<TrainedHead> {
+  const { train, val } = sets;
+  const { epochs, batchSize, learningRate, weightDecay, seed } = settings;
+  const { signal, onProgress, checkpoints } = controls;
+  const parameters = createParameters(linearHead(train.width, train.classes), seed);
+  const names = trainableNames(parameters);
+  const optimizer = adamW(parameters, names, { weightDecay });
+  try {
+    const fitted = await fit<HeadBatch>({
+      signal,
+      onProgress,
+      checkpoints,
+      parameters,
+      names,
+      optimizer,
+      epochs,
+      learningRate: cosineSchedule(learningRate, epochs),
+      batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
+      batches: (epoch) => headBatches(rows.train, train, batchSize, createRandom(seed, 'shuffle', epoch)),
+      loss({ features, labels }, scope) {
+        const { loss, correct } = headLoss(features, labels, scope.at('head'));
+        return { loss, reported: { correct } };
+      },
+      validate: () => {
+        const probabilities = headProbabilities(rows.val, parameters);
+        const loss = crossEntropy(scoredSet(val, probabilities));
+        return Promise.resolve({ loss, accuracy: accuracyOf(val, probabilities) });
+      },
+    });
+    const { history, best, stopped, seconds } = fitted;
+    fitted.useBest();
+    const bestValues = exportParameters(parameters);
+    fitted.useLast();
+    const lastValues = exportParameters(parameters);
+    fitted.dispose();
+    return { settings, history, best, stopped, seconds, bestValues, lastValues };
+  } finally {
+    optimizer.dispose();
+    disposeParameters(parameters);
+  }
+}
+
+function* headBatches(rows: FeatureRows, set: FeatureSet, batchSize: number, random: Random): Generator<HeadBatch> {
+  const order = random.permutation(set.count);
+  for (let start = 0; start < set.count; start += batchSize) {
+    const indices = order.slice(start, start + batchSize);
+    const features = rows.gather(indices);
+    const labels = tf.tensor1d(Int32Array.from(indices, (index) => set.labels[index]), 'int32'); // prettier-ignore
+    yield { features, labels, count: indices.length, dispose: () => tf.dispose([features, labels]) };
+  }
+}
+
+/** Puts training and validation features on the device while `use` runs. */
+export async function withRows<T>({ train, val }: FeatureSets, use: (rows: HeadRows) => Promise<T>): Promise<T> {
+  const rows = [openRows(train), openRows(val)];
+  try {
+    return await use({ train: rows[0], val: rows[1] });
+  } finally {
+    for (const row of rows) row.dispose();
+  }
+}
