@@ -2,7 +2,7 @@
  * Frozen features on disk: each entry a folder `<key>/` with features.npy and manifest.json, which appears as a whole by a rename. Any
  * number of processes may use the cache at once: one extracts an entry, the others wait for it.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, type LockHolder } from '../data/file-lock';
 import { UserError } from '../errors';
@@ -68,7 +68,7 @@ export interface FeatureCache {
 const limitVariable = 'FEATURE_CACHE_GIGABYTES';
 export const featureCacheDirectory = join(cacheDirectory, 'features');
 
-/** Files that this process has compared with their hash; again where one has been replaced. */
+/** Files that this process has compared with their hash; again where one has been written since. */
 const verified = new Set<string>();
 
 /** @throws UserError where the environment's limit is no number */
@@ -86,11 +86,10 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
       if (file === undefined) return undefined;
       const touched: FeatureManifest = { ...manifest, lastUsed: new Date().toISOString() };
       writeFileAtomic(join(folder, manifestName), JSON.stringify(touched, undefined, 1));
-      return { file, manifest };
+      return { file, manifest, identity: identityOf(path, manifest) };
     });
     if (opened === undefined) return undefined;
-    const { file, manifest } = opened;
-    const identity = `${folder} ${manifest.sha256} ${manifest.created}`;
+    const { file, manifest, identity } = opened;
     if (!verified.has(identity)) {
       if ((await file.hash()) !== manifest.sha256) {
         file.close();
@@ -122,8 +121,9 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
       rmSync(folder, { recursive: true, force: true });
       renameSync(folder + partialSuffix, folder);
       rmSync(join(folder, progressFileName), { force: true });
-      verified.add(`${folder} ${sha256} ${now}`);
-      const file = openFeatureFile(join(folder, featureFileName), manifest);
+      const path = join(folder, featureFileName);
+      verified.add(identityOf(path, manifest));
+      const file = openFeatureFile(path, manifest);
       if (file === undefined) throw new Error(`${folder} was changed while it was written.`);
       evict(directory, limitBytes);
       return { file, found: false, kept: existsSync(folder), seconds };
@@ -178,12 +178,19 @@ export async function clearFeatureCache({
   directory = featureCacheDirectory,
 }: { olderThanDays?: number; directory?: string } = {}): Promise<FeatureEntry[]> {
   if (!existsSync(directory)) return [];
-  const latest = Date.now() - olderThanDays * 24 * 3600 * 1000;
+  // Everything, even where the clock has been set back since.
+  const latest = olderThanDays === 0 ? Infinity : Date.now() - olderThanDays * 24 * 3600 * 1000;
   return exclusively(directory, () => {
     const old = scanEntries(directory).filter((entry) => entry.lastUsed.getTime() <= latest && !isInUse(entry));
     for (const { folder } of old) rmSync(folder, { recursive: true, force: true });
     return old;
   });
+}
+
+/** Changes with every write to the file. */
+function identityOf(path: string, { sha256 }: FeatureManifest): string {
+  const { ino, mtimeMs } = statSync(path);
+  return `${path} ${sha256} ${ino} ${mtimeMs}`;
 }
 
 /** The error that is on its way says more than one of the disk. */

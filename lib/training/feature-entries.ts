@@ -1,6 +1,6 @@
 /** What lies in the folder of the feature cache. */
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { acquireLock } from '../data/file-lock';
 import { featureFileBytes } from './feature-file';
@@ -21,8 +21,8 @@ const manifestSchema = z.strictObject({
   width: z.int().min(1),
   /** Of features.npy. */
   sha256: z.string(),
-  created: z.string(),
-  lastUsed: z.string(),
+  created: z.iso.datetime(),
+  lastUsed: z.iso.datetime(),
   /** Time that the extraction took. */
   seconds: z.number(),
 });
@@ -64,10 +64,11 @@ export function scanEntries(directory: string): FeatureEntry[] {
     .sort((a, b) => b.lastUsed.getTime() - a.lastUsed.getTime() || (a.key < b.key ? -1 : 1));
 }
 
-/** The manifest of an entry; undefined where there is none or it is damaged. */
+/** The manifest of an entry; undefined where there is none, it is damaged, or it is another entry's. */
 export function readManifest(folder: string): FeatureManifest | undefined {
   try {
-    return manifestSchema.safeParse(JSON.parse(readFileSync(join(folder, manifestName), 'utf8'))).data;
+    const manifest = manifestSchema.safeParse(JSON.parse(readFileSync(join(folder, manifestName), 'utf8'))).data;
+    return manifest?.key === basename(folder) ? manifest : undefined;
   } catch {
     return undefined;
   }
@@ -80,11 +81,13 @@ export function isInUse({ folder, state }: FeatureEntry): boolean {
   return lock !== undefined && Date.now() - lock.mtimeMs < heldLockMilliseconds;
 }
 
-/** Deletes what was not used for longest until the rest is within the limit. */
+/** Deletes what alone is above the limit, then what was not used for longest until the rest is within it. */
 export function evict(directory: string, limitBytes: number): void {
   const entries = scanEntries(directory);
   let total = entries.reduce((bytes, entry) => bytes + entry.bytes, 0);
-  for (const entry of entries.reverse()) {
+  const isTooLarge = ({ bytes }: FeatureEntry): boolean => bytes > limitBytes;
+  const fitting = entries.filter((entry) => !isTooLarge(entry)).reverse();
+  for (const entry of [...entries.filter(isTooLarge), ...fitting]) {
     if (total <= limitBytes) return;
     if (isInUse(entry)) continue;
     rmSync(entry.folder, { recursive: true, force: true });

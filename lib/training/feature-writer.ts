@@ -1,6 +1,17 @@
 /** Features on their way to disk: what is there survives a kill, and the next attempt goes on behind it. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files';
@@ -45,6 +56,8 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
   const { of, saveEverySeconds = 5 } = options;
   const { count, width } = shape;
   mkdirSync(folder, { recursive: true });
+  // What a kill has left of a progress that was being written.
+  for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });
   const path = join(folder, featureFileName);
   const file = openSync(path, existsSync(path) ? 'r+' : 'w+');
   const header = featureHeader(shape);
@@ -57,6 +70,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
   let finished = 0;
   const offsetOf = (row: number): number => header.length + row * rowBytes(shape);
   for (const chunk of fits ? earlier.chunks : []) {
+    if (finished + chunk.rows > count) break;
     const bytes = readChunk(file, offsetOf(finished), chunk.rows * rowBytes(shape), path);
     if (bytes === undefined || sha256(bytes) !== chunk.sha256) break;
     whole.update(bytes);

@@ -38,7 +38,7 @@ export interface ExtractOptions {
   readonly cache?: FeatureCache | 'off';
   /** Larger sets stay on disk; 1 GiB by default. */
   readonly memoryBytes?: number;
-  /** Ends the extraction between two batches, with a UserError; the same call goes on from there. */
+  /** Ends the extraction between two batches, or the waiting for another process, with a UserError; the same call goes on from there. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
 }
@@ -49,9 +49,11 @@ const extractorVersion = 1;
 /** The features of one split, from the cache where they are there. */
 export async function extractFeatures(options: ExtractOptions): Promise<FeatureSet> {
   const { backbone, dataset, split, transform, cache = openFeatureCache(), memoryBytes = 2 ** 30 } = options;
-  const { precision = 'float32', signal, onProgress = () => undefined } = options;
+  const { precision = 'float32', batchSize = defaultBatchSize, signal, onProgress = () => undefined } = options;
   const { count } = dataset.splits[split];
   const { width } = backbone;
+  if (!(Number.isInteger(batchSize) && batchSize >= 1))
+    throw new UserError(`batchSize is ${batchSize}, but must be a whole number of images, 1 or more.`);
   if (cache === 'off') {
     const rows = new Float32Array(count * width);
     for await (const { batch, offset } of extractedRows(options, 0)) rows.set(batch, offset * width);
@@ -66,10 +68,16 @@ export async function extractFeatures(options: ExtractOptions): Promise<FeatureS
     onWait: () => onProgress(warning('Another process extracts the same features: waiting for it.')),
   };
   const start = performance.now();
-  const { file, found, kept } = await cache.open(request, async (writer) => {
+  const secondsNow = (): number => (performance.now() - start) / 1000;
+  const opened = cache.open(request, async (writer) => {
     for await (const { batch } of extractedRows(options, writer.finished)) writer.append(batch);
   });
-  if (found) onProgress({ kind: 'done', epochs: 1, seconds: (performance.now() - start) / 1000 });
+  const { file, found, kept } = await opened.catch((error: unknown) => {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    onProgress({ kind: 'stopped', epoch: 0, epochs: 1, seconds: secondsNow() });
+    throw new UserError(`Stopped while another process extracts the features of ${split}: the same call waits again.`);
+  });
+  if (found) onProgress({ kind: 'done', epochs: 1, seconds: secondsNow() });
   if (!kept) {
     const sizes = `${(file.bytes / 1e9).toFixed(1)} GB, more than the ${(cache.limitBytes / 1e9).toFixed(1)} GB of the cache`;
     onProgress(warning(`The features take ${sizes}: they are not kept. FEATURE_CACHE_GIGABYTES sets another limit.`));
@@ -150,16 +158,8 @@ async function* extractedRows(
     parameters,
     (images, scope) => backbone.forward(images, scope).pooled,
   )) {
-    const images = batch.length / backbone.width;
-    const wrong = batch.findIndex((value) => !Number.isFinite(value));
-    if (wrong >= 0 || !Number.isInteger(images)) {
-      const image = offset + Math.floor(wrong / backbone.width);
-      throw new UserError(
-        wrong >= 0
-          ? `${backbone.name} makes ${batch[wrong]} of image ${image} of ${split}: its weights or the image are damaged.`
-          : `${backbone.name} gives ${batch.length} values for a batch, which are no rows of ${backbone.width}.`,
-      );
-    }
+    const images = Math.min(batchSize, count - offset);
+    checkRows(batch, { backbone, split, images, offset });
     yield { batch, offset };
     offset += images;
     const seconds = (performance.now() - start) / 1000;
@@ -173,6 +173,21 @@ async function* extractedRows(
     onProgress({ kind: 'batch', epoch: 1, epochs: 1, step, steps, imagesPerSecond });
   }
   onProgress({ kind: 'done', epochs: 1, seconds: (performance.now() - start) / 1000 });
+}
+
+/** Refuses what is not one finite row an image. */
+function checkRows(
+  rows: Float32Array,
+  { backbone: { name, width }, split, images, offset }: Pick<ExtractOptions, 'backbone' | 'split'> & Record<'images' | 'offset', number>, // prettier-ignore
+): void {
+  if (rows.length !== images * width)
+    throw new Error(`${name} gives ${rows.length} values for ${images} images, not ${width} each.`);
+  const wrong = rows.findIndex((value) => !Number.isFinite(value));
+  if (wrong < 0) return;
+  const image = offset + Math.floor(wrong / width);
+  throw new UserError(
+    `${name} makes ${rows[wrong]} of image ${image} of ${split}: its weights or the image are damaged.`,
+  );
 }
 
 function warning(message: string): TrainingEvent {
