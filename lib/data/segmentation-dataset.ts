@@ -1,0 +1,93 @@
+/** What every source of images with masks looks like to the rest of the library, whether it is a folder or procedural. */
+import type { PlaneSize } from '../tensor/resample';
+import type { SplitName } from './dataset';
+
+/** A mask as it was drawn, before any resizing: what scores are computed on. */
+export interface NativeMask extends PlaneSize {
+  /** Height × width, rows first: 1 in the lesion, 0 outside. */
+  readonly pixels: Uint8Array;
+}
+
+/** One split. Images and masks stay on the disk until they are asked for, decoded and resized. */
+export interface SegmentationSplit {
+  readonly name: SplitName;
+  readonly count: number;
+  /** The images' names, in the order of their characters' numbers. */
+  readonly ids: readonly string[];
+  /** Copies the images at `indices` into `target`, one after the other: height × width × 3 bytes each, RGB, rows first, 0–255. */
+  readImages(indices: ArrayLike<number>, target: Uint8Array): void;
+  /** Copies the masks at `indices` into `target`: height × width bytes each, 1 in the lesion, 0 outside. */
+  readMasks(indices: ArrayLike<number>, target: Uint8Array): void;
+  /** The mask at its own size, which differs from image to image. */
+  nativeMask(index: number): NativeMask;
+}
+
+export const brokenKinds = {
+  'no-mask': 'without mask',
+  'no-image': 'without image',
+  'same-id': 'with the id of another',
+  'unreadable-image': 'with an unreadable image',
+  'unreadable-mask': 'with an unreadable mask',
+  'sizes-differ': 'with image and mask of different size',
+  'empty-mask': 'with an all-zero mask',
+} as const;
+export type BrokenKind = keyof typeof brokenKinds;
+
+/** An image that cannot be used, or a mask without an image. */
+export interface BrokenPair {
+  readonly id: string;
+  readonly kind: BrokenKind;
+  /** One line that names the files. */
+  readonly reason: string;
+}
+
+/** Where a split comes from: `official` where the source says what belongs to it, `drawn` where a seed has picked it. */
+export type SplitOrigin = 'official' | 'drawn';
+
+/** A dataset with its three splits. `close` releases files; a closed dataset can no longer be read. */
+export interface SegmentationDataset {
+  /** `synthetic-lesions`, or the folder's name. */
+  readonly name: string;
+  /** For headings and captions. */
+  readonly title: string;
+  /** The size that images and masks are read at, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  readonly splits: Readonly<Record<SplitName, SegmentationSplit>>;
+  readonly origins: Readonly<Record<SplitName, SplitOrigin>>;
+  /** What should be said of the data before anything is computed with it, a line each. */
+  readonly notes: readonly string[];
+  /** What was left out, with `skipBroken`; otherwise empty. */
+  readonly broken: readonly BrokenPair[];
+  /** SHA-256 over names and contents of all files, whatever the size and the split, in hexadecimal. */
+  readonly sha256: string;
+  /** True where the images were made by this project; then every figure says so. */
+  readonly synthetic: boolean;
+  readonly license: string;
+  readonly citation: string;
+  close(): void;
+}
+
+/** The part of a split at `indices`, in their order, such as one of `nestedSubset`. */
+export function subsetOf(split: SegmentationSplit, indices: ArrayLike<number>): SegmentationSplit {
+  const chosen = Int32Array.from(indices);
+  const wrong = chosen.find((index) => !(index >= 0 && index < split.count));
+  if (wrong !== undefined) throw new RangeError(`${split.name} has ${split.count} images, so there is no image ${wrong}.`); // prettier-ignore
+  const original = (positions: ArrayLike<number>): Int32Array =>
+    Int32Array.from(positions, (position) => chosen[position]);
+  return {
+    name: split.name,
+    count: chosen.length,
+    ids: Array.from(chosen, (index) => split.ids[index]),
+    readImages: (positions, target) => split.readImages(original(positions), target),
+    readMasks: (positions, target) => split.readMasks(original(positions), target),
+    nativeMask: (position) => split.nativeMask(chosen[position]),
+  };
+}
+
+/** Such as `2 without mask, 1 with an all-zero mask`. */
+export function countBroken(broken: readonly BrokenPair[]): string {
+  const kinds = Object.keys(brokenKinds) as BrokenKind[];
+  const counts = kinds.map((kind) => ({ kind, count: broken.filter((pair) => pair.kind === kind).length }));
+  return counts.filter(({ count }) => count > 0).map(({ kind, count }) => `${count} ${brokenKinds[kind]}`).join(', '); // prettier-ignore
+}
