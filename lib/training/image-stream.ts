@@ -91,7 +91,7 @@ export async function* forwardRows(
     } finally {
       batch.dispose();
     }
+    await new Promise(setImmediate); // before the rows are handed out: who takes them knows of a stop during this batch
     yield rows;
-    await new Promise(setImmediate);
   }
 }
