@@ -36,17 +36,21 @@ export function quantile(values: ArrayLike<number>, fraction: number): number {
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }
 
-/** What to resample, how often, and with which random numbers. */
-export interface BootstrapOptions {
-  /** Number of images (or other units). */
-  readonly count: number;
-  /** The value of a sample, given as `count` indices drawn with replacement. The array is reused: copy what is to be kept. */
-  readonly statistic: (indices: Int32Array) => number;
+/** How often to resample, and with which random numbers. */
+export interface ResamplingOptions {
   readonly seed: number;
   /** Default 0.95. */
   readonly confidence?: number;
   /** Default 2000. */
   readonly resamples?: number;
+}
+
+/** What to resample. */
+export interface BootstrapOptions extends ResamplingOptions {
+  /** Number of images (or other units). */
+  readonly count: number;
+  /** The value of a sample, given as `count` indices drawn with replacement. The array is reused: copy what is to be kept. */
+  readonly statistic: (indices: Int32Array) => number;
 }
 
 /**
@@ -69,6 +73,16 @@ export function bootstrapInterval(options: BootstrapOptions): Interval {
   checkFinite(values, 'The statistic of resample');
   const tail = (1 - confidence) / 2;
   return { low: quantile(values, tail), high: quantile(values, 1 - tail) };
+}
+
+/** `bootstrapInterval` of the mean of one value an image. */
+export function meanInterval(values: ArrayLike<number>, options: ResamplingOptions): Interval {
+  const statistic = (indices: Int32Array): number => {
+    let sum = 0;
+    for (let index = 0; index < indices.length; index++) sum += values[indices[index]];
+    return sum / indices.length;
+  };
+  return bootstrapInterval({ ...options, count: values.length, statistic });
 }
 
 /** Wilson score interval of a proportion such as an accuracy (Wilson 1927; `proportion_confint` of statsmodels). */
