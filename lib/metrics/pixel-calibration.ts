@@ -1,0 +1,89 @@
+import { checkMask, type Mask } from '../data/mask';
+import { UserError } from '../errors';
+import { expectedCalibrationError } from './calibration';
+import { squaredDistanceTransform, unreachable } from './distance-transform';
+import { mean } from './intervals';
+import type { FloatArray } from './scores';
+
+/** P(foreground) of every pixel, height × width, next to the truth. */
+export interface PixelForecast {
+  readonly truth: Mask;
+  readonly probabilities: FloatArray;
+}
+
+/** Calibration of a segmentation, averaged over images. */
+export interface PixelCalibration {
+  /** Mean over images of the calibration error of all of their pixels. */
+  readonly error: number;
+  /** Mean over images of the calibration error in the band around the truth's border; NaN where no image has a border. */
+  readonly borderError: number;
+  /** Images whose truth is empty or full: they have no border and are not in `borderError`. */
+  readonly withoutBorder: number;
+}
+
+export interface PixelCalibrationOptions {
+  /** Of equal widths, 15 by default; p = 0 is in the first and p = 1 in the last. */
+  readonly bins?: number;
+}
+
+/**
+ * Expected calibration error of one image's pixels, of the binary kind: how far the share of foreground among pixels with P ≈ p is
+ * from p (`expectedCalibrationError`). Where nearly everything is background for certain, it is close to 0 whatever happens at the border.
+ * @param options.within only pixels that are not 0 in this mask; NaN where there are none
+ */
+export function pixelCalibrationError(
+  { truth, probabilities }: PixelForecast,
+  { bins, within }: PixelCalibrationOptions & { readonly within?: Uint8Array } = {},
+): number {
+  const { pixels } = checkMask(truth, 'The truth');
+  checkLength(probabilities, pixels, 'probabilities');
+  if (within) checkLength(within, pixels, 'pixels of the part');
+  const chosen = within ? probabilities.filter((_, index) => within[index] !== 0) : probabilities;
+  if (chosen.length === 0) return NaN;
+  const labels = new Uint8Array(chosen.length);
+  for (let index = 0, next = 0; index < pixels.length; index++) {
+    if (within === undefined || within[index] !== 0) labels[next++] = pixels[index] === 0 ? 0 : 1;
+  }
+  return expectedCalibrationError({ task: 'multi-label', truth: labels, probabilities: chosen, classes: 1, bins });
+}
+
+/**
+ * The pixels at a border of the truth, height × width of 1 and 0: those whose nearest pixel of the other kind is at most `width` pixels
+ * away, centre to centre, so that the band is `width` pixels wide on either side. Undefined where the truth is empty or full.
+ */
+export function borderBand(truth: Mask, width: number): Uint8Array | undefined {
+  if (!(width >= 1)) throw new UserError(`The band's width is ${width}; it must be at least 1 pixel.`);
+  const { pixels } = checkMask(truth, 'The truth');
+  const toForeground = squaredDistanceTransform(truth);
+  const toBackground = squaredDistanceTransform({ ...truth, pixels: pixels.map((value) => (value === 0 ? 1 : 0)) });
+  if (toForeground[0] === unreachable || toBackground[0] === unreachable) return undefined;
+  // One of the two is 0 everywhere.
+  return pixels.map((_, index) => (Math.max(toForeground[index], toBackground[index]) <= width * width ? 1 : 0));
+}
+
+/**
+ * The calibration error of each image, over all pixels and in a band around the truth's border, then the mean over images.
+ * @param options.bandWidth of the band, in pixels on either side of the border
+ * @throws UserError where there are no images
+ */
+export function pixelCalibration(
+  images: readonly PixelForecast[],
+  { bins, bandWidth }: PixelCalibrationOptions & { readonly bandWidth: number },
+): PixelCalibration {
+  if (images.length === 0) throw new UserError('There are no images whose calibration could be measured.');
+  const errors = images.map((image) => pixelCalibrationError(image, { bins }));
+  const borderErrors = images.flatMap((image) => {
+    const within = borderBand(image.truth, bandWidth);
+    return within === undefined ? [] : [pixelCalibrationError(image, { bins, within })];
+  });
+  return {
+    error: mean(errors),
+    borderError: borderErrors.length === 0 ? NaN : mean(borderErrors),
+    withoutBorder: images.length - borderErrors.length,
+  };
+}
+
+function checkLength(values: ArrayLike<number>, pixels: Uint8Array, noun: string): void {
+  if (values.length !== pixels.length)
+    throw new UserError(`There are ${values.length} ${noun}, but ${pixels.length} pixels of the truth.`);
+}
