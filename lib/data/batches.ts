@@ -1,3 +1,4 @@
+import { UserError } from '../errors';
 import { floatFromBytes } from '../tensor/native';
 import { tf, type Tensor1D, type Tensor4D } from '../tf';
 import type { Dataset, Split } from './dataset';
@@ -59,6 +60,9 @@ export function normalizedImages(bytes: Uint8Array, shape: readonly number[], { 
   });
 }
 
+/** @throws UserError for a batch size that is no whole number above 0 */
 export function batchesPerEpoch(count: number, batchSize: number): number {
+  if (!(Number.isInteger(batchSize) && batchSize >= 1))
+    throw new UserError(`batchSize is ${batchSize}, but must be a whole number of images, 1 or more.`);
   return Math.ceil(count / batchSize);
 }

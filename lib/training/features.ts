@@ -49,11 +49,9 @@ const extractorVersion = 1;
 /** The features of one split, from the cache where they are there. */
 export async function extractFeatures(options: ExtractOptions): Promise<FeatureSet> {
   const { backbone, dataset, split, transform, cache = openFeatureCache(), memoryBytes = 2 ** 30 } = options;
-  const { precision = 'float32', batchSize = defaultBatchSize, signal, onProgress = () => undefined } = options;
+  const { precision = 'float32', signal, onProgress = () => undefined } = options;
   const { count } = dataset.splits[split];
   const { width } = backbone;
-  if (!(Number.isInteger(batchSize) && batchSize >= 1))
-    throw new UserError(`batchSize is ${batchSize}, but must be a whole number of images, 1 or more.`);
   if (cache === 'off') {
     const rows = new Float32Array(count * width);
     for await (const { batch, offset } of extractedRows(options, 0)) rows.set(batch, offset * width);

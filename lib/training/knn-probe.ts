@@ -25,8 +25,9 @@ export async function knnProbe(
 ): Promise<ProbeResult> {
   checkSets(sets);
   const candidates = typeof k === 'number' ? [k] : k;
+  if (candidates.length === 0) throw new UserError('k is empty: at least one number is needed.');
   const wrong = candidates.find((value) => !(Number.isInteger(value) && value >= 1 && value <= sets.train.count));
-  if (wrong !== undefined || candidates.length === 0) {
+  if (wrong !== undefined) {
     throw new UserError(
       `k is ${wrong}, but must be a whole number from 1 to ${sets.train.count}, the training images.`,
     );

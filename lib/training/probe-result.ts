@@ -29,11 +29,12 @@ export function testOf(set: FeatureSet, probabilities: Float64Array): TestResult
   return testResult(scoredSet(set, probabilities), 0);
 }
 
-/** @throws UserError where the sets do not belong together, or images have several labels */
+/** @throws UserError where the sets do not belong together, or images have several labels or a split none */
 export function checkSets(sets: FeatureSets): void {
   const { width, classes, task } = sets.train;
   if (task === 'multi-label') throw new UserError('Probes are for one label an image, but these data have several.');
   for (const [name, set] of Object.entries(sets)) {
+    if (set.count === 0) throw new UserError(`The features of ${name} are of no image: each split needs one or more.`);
     if (set.width === width && set.classes === classes) continue;
     throw new UserError(
       `The features of train have ${width} values and ${classes} classes, those of ${name} ${set.width} and ${set.classes}: extract them with the same network.`,
