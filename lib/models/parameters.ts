@@ -9,10 +9,17 @@ import { tf, type Tensor } from '../tf';
 
 /**
  * What a parameter is, which fixes its layout in memory:
- * `convolution` O×I×kH×kW → kH×kW×I×O, `linear` O×I → I×O, everything else as published. A `statistic` (the running mean and variance of
- * batch norm) is part of the model but never trained.
+ * `convolution` O×I×kH×kW → kH×kW×I×O, `transposedConvolution` I×O×kH×kW → I×kH×kW×O, `linear` O×I → I×O, everything else as published.
+ * A `statistic` (the running mean and variance of batch norm) is part of the model but never trained.
  */
-export type ParameterKind = 'convolution' | 'linear' | 'vector' | 'statistic';
+export type ParameterKind = 'convolution' | 'transposedConvolution' | 'linear' | 'vector' | 'statistic';
+
+/** For each axis in memory, the published one; absent where the layout is the same. */
+const publishedAxes: Partial<Record<ParameterKind, readonly number[]>> = {
+  convolution: [2, 3, 1, 0],
+  transposedConvolution: [0, 2, 3, 1],
+  linear: [1, 0],
+};
 
 /**
  * Initial values as PyTorch and timm draw them: `kaiming-out` (normal, fan out, ReLU), `uniformIn` (±1/√fan in), `normal` (of that
@@ -136,15 +143,14 @@ function listed(names: readonly string[]): string {
 export function fromPublished(values: Float32Array, { shape, kind }: ParameterSpec): Tensor {
   // A copy, since TensorFlow shares an array's memory where it happens to be aligned, and the array is the caller's.
   const published = tf.tensor(values.slice(), [...shape]);
-  if (kind === 'convolution') return published.transpose([2, 3, 1, 0]);
-  if (kind === 'linear') return published.transpose([1, 0]);
-  return published;
+  const axes = publishedAxes[kind];
+  return axes === undefined ? published : published.transpose([...axes]);
 }
 
 /** Memory layout → published layout. */
 export function toPublished(value: Tensor, { kind }: ParameterSpec): Float32Array {
-  const published =
-    kind === 'convolution' ? value.transpose([3, 2, 0, 1]) : kind === 'linear' ? value.transpose([1, 0]) : value;
+  const axes = publishedAxes[kind];
+  const published = axes === undefined ? value : value.transpose(axes.map((_, axis) => axes.indexOf(axis)));
   return published.dataSync<'float32'>();
 }
 
@@ -177,6 +183,13 @@ export function sizeOf(shape: readonly number[]): number {
 export function addNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
   table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
   table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
+}
+
+/** Adds a batch norm's tensors, the running statistics among them, to a table. */
+export function addBatchNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
+  addNorm(table, name, width);
+  table[`${name}.running_mean`] = { shape: [width], kind: 'statistic', initial: 0 };
+  table[`${name}.running_var`] = { shape: [width], kind: 'statistic', initial: 1 };
 }
 
 /** Adds a transformer's linear layer to a table, with timm's initial values: normal of deviation 0.02, biases 0. */

@@ -1,7 +1,7 @@
 /** ResNet (He et al. 2016) with torchvision's tensor names: the 7×7 stem with stride 2, four stages, global average pooling. */
 import { maxPool2d } from '../tensor/convolution';
 import { type Tensor2D, type Tensor4D } from '../tf';
-import type { Initializer, ParameterSpec, ParameterTable } from './parameters';
+import { addBatchNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { batchNorm, convolution, linear, type Scope } from './scope';
 
 export interface ResnetConfig {
@@ -128,11 +128,4 @@ function addConvolution(
   shape: [number, number, number, number],
 ): void {
   table[`${name}.weight`] = { shape, kind: 'convolution', initial: 'kaiming-out' };
-}
-
-function addBatchNorm(table: Record<string, ParameterSpec>, name: string, width: number): void {
-  table[`${name}.weight`] = { shape: [width], kind: 'vector', initial: 1 };
-  table[`${name}.bias`] = { shape: [width], kind: 'vector', initial: 0 };
-  table[`${name}.running_mean`] = { shape: [width], kind: 'statistic', initial: 0 };
-  table[`${name}.running_var`] = { shape: [width], kind: 'statistic', initial: 1 };
 }
