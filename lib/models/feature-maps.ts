@@ -1,0 +1,96 @@
+/** Feature maps of vision transformers for decoders: the patch tokens laid out as the patches were. */
+import { UserError } from '../errors';
+import { tf, type Tensor, type Tensor3D, type Tensor4D } from '../tf';
+import type { Backbone } from './architecture';
+import type { DinoUnetArm } from './dino-unet';
+import { layerNorm, type Scope } from './scope';
+import { patchGrid, vitConfigs, type VitConfig } from './vit';
+
+/** Tokens N×T×C without those before the first patch, row by row → N×rows×columns×C. */
+export function mapOfTokens(tokens: Tensor3D, [rows, columns]: readonly [rows: number, columns: number]): Tensor4D {
+  const [count, all, channels] = tokens.shape;
+  const prefix = all - rows * columns;
+  return tokens.slice([0, prefix, 0]).reshape([count, rows, columns, channels]);
+}
+
+export interface EncodeOptions {
+  /**
+   * Positions are added twice and the final norm is applied twice, as the third study's encoder did: it did both itself before and after
+   * torchvision's, which does them too.
+   */
+  readonly doubledEmbedding?: boolean;
+}
+
+/**
+ * The map of a vision transformer's last tokens, after its final norm. images: N×H×W×3 → N×H/P×W/P×C for patches of P×P.
+ * @throws UserError where the backbone is none or the images do not fit
+ */
+export function encodeMap(
+  backbone: Backbone,
+  images: Tensor4D,
+  p: Scope,
+  { doubledEmbedding = false }: EncodeOptions = {},
+): Tensor4D {
+  const config = vitConfigOf(backbone);
+  if (doubledEmbedding && config.grid === undefined)
+    throw new UserError(`${backbone.name} adds no positions to its tokens: doubledEmbedding is for models that do.`);
+  const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
+  return tf.tidy(() => {
+    const { map } = backbone.forward(images, doubledEmbedding ? withDoubledPositions(p) : p);
+    const tokens = doubledEmbedding ? layerNorm(map as Tensor3D, p.at('norm'), config.normEpsilon) : (map as Tensor3D);
+    return mapOfTokens(tokens, grid);
+  });
+}
+
+/** Of which blocks a decoder takes the tokens. */
+export interface BlockSelection {
+  /** Counted from 0. */
+  readonly blocks: readonly number[];
+  /** Whether the final norm is applied to them. */
+  readonly normalizeTokens: boolean;
+}
+
+/**
+ * The blocks whose maps the fourth study's decoder takes. As published always 2, 5, 8 and 11, so that a ViT-L lost its second half, and
+ * without the final norm (timm's `features_only`); corrected to the end of the network, for ViT-L as Dino U-Net has them, and with the norm
+ * (Meta's `get_intermediate_layers`).
+ * @throws UserError where the backbone is no vision transformer
+ */
+export function dinoUnetBlocks(backbone: Backbone, arm: DinoUnetArm): BlockSelection {
+  const large = vitConfigOf(backbone).depth === 24;
+  const corrected = arm === 'corrected';
+  return { blocks: corrected && large ? [4, 11, 17, 23] : [2, 5, 8, 11], normalizeTokens: corrected };
+}
+
+/**
+ * The maps of several blocks, in their order. images: N×H×W×3 → N×H/P×W/P×C each.
+ * @throws UserError where the backbone is no vision transformer or the images do not fit
+ */
+export function encodeBlockMaps(
+  backbone: Backbone,
+  images: Tensor4D,
+  p: Scope,
+  { blocks, normalizeTokens }: BlockSelection,
+): Tensor4D[] {
+  const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, vitConfigOf(backbone));
+  return tf.tidy(() => {
+    const { blockTokens = [] } = backbone.forward(images, p, { tokensOf: blocks, normalizeTokens });
+    return blockTokens.map((tokens) => mapOfTokens(tokens, grid));
+  });
+}
+
+/** Twice the position embedding: adding it is adding it twice. */
+function withDoubledPositions(p: Scope): Scope {
+  const doubled = (name: string, value: Tensor | undefined): Tensor | undefined =>
+    p.fullName(name) === 'pos_embed' ? value?.mul(2) : value;
+  return {
+    ...p,
+    optional: (name) => doubled(name, p.optional(name)),
+    get: (name) => doubled(name, p.get(name)) as Tensor,
+  };
+}
+
+function vitConfigOf({ name, record }: Backbone): VitConfig {
+  if (record.family === 'vit') return vitConfigs[record.architecture];
+  throw new UserError(`${name} has no patch tokens: a decoder needs a vision transformer, not a ${record.family}.`);
+}
