@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 
 import { ensureDataset, type DownloadEvent, type EnsureOptions } from '../data/download';
 import { candidatePaths } from '../data/locate';
 import { datasetFile, datasetNames, findDataset } from '../data/registry';
 import { imageSizes, type DatasetRecord } from '../data/registry-types';
+import type { PreparationProgress } from '../data/isic-store';
+import type { Verification } from '../data/verify';
 import { suggestion, UserError } from '../errors';
 import { parseCommandLine, runCommand } from './command';
 import { showDownload } from './download-progress';
@@ -19,7 +21,7 @@ const help = `npm run data -- COMMAND
 
   list [--json]                     the datasets of the registry, and which sizes are on this machine
   download NAME... [--size PIXELS]  downloads what is missing and prints where the files are; 28 pixels by default
-  verify PATH                       reads a dataset from beginning to end and says what is wrong with it
+  verify PATH                       reads a file or a folder from beginning to end and says what is wrong with it
 
 Examples
   npm run data -- list
@@ -44,10 +46,13 @@ Examples
   npm run data -- download bloodmnist dermamnist --size 224`,
   verify: `npm run data -- verify PATH
 
-Reads an .npz file from beginning to end: counts, damaged arrays, constant images, and duplicates within and across splits.
+Reads an .npz file from beginning to end: counts, damaged arrays, constant images, and duplicates within and across splits. Of a folder
+of images and masks (images/ID.jpg and masks/ID_segmentation.png, or ISIC 2017 or 2018 task 1 as it unzips), lists what has no mask or
+no image, cannot be read, differs in size, or has an all-zero mask.
 
-Example
-  npm run data -- verify data/cache/medmnist/bloodmnist.npz`,
+Examples
+  npm run data -- verify data/cache/medmnist/bloodmnist.npz
+  npm run data -- verify isic2018`,
 } as const;
 
 const commands = { list, download, verify } as const;
@@ -138,15 +143,26 @@ async function download(args: string[], context: CommandContext): Promise<void> 
   }
 }
 
-async function verify(args: string[], { output }: CommandContext): Promise<void> {
+async function verify(args: string[], context: CommandContext): Promise<void> {
   const { positionals } = parseCommandLine(args, {});
   const [path, ...extra] = positionals;
   if (path === undefined) throw new UserError('Which file? For example "npm run data -- verify FILE.npz".');
   refuseExtra('verify', extra);
-  const { verifyDataset } = await import('../data/verify');
-  const { ok, lines } = await verifyDataset(path);
-  output.write(lines.map((text) => `${text}\n`).join(''));
+  const { ok, lines } = await verifyPath(path, context);
+  context.output.write(lines.map((text) => `${text}\n`).join(''));
   if (!ok) throw new UserError(`${path} is not in order; what is wrong is said above.`);
+}
+
+/** A file of images with classes, or a folder of images with masks. */
+async function verifyPath(path: string, context: CommandContext): Promise<Verification> {
+  if (!(statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false))
+    return (await import('../data/verify')).verifyDataset(path);
+  const { verifySegmentationFolder } = await import('../data/verify-segmentation');
+  const line = createProgressLine(context.progress ?? process.stderr);
+  const onProgress = ({ phase, done, total }: PreparationProgress): void =>
+    line.update(`${phase}: ${done} of ${total}`);
+  const { cacheDirectory } = context;
+  return verifySegmentationFolder(path, { cacheDirectory, onProgress }).finally(() => line.clear());
 }
 
 function refuseExtra(command: string, extra: readonly string[]): void {

@@ -1,12 +1,6 @@
 /** What every source of images with masks looks like to the rest of the library, whether it is a folder or procedural. */
-import type { PlaneSize } from '../tensor/resample';
 import type { SplitName } from './dataset';
-
-/** A mask as it was drawn, before any resizing: what scores are computed on. */
-export interface NativeMask extends PlaneSize {
-  /** Height × width, rows first: 1 in the lesion, 0 outside. */
-  readonly pixels: Uint8Array;
-}
+import type { Mask } from './mask';
 
 /** One split. Images and masks stay on the disk until they are asked for, decoded and resized. */
 export interface SegmentationSplit {
@@ -18,8 +12,8 @@ export interface SegmentationSplit {
   readImages(indices: ArrayLike<number>, target: Uint8Array): void;
   /** Copies the masks at `indices` into `target`: height × width bytes each, 1 in the lesion, 0 outside. */
   readMasks(indices: ArrayLike<number>, target: Uint8Array): void;
-  /** The mask at its own size, which differs from image to image. */
-  nativeMask(index: number): NativeMask;
+  /** The mask as it was drawn, 0 or 1, at its own size, which differs from image to image: what scores are computed on. */
+  nativeMask(index: number): Mask;
 }
 
 export const brokenKinds = {
