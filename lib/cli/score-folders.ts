@@ -1,0 +1,93 @@
+/** What `npm run score` computes: the scores of every pair of masks of two folders, or what keeps them from being scored. */
+import { inOrder } from '../data/image-workers';
+import { matchMasks, readMask, type MaskFile, type MaskPair } from '../data/mask-files';
+import { UserError } from '../errors';
+import { scoreSegmentation, type SegmentationScores } from '../metrics/segmentation';
+
+export interface ScoredImage extends SegmentationScores {
+  readonly id: string;
+  /** HD95 as a share of the image's diagonal. */
+  readonly hd95OfDiagonal: number;
+}
+
+export interface ScoredFolders {
+  /** In the order of the truth's file names. */
+  readonly images: readonly ScoredImage[];
+  /** What cannot be scored, a line each; then the images are not all there. */
+  readonly problems: readonly string[];
+  /** What should be said beside the scores, a line each. */
+  readonly notes: readonly string[];
+}
+
+export interface ScoreFoldersOptions {
+  readonly truth: string;
+  readonly prediction: string;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Pairs that are decoded while one is scored. */
+const ahead = 3;
+
+/** Scores all masks at their own size. Throws a UserError where a folder is not there or has no images. */
+export async function scoreFolders({ truth, prediction, onProgress }: ScoreFoldersOptions): Promise<ScoredFolders> {
+  const { pairs, problems: unmatched, unused } = await matchMasks(truth, prediction);
+  const problems = [...unmatched];
+  const images: ScoredImage[] = [];
+  const dark: { path: string; brightest: number }[] = [];
+  let done = 0;
+  for await (const read of inOrder(pairs, readPair, ahead)) {
+    onProgress?.(++done, pairs.length);
+    problems.push(...read.problems);
+    dark.push(...read.files.filter(({ brightest }) => brightest > 0 && brightest <= 128));
+    if (read.problems.length > 0) continue;
+    const [{ mask: expected }, { mask: predicted }] = read.files;
+    const scores = scoreSegmentation(expected, predicted);
+    const hd95OfDiagonal = scores.hd95 / Math.hypot(expected.height, expected.width);
+    images.push({ id: read.id, ...scores, hd95OfDiagonal });
+  }
+  return { images, problems, notes: [...unusedNote(unused), ...darkNote(dark)] };
+}
+
+interface ReadPair {
+  readonly id: string;
+  /** Truth and prediction; fewer where there are problems. */
+  readonly files: readonly (MaskFile & { readonly path: string })[];
+  readonly problems: readonly string[];
+}
+
+async function readPair({ id, truth, prediction }: MaskPair): Promise<ReadPair> {
+  const results = await Promise.allSettled(
+    [truth, prediction].map(async (path) => ({ path, ...(await readMask(path)) })),
+  );
+  const files = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const problems = results.flatMap((result) => {
+    if (result.status === 'fulfilled') return [];
+    if (!(result.reason instanceof UserError)) throw result.reason;
+    return [`${id}: ${result.reason.message}`];
+  });
+  if (problems.length === 0) {
+    const [expected, predicted] = files.map(({ mask }) => `${mask.height}×${mask.width}`);
+    if (expected !== predicted)
+      problems.push(
+        `${id}: ${prediction} is ${predicted}, but ${truth} is ${expected} pixels large (height×width): resize the prediction to the truth's size.`,
+      );
+  }
+  return { id, files, problems };
+}
+
+function unusedNote(unused: readonly string[]): string[] {
+  if (unused.length === 0) return [];
+  return [`${count(unused.length, 'prediction')} without a truth left out, the first ${unused[0]}.`];
+}
+
+function darkNote(dark: readonly { path: string; brightest: number }[]): string[] {
+  if (dark.length === 0) return [];
+  const [{ path, brightest }] = dark;
+  return [
+    `${count(dark.length, 'mask')} not black, but without any foreground, which is above 128; the first is ${path}, whose brightest value is ${brightest}: save foreground as 255.`,
+  ];
+}
+
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
