@@ -1,6 +1,7 @@
 /** Logistic regression as scikit-learn defines it, by L-BFGS. */
 import { UserError } from '../errors';
 import { attribute, execute } from '../tensor/native';
+import { readResult } from '../tensor/read';
 import { tf, type Tensor2D } from '../tf';
 import { openRows, type FeatureRows } from './feature-rows';
 import type { FeatureSet } from './feature-set';
@@ -53,7 +54,7 @@ export async function fitLogistic(set: FeatureSet, options: FitLogisticOptions):
       {
         tolerance,
         maxIterations,
-        valueNoise: 1e-8,
+        valueNoise: 1e-6, // of float32 products
         async onIteration(iteration, loss) {
           onIteration(iteration, loss);
           await new Promise(setImmediate);
@@ -75,7 +76,7 @@ export function logisticProbabilities(set: FeatureSet, { coefficients, intercept
   const weights = Float32Array.from(transposed(coefficients, set.width));
   try {
     for (const { features, start, count } of rows.chunks(rowsAtOnce)) {
-      const logits = tf.tidy(() => multiply(features, weights, [set.width, outputs]));
+      const logits = multiply(features, weights, [set.width, outputs]);
       features.dispose();
       for (let row = 0; row < count; row++) {
         const target = probabilities.subarray((start + row) * set.classes, (start + row + 1) * set.classes);
@@ -103,7 +104,7 @@ function objective(
   const probabilities = new Float64Array(Math.max(2, outputs));
   let loss = 0;
   for (const chunk of rows.chunks(rowsAtOnce)) {
-    const logits = tf.tidy(() => multiply(chunk.features, weights, [rows.width, outputs]));
+    const logits = multiply(chunk.features, weights, [rows.width, outputs]);
     const residuals = new Float32Array(logits.length);
     for (let row = 0; row < chunk.count; row++) {
       const label = labels[chunk.start + row];
@@ -117,7 +118,7 @@ function objective(
         gradient[count + output] += residual;
       }
     }
-    const part = tf.tidy(() => multiply(chunk.features, residuals, [chunk.count, outputs], true));
+    const part = multiply(chunk.features, residuals, [chunk.count, outputs], true);
     chunk.features.dispose();
     for (let index = 0; index < count; index++) gradient[index] += part[index];
   }
@@ -156,7 +157,7 @@ const rowsAtOnce = 32_768;
 /** features · matrix, or featuresᵀ · matrix. */
 function multiply(features: Tensor2D, matrix: Float32Array, shape: [number, number], transpose = false): Float32Array {
   const attributes = [float32, attribute.bool('transpose_a', transpose), attribute.bool('transpose_b', false)];
-  return execute('MatMul', attributes, [features, tf.tensor2d(matrix, shape)]).dataSync<'float32'>();
+  return readResult(() => execute('MatMul', attributes, [features, tf.tensor2d(matrix, shape)]));
 }
 
 /** A row-major matrix with so many columns, column by column. */
