@@ -1,4 +1,5 @@
 /** Linear probes: a linear layer trained on frozen features, as the first study trains the head of a frozen network. */
+import { UserError } from '../errors';
 import { createParameters, disposeParameters, importParameters } from '../models/parameters';
 import type { TrainingEvent } from './events';
 import { openRows } from './feature-rows';
@@ -56,12 +57,17 @@ export async function linearProbeGrid(
   controls: ProbeControls = {},
 ): Promise<ProbeResult & { readonly grid: readonly GridRow[] }> {
   checkSets(sets);
+  if (learningRates.length === 0 || weightDecays.length === 0) {
+    const empty = learningRates.length === 0 ? 'learningRates' : 'weightDecays';
+    throw new UserError(`${empty} is empty: at least one number is needed.`);
+  }
   const points = learningRates.flatMap((learningRate) => weightDecays.map((weightDecay) => ({ learningRate, weightDecay }))); // prettier-ignore
   return withRows(sets, async (rows) => {
     const heads: TrainedHead[] = [];
     for (const point of points) {
       const onProgress = controls.onProgress && partOf(controls.onProgress, heads.length, points.length);
-      const head = await trainHead(sets, rows, { ...common, ...point }, { ...controls, onProgress });
+      // No checkpoints: a second training would continue the first one's.
+      const head = await trainHead(sets, rows, { ...common, ...point }, { signal: controls.signal, onProgress });
       heads.push(head);
       if (head.stopped) break;
     }
