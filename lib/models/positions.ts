@@ -1,19 +1,14 @@
 /** Where a patch is: rotary positions (DINOv3), and learned position embeddings brought to another grid (timm). */
 import { resizeBicubic } from '../tensor/resample';
-import { tf, type Tensor, type Tensor4D } from '../tf';
-
-/** Sines and cosines for each patch, T×D. */
-export interface RotaryPositions {
-  readonly sine: Tensor;
-  readonly cosine: Tensor;
-}
+import type { RotaryTables } from '../tensor/transformer';
+import { tf } from '../tf';
 
 /**
  * DINOv3's rotary positions: patch centres in [−1, 1] on each axis, periods 100^(4i/D), rows in the first quarter of a half and
  * columns in the second (RopePositionEmbedding; timm's RotaryEmbeddingDinoV3).
  * @param headWidth D, a multiple of 4
  */
-export function rotaryPositions(rows: number, columns: number, headWidth: number, temperature = 100): RotaryPositions {
+export function rotaryPositions(rows: number, columns: number, headWidth: number, temperature = 100): RotaryTables {
   const quarter = headWidth / 4;
   const sine = new Float32Array(rows * columns * headWidth);
   const cosine = new Float32Array(sine.length);
@@ -32,16 +27,6 @@ export function rotaryPositions(rows: number, columns: number, headWidth: number
   }
   const shape: [number, number] = [rows * columns, headWidth];
   return { sine: tf.tensor2d(sine, shape), cosine: tf.tensor2d(cosine, shape) };
-}
-
-/** Turns queries or keys by their positions; the first `prefixTokens` have none. N×H×T×D → N×H×T×D. */
-export function rotate(values: Tensor4D, { sine, cosine }: RotaryPositions, prefixTokens: number): Tensor4D {
-  const [count, heads, tokens, width] = values.shape;
-  const prefix = values.slice([0, 0, 0, 0], [count, heads, prefixTokens, width]);
-  const patches = values.slice([0, 0, prefixTokens, 0], [count, heads, tokens - prefixTokens, width]);
-  const [first, second] = tf.split(patches, 2, 3);
-  const turned = patches.mul(cosine).add<Tensor4D>(tf.concat([second.neg(), first], 3).mul(sine));
-  return tf.concat4d([prefix, turned], 2);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { batchNormInference, batchNormTraining } from '../tensor/batch-norm';
 import { conv2d, type ConvolutionOptions } from '../tensor/convolution';
+import { addBias, product } from '../tensor/linear';
 import { layerNorm as fusedLayerNorm } from '../tensor/transformer';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 
@@ -41,7 +42,7 @@ export function createScope(values: ReadonlyMap<string, Tensor>, training = fals
 export function convolution(x: Tensor4D, p: Scope, options: ConvolutionOptions = {}): Tensor4D {
   const output = conv2d(x, p.get('weight') as Tensor4D, options);
   const bias = p.optional('bias');
-  return bias === undefined ? output : output.add<Tensor4D>(bias);
+  return bias === undefined ? output : addBias(output, bias as Tensor1D);
 }
 
 /** Batch norm with PyTorch's four tensors. x: N×H×W×C → N×H×W×C. */
@@ -57,12 +58,18 @@ export function batchNorm(x: Tensor4D, p: Scope, { momentum = 0.1, epsilon = 1e-
 
 /** Linear layer with the scope's `weight` and, where there is one, `bias`, over the last axis. x: …×C → …×O. */
 export function linear<T extends Tensor>(x: T, p: Scope): T {
+  const output = linearWithoutBias(x, p);
+  const bias = p.optional('bias') as Tensor1D | undefined;
+  return bias === undefined ? output : addBias(output, bias);
+}
+
+/** The product with the scope's `weight` alone, for operations that add the bias themselves. x: …×C → …×O. */
+export function linearWithoutBias<T extends Tensor>(x: T, p: Scope): T {
   const weight = p.get('weight') as Tensor2D;
-  const rows = x.shape.length === 2 ? x : x.reshape([-1, weight.shape[0]]);
-  const product = rows.matMul(weight);
-  const bias = p.optional('bias');
-  const output = bias === undefined ? product : product.add(bias);
-  return (x.shape.length === 2 ? output : output.reshape([...x.shape.slice(0, -1), weight.shape[1]])) as T;
+  const isRows = x.shape.length === 2;
+  const rows = isRows ? (x as Tensor as Tensor2D) : x.reshape<Tensor2D>([-1, weight.shape[0]]);
+  const output = product(rows, weight);
+  return (isRows ? output : output.reshape([...x.shape.slice(0, -1), weight.shape[1]])) as T;
 }
 
 /** Layer norm with the scope's `weight` and `bias`, over the last axis. x: …×C → …×C. */

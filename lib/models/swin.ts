@@ -1,11 +1,11 @@
 /** Swin transformer (Liu et al. 2021) with timm's tensor names: attention in windows that move by half a window every other block. */
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
-import { gelu, roll, scaledDotProductAttention } from '../tensor/transformer';
-import { tf, type Tensor, type Tensor2D, type Tensor4D } from '../tf';
+import { biasGelu, biasResidual, roll, scaledDotProductAttention } from '../tensor/transformer';
+import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { ParameterSpec, ParameterTable } from './parameters';
 import { addLinear, addNorm } from './parameters';
-import { convolution, layerNorm, linear, type Scope } from './scope';
+import { convolution, layerNorm, linear, linearWithoutBias, type Scope } from './scope';
 
 export interface SwinConfig {
   readonly patchSize: number;
@@ -143,8 +143,9 @@ function block(x: Tensor4D, p: Scope, config: BlockConfig): Tensor4D {
   const afterAttention = x.add<Tensor4D>(
     windowAttention(layerNorm(x, p.at('norm1'), config.normEpsilon), p.at('attn'), config),
   );
-  const inner = gelu(linear(layerNorm(afterAttention, p.at('norm2'), config.normEpsilon), p.at('mlp.fc1')));
-  return afterAttention.add(linear(inner, p.at('mlp.fc2')));
+  const normed = layerNorm(afterAttention, p.at('norm2'), config.normEpsilon);
+  const inner = biasGelu(linearWithoutBias(normed, p.at('mlp.fc1')), p.get('mlp.fc1.bias') as Tensor1D);
+  return biasResidual(afterAttention, linearWithoutBias(inner, p.at('mlp.fc2')), p.get('mlp.fc2.bias') as Tensor1D);
 }
 
 function windowAttention(x: Tensor4D, p: Scope, { window, heads, shift }: BlockConfig): Tensor4D {

@@ -4,11 +4,19 @@
  */
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
-import { gelu, scaledDotProductAttention } from '../tensor/transformer';
-import { tf, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
+import { precisionOf, reshape, toPrecision } from '../tensor/precision';
+import {
+  attentionWeights,
+  biasGelu,
+  biasResidual,
+  selfAttention,
+  type AttentionLayout,
+  type RotaryTables,
+} from '../tensor/transformer';
+import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
-import { rotaryPositions, rotate, type RotaryPositions } from './positions';
-import { convolution, layerNorm, linear, type Scope } from './scope';
+import { rotaryPositions } from './positions';
+import { convolution, layerNorm, linear, linearWithoutBias, type Scope } from './scope';
 
 export interface VitConfig {
   readonly patchSize: number;
@@ -119,7 +127,10 @@ export function patchGrid({ height, width }: PlaneSize, { patchSize }: VitConfig
   );
 }
 
-/** images: N×H×W×3, normalised; H and W are multiples of the patch size, and fixed by the position embedding where there is one. */
+/**
+ * images: N×H×W×3, normalised; H and W are multiples of the patch size, and fixed by the position embedding where there is one. Where the
+ * blocks' matrices are bfloat16, so are the tokens between them; what comes out is float32.
+ */
 export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, options: VitOptions = {}): VitOutput {
   const { tokensOf = [], attentionOf = [], normalizeTokens = false } = options;
   const [rows, columns] = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
@@ -129,37 +140,40 @@ export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, option
     );
   }
   const prefixTokens = 1 + config.registerTokens;
+  const tokens = prefixTokens + rows * columns;
   const rotary = config.grid ? undefined : rotaryPositions(rows, columns, config.width / config.heads);
-  const finalNorm = (x: Tensor3D): Tensor3D => layerNorm(x, p.at('norm'), config.normEpsilon);
+  const asTokens = (x: Tensor2D): Tensor3D =>
+    tf.tidy(() => reshape(toPrecision(x, 'float32'), [-1, tokens, config.width]));
+  const finalNorm = (x: Tensor2D): Tensor2D => layerNorm(x, p.at('norm'), config.normEpsilon);
 
-  let x = embed(images, p, config); // N×T×C
+  let x = embed(images, p, config); // N·T×C
   const kept = new Map<string, Tensor>();
   for (let index = 0; index < config.depth; index++) {
     // Each block in a tidy of its own: its intermediates are gone when the next one begins, unless a gradient needs them.
-    const { tokens, attention } = tf.tidy(() =>
-      block(x, p.at(`blocks.${index}`), config, rotary, attentionOf.includes(index)),
+    const output = tf.tidy(() =>
+      block(x, p.at(`blocks.${index}`), config, { tokens, rotary, keepAttention: attentionOf.includes(index) }),
     );
     if (!tokensOf.includes(index - 1)) x.dispose();
-    x = tokens;
-    if (tokensOf.includes(index)) kept.set(`tokens ${index}`, tokens);
-    if (attention) kept.set(`attention ${index}`, attention);
+    x = output.tokens;
+    if (tokensOf.includes(index)) kept.set(`tokens ${index}`, x);
+    if (output.attention) kept.set(`attention ${index}`, output.attention);
   }
-  const tokens = finalNorm(x);
-  const pooled = pool(tokens, config, prefixTokens);
+  const normalized = asTokens(finalNorm(x));
+  const pooled = pool(normalized, config, prefixTokens);
   return {
-    tokens,
+    tokens: normalized,
     pooled,
     logits: p.optional('head.weight') ? linear(pooled, p.at('head')) : undefined,
     blockTokens: tokensOf
-      .map((index) => kept.get(`tokens ${index}`) as Tensor3D)
-      .map((t) => (normalizeTokens ? finalNorm(t) : t)),
+      .map((index) => kept.get(`tokens ${index}`) as Tensor2D)
+      .map((kept) => asTokens(normalizeTokens ? finalNorm(kept) : kept)),
     attentions: attentionOf.map((index) => kept.get(`attention ${index}`) as Tensor4D),
     prefixTokens,
   };
 }
 
-/** Patches to tokens, the class token (and registers) before them, positions added. N×H×W×3 → N×T×C. */
-function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }: VitConfig): Tensor3D {
+/** Patches to tokens, the class token (and registers) before them, positions added. N×H×W×3 → N·T×C. */
+function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }: VitConfig): Tensor2D {
   const patches = convolution(images, p.at('patch_embed.proj'), { stride: patchSize }).reshape<Tensor3D>([
     images.shape[0],
     -1,
@@ -169,54 +183,45 @@ function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }:
   const prefix = [broadcast(p.get('cls_token')), ...(registerTokens > 0 ? [broadcast(p.get('reg_token'))] : [])];
   const tokens = tf.concat3d([...prefix, patches], 1);
   const positions = p.optional('pos_embed');
-  return positions === undefined ? tokens : tokens.add<Tensor3D>(positions);
+  const embedded = (positions === undefined ? tokens : tokens.add(positions)).reshape<Tensor2D>([-1, width]);
+  const precision = precisionOf(p.get('blocks.0.attn.qkv.weight'));
+  return precision === 'float32' ? embedded : toPrecision(embedded, precision);
 }
 
 /** Not an interface, which tf.tidy would not take. */
 type BlockOutput = {
-  readonly tokens: Tensor3D;
+  readonly tokens: Tensor2D;
   readonly attention: Tensor4D | undefined;
 };
 
-/** Pre-norm block with optional layer scale (Touvron et al. 2021). N×T×C → N×T×C. */
-function block(
-  x: Tensor3D,
-  p: Scope,
-  config: VitConfig,
-  rotary: RotaryPositions | undefined,
-  keepAttention: boolean,
-): BlockOutput {
+interface BlockOptions {
+  /** An image. */
+  readonly tokens: number;
+  readonly rotary: RotaryTables | undefined;
+  readonly keepAttention: boolean;
+}
+
+/** Pre-norm block with optional layer scale (Touvron et al. 2021). N·T×C → N·T×C. */
+function block(x: Tensor2D, p: Scope, config: VitConfig, options: BlockOptions): BlockOutput {
   const { normEpsilon, layerScale } = config;
-  const attended = attention(layerNorm(x, p.at('norm1'), normEpsilon), p.at('attn'), config, rotary); // N×T×C, and N×H×T×T
-  const afterAttention = residual(x, attended.output, layerScale && p.get(layerScale[0]));
-  const mixed = mlp(layerNorm(afterAttention, p.at('norm2'), normEpsilon), p.at('mlp')); // N×T×C
-  const tokens = residual(afterAttention, mixed, layerScale && p.get(layerScale[1]));
-  return { tokens, attention: keepAttention ? attended.weights : undefined };
+  const scales = layerScale?.map((name) => p.get(name) as Tensor1D) ?? [];
+  const attended = attention(layerNorm(x, p.at('norm1'), normEpsilon), p.at('attn'), config, options); // N·T×C, and N×H×T×T
+  const afterAttention = branch(x, attended.output, p.at('attn.proj'), scales[0]);
+  const hidden = linearWithoutBias(layerNorm(afterAttention, p.at('norm2'), normEpsilon), p.at('mlp.fc1')); // N·T×4C
+  const activated = biasGelu(hidden, p.get('mlp.fc1.bias') as Tensor1D);
+  return { tokens: branch(afterAttention, activated, p.at('mlp.fc2'), scales[1]), attention: attended.weights };
 }
 
-function attention(
-  x: Tensor3D,
-  p: Scope,
-  { heads, width, registerTokens }: VitConfig,
-  rotary: RotaryPositions | undefined,
-) {
-  const [count, tokens] = x.shape;
-  const qkv = linear(x, p.at('qkv'))
-    .reshape([count, tokens, 3, heads, width / heads])
-    .transpose([2, 0, 3, 1, 4]); // 3×N×H×T×D
-  const [q, k, v] = tf.unstack(qkv);
-  const turned = (values: Tensor): Tensor => (rotary ? rotate(values as Tensor4D, rotary, 1 + registerTokens) : values);
-  const { output, weights } = scaledDotProductAttention(turned(q), turned(k), v); // N×H×T×D
-  const merged = output.transpose([0, 2, 1, 3]).reshape<Tensor3D>([count, tokens, width]);
-  return { output: linear(merged, p.at('proj')), weights: weights as Tensor4D };
+/** x + scale · linear(inner). */
+function branch(x: Tensor2D, inner: Tensor2D, p: Scope, scale: Tensor1D | undefined): Tensor2D {
+  return biasResidual(x, linearWithoutBias(inner, p), p.get('bias') as Tensor1D, scale);
 }
 
-function mlp(x: Tensor3D, p: Scope): Tensor3D {
-  return linear(gelu(linear(x, p.at('fc1'))), p.at('fc2')); // N×T×4C inside
-}
-
-function residual(x: Tensor3D, branch: Tensor3D, scale: Tensor | undefined): Tensor3D {
-  return x.add(scale === undefined ? branch : branch.mul(scale));
+function attention(x: Tensor2D, p: Scope, { heads }: VitConfig, { tokens, rotary, keepAttention }: BlockOptions) {
+  const qkv = linearWithoutBias(x, p.at('qkv')); // N·T×3C
+  const layout: AttentionLayout = { heads, tokens, rotary, bias: p.optional('qkv.bias') as Tensor1D | undefined };
+  const weights = keepAttention ? attentionWeights(toPrecision(qkv, 'float32'), layout) : undefined;
+  return { output: selfAttention(qkv, layout), weights };
 }
 
 function pool(tokens: Tensor3D, { width, pool: kind }: VitConfig, prefixTokens: number): Tensor2D {

@@ -3,6 +3,7 @@
 // Plain JavaScript without dependencies: it runs before `npm ci`.
 'use strict';
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const needs = require('./needs.cjs');
 const {
@@ -46,21 +47,23 @@ async function setUp({ gpu, force = false, log = console.log } = {}) {
     log('Setting up:');
     if (!npmPackagesDone() || !tensorflowDone(variant)) needs.requireDisk(root);
     const step = (title, done, work) => (!force && done() ? undefined : timed(title, work, log));
+    const packages = step('npm packages', npmPackagesDone, installNpmPackages);
+    const python = (async () => {
+      await step('Python environment', environmentDone, createEnvironment);
+      await step(
+        `TensorFlow ${tensorflowVersion}${variant === 'gpu' ? ' with CUDA' : ''}`,
+        () => tensorflowDone(variant),
+        () => installTensorflow(variant),
+      );
+    })();
+    // The addon needs both, but not JupyterLab.
     const results = await Promise.allSettled([
-      step('npm packages', npmPackagesDone, installNpmPackages),
-      (async () => {
-        await step('Python environment', environmentDone, createEnvironment);
-        await step(
-          `TensorFlow ${tensorflowVersion}${variant === 'gpu' ? ' with CUDA' : ''}`,
-          () => tensorflowDone(variant),
-          () => installTensorflow(variant),
-        );
-        await step('JupyterLab and nbconvert', requirementsDone, installRequirements);
-      })(),
+      packages,
+      python.then(() => step('JupyterLab and nbconvert', requirementsDone, installRequirements)),
+      Promise.all([packages, python]).then(() => step('TensorFlow.js addon', addonDone, buildAddon)),
     ]);
     const failure = results.find((result) => result.status === 'rejected');
     if (failure) throw failure.reason;
-    await step('TensorFlow.js addon', addonDone, buildAddon);
     await step('notebook kernel', kernelDone, installKernel);
     log(`Ready after ${seconds(started)}.`);
     return true;
@@ -180,24 +183,53 @@ function tensorflowFolder() {
 // --- addon -------------------------------------------------------------------------------------------------------------------
 
 const addonStamp = path.join(environment, 'tfjs', '.set-up-addon');
+const kernelsFolder = path.join(root, 'lib', 'tensor', 'kernels');
+/** The project's own operations are compiled for the very processor, so that another one needs another build. */
 const addonKey = () =>
-  [tensorflowVersion, packageVersion(tfjsPackage), process.arch, read(tensorflowStamp), environment].join(' ');
+  [
+    tensorflowVersion,
+    packageVersion(tfjsPackage),
+    process.arch,
+    os.cpus()[0]?.model ?? 'unknown processor',
+    hashOf(...fs.readdirSync(kernelsFolder).sort().map((name) => path.join(kernelsFolder, name))), // prettier-ignore
+    read(tensorflowStamp),
+    environment,
+  ].join(' ');
 
 function addonDone() {
   return stampIs(addonStamp, addonKey()) && fs.existsSync(addon) && linkTarget(addonLink) === addon;
 }
 
 /**
- * Compiles tfjs-node's own sources against the library in the TensorFlow wheel. The result is kept outside node_modules and linked
- * into it, because a later `npm install` may unpack the package anew.
+ * Compiles tfjs-node's own sources and the project's operations against the library in the TensorFlow wheel. The result is kept outside
+ * node_modules and linked into it, because a later `npm install` may unpack the package anew.
  */
 async function buildAddon() {
   if (!stampIs(addonStamp, addonKey()) || !fs.existsSync(addon)) {
+    const key = addonKey();
     const compiler = needs.requireCompiler();
     const tensorflow = tensorflowFolder();
-    const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => path.join(tfjsPackage, 'binding', name));
+    const binding = path.join(tfjsPackage, 'binding');
+    const forThisProcessor = process.arch === 'x64' ? '-march=native' : '-mcpu=native';
+    const sources = [
+      { file: path.join(binding, 'tfjs_backend.cc'), flags: ['-O2'] },
+      { file: path.join(binding, 'tfjs_binding.cc'), flags: ['-O2'] },
+      { file: path.join(kernelsFolder, 'kernels.cc'), flags: ['-O3', forThisProcessor] },
+    ];
     const includes = [path.join(nodeModules, 'node-api-headers', 'include'), path.join(tensorflow, 'include')];
-    const rpath = path.relative(path.dirname(addon), tensorflow);
+    const folder = path.dirname(addon);
+    fs.mkdirSync(folder, { recursive: true });
+    const objects = sources.map(({ file }) => path.join(folder, `${path.basename(file, '.cc')}.o`));
+    await Promise.all(
+      sources.map(({ file, flags }, index) =>
+        run(compiler, [
+          ...['-std=c++17', '-fPIC', '-w', '-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION', ...flags],
+          ...includes.map((include) => `-I${include}`),
+          ...['-c', file, '-o', objects[index]],
+        ]),
+      ),
+    );
+    const rpath = path.relative(folder, tensorflow);
     const linking =
       process.platform === 'darwin'
         ? ['-undefined', 'dynamic_lookup', `-Wl,-rpath,@loader_path/${rpath}`].concat(
@@ -209,17 +241,11 @@ async function buildAddon() {
             '-l:libtensorflow_framework.so.2',
             `-Wl,-rpath,$ORIGIN/${rpath}`,
           ];
-    fs.mkdirSync(path.dirname(addon), { recursive: true });
     const unfinished = `${addon}.unfinished`;
-    await run(compiler, [
-      ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', '-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION'],
-      ...includes.map((folder) => `-I${folder}`),
-      ...sources,
-      ...['-o', unfinished],
-      ...linking,
-    ]);
+    await run(compiler, ['-shared', ...objects, '-o', unfinished, ...linking]);
     fs.renameSync(unfinished, addon);
-    fs.writeFileSync(addonStamp, addonKey());
+    for (const object of objects) fs.rmSync(object, { force: true });
+    fs.writeFileSync(addonStamp, key);
   }
   fs.mkdirSync(path.dirname(addonLink), { recursive: true });
   fs.rmSync(addonLink, { force: true });

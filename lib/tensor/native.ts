@@ -14,25 +14,23 @@ interface Binding {
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
   createTensor(shape: number[], type: number, values: ArrayBufferView): number;
-  executeOp(
-    op: string,
-    attributes: readonly Attribute[],
-    inputs: number[],
-    outputs: number,
-  ): { id: number; shape: number[]; dtype: number }[];
+  executeOp(op: string, attributes: readonly Attribute[], inputs: number[], outputs: number): NativeOutput[];
   deleteTensor(id: number): void;
   isUsingGpuDevice(): boolean;
 }
 
 interface NativeBackend {
   readonly binding: Binding;
-  readonly tensorMap: { set(id: object, value: object): void };
-  executeMultipleOutputs(
-    op: string,
-    attributes: readonly Attribute[],
-    inputs: readonly TensorInfo[],
-    outputs: number,
-  ): Tensor[];
+  readonly tensorMap: { set(id: object, value: object): void; get(id: object): { readonly dtype: number } };
+  /** Numbers of the inputs in the binding; what is still on the JavaScript side is handed over. */
+  getInputTensorIds(inputs: readonly TensorInfo[]): number[];
+  createOutputTensor(output: NativeOutput): Tensor;
+}
+
+interface NativeOutput {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
 }
 
 /** An attribute of an operation, as the binding takes it. */
@@ -66,7 +64,7 @@ export const attribute = {
 
 /** Runs an operation with one result. */
 export function execute(op: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[]): Tensor {
-  return backend.executeMultipleOutputs(op, attributes, inputs, 1)[0];
+  return executeMany(op, attributes, inputs, 1)[0];
 }
 
 /** Runs an operation with `outputs` results (0 for one that only acts, such as an assignment). */
@@ -76,7 +74,15 @@ export function executeMany(
   inputs: readonly TensorInfo[],
   outputs: number,
 ): Tensor[] {
-  return backend.executeMultipleOutputs(op, attributes, inputs, outputs);
+  const results = binding.executeOp(op, attributes, backend.getInputTensorIds(inputs), outputs);
+  return results.map((result) =>
+    result.dtype === nativeType.bfloat16 ? registerOutput(result) : backend.createOutputTensor(result),
+  );
+}
+
+/** What TensorFlow holds: tfjs knows no bfloat16 and takes such a tensor for float32 (see precision.ts). */
+export function isBfloat16({ dataId }: Pick<TensorInfo, 'dataId'>): boolean {
+  return backend.tensorMap.get(dataId).dtype === nativeType.bfloat16;
 }
 
 /**
@@ -99,8 +105,8 @@ const castBytes = [
   attribute.bool('Truncate', false),
 ];
 
-/** Makes a float32 result of the binding a tensor of tfjs. */
-function registerOutput(output: { id: number; shape: number[]; dtype: number }): Tensor {
+/** Makes a float32 or bfloat16 result of the binding a tensor of tfjs. */
+function registerOutput(output: NativeOutput): Tensor {
   const dataId = {};
   backend.tensorMap.set(dataId, { shape: output.shape, dtype: output.dtype, id: output.id, values: null, refCount: 1 });
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape: output.shape, dtype: 'float32' });

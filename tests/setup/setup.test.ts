@@ -23,7 +23,8 @@ beforeEach(() => {
   project = mkdtempSync(join(base, 'project-'));
   for (const name of ['package.json', 'package-lock.json', '.npmrc'])
     cpSync(join(projectRoot, name), join(project, name));
-  cpSync(join(projectRoot, 'lib', 'setup'), join(project, 'lib', 'setup'), { recursive: true });
+  for (const folder of ['lib/setup', 'lib/tensor/kernels'])
+    cpSync(join(projectRoot, folder), join(project, folder), { recursive: true });
   tools = mkdtempSync(join(base, 'tools-'));
   symlinkSync(process.execPath, join(tools, 'node'));
   for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname']) symlinkSync(which(name), join(tools, name));
@@ -103,6 +104,15 @@ test('an addon that npm has deleted is linked again without being built', () => 
   assert.doesNotMatch(repaired.stdout, /npm packages|TensorFlow 2/);
   const link = join(project, 'node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node');
   assert.equal(readlinkSync(link), join(project, '.venv/tfjs/tfjs_binding.node'));
+});
+
+test('operations of the project that have changed are compiled again', () => {
+  assert.equal(setUp().status, 0);
+  writeFileSync(join(project, 'lib', 'tensor', 'kernels', 'kernels.cc'), '// changed\n');
+  const again = setUp();
+  assert.equal(again.status, 0, again.stderr);
+  assert.match(again.stdout, /addon/);
+  assert.match(setUp().stdout, /nothing to do/i);
 });
 
 test('a set-up that was broken off continues with what is missing', () => {

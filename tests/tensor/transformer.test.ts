@@ -1,7 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { gelu, layerNorm, roll, scaledDotProductAttention } from '../../lib/tensor/transformer';
-import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor4D } from '../../lib/tf';
+import { toPrecision } from '../../lib/tensor/precision';
+import {
+  attentionWeights,
+  biasGelu,
+  biasResidual,
+  layerNorm,
+  roll,
+  scaledDotProductAttention,
+  selfAttention,
+  type AttentionLayout,
+} from '../../lib/tensor/transformer';
+import {
+  composedBiasGelu,
+  composedBiasResidual,
+  composedLayerNorm,
+  composedSelfAttention,
+} from '../../lib/tensor/transformer-composed';
+import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../../lib/tf';
 import { assertClose } from '../close';
 import { noise } from '../noise';
 
@@ -55,16 +71,17 @@ describe('layer norm', () => {
     [3, 7],
     [2, 3, 8],
     [2, 3, 4, 5],
+    [50, 192], // more rows than blocks of the gradient's sums, whole vectors
+    [33, 77], // vectors and a rest
   ]) {
-    it(`equals the composition of tfjs’s operations for ${shape.length} axes`, () => {
+    it(`equals the composition of tfjs’s operations for ${shape.join('×')}`, () => {
       const width = shape[shape.length - 1];
       for (const epsilon of [1e-6, 1e-2]) {
-        assertSame(
-          (x, scale, offset) => layerNorm(x, scale as Tensor1D, offset as Tensor1D, epsilon),
-          composed(epsilon),
-          () => [random(1, shape, 3), random(2, [width]), random(3, [width])],
-          2e-5,
-        );
+        const inputs = (): Tensor[] => [random(1, shape, 3), random(2, [width]), random(3, [width])];
+        for (const norm of [layerNorm, composedLayerNorm]) {
+          const actual: Compute = (x, scale, offset) => norm(x, scale as Tensor1D, offset as Tensor1D, epsilon);
+          assertSame(actual, composed(epsilon), inputs, 2e-5);
+        }
       }
     });
   }
@@ -80,20 +97,153 @@ describe('layer norm', () => {
 });
 
 describe('GELU', () => {
-  it('equals x · Φ(x) of tfjs’s error function', () => {
-    assertSame(
-      gelu,
-      (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5)),
-      () => [random(5, [4, 33], 4)],
-      1e-5,
-    );
-  });
+  const erf: Compute = (x, bias) => {
+    const z = x.add(bias);
+    return z.mul(z.mul(Math.SQRT1_2).erf().add(1).mul(0.5));
+  };
+  for (const shape of [
+    [4, 33],
+    [2, 3, 16],
+    [40, 21],
+  ]) {
+    it(`equals z · Φ(z) of tfjs’s error function for ${shape.join('×')}`, () => {
+      const inputs = (): Tensor[] => [random(5, shape, 4), random(15, [shape[shape.length - 1]])];
+      for (const gelu of [biasGelu, composedBiasGelu])
+        assertSame((x, bias) => gelu(x, bias as Tensor1D), erf, inputs, 1e-5);
+    });
+  }
 
   it('has the values of the normal distribution’s table, not of the tanh approximation', () => {
     tf.tidy(() => {
-      const values = gelu(tf.tensor1d([-10, -2, -1, 0, 1, 2, 10])).dataSync();
+      const values = biasGelu(tf.tensor1d([-10, -2, -1, 0, 1, 2, 10]), tf.zeros([7])).dataSync();
       // Φ(1) = 0.8413447461, Φ(2) = 0.9772498681
-      assertClose(values, [0, -0.0455002639, -0.1586552539, 0, 0.8413447461, 1.9544997361, 10], 1e-7, 'values');
+      assertClose(values, [0, -0.0455002639, -0.1586552539, 0, 0.8413447461, 1.9544997361, 10], 2e-7, 'values');
+    });
+  });
+
+  it('is 0 or x far from zero, and what is not a number stays that', () => {
+    tf.tidy(() => {
+      const x = tf.tensor1d([-1e30, -100, 100, 1e30, Infinity, NaN]);
+      assert.deepEqual([...biasGelu(x, tf.zeros([6])).dataSync()].map((value) => value + 0), [0, 0, 100, Math.fround(1e30), Infinity, NaN]); // prettier-ignore
+    });
+  });
+});
+
+describe('the end of a branch', () => {
+  for (const shape of [
+    [3, 4, 5],
+    [40, 48],
+  ]) {
+    const width = shape[2] ?? shape[1];
+    it(`equals residual + scale · (x + bias) for ${shape.join('×')}`, () => {
+      const inputs = (): Tensor[] => [random(20, shape), random(21, shape), random(22, [width]), random(23, [width])];
+      const plain: Compute = (residual, x, bias, scale) => residual.add(x.add(bias).mul(scale));
+      for (const end of [biasResidual, composedBiasResidual]) {
+        const scaled: Compute = (residual, x, bias, scale) => end(residual, x, bias as Tensor1D, scale as Tensor1D);
+        assertSame(scaled, plain, inputs, 1e-5);
+        const unscaled: Compute = (residual, x, bias) => end(residual, x, bias as Tensor1D);
+        assertSame(unscaled, (residual, x, bias) => residual.add(x).add(bias), () => inputs().slice(0, 3), 1e-5); // prettier-ignore
+      }
+    });
+  }
+});
+
+describe('self-attention', () => {
+  /** Angles of the last `patches` tokens. */
+  const rotaryOf = (patches: number, width: number) => {
+    const angles = tf.tile(random(31, [patches, width / 2], 3), [1, 2]);
+    return { sine: angles.sin(), cosine: angles.cos() };
+  };
+  const cases = [
+    { images: 2, tokens: 5, heads: 3, width: 8, patches: 0, hasBias: true },
+    { images: 1, tokens: 7, heads: 2, width: 4, patches: 4, hasBias: false },
+    { images: 2, tokens: 33, heads: 1, width: 20, patches: 32, hasBias: true }, // a head that is no whole vectors
+    { images: 1, tokens: 300, heads: 2, width: 16, patches: 0, hasBias: true }, // scores in several blocks of rows
+  ];
+  for (const { images, tokens, heads, width, patches, hasBias } of cases) {
+    it(`equals the composition for ${images} images of ${tokens} tokens in ${heads} heads of ${width}`, () => {
+      const channels = heads * width;
+      const inputs = (): Tensor[] => [random(30, [images * tokens, 3 * channels], 2), random(32, [3 * channels])];
+      const layout = (bias: Tensor): AttentionLayout => ({
+        heads,
+        tokens,
+        bias: hasBias ? (bias as Tensor1D) : undefined,
+        rotary: patches > 0 ? rotaryOf(patches, width) : undefined,
+      });
+      const used = (): Tensor[] => inputs().slice(0, hasBias ? 2 : 1);
+      assertSame(
+        (qkv, bias) => selfAttention(qkv as Tensor2D, layout(bias)),
+        (qkv, bias) => composedSelfAttention(qkv as Tensor2D, layout(bias)),
+        used,
+        2e-5,
+      );
+      tf.tidy(() => {
+        const [qkv, bias] = inputs();
+        const maps = attentionWeights(qkv as Tensor2D, layout(bias));
+        assert.deepEqual(maps.shape, [images, heads, tokens, tokens]);
+        assertClose(maps.sum(-1).dataSync(), new Float32Array(images * heads * tokens).fill(1), 1e-5, 'sums');
+      });
+    });
+  }
+
+  it('keeps its precision where scores are hundreds apart, and says what is not a number', () => {
+    tf.tidy(() => {
+      const layout = { heads: 2, tokens: 9 };
+      const large = random(33, [18, 48], 60) as Tensor2D;
+      assertClose(selfAttention(large, layout).dataSync(), composedSelfAttention(large, layout).dataSync(), 1e-3, 'large'); // prettier-ignore
+      const broken = tf.concat([tf.fill([1, 48], NaN), random(34, [17, 48])]) as Tensor2D;
+      const values = selfAttention(broken, layout).dataSync();
+      assert.ok(values.subarray(0, 9 * 16).every(Number.isNaN), 'the broken image');
+      assert.ok(values.subarray(9 * 16).every(Number.isFinite), 'the other one');
+    });
+  });
+
+  it('is the same bit for bit each time, gradients included', () => {
+    const run = (): Float32Array[] =>
+      tf.tidy(() => {
+        const qkv = random(35, [2 * 50, 3 * 64]) as Tensor2D;
+        const direction = random(36, [2 * 50, 64]);
+        const { value, grad } = tf.valueAndGrad((x) =>
+          selfAttention(x as Tensor2D, { heads: 4, tokens: 50 })
+            .mul(direction)
+            .sum<Scalar>(),
+        )(qkv);
+        return [value.dataSync<'float32'>(), grad.dataSync<'float32'>()];
+      });
+    const first = run();
+    for (let repeat = 0; repeat < 5; repeat++) assert.deepEqual(run(), first);
+  });
+
+  it('refuses shapes that do not fit by name of what they need', () => {
+    tf.tidy(() => {
+      const qkv = random(37, [10, 24]) as Tensor2D;
+      assert.throws(() => selfAttention(qkv, { heads: 5, tokens: 5 }), /NotebookAttention needs/);
+      assert.throws(() => selfAttention(qkv, { heads: 2, tokens: 3 }), /NotebookAttention needs/);
+    });
+  });
+});
+
+describe('bfloat16', () => {
+  it('differs from float32 by its rounding alone', () => {
+    tf.tidy(() => {
+      const low = <T extends Tensor>(x: T): T => toPrecision(x, 'bfloat16');
+      const high = (x: Tensor) => toPrecision(x, 'float32').dataSync();
+      const [x, y] = [random(40, [30, 48], 2), random(41, [30, 48])];
+      const [scale, bias] = [random(42, [48]) as Tensor1D, random(43, [48]) as Tensor1D];
+      const [roundedX, roundedY] = [x, y].map((values) => toPrecision(low(values), 'float32'));
+      // Half a unit in the eighth digit of the result.
+      const close = (actual: Tensor, expected: Tensor, name: string): void => {
+        const [values, references] = [high(actual), expected.dataSync()];
+        references.forEach((reference, index) =>
+          assert.ok(Math.abs(values[index] - reference) <= Math.abs(reference) / 256 + 1e-5, `${name} ${index}`),
+        );
+      };
+      close(low(x), x, 'rounding');
+      close(layerNorm(low(x), scale, bias, 1e-6), layerNorm(roundedX, scale, bias, 1e-6), 'layer norm');
+      close(biasGelu(low(x), bias), biasGelu(roundedX, bias), 'GELU');
+      close(biasResidual(low(x), low(y), bias, scale), biasResidual(roundedX, roundedY, bias, scale), 'branch');
+      const layout = { heads: 2, tokens: 10, bias };
+      close(selfAttention(low(x) as Tensor2D, layout), selfAttention(roundedX as Tensor2D, layout), 'attention');
     });
   });
 });

@@ -1,0 +1,113 @@
+// A vector of floats as wide as the processor's registers, and the few functions of it that the kernels need.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "tensorflow/core/framework/types.h"
+
+namespace notebooks {
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+#elif defined(__AVX__)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(4 * kWidth)));
+typedef float UnalignedVector __attribute__((vector_size(4 * kWidth), aligned(4), may_alias));
+typedef int32_t IntVector __attribute__((vector_size(4 * kWidth)));
+typedef uint32_t BitVector __attribute__((vector_size(4 * kWidth)));
+typedef uint16_t HalfVector __attribute__((vector_size(2 * kWidth)));
+typedef uint16_t UnalignedHalfVector __attribute__((vector_size(2 * kWidth), aligned(2), may_alias));
+
+using tensorflow::bfloat16;
+
+inline Vector Broadcast(float value) { return value - Vector{}; }
+
+inline Vector Load(const float* from) { return *reinterpret_cast<const UnalignedVector*>(from); }
+
+inline void Store(float* to, Vector value) { *reinterpret_cast<UnalignedVector*>(to) = value; }
+
+inline Vector Load(const bfloat16* from) {
+  const HalfVector half = *reinterpret_cast<const UnalignedHalfVector*>(from);
+  return reinterpret_cast<Vector>(__builtin_convertvector(half, BitVector) << 16);
+}
+
+// Rounds to the nearest, ties to even; what is not a number stays that.
+inline void Store(bfloat16* to, Vector value) {
+  const BitVector bits = reinterpret_cast<BitVector>(value);
+  const BitVector rounded = bits + 0x7fff + ((bits >> 16) & 1);
+  const BitVector kept = value == value ? rounded : (bits | 0x400000);
+  *reinterpret_cast<UnalignedHalfVector*>(to) = __builtin_convertvector(kept >> 16, HalfVector);
+}
+
+// The first `count` values, zeros after them.
+template <typename T>
+inline Vector LoadPart(const T* from, int count) {
+  alignas(64) T padded[kWidth] = {};
+  std::memcpy(padded, from, count * sizeof(T));
+  return Load(padded);
+}
+
+template <typename T>
+inline void StorePart(T* to, Vector value, int count) {
+  alignas(64) T padded[kWidth];
+  Store(padded, value);
+  std::memcpy(to, padded, count * sizeof(T));
+}
+
+// Calls `body(position, count)` for each vector of `total` values; count is less than kWidth in the last one only.
+template <typename Body>
+inline void ForEachVector(int64_t total, Body body) {
+  int64_t position = 0;
+  for (; position + kWidth <= total; position += kWidth) body(position, kWidth);
+  if (position < total) body(position, static_cast<int>(total - position));
+}
+
+template <typename T>
+inline Vector LoadSome(const T* from, int count) {
+  return count == kWidth ? Load(from) : LoadPart(from, count);
+}
+
+template <typename T>
+inline void StoreSome(T* to, Vector value, int count) {
+  if (count == kWidth) Store(to, value);
+  else StorePart(to, value, count);
+}
+
+inline Vector Max(Vector a, Vector b) { return a > b ? a : b; }
+
+inline float Sum(Vector value) {
+  float total = 0;
+  for (int lane = 0; lane < kWidth; lane++) total += value[lane];
+  return total;
+}
+
+inline float Largest(Vector value) {
+  float largest = value[0];
+  for (int lane = 1; lane < kWidth; lane++) largest = value[lane] > largest ? value[lane] : largest;
+  return largest;
+}
+
+// e^x to 2 units in the last place; below −87 it is no longer exact, but nearly 0. NaN stays NaN.
+inline Vector Exp(Vector x) {
+  x = x < -87.0f ? Broadcast(-87.0f) : x;
+  x = x > 88.0f ? Broadcast(88.0f) : x;
+  // x = n·ln 2 + r with |r| ≤ ln 2 / 2; adding 1.5·2²³ rounds to the nearest whole number.
+  const float magic = 12582912.0f;
+  const Vector n = (x * 1.44269504088896341f + magic) - magic;
+  const Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  Vector p = Broadcast(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const IntVector exponent = (__builtin_convertvector(n, IntVector) + 127) << 23;
+  return p * reinterpret_cast<Vector>(exponent);
+}
+
+}  // namespace notebooks
