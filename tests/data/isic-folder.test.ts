@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import sharp from 'sharp';
+
+import { splitNames } from '../../lib/data/dataset';
+import { openIsicFolder, type IsicFolderOptions } from '../../lib/data/isic-folder';
+import { encodeRuns, decodeRuns } from '../../lib/data/mask-runs';
+import type { SegmentationDataset, SegmentationSplit } from '../../lib/data/segmentation-dataset';
+import pairs from '../fixtures/image_pairs.json';
+import { drawing, pairFiles, photograph, writeFiles } from './pair-folder';
+import { userError } from './user-error';
+
+const scratch = mkdtempSync(join(tmpdir(), 'isic-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+const cacheDirectory = join(scratch, 'cache');
+
+const open = (path: string, options: Partial<IsicFolderOptions> = {}): Promise<SegmentationDataset> =>
+  openIsicFolder(path, { size: 8, cacheDirectory, ...options });
+
+/** Opens, looks and closes. */
+async function look<T>(path: string, options: Partial<IsicFolderOptions>, see: (dataset: SegmentationDataset) => T) {
+  const dataset = await open(path, options);
+  try {
+    return see(dataset);
+  } finally {
+    dataset.close();
+  }
+}
+
+const everything = ({ splits }: SegmentationDataset): string[] => splitNames.flatMap((name) => [...splits[name].ids]).sort(); // prettier-ignore
+const counts = ({ splits }: SegmentationDataset): number[] => splitNames.map((name) => splits[name].count);
+const bytesOf = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
+
+function bitsOf(base64: string, count: number): number[] {
+  const bytes = bytesOf(base64);
+  return Array.from({ length: count }, (_, at) => (bytes[at >> 3] >> (7 - (at & 7))) & 1);
+}
+
+function imageOf({ readImages }: SegmentationSplit, index: number, size: number): Uint8Array {
+  const target = new Uint8Array(size * size * 3);
+  readImages([index], target);
+  return target;
+}
+
+function maskOf({ readMasks }: SegmentationSplit, index: number, size: number): Uint8Array {
+  const target = new Uint8Array(size * size);
+  readMasks([index], target);
+  return target;
+}
+
+function find(dataset: SegmentationDataset, id: string): [SegmentationSplit, number] {
+  const split = splitNames.map((name) => dataset.splits[name]).find(({ ids }) => ids.includes(id));
+  assert.ok(split, `${id} is in no split`);
+  return [split, split.ids.indexOf(id)];
+}
+
+const numbered = (count: number, first = 1): string[] =>
+  Array.from({ length: count }, (_, index) => `ISIC_${String(first + index).padStart(7, '0')}`);
+
+const mixed = writeFiles(join(scratch, 'mixed'), {
+  ...Object.fromEntries(pairs.map(({ id, image }) => [`images/${id}.${image.extension}`, Buffer.from(image.file, 'base64')])), // prettier-ignore
+  ...Object.fromEntries(pairs.map(({ id, mask }, at) => [`masks/${id}${at === 1 ? '_Segmentation' : '_segmentation'}.${at === 2 ? 'PNG' : mask.extension}`, Buffer.from(mask.file, 'base64')])), // prettier-ignore
+  'images/ISIC_0000001_superpixels.png': 'not read',
+  'images/ATTRIBUTION.txt': 'not read',
+  'images/.hidden.png': 'not read',
+  'masks/LICENSE': 'not read',
+  'masks/notes.csv': 'not read',
+});
+
+for (const size of [32, 48, 7]) {
+  test(`images and masks at ${size} pixels are Pillow's, byte for byte, and masks keep their own size`, async () => {
+    await look(mixed, { size }, (dataset) => {
+      assert.deepEqual(everything(dataset), pairs.map(({ id }) => id).sort());
+      for (const { id, native, resized } of pairs) {
+        const [split, index] = find(dataset, id);
+        const expected = resized.find((candidate) => candidate.size === size);
+        assert.ok(expected);
+        assert.deepEqual(imageOf(split, index, size), bytesOf(expected.image), id);
+        assert.deepEqual([...maskOf(split, index, size)], bitsOf(expected.mask, size * size), id);
+        const { height, width, pixels } = split.nativeMask(index);
+        assert.deepEqual({ height, width }, { height: native.height, width: native.width });
+        assert.deepEqual([...pixels], bitsOf(native.pixels, height * width), id);
+      }
+    });
+  });
+}
+
+test('several images are read in the order that is asked for', async () => {
+  await look(mixed, { size: 7 }, ({ splits: { train } }) => {
+    const all = new Uint8Array(3 * 7 * 7 * 3);
+    train.readImages([2, 0, 2], all);
+    const each = [2, 0, 2].map((index) => [...imageOf(train, index, 7)]);
+    assert.deepEqual([...all], each.flat());
+  });
+});
+
+test('splits are drawn from the ids by the seed alone', async () => {
+  const files = await pairFiles('images', 'masks', numbered(20));
+  const folder = writeFiles(join(scratch, 'twenty'), files);
+  const idsOf = (dataset: SegmentationDataset): string[][] => splitNames.map((name) => [...dataset.splits[name].ids]);
+  const first = await look(folder, { seed: 3 }, (dataset) => {
+    assert.deepEqual(counts(dataset), [14, 2, 4]);
+    assert.deepEqual(everything(dataset), numbered(20));
+    assert.deepEqual(dataset.origins, { train: 'drawn', val: 'drawn', test: 'drawn' });
+    assert.deepEqual(dataset.notes, ['no official splits; 70 % train, 10 % val, 20 % test drawn by seed 3']);
+    return idsOf(dataset);
+  });
+  assert.deepEqual(await look(folder, { seed: 3, size: 5 }, idsOf), first);
+  assert.notDeepEqual(await look(folder, { seed: 4 }, idsOf), first);
+  const fractions = { train: 0.5, val: 0.25, test: 0.25 };
+  assert.deepEqual(await look(folder, { fractions }, counts), [10, 5, 5]);
+});
+
+test('the official folders of ISIC 2018 give the official splits', async () => {
+  const folder = writeFiles(join(scratch, 'isic2018'), {
+    ...(await pairFiles('ISIC2018_Task1-2_Training_Input', 'ISIC2018_Task1_Training_GroundTruth', numbered(6))),
+    ...(await pairFiles('ISIC2018_Task1-2_Validation_Input', 'ISIC2018_Task1_Validation_GroundTruth', numbered(2, 50))),
+    ...(await pairFiles('ISIC2018_Task1-2_Test_Input', 'ISIC2018_Task1_Test_GroundTruth', numbered(3, 70))),
+    'ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt': 'not read',
+    'ISIC2018_Task1-2_Training_Input/LICENSE.txt': 'not read',
+  });
+  await look(folder, {}, (dataset) => {
+    assert.deepEqual(
+      splitNames.map((name) => dataset.splits[name].ids),
+      [numbered(6), numbered(2, 50), numbered(3, 70)],
+    );
+    assert.deepEqual(dataset.origins, { train: 'official', val: 'official', test: 'official' });
+    const { title, license, notes, broken, synthetic } = dataset;
+    assert.deepEqual({ title, license, notes, broken, synthetic }, { title: 'ISIC 2018 task 1', license: 'CC BY-NC 4.0', notes: [], broken: [], synthetic: false }); // prettier-ignore
+    assert.match(dataset.citation, /Codella .*1902\.03368/);
+  });
+});
+
+test('official splits that are missing are drawn from the training images, and said to be', async () => {
+  const training = await pairFiles('ISIC-2017_Training_Data', 'ISIC-2017_Training_Part1_GroundTruth', numbered(20));
+  const some = await pairFiles('ISIC-2017_Test_v2_Data/ISIC-2017_Test_v2_Data', 'ISIC-2017_Test_v2_Part1_GroundTruth', numbered(3, 90)); // prettier-ignore
+  const validation = await pairFiles('ISIC-2017_Validation_Data', 'elsewhere', numbered(2, 60));
+  const folder = writeFiles(join(scratch, 'isic2017'), { ...training, ...some, ...validation });
+  await look(folder, { seed: 5 }, (dataset) => {
+    assert.deepEqual(counts(dataset), [18, 2, 3]);
+    assert.deepEqual(dataset.splits.test.ids, numbered(3, 90));
+    assert.deepEqual([...dataset.splits.train.ids, ...dataset.splits.val.ids].sort(), numbered(20));
+    assert.deepEqual(dataset.origins, { train: 'drawn', val: 'drawn', test: 'official' });
+    assert.deepEqual(dataset.notes, [
+      'the official val images are not there (no folder ISIC-2017_Validation_Part1_GroundTruth); 10 % of the training images drawn for val by seed 5',
+    ]);
+    assert.deepEqual([dataset.title, dataset.license], ['ISIC 2017 task 1', 'CC0-1.0']);
+  });
+  const alone = writeFiles(join(scratch, 'isic2017-train'), training);
+  await look(alone, {}, (dataset) => {
+    assert.deepEqual(counts(dataset), [14, 2, 4]);
+    assert.match(dataset.notes.join(' | '), /official val images.* \| the official test images are not there \(no folder ISIC-2017_Test_v2_Data\); 20 %/); // prettier-ignore
+  });
+});
+
+test('what is no such folder says what is expected', async () => {
+  const nowhere = join(scratch, 'nowhere');
+  await assert.rejects(open(nowhere), userError(/^There is no folder .*nowhere: check the path\.$/));
+  const file = join(scratch, 'file.txt');
+  writeFileSync(file, '');
+  await assert.rejects(open(file), userError(/file\.txt is not a folder; expected are images\/ID\.jpg with masks/));
+  const other = writeFiles(join(scratch, 'other'), { 'pictures/a.png': '', 'labels/a.png': '' });
+  await assert.rejects(open(other), userError(/no images with masks .*\(sub-folders: labels, pictures\); expected are images\/ID\.jpg/)); // prettier-ignore
+  const unsuffixed = writeFiles(join(scratch, 'unsuffixed'), { 'images/a.png': '', 'masks/a.png': '' });
+  await assert.rejects(open(unsuffixed), userError(/No file in .*masks is named as a mask: ID_segmentation\.png .*there is a\)/)); // prettier-ignore
+  const strangers = writeFiles(join(scratch, 'strangers'), { 'images/a.png': '', 'masks/b_segmentation.png': '' });
+  await assert.rejects(open(strangers), userError(/No image in .*images has a mask in .*masks: ID\.jpg goes with/));
+  const both = join(scratch, 'both');
+  mkdirSync(join(both, 'ISIC-2017_Training_Data'), { recursive: true });
+  mkdirSync(join(both, 'ISIC2018_Task1-2_Training_Input'));
+  await assert.rejects(open(both), userError(/folders of ISIC 2017 and of ISIC 2018, which share images/));
+  rmSync(join(both, 'ISIC-2017_Training_Data'), { recursive: true });
+  await assert.rejects(open(both), userError(/has no training images of ISIC 2018 task 1: ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth are expected/)); // prettier-ignore
+  const few = writeFiles(join(scratch, 'few'), await pairFiles('images', 'masks', ['a', 'b']));
+  await assert.rejects(open(few), userError(/^2 images cannot be divided into train, val, test: at least 3/));
+});
+
+const brokenFolder = async (name: string): Promise<string> => {
+  const files: Record<string, Buffer | string> = await pairFiles('images', 'masks', numbered(20));
+  delete files['masks/ISIC_0000003_segmentation.png'];
+  delete files['images/ISIC_0000005.png'];
+  files['images/ISIC_0000007.jpg'] = await photograph(1);
+  files['images/ISIC_0000009.png'] = (files['images/ISIC_0000009.png'] as Buffer).subarray(0, 100);
+  files['masks/ISIC_0000011_segmentation.png'] = 'no image';
+  files['masks/ISIC_0000012_segmentation.png'] = await sharp(await photograph(2)).png().toBuffer(); // prettier-ignore
+  files['masks/ISIC_0000013_segmentation.png'] = await drawing(3, 12, 10);
+  files['masks/ISIC_0000015_segmentation.png'] = await drawing(10);
+  return writeFiles(join(scratch, name), files);
+};
+
+test('broken data is refused in one line that counts it, names the first and the way out', async () => {
+  const folder = await brokenFolder('broken');
+  const pattern =
+    /broken has 8 broken images \(1 without mask, 1 without image, 1 with the id of another, 1 with an unreadable image, 2 with an unreadable mask, 1 with image and mask of different size, 1 with an all-zero mask\), the first: images\/ISIC_0000003\.png has no mask in masks; "npm run data -- verify .*broken" lists all, "--set skipBroken=true" leaves them out\.$/;
+  await assert.rejects(open(folder), userError(pattern));
+  // The second time, what is damaged is known from the cache.
+  await assert.rejects(open(folder), userError(pattern));
+});
+
+test('with skipBroken it is left out and listed', async () => {
+  const folder = await brokenFolder('skipped');
+  await look(folder, { skipBroken: true, size: 9 }, (dataset) => {
+    assert.deepEqual(
+      dataset.broken.map(({ id, kind }) => `${Number(id.slice(5))} ${kind}`),
+      ['3 no-mask', '5 no-image', '7 same-id', '9 unreadable-image', '11 unreadable-mask', '12 unreadable-mask', '13 sizes-differ', '15 empty-mask'], // prettier-ignore
+    );
+    for (const { id, reason } of dataset.broken) assert.ok(reason.includes(id), reason);
+    const [, , , , , coloured, sizes] = dataset.broken.map(({ reason }) => reason);
+    assert.match(coloured, /is coloured; masks are black and white$/);
+    assert.match(sizes, /is 10×12, but .* is 12×10$/);
+    const left = numbered(20).filter((id) => ![3, 5, 9, 11, 12, 13, 15].includes(Number(id.slice(5))));
+    assert.deepEqual(everything(dataset), left);
+    assert.match(dataset.notes[1], /^left out as broken: 1 without mask, /);
+    const [split, index] = find(dataset, 'ISIC_0000016');
+    assert.ok(imageOf(split, index, 9).some((value) => value > 0));
+  });
+});
+
+test('mending a damaged file moves no other into another split', async () => {
+  const files = await pairFiles('images', 'masks', numbered(20));
+  const whole = writeFiles(join(scratch, 'whole'), files);
+  const damaged = writeFiles(join(scratch, 'damaged'), { ...files, 'images/ISIC_0000008.png': 'damaged' });
+  const idsOf = (dataset: SegmentationDataset): string[][] =>
+    splitNames.map((name) => dataset.splits[name].ids.filter((id) => id !== 'ISIC_0000008'));
+  assert.deepEqual(await look(damaged, { skipBroken: true }, idsOf), await look(whole, {}, idsOf));
+});
+
+test('a split without a usable image ends it', async () => {
+  const files: Record<string, Buffer | string> = await pairFiles('images', 'masks', numbered(3));
+  for (const id of numbered(3)) files[`images/${id}.png`] = 'damaged';
+  const folder = writeFiles(join(scratch, 'none'), files);
+  await assert.rejects(open(folder, { skipBroken: true }), userError(/no train image is usable \(3 with an unreadable image\): "npm run data -- verify/)); // prettier-ignore
+});
+
+test('an id in two official splits is used in the later one only', async () => {
+  const folder = writeFiles(join(scratch, 'twice'), {
+    ...(await pairFiles('ISIC2018_Task1-2_Training_Input', 'ISIC2018_Task1_Training_GroundTruth', numbered(6))),
+    ...(await pairFiles('ISIC2018_Task1-2_Validation_Input', 'ISIC2018_Task1_Validation_GroundTruth', numbered(2, 50))),
+    ...(await pairFiles('ISIC2018_Task1-2_Test_Input', 'ISIC2018_Task1_Test_GroundTruth', numbered(3, 4))),
+  });
+  await assert.rejects(open(folder), userError(/3 broken images \(3 with the id of another\), the first: ISIC2018_Task1-2_Training_Input\/ISIC_0000004\.png has the id of ISIC2018_Task1-2_Test_Input\/ISIC_0000004\.png/)); // prettier-ignore
+  await look(folder, { skipBroken: true }, (dataset) => {
+    assert.deepEqual(counts(dataset), [3, 2, 3]);
+    assert.deepEqual(dataset.splits.train.ids, numbered(3));
+  });
+});
+
+test('nothing is decoded twice, and a changed file is', async () => {
+  const folder = writeFiles(join(scratch, 'cached'), await pairFiles('images', 'masks', numbered(12)));
+  const phases = async (): Promise<string[]> => {
+    const seen = new Set<string>();
+    await look(folder, { onProgress: ({ phase }) => seen.add(phase) }, () => undefined);
+    return [...seen];
+  };
+  const hash = (): Promise<string> => look(folder, {}, ({ sha256 }) => sha256);
+  assert.deepEqual(await phases(), ['checksums', 'images']);
+  const before = await hash();
+  assert.deepEqual(await phases(), ['checksums']);
+
+  // Same bytes, another time: known by content.
+  utimesSync(join(folder, 'images', 'ISIC_0000002.png'), 1, 1);
+  assert.deepEqual(await phases(), ['checksums']);
+  assert.equal(await hash(), before);
+
+  const changed = await drawing(0);
+  writeFileSync(join(folder, 'masks', 'ISIC_0000002_segmentation.png'), changed);
+  assert.deepEqual(await phases(), ['checksums', 'images']);
+  assert.notEqual(await hash(), before);
+  await look(folder, {}, (dataset) => {
+    const [split, index] = find(dataset, 'ISIC_0000002');
+    assert.equal(split.nativeMask(index).pixels.reduce((sum, value) => sum + value), 120); // prettier-ignore
+  });
+
+  const moved = `${folder}-moved`;
+  const now = await hash();
+  renameSync(folder, moved);
+  assert.equal(await look(moved, {}, ({ sha256 }) => sha256), now, 'where it lies does not matter');
+  renameSync(join(moved, 'images', 'ISIC_0000001.png'), join(moved, 'images', 'other.png'));
+  renameSync(join(moved, 'masks', 'ISIC_0000001_segmentation.png'), join(moved, 'masks', 'other_segmentation.png'));
+  assert.notEqual(await look(moved, {}, ({ sha256 }) => sha256), now, 'names do');
+});
+
+test('a store that is damaged or unfinished is made anew', async () => {
+  const folder = writeFiles(join(scratch, 'store'), await pairFiles('images', 'masks', numbered(5)));
+  const cache = join(scratch, 'store-cache');
+  const first = (dataset: SegmentationDataset): string => Buffer.from(imageOf(dataset.splits.train, 0, 8)).toString('hex'); // prettier-ignore
+  const expected = await look(folder, { cacheDirectory: cache }, first);
+  const stores = readdirSync(join(cache, 'segmentation'), { withFileTypes: true }).filter((entry) => entry.isDirectory()); // prettier-ignore
+  assert.equal(stores.length, 1);
+  const store = join(cache, 'segmentation', stores[0].name);
+  const damages: Record<string, () => void> = {
+    truncated: () => writeFileSync(join(store, 'images.npy'), readFileSync(join(store, 'images.npy')).subarray(0, 300)),
+    missing: () => rmSync(join(store, 'masks.npy')),
+    unfinished: () => rmSync(join(store, 'index.json')),
+    'no index': () => writeFileSync(join(store, 'index.json'), '{"version":1}'),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    damage();
+    assert.equal(await look(folder, { cacheDirectory: cache }, first), expected, name);
+    assert.deepEqual(readdirSync(store).sort(), ['images.npy', 'index.json', 'masks.npy', 'runs.npy'], name);
+  }
+});
+
+test('an abort leaves no half of a store', async () => {
+  const folder = writeFiles(join(scratch, 'abort'), await pairFiles('images', 'masks', numbered(30)));
+  const cache = join(scratch, 'abort-cache');
+  const controller = new AbortController();
+  const onProgress: IsicFolderOptions['onProgress'] = ({ phase, done }) => {
+    if (phase === 'images' && done === 3) controller.abort();
+  };
+  const options = { cacheDirectory: cache, onProgress, signal: controller.signal };
+  await assert.rejects(open(folder, options), { name: 'AbortError' });
+  await look(folder, { cacheDirectory: cache }, (dataset) => assert.deepEqual(counts(dataset), [21, 3, 6]));
+});
+
+test('runs of a mask give the mask', () => {
+  for (const pixels of [
+    [0, 0, 0, 0, 0, 0],
+    [1, 1, 1, 1, 1, 1],
+    [0, 1, 1, 0, 1, 0],
+    [1, 0, 0, 0, 0, 1],
+  ]) {
+    const mask = decodeRuns(encodeRuns(Uint8Array.from(pixels)), 2, 3);
+    assert.deepEqual([mask.height, mask.width, ...mask.pixels], [2, 3, ...pixels]);
+  }
+  assert.throws(() => decodeRuns(Uint32Array.of(3, 2), 2, 3), /Runs of 5 pixels are no mask of 2×3/);
+});
