@@ -42,7 +42,7 @@ export async function scoreFolders({ truth, prediction, onProgress }: ScoreFolde
     if (read.problems.length > 0) continue;
     const [{ mask: expected }, { mask: predicted }] = read.files;
     const scores = scoreSegmentation(expected, predicted);
-    const hd95OfDiagonal = scores.hd95 / Math.hypot(expected.height, expected.width);
+    const hd95OfDiagonal = scores.hd95 / Math.sqrt(expected.height ** 2 + expected.width ** 2);
     images.push({ id: read.id, ...scores, hd95OfDiagonal });
   }
   return { images, problems, notes: [...unusedNote(unused), ...darkNote(dark)] };

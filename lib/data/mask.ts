@@ -13,6 +13,13 @@ export function thresholdMask(values: ArrayLike<number>, { height, width }: Plan
   return checkMask({ pixels, height, width });
 }
 
+/** 1 where the pixels are 0, else 0. */
+export function invertPixels(pixels: Uint8Array): Uint8Array {
+  const inverted = new Uint8Array(pixels.length);
+  for (let index = 0; index < pixels.length; index++) inverted[index] = pixels[index] === 0 ? 1 : 0;
+  return inverted;
+}
+
 /** The mask, once its pixels fit its size. Throws a UserError where they do not, or where there are none. */
 export function checkMask(mask: Mask, name = 'The mask'): Mask {
   const { pixels, height, width } = mask;

@@ -128,9 +128,9 @@ function fillEnvelope({ apex, height, from }: Envelope, columns: Uint16Array, st
     let first = 0;
     for (; last >= 0; last--) {
       const other = apex[last];
-      // The columns from which on this parabola is lower than the other; at equal heights the other stays.
+      // The first column at which this parabola is lower than the other. A negative one is as good as 0, and | 0 rounds the rest down.
       const numerator = (column - other) * (column + other) + square - height[last];
-      first = Math.floor(numerator / (2 * (column - other))) + 1;
+      first = numerator < 0 ? 0 : ((numerator / (2 * (column - other))) | 0) + 1;
       if (first > from[last]) break;
     }
     if (last < 0) first = 0;

@@ -1,4 +1,4 @@
-import { checkMask, type Mask } from '../data/mask';
+import { checkMask, invertPixels, type Mask } from '../data/mask';
 import { UserError } from '../errors';
 import { expectedCalibrationError } from './calibration';
 import { squaredDistanceTransform, unreachable } from './distance-transform';
@@ -55,10 +55,14 @@ export function borderBand(truth: Mask, width: number): Uint8Array | undefined {
   if (!(width >= 1)) throw new UserError(`The band's width is ${width}; it must be at least 1 pixel.`);
   const { pixels } = checkMask(truth, 'The truth');
   const toForeground = squaredDistanceTransform(truth);
-  const toBackground = squaredDistanceTransform({ ...truth, pixels: pixels.map((value) => (value === 0 ? 1 : 0)) });
+  const toBackground = squaredDistanceTransform({ ...truth, pixels: invertPixels(pixels) });
   if (toForeground[0] === unreachable || toBackground[0] === unreachable) return undefined;
-  // One of the two is 0 everywhere.
-  return pixels.map((_, index) => (Math.max(toForeground[index], toBackground[index]) <= width * width ? 1 : 0));
+  const band = new Uint8Array(pixels.length);
+  for (let index = 0; index < band.length; index++) {
+    // One of the two is always 0.
+    if (Math.max(toForeground[index], toBackground[index]) <= width * width) band[index] = 1;
+  }
+  return band;
 }
 
 /**

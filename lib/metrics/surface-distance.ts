@@ -41,7 +41,7 @@ export function hausdorffDistance(
   const firstEdges = edgePixels(first, box);
   const secondEdges = edgePixels(second, box);
   if (firstEdges.length === 0 || secondEdges.length === 0)
-    return { distance: Math.hypot(first.height, first.width), defined: false };
+    return { distance: Math.sqrt(first.height ** 2 + first.width ** 2), defined: false };
   const scratch = createDistanceScratch(size);
   const forth = squaredDistancesAt(firstEdges, secondEdges, size, scratch);
   const back = squaredDistancesAt(secondEdges, firstEdges, size, scratch);
