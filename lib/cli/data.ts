@@ -7,6 +7,7 @@ import { imageSizes, type DatasetRecord } from '../data/registry-types';
 import type { PreparationProgress } from '../data/isic-store';
 import type { Verification } from '../data/verify';
 import { suggestion, UserError } from '../errors';
+import { alignColumns } from './align-columns';
 import { parseCommandLine, runCommand } from './command';
 import { showDownload } from './download-progress';
 import { createProgressLine, type ProgressStream } from './progress-line';
@@ -111,14 +112,6 @@ function presentFiles(record: DatasetRecord, context: DataContext): { size: numb
     const path = candidatePaths(datasetFile(record, size).fileName, context).find((candidate) => existsSync(candidate));
     return path === undefined ? [] : [{ size, path }];
   });
-}
-
-/** Two blanks between columns; those whose index is in `right` end in a line. */
-function alignColumns(rows: readonly (readonly string[])[], right: readonly number[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const align = (cell: string, column: number): string =>
-    right.includes(column) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]);
-  return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
 }
 
 async function download(args: string[], context: CommandContext): Promise<void> {
