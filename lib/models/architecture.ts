@@ -37,6 +37,8 @@ export interface Backbone {
   readonly prefixTokens: number;
   /** Patches down and across for which positions are learned; undefined where there is no such embedding. */
   readonly positionGrid: readonly [rows: number, columns: number] | undefined;
+  /** Matrices that may be bfloat16 in a frozen network; undefined where the family computes in float32 only. */
+  readonly lowPrecision: ((name: string) => boolean) | undefined;
   /** The classifier's prefix in the table, such as `head.fc`. */
   readonly headName: string;
   /**
@@ -57,7 +59,15 @@ export function createBackbone(
   const record = findModel(name);
   const inputSize = checkedSize(size ?? record.inputSize);
   const headName = { resnet: 'fc', vit: 'head', swin: 'head.fc' }[record.family];
-  const common = { name, record, inputSize, headName, prefixTokens: 0, positionGrid: undefined };
+  const common = {
+    name,
+    record,
+    inputSize,
+    headName,
+    prefixTokens: 0,
+    positionGrid: undefined,
+    lowPrecision: undefined,
+  };
   if (record.family === 'resnet') {
     const config = resnetConfigs[record.architecture];
     return {
@@ -98,6 +108,7 @@ export function createBackbone(
     width: config.width,
     prefixTokens: 1 + config.registerTokens,
     positionGrid: config.grid,
+    lowPrecision: (parameter) => /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc\d)\.weight$/.test(parameter),
     forward: (images, scope, options) =>
       tf.tidy((): BackboneOutput => {
         const { tokens, pooled, logits, blockTokens, attentions } = vitForward(images, scope, config, options);

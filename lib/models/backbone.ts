@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { hashFile } from '../files';
+import type { Precision } from '../tensor/precision';
 import type { PlaneSize } from '../tensor/resample';
 import { openSafetensors } from '../tensor/safetensors';
 import { createBackbone, type Backbone } from './architecture';
 import { ensureWeights, type WeightsOptions } from './hub';
+import { roundMatrices } from './low-precision';
 import { createParameters, type Parameters } from './parameters';
 import { findPretrained } from './pretrained';
 import { translateNames } from './weight-names';
@@ -23,6 +25,8 @@ export interface LoadOptions extends WeightsOptions {
   readonly size?: number | PlaneSize;
   /** Whether the classifier is loaded too. */
   readonly keepHead?: boolean;
+  /** What the network computes in; 'float32' by default. bfloat16 is for frozen transformers (`lowPrecision`). */
+  readonly precision?: Precision;
   /** Of random weights; 0 by default. */
   readonly seed?: number;
 }
@@ -46,12 +50,16 @@ export interface LoadedBackbone {
  * have, or the other way round, is a `UserError` that lists the tensors. Weights are random only where `random` is asked for.
  */
 export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone> {
-  const { name, weights, size, keepHead = false, seed = 0 } = options;
+  const { name, weights, size, keepHead = false, seed = 0, precision = 'float32' } = options;
   // Everything that can be wrong with the request is found before anything is downloaded.
-  const { record, headName, positionGrid } = createBackbone(name, { size });
+  const { record, headName, positionGrid, lowPrecision } = createBackbone(name, { size });
+  if (precision === 'bfloat16' && lowPrecision === undefined)
+    throw new UserError(`${name} computes in float32 only: it is a ${record.family}, and bfloat16 is for a vit.`);
+  const inPrecision = (parameters: Parameters): Parameters =>
+    precision === 'bfloat16' && lowPrecision ? roundMatrices(parameters, lowPrecision) : parameters;
   if (weights === 'random') {
     const backbone = createBackbone(name, { size, classes: keepHead ? headClasses(record.classes, name) : 0 });
-    return { backbone, parameters: createParameters(backbone.table, seed), source: { kind: 'random' } };
+    return { backbone, parameters: inPrecision(createParameters(backbone.table, seed)), source: { kind: 'random' } };
   }
   const found = await findSource(weights, name, options);
   const file = openSafetensors(found.file);
@@ -63,7 +71,7 @@ export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone
     if (!keepHead) for (const part of ['weight', 'bias']) checkpoint.delete(`${headName}.${part}`);
     const backbone = createBackbone(name, { size, classes });
     const fit = { source: source.file, grid: positionGrid };
-    return { backbone, parameters: parametersFromCheckpoint(backbone.table, checkpoint, fit), source };
+    return { backbone, parameters: inPrecision(parametersFromCheckpoint(backbone.table, checkpoint, fit)), source };
   } finally {
     file.close();
   }

@@ -4,6 +4,7 @@
  */
 import { UserError } from '../errors';
 import { createRandom, type Random } from '../random';
+import { toPrecision } from '../tensor/precision';
 import { createVariable, type Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
 
@@ -89,7 +90,7 @@ export function exportParameters(parameters: Parameters): Map<string, Float32Arr
   const values = new Map<string, Float32Array>();
   for (const [name, spec] of Object.entries(parameters.table)) {
     tf.tidy(() => {
-      values.set(name, toPublished(variableOf(parameters, name).read(), spec));
+      values.set(name, toPublished(toPrecision(variableOf(parameters, name).read(), 'float32'), spec));
     });
   }
   return values;

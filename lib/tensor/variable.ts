@@ -1,9 +1,10 @@
 import { tf, type Tensor } from '../tf';
 import { attribute, execute, executeMany } from './native';
+import { precisionOf } from './precision';
 
 /**
- * A float32 value that lives in TensorFlow and is updated in place, which tfjs's own variables cannot do. `read` gives a tensor that
- * shares the memory until the next update, which then works on a copy: what was read never changes.
+ * A value, float32 or bfloat16, that lives in TensorFlow and is updated in place, which tfjs's own variables cannot do. `read` gives a
+ * tensor that shares the memory until the next update, which then works on a copy: what was read never changes.
  */
 export interface Variable {
   readonly shape: readonly number[];
@@ -14,20 +15,20 @@ export interface Variable {
   dispose(): void;
 }
 
-const float32 = [attribute.type('dtype', 'float32')];
 /** The shared name under which TensorFlow makes a resource that lives as long as its handle (resource_handle.h, ANONYMOUS_NAME). */
 const anonymous = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
 
 /** Makes a variable with the value of a tensor, which stays the caller's. */
 export function createVariable(initial: Tensor): Variable {
   const { shape } = initial;
+  const type = [attribute.type('dtype', precisionOf(initial))];
   const handle = tf.keep(
     execute(
       'VarHandleOp',
       [
         attribute.string('container', ''),
         attribute.string('shared_name', anonymous),
-        ...float32,
+        ...type,
         attribute.shape('shape', shape),
       ],
       [],
@@ -36,10 +37,10 @@ export function createVariable(initial: Tensor): Variable {
   const variable: Variable = {
     shape,
     handle,
-    read: () => execute('ReadVariableOp', float32, [handle]),
+    read: () => execute('ReadVariableOp', type, [handle]),
     assign(value) {
       tf.util.assertShapesMatch(value.shape, [...shape], 'A variable keeps its shape: ');
-      executeMany('AssignVariableOp', float32, [handle, value], 0);
+      executeMany('AssignVariableOp', type, [handle, value], 0);
     },
     dispose: () => handle.dispose(),
   };

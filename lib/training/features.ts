@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { batchesPerEpoch } from '../data/batches';
 import { splitNames, type Dataset, type SplitName } from '../data/dataset';
 import { UserError } from '../errors';
+import { precisionOfParameters } from '../models/low-precision';
 import { exportParameters, type Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import type { Tensor2D, Tensor4D } from '../tf';
@@ -30,8 +31,6 @@ export interface ExtractOptions {
   readonly dataset: Dataset;
   readonly split: SplitName;
   readonly transform: ImageTransform;
-  /** What the backbone computes in; 'float32' by default. */
-  readonly precision?: 'float32' | 'bfloat16';
   /** 64 by default. Part of the cache's key, since TensorFlow rounds an image's last digits differently in batches of another size. */
   readonly batchSize?: number;
   /** The project's cache by default. */
@@ -49,7 +48,7 @@ const extractorVersion = 1;
 /** The features of one split, from the cache where they are there. */
 export async function extractFeatures(options: ExtractOptions): Promise<FeatureSet> {
   const { backbone, dataset, split, transform, cache = openFeatureCache(), memoryBytes = 2 ** 30 } = options;
-  const { precision = 'float32', signal, onProgress = () => undefined } = options;
+  const { signal, onProgress = () => undefined } = options;
   const { count } = dataset.splits[split];
   const { width } = backbone;
   if (cache === 'off') {
@@ -59,7 +58,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<FeatureS
   }
   const request = {
     key: featureKey(options),
-    of: `${backbone.name} of ${dataset.title}, ${split}, ${transform.key}, ${precision}`,
+    of: `${backbone.name} of ${dataset.title}, ${split}, ${transform.key}, ${precisionOfParameters(options.parameters)}`,
     count,
     width,
     signal,
@@ -121,7 +120,6 @@ function featureKey({
   dataset,
   split,
   transform: { key, height, width, normalization },
-  precision = 'float32',
   batchSize = defaultBatchSize,
 }: ExtractOptions): string {
   const parts = {
@@ -130,7 +128,7 @@ function featureKey({
     backbone: [backbone.name, backbone.width],
     data: [dataset.sha256, split, dataset.splits[split].count, dataset.height, dataset.width, dataset.channels],
     transform: [key, height, width, normalization.mean, normalization.std],
-    precision,
+    precision: precisionOfParameters(parameters),
     batchSize,
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');

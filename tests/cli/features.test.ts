@@ -211,7 +211,10 @@ test('what is missing, misspelt or does not fit is answered in one line, before 
   await refused({ '--output': at('out.npz') }, /^--output is ".*out\.npz", but must end in \.npy/);
   await refused({ '--output': array }, /^--output and --input are the same file/);
   await refused({ '--tokens': '', '--logits': '' }, /^--tokens and --logits are two outputs/);
-  await refused({ '--precision': 'bfloat16' }, /^--precision bfloat16 is not available yet/);
+  await refused(
+    { '--precision': 'bfloat16' },
+    /^resnet18 computes in float32 only: it is a resnet, and bfloat16 is for a vit/,
+  );
   await refused({ '--precision': 'flaot32' }, /^--precision is "flaot32", did you mean "float32"\?/);
   for (const text of ['0', '-1', '1.5', 'many', '']) await refused({ '--batch-size': `=${text}` }, /--batch-size/);
   for (const text of ['0', '224x', 'x224', '224*224', '1e3']) await refused({ '--size': text }, /^--size is ".*", but must be a number of pixels/); // prettier-ignore

@@ -8,6 +8,7 @@ import type { Dataset } from '../../lib/data/dataset';
 import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { tf } from '../../lib/tf';
+import { roundMatrices } from '../../lib/models/low-precision';
 import type { TrainingEvent } from '../../lib/training/events';
 import { listFeatureCache, openFeatureCache, type FeatureCache } from '../../lib/training/feature-cache';
 import {
@@ -311,9 +312,10 @@ describe('the key of features', () => {
     const { splits } = dataset;
     const { normalization } = doubled;
     const key = await keyOf();
-    assert.equal(await keyOf({ memoryBytes: 1, weightsKey: hashParameters(parameters), precision: 'float32' }), key);
+    assert.equal(await keyOf({ memoryBytes: 1, weightsKey: hashParameters(parameters) }), key);
     assert.equal(await keyOf({ dataset: { ...dataset, name: 'renamed', title: 'Renamed' } }), key);
     const other = backboneParameters(6);
+    const rounded = roundMatrices(backboneParameters(6), () => true);
     const changes: Record<string, Partial<ExtractOptions>> = {
       weights: { parameters: other },
       'file of weights': { weightsKey: '1'.repeat(64) },
@@ -327,7 +329,7 @@ describe('the key of features', () => {
       size: { transform: { ...doubled, height: 14 } },
       mean: { transform: { ...doubled, normalization: { ...normalization, mean: [0.5, 0.5, 0.4] } } },
       deviation: { transform: { ...doubled, normalization: { ...normalization, std: [0.5, 0.5, 0.4] } } },
-      precision: { precision: 'bfloat16' },
+      precision: { parameters: rounded, weightsKey: hashParameters(parameters) },
       'batch size': { batchSize: 32 },
       'default batch size': { batchSize: undefined },
     };
@@ -339,6 +341,7 @@ describe('the key of features', () => {
     }
     assert.equal(await keyOf({ batchSize: undefined }), await keyOf({ batchSize: 64 }));
     disposeParameters(other);
+    disposeParameters(rounded);
   });
 
   it('stands on a hash of the weights: names, shapes and values, in any order', () => {

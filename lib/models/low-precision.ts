@@ -1,0 +1,29 @@
+/** Frozen networks in bfloat16. */
+import { precisionOf, toPrecision, type Precision } from '../tensor/precision';
+import { createVariable } from '../tensor/variable';
+import { tf } from '../tf';
+import type { Parameters } from './parameters';
+
+/**
+ * Parameters whose matrices are rounded to bfloat16: these variables replace the given ones, which are disposed; all others are the
+ * same. They are for evaluation only.
+ * @param isMatrix by name, as a backbone's `lowPrecision` tells
+ */
+export function roundMatrices({ table, variables }: Parameters, isMatrix: (name: string) => boolean): Parameters {
+  const rounded = [...variables].map(([name, variable]) => {
+    if (!isMatrix(name)) return [name, variable] as const;
+    const value = tf.tidy(() => toPrecision(variable.read(), 'bfloat16'));
+    const low = createVariable(value);
+    value.dispose();
+    variable.dispose();
+    return [name, low] as const;
+  });
+  return { table, variables: new Map(rounded) };
+}
+
+/** What a network computes in: 'bfloat16' where any of its matrices is. */
+export function precisionOfParameters({ variables }: Pick<Parameters, 'variables'>): Precision {
+  return tf.tidy(() =>
+    [...variables.values()].some((variable) => precisionOf(variable.read()) === 'bfloat16') ? 'bfloat16' : 'float32',
+  );
+}
