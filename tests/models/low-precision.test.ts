@@ -5,7 +5,7 @@ import { precisionOfParameters, roundMatrices } from '../../lib/models/low-preci
 import { createParameters, disposeParameters, exportParameters, readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { vitForward, vitParameters, type VitConfig } from '../../lib/models/vit';
-import { tf, type Tensor4D } from '../../lib/tf';
+import { tf } from '../../lib/tf';
 import { noise } from '../noise';
 
 const shared = { patchSize: 4, width: 48, depth: 3, heads: 3, normEpsilon: 1e-6 } as const;
