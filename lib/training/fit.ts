@@ -8,10 +8,11 @@ import type { Scope } from '../models/scope';
 import { tf, type Scalar, type Tensor } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
-import { clipByGlobalNorm, lossAndGradients, type LossOutput } from './gradients';
+import type { LossOutput } from './gradients';
 import type { Optimizer } from './optimizers';
 import type { Schedule } from './schedules';
 import { takeSnapshot, type Snapshot } from './snapshot';
+import { trainingStep } from './step';
 
 /** What a batch must have; the rest is between `batches` and `loss`. `dispose` is called after the step. */
 export interface Batch {
@@ -190,16 +191,7 @@ async function trainEpoch<B extends Batch>(
   epoch: number,
   learningRate: number,
 ): Promise<TrainedEpoch | 'stopped' | 'not finite'> {
-  const {
-    parameters,
-    names,
-    optimizer,
-    epochs,
-    batchesPerEpoch,
-    maxGradientNorm,
-    signal,
-    onProgress = () => undefined,
-  } = options;
+  const { epochs, batchesPerEpoch, signal, onProgress = () => undefined } = options;
   const pending: { loss: Scalar; correct: Scalar; count: number }[] = [];
   const total = { loss: 0, correct: 0, images: 0 };
   let lastLoss = NaN;
@@ -221,16 +213,8 @@ async function trainEpoch<B extends Batch>(
     for await (const batch of options.batches(epoch)) {
       const { count } = batch;
       try {
-        pending.push({
-          count,
-          ...tf.tidy(() => {
-            const result = lossAndGradients(parameters, names, (scope) => options.loss(batch, scope));
-            const gradients =
-              maxGradientNorm === undefined ? result.gradients : clipByGlobalNorm(result.gradients, maxGradientNorm);
-            optimizer.step(gradients, learningRate);
-            return { loss: result.loss, correct: result.reported.correct };
-          }),
-        });
+        const { loss, reported } = trainingStep((scope) => options.loss(batch, scope), { ...options, learningRate });
+        pending.push({ count, loss, correct: reported.correct });
       } finally {
         batch.dispose();
       }
