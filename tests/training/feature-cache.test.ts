@@ -186,7 +186,11 @@ describe('the feature cache', () => {
     const damages: [what: string, begin: number, damage: (directory: string) => void][] = [
       ['a flipped byte in the second of three chunks', 4, (d) => flip(partial(d, 'features.npy'), -1 - 5 * rowBytes)],
       ['a cut in the third', 8, (d) => truncateSync(partial(d, 'features.npy'), 128 + 10 * rowBytes)],
-      ['bytes behind the last', 12, (d) => writeFileSync(partial(d, 'features.npy'), 'more', { flag: 'a' })],
+      [
+        'bytes behind the last',
+        12,
+        (d) => writeFileSync(partial(d, 'features.npy'), 'more'.repeat(200), { flag: 'a' }),
+      ],
       ['a flipped byte in the header', 12, (d) => flip(partial(d, 'features.npy'), 60)],
       ['no progress', 0, (d) => rmSync(partial(d, 'progress.json'))],
       ['a damaged progress', 0, (d) => truncateSync(partial(d, 'progress.json'), 100)],
