@@ -1,6 +1,7 @@
 import { tf, type Scalar, type Tensor } from '../tf';
 import { readParameters, variableOf, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
+import { valueAndGradients } from './backward';
 
 /** What a training step works with: the scalar to minimise, and anything to be reported with it (kept, not differentiated). */
 export interface LossOutput {
@@ -27,9 +28,8 @@ export function lossAndGradients(
   const values = readParameters(parameters);
   const scope = createScope(values, true);
   const kept = new Map<string, Scalar>();
-  const engine = tf.engine();
   try {
-    const { value, grads } = engine.gradients(
+    const { value, gradients } = valueAndGradients(
       () => {
         const output = compute(scope);
         for (const update of scope.pass.updates.values()) tf.keep(update);
@@ -42,12 +42,8 @@ export function lossAndGradients(
     return {
       loss: value,
       reported: Object.fromEntries([...kept].map(([name, scalar]) => [name, scalar.clone()])),
-      gradients: new Map(names.map((name, index) => [name, grads[index]])),
+      gradients: new Map(names.map((name, index) => [name, gradients[index]])),
     };
-  } catch (error) {
-    // Where the loss fails, tfjs leaves behind what it has saved for the gradient: the activations of a whole batch.
-    for (const { saved } of engine.state.activeTape ?? []) tf.dispose(saved ?? []);
-    throw error;
   } finally {
     // The values before the optimizer's step, which otherwise has to copy what is still read.
     tf.dispose([...scope.pass.updates.values(), ...kept.values(), ...values.values()]);
