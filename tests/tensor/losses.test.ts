@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { countCorrect, crossEntropy } from '../../lib/tensor/losses';
-import { tf, type Tensor2D } from '../../lib/tf';
+import { countCorrect, crossEntropy, sigmoidCrossEntropy } from '../../lib/tensor/losses';
+import { tf, type Tensor, type Tensor2D } from '../../lib/tf';
 import { assertClose } from '../close';
 
 interface Case {
@@ -16,7 +16,19 @@ interface Case {
   correct: number;
 }
 
-const { cases }: { cases: Case[] } = JSON.parse(readFileSync(join(__dirname, '../fixtures/losses.json'), 'utf8'));
+interface BinaryCase {
+  name: string;
+  shape: number[];
+  logits: number[];
+  targets: number[];
+  outputGradient: number[];
+  loss: number[];
+  gradient: number[];
+}
+
+const { cases, binaryCases }: { cases: Case[]; binaryCases: BinaryCase[] } = JSON.parse(
+  readFileSync(join(__dirname, '../fixtures/losses.json'), 'utf8'),
+);
 
 describe('cross-entropy', () => {
   for (const { name, logits, labels, outputGradient, loss, gradient } of cases) {
@@ -55,6 +67,43 @@ describe('cross-entropy', () => {
         assert.throws(() => crossEntropy(logits, tf.tensor1d(labels, 'int32')), /label value/);
     });
     assert.equal(tf.memory().numTensors, before);
+  });
+});
+
+describe('sigmoid cross-entropy', () => {
+  /** As it is defined, with the gradient that tfjs finds. */
+  const plain = (logits: Tensor, targets: Tensor): Tensor =>
+    logits.relu().sub(logits.mul(targets)).add(logits.abs().neg().exp().log1p());
+
+  for (const { name, shape, logits, targets, outputGradient, loss, gradient } of binaryCases) {
+    it(`agrees with torch and with the plain version: ${name}`, () => {
+      const before = tf.memory().numTensors;
+      tf.tidy(() => {
+        const [x, z, outer] = [logits, targets, outputGradient].map((values) => tf.tensor(values, shape));
+        const own = tf.valueAndGrad((value) => sigmoidCrossEntropy(value, z))(x, outer);
+        assert.deepEqual(own.value.shape, shape);
+        assert.deepEqual(own.grad.shape, shape);
+        // Each loss on its own, since a certain pixel's is far below the largest; 1e-30 is where float32 runs out.
+        loss.forEach((expected, index) => {
+          const error = Math.abs(own.value.dataSync()[index] - expected);
+          assert.ok(error <= 1e-6 * Math.max(expected, 1e-30), `loss ${index}: ${own.value.dataSync()[index]}`);
+        });
+        assertClose(own.grad.dataSync(), gradient, 1e-6, 'gradient');
+        assertClose(own.value.dataSync(), plain(x, z).dataSync(), 1e-6, 'plain loss');
+        // At exactly 0, the plain version has the derivative of a corner.
+        if (!logits.includes(0)) {
+          const found = tf.grad((value) => plain(value, z))(x, outer);
+          assertClose(own.grad.dataSync(), found.dataSync(), 1e-6, 'plain gradient');
+        }
+      });
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+
+  it('refuses targets of another shape', () => {
+    tf.tidy(() => {
+      assert.throws(() => sigmoidCrossEntropy(tf.zeros([2, 3]), tf.zeros([3, 2])), /Logits and targets need the same/);
+    });
   });
 });
 
