@@ -34,13 +34,16 @@ export async function hashFiles(
 ): Promise<string[]> {
   const known = readMemory(memory);
   const entries: Record<string, Entry> = {};
+  const reused = new Set<Entry>();
   const hash = async (path: string): Promise<string> => {
     try {
       const { size, mtimeMs, ctimeMs } = statSync(path);
       const earlier = Object.hasOwn(known, path) ? known[path] : undefined;
       const same = earlier?.bytes === size && earlier.modified === mtimeMs && earlier.changed === ctimeMs;
-      if (same && earlier.hashed - ctimeMs > clockMilliseconds) entries[path] = earlier;
-      else {
+      if (same && earlier.hashed - ctimeMs > clockMilliseconds) {
+        entries[path] = earlier;
+        reused.add(earlier);
+      } else {
         const hashed = Date.now();
         entries[path] = { bytes: size, modified: mtimeMs, changed: ctimeMs, hashed, sha256: await hashFile(path) };
       }
@@ -56,7 +59,7 @@ export async function hashFiles(
     hashes.push(sha256);
     onProgress?.(hashes.length, paths.length);
   }
-  writeFileAtomic(memory, JSON.stringify(entries));
+  if (Object.values(entries).some((entry) => !reused.has(entry))) writeFileAtomic(memory, JSON.stringify(entries));
   return hashes;
 }
 

@@ -46,6 +46,10 @@ export async function openIsicFolder(path: string, options: IsicFolderOptions): 
     const usable = (name: SplitName): string[] => {
       const ids = splits[name].filter((id) => !damagedIds.has(id));
       if (ids.length > 0) return ids;
+      if (splits[name].length === 0)
+        throw new UserError(
+          `The fractions leave no ${name} image of ${path}: each of train, val and test must be above 0.`,
+        );
       throw new UserError(`Of ${path}, no ${name} image is usable (${countBroken(broken)}): "npm run data -- verify ${path}" lists what is broken.`); // prettier-ignore
     };
     const { title = basename(root), license, citation = basename(root) } = isicSources[layout.source];

@@ -121,6 +121,11 @@ test('splits are drawn from the ids by the seed alone', async () => {
   assert.notDeepEqual(await look(folder, { seed: 4 }, idsOf), first);
   const fractions = { train: 0.5, val: 0.25, test: 0.25 };
   assert.deepEqual(await look(folder, { fractions }, counts), [10, 5, 5]);
+  const without = { train: 0.9, val: 0.1, test: 0 };
+  await assert.rejects(
+    open(folder, { fractions: without }),
+    userError(/^The fractions leave no test image of .*twenty/),
+  );
 });
 
 test('the official folders of ISIC 2018 give the official splits', async () => {
