@@ -1,5 +1,5 @@
 import type { Random } from '../../random';
-import type { Grid } from './grid';
+import type { Samples } from './grid';
 import { valueNoise } from './noise';
 import type { Camera } from './scene';
 
@@ -40,7 +40,7 @@ function lightPerPixel(plane: Float32Array, width: number, size: number): Float3
 }
 
 /** What the camera makes of the smear: lens, uneven lamp, sensor. Overwrites the grid; returns size × size × 3 bytes, rows first. */
-export function exposeImage(grid: Grid, camera: Camera, size: number, random: Random): Uint8Array {
+export function exposeImage(grid: Samples, camera: Camera, size: number, random: Random): Uint8Array {
   const pixelPitch = (grid.pitch * grid.width) / size;
   const planes = grid.planes.map((plane) => {
     const light = lightPerPixel(plane, grid.width, size);

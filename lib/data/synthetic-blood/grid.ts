@@ -1,19 +1,23 @@
 import type { Absorbance } from './stain';
 
-/** Samples `pitch` micrometres apart, `width` a row. */
-export interface Grid {
+/** Samples `pitch` apart, `width` a row, in any unit of length. */
+export interface Samples {
   readonly width: number;
   readonly pitch: number;
   /** Optical density of red, green and blue light. */
   readonly planes: readonly [Float32Array, Float32Array, Float32Array];
+}
+
+/** In micrometres. */
+export interface Grid extends Samples {
   /** 1 where red cells may lie, 0 under a leukocyte, which pushes them aside. */
   readonly free: Float32Array;
   /** Granular coverage of the body that is being drawn. */
   readonly granules: Float32Array;
 }
 
-/** First and last column, first and last row of the samples within `reach` of x, y (micrometres). */
-export function samplesAround(grid: Grid, x: number, y: number, reach: number): [number, number, number, number] {
+/** First and last column, first and last row of the samples within `reach` of x, y. */
+export function samplesAround(grid: Samples, x: number, y: number, reach: number): [number, number, number, number] {
   const index = (position: number) => position / grid.pitch + grid.width / 2 - 0.5;
   return [
     Math.max(0, Math.ceil(index(x - reach))),
@@ -30,7 +34,7 @@ export function coverage(distance: number, width: number): number {
 }
 
 /** Adds `amount` of what absorbs to one sample. */
-export function absorb({ planes }: Grid, at: number, absorbance: Absorbance, amount: number): void {
+export function absorb({ planes }: Samples, at: number, absorbance: Absorbance, amount: number): void {
   planes[0][at] += absorbance[0] * amount;
   planes[1][at] += absorbance[1] * amount;
   planes[2][at] += absorbance[2] * amount;
@@ -38,7 +42,7 @@ export function absorb({ planes }: Grid, at: number, absorbance: Absorbance, amo
 
 /** Calls `paint` with the samples of a soft disc and how much of each it covers. The covered area does not depend on the pitch. */
 export function stamp(
-  grid: Grid,
+  grid: Samples,
   x: number,
   y: number,
   radius: number,
