@@ -15,3 +15,4 @@ export { openDataset } from './data/open';
 export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
 export { describeModel, describeTest } from './studies/model-views';
 export { resnetFromScratch } from './studies/resnet-from-scratch';
+export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';

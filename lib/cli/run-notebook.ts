@@ -94,7 +94,7 @@ async function execute(
   }
 }
 
-/** `name=value` to values: numbers and booleans as such, everything else as text; paths of datasets become absolute. */
+/** `name=value` to values: numbers and booleans as such, everything else as text; paths of datasets and weights become absolute. */
 export function parseSettings(
   settings: readonly string[],
   profile: string | undefined,
@@ -106,7 +106,7 @@ export function parseSettings(
     if (at < 1) throw new UserError(`--set ${setting} is not of the form name=value, such as --set epochs=5.`);
     const name = setting.slice(0, at);
     const text = setting.slice(at + 1);
-    values.set(name, name === 'dataset' ? absoluteDataset(text, workingDirectory) : parseValue(text));
+    values.set(name, parseNamed(name, text, workingDirectory));
   }
   if (profile !== undefined) values.set('profile', profile);
   const chosen = values.get('profile');
@@ -114,6 +114,12 @@ export function parseSettings(
     throw new UserError(`profile is ${JSON.stringify(chosen)}, but must be one of ${profiles.join(', ')}.`);
   }
   return Object.fromEntries(values);
+}
+
+function parseNamed(name: string, text: string, workingDirectory: string): unknown {
+  if (name === 'dataset') return absoluteDataset(text, workingDirectory);
+  if (name === 'weights' && text.endsWith('.safetensors')) return resolve(workingDirectory, text);
+  return parseValue(text);
 }
 
 /** A known name stays one, also where a file happens to be called the same. */

@@ -12,6 +12,8 @@ export interface PublishedResult {
   readonly size: number;
   readonly testAccuracy: number;
   readonly testMacroF1: number;
+  /** How the network was trained, where a study did so in several ways. */
+  readonly protocol?: ClassificationRow['protocol'];
 }
 
 /**
@@ -24,30 +26,66 @@ export function comparisonRows(
   dataset: Dataset,
 ): DataFrame {
   const images = dataset.splits.test.count;
-  const ours = all.flatMap(({ results }) =>
-    (results as unknown as ClassificationRow[]).map((row) => ourRow(row, images)),
-  );
-  const theirs = published
-    .filter((row) => row.dataset === dataset.name && row.size === dataset.height)
-    .map(publishedRow);
+  const ours = rowsOf(all).map((row) => ourRow(row, images));
+  return new DataFrame([...publishedFor(published, dataset).map(publishedRow), ...ours]);
+}
+
+/**
+ * The comparison table of a notebook on pretrained networks: whose weights, what of them was trained, and at what cost. Rows that were not
+ * trained by steps have no epochs.
+ */
+export function transferComparison(
+  all: readonly Results[],
+  published: readonly PublishedResult[],
+  dataset: Dataset,
+): DataFrame {
+  const images = dataset.splits.test.count;
+  const ours = rowsOf(all).map((row) => {
+    const { epochs, batchSize, learningRate, weightDecay, seed, seconds, model, arm, ...scores } = ourRow(row, images);
+    const { weights, trainableParameters, settings } = row;
+    const how = { weights, protocol: protocolTitle(row.protocol, settings), trainableParameters };
+    return { model, ...how, arm, ...scores, epochs, batchSize, learningRate, weightDecay, seed, seconds };
+  });
+  const theirs = publishedFor(published, dataset).map((result) => {
+    const { model, arm, ...rest } = publishedRow(result);
+    const how = { weights: 'hub', protocol: result.protocol ?? 'scratch', trainableParameters: NaN };
+    return { model, ...how, arm, ...rest };
+  });
   return new DataFrame([...theirs, ...ours]);
 }
 
+function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: ClassificationRow['settings']): string {
+  return probe === undefined ? protocol : String(probe);
+}
+
+function rowsOf(all: readonly Results[]): ClassificationRow[] {
+  return all.flatMap(({ results }) => results as unknown as ClassificationRow[]);
+}
+
+function publishedFor(published: readonly PublishedResult[], dataset: Dataset): PublishedResult[] {
+  return published.filter((row) => row.dataset === dataset.name && row.size === dataset.height);
+}
+
+/** An accuracy's 95 % interval over the test images (Wilson), in words. */
+export function accuracyInterval(accuracy: number, images: number): string {
+  const { low, high } = wilsonInterval(Math.round(accuracy * images), images);
+  return `${low.toFixed(3)} – ${high.toFixed(3)}`;
+}
+
 function ourRow(row: ClassificationRow, images: number) {
-  const { low, high } = wilsonInterval(Math.round(row.testAccuracy * images), images);
   const { epochs, batchSize, learningRate, weightDecay, seed } = row.settings;
   return {
     model: row.model,
     arm: row.arm,
     testAccuracy: row.testAccuracy,
-    interval: `${low.toFixed(3)} – ${high.toFixed(3)}`,
+    interval: accuracyInterval(row.testAccuracy, images),
     testMacroF1: row.testMacroF1,
     testAuc: row.testAuc ?? NaN,
     bestValAccuracy: row.bestValAccuracy,
-    epochs: Number(epochs),
-    batchSize: Number(batchSize),
-    learningRate: Number(learningRate),
-    weightDecay: Number(weightDecay),
+    epochs: Number(epochs ?? NaN),
+    batchSize: Number(batchSize ?? NaN),
+    learningRate: Number(learningRate ?? NaN),
+    weightDecay: Number(weightDecay ?? NaN),
     seed: Number(seed),
     seconds: row.seconds,
   };

@@ -3,8 +3,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
-import type { ParameterSpecs } from './parameters';
+import { checkNetwork } from './networks';
+import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
+import { vitInputSize, vitNotebook, vitOfStudy, vitParameterSpecs } from './vit-frozen-and-finetuned';
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -15,15 +17,22 @@ export interface NotebookEntry {
 const entries: Readonly<Record<string, NotebookEntry>> = {
   [resnetNotebook]: {
     specs: resnetParameterSpecs,
-    async check({ dataset, size, syntheticImages }) {
-      const opened = await openSingleLabelDataset(dataset as string, {
-        size: size as number,
-        syntheticImages: syntheticImages as number,
-      });
-      opened.close();
+    check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
+  },
+  [vitNotebook]: {
+    specs: vitParameterSpecs,
+    async check(given) {
+      const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
+      checkNetwork(parameters, vitOfStudy, vitInputSize(parameters));
+      await checkData(parameters);
     },
   },
 };
+
+async function checkData(parameters: { dataset: string; size: number; syntheticImages: number }): Promise<void> {
+  const opened = await openSingleLabelDataset(parameters.dataset, parameters);
+  opened.close();
+}
 
 export const notebooksDirectory = join(projectRoot, 'notebooks');
 

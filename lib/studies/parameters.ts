@@ -63,6 +63,18 @@ export function textParameter(
   return { schema: z.string().min(1), allowed, meaning, defaults };
 }
 
+export function booleanParameter(meaning: string, defaults: Record<Profile, boolean>): ParameterSpec<boolean> {
+  return { schema: z.boolean(), allowed: 'true or false', meaning, defaults };
+}
+
+/** Where the weights of a network come from. */
+export const weightsParameter: ParameterSpec<string> = {
+  schema: z.string().regex(/^(hub|random|.*[^/]\.safetensors)$/),
+  allowed: 'hub, random or the path of a .safetensors file; there are no embedded weights yet',
+  meaning: 'Published weights from the hub, random ones, or a file',
+  defaults: { tour: 'random', paper: 'hub' },
+};
+
 /** The parameters that notebooks share where they make sense, each with the study's own defaults. */
 export const common = {
   seed: integerParameter('Seed of everything that is drawn at random', { tour: 42, paper: 42 }, 0, 2 ** 31 - 1),

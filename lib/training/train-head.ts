@@ -1,4 +1,5 @@
 import { batchesPerEpoch } from '../data/batches';
+import type { SplitName } from '../data/dataset';
 import { crossEntropy } from '../metrics/classification';
 import { createParameters, disposeParameters, exportParameters, trainableNames } from '../models/parameters';
 import { createRandom, type Random } from '../random';
@@ -25,6 +26,11 @@ export interface LinearProbeSettings {
 
 export interface HeadControls extends ProbeControls {
   readonly checkpoints?: CheckpointStore;
+  /**
+   * Computes the features of a split, before each epoch and each validation anew, as a network that is run in every epoch does. The
+   * given features of training and validation are not read then.
+   */
+  readonly recompute?: (split: SplitName) => Promise<FeatureSet>;
 }
 
 export interface HeadRows {
@@ -59,7 +65,7 @@ export async function trainHead(
 ): Promise<TrainedHead> {
   const { train, val } = sets;
   const { epochs, batchSize, learningRate, weightDecay, seed } = settings;
-  const { signal, onProgress, checkpoints } = controls;
+  const { signal, onProgress, checkpoints, recompute } = controls;
   const parameters = createParameters(linearHead(train.width, train.classes), seed);
   const names = trainableNames(parameters);
   const optimizer = adamW(parameters, names, { weightDecay });
@@ -74,15 +80,18 @@ export async function trainHead(
       epochs,
       learningRate: cosineSchedule(learningRate, epochs),
       batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
-      batches: (epoch) => headBatches(rows.train, train, batchSize, createRandom(seed, 'shuffle', epoch)),
+      batches: (epoch) => {
+        const options = { batchSize, random: createRandom(seed, 'shuffle', epoch) };
+        return recompute ? freshBatches(recompute, options) : headBatches(rows.train, train, options);
+      },
       loss({ features, labels }, scope) {
         const { loss, correct } = headLoss(features, labels, scope.at('head'));
         return { loss, reported: { correct } };
       },
-      validate: () => {
-        const probabilities = headProbabilities(rows.val, parameters);
-        const loss = crossEntropy(scoredSet(val, probabilities));
-        return Promise.resolve({ loss, accuracy: accuracyOf(val, probabilities) });
+      validate: async () => {
+        const score = (scored: FeatureRows): Float64Array => headProbabilities(scored, parameters);
+        const probabilities = recompute ? await withFreshRows(recompute, 'val', score) : score(rows.val);
+        return { loss: crossEntropy(scoredSet(val, probabilities)), accuracy: accuracyOf(val, probabilities) };
       },
     });
     const { history, best, stopped, seconds } = fitted;
@@ -98,13 +107,42 @@ export async function trainHead(
   }
 }
 
-function* headBatches(rows: FeatureRows, set: FeatureSet, batchSize: number, random: Random): Generator<HeadBatch> {
+interface OrderOptions {
+  readonly batchSize: number;
+  readonly random: Random;
+}
+
+function* headBatches(rows: FeatureRows, set: FeatureSet, { batchSize, random }: OrderOptions): Generator<HeadBatch> {
   const order = random.permutation(set.count);
   for (let start = 0; start < set.count; start += batchSize) {
     const indices = order.slice(start, start + batchSize);
     const features = rows.gather(indices);
     const labels = tf.tensor1d(Int32Array.from(indices, (index) => set.labels[index]), 'int32'); // prettier-ignore
     yield { features, labels, count: indices.length, dispose: () => tf.dispose([features, labels]) };
+  }
+}
+
+type Recompute = NonNullable<HeadControls['recompute']>;
+
+async function* freshBatches(recompute: Recompute, options: OrderOptions): AsyncGenerator<HeadBatch> {
+  const set = await recompute('train');
+  const rows = openRows(set);
+  try {
+    yield* headBatches(rows, set, options);
+  } finally {
+    rows.dispose();
+    set.close();
+  }
+}
+
+async function withFreshRows<T>(recompute: Recompute, split: SplitName, use: (rows: FeatureRows) => T): Promise<T> {
+  const set = await recompute(split);
+  const rows = openRows(set);
+  try {
+    return use(rows);
+  } finally {
+    rows.dispose();
+    set.close();
   }
 }
 
