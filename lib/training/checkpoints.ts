@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { hashFile, writeFileAtomic, writeFileInBackground } from '../files';
-import { exportParameters, importParameters, type Parameters } from '../models/parameters';
+import { exportParameters, importParameters, toPublished, type Parameters } from '../models/parameters';
 import { encodeSafetensors, openSafetensors, type Float32Tensors } from '../tensor/safetensors';
 import { readResult } from '../tensor/read';
-import { tf } from '../tf';
+import { tf, type Tensor } from '../tf';
 import type { HistoryRow } from './events';
 import type { Optimizer } from './optimizers';
 
@@ -55,8 +55,10 @@ export interface CheckpointStore {
 export interface BestEpoch {
   readonly epoch: number;
   readonly valAccuracy: number;
-  /** Whether it is the one that is being saved. */
+  /** Whether no checkpoint before has had it. */
   readonly isNew: boolean;
+  /** Its weights in memory layout, where it is not the epoch that is being saved. */
+  readonly values?: ReadonlyMap<string, Tensor>;
 }
 
 /** Checkpoints of one run in a folder of its own. `key` is the hash of its configuration and data. */
@@ -100,7 +102,10 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
       const weights = namedShapes(exportParameters(parameters), parameters);
       const stateName = `epoch-${String(progress.epoch).padStart(4, '0')}.safetensors`;
       const files = [encodeFile(stateName, new Map([...weights, ...exportSlots(optimizer)]))];
-      if (best?.isNew) files.push(encodeFile(`best-${String(best.epoch).padStart(4, '0')}.safetensors`, weights));
+      if (best?.isNew) {
+        const values = best.epoch === progress.epoch ? weights : publishedValues(best, parameters);
+        files.push(encodeFile(`best-${String(best.epoch).padStart(4, '0')}.safetensors`, values));
+      }
       const [state, newBest] = files.map(({ name, sha256 }) => ({ name, sha256 }));
       const bestFile = newBest ?? previous?.best?.file;
       const manifest: CheckpointManifest = {
@@ -142,6 +147,18 @@ function exportSlots({ slots }: Optimizer): Map<string, { shape: readonly number
       return [slotPrefix + slot, { shape: variable.shape, values }];
     }),
   );
+}
+
+function publishedValues({ epoch, values }: BestEpoch, parameters: Parameters) {
+  if (values === undefined) throw new Error(`The weights of epoch ${epoch} are needed to save it as the best.`);
+  const published = [...values].map(([name, value]): [string, Float32Array] => {
+    let exported = new Float32Array(0);
+    tf.tidy(() => {
+      exported = toPublished(value, parameters.table[name]);
+    });
+    return [name, exported];
+  });
+  return namedShapes(new Map(published), parameters);
 }
 
 function namedShapes(values: ReadonlyMap<string, Float32Array>, { table }: Parameters) {

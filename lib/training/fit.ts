@@ -37,9 +37,13 @@ export interface FitOptions<B extends Batch> {
   readonly validate: () => Promise<{ readonly loss: number; readonly accuracy: number }>;
   /** Gradients whose common norm is larger are scaled down to it. */
   readonly maxGradientNorm?: number;
-  /** Ends the run after so many epochs without a better validation accuracy. */
+  /** What the best epoch is: the first with the highest validation accuracy (default), or with the lowest validation loss. */
+  readonly selectBy?: 'accuracy' | 'loss';
+  /** Ends the run after so many epochs without a better one. */
   readonly patience?: number;
   readonly checkpoints?: CheckpointStore;
+  /** Seconds of training that a kill may cost; 0 by default: there is a checkpoint of each epoch. */
+  readonly saveEverySeconds?: number;
   /** Ends the run softly, between two batches. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
@@ -47,7 +51,7 @@ export interface FitOptions<B extends Batch> {
 
 export interface FitResult {
   readonly history: readonly HistoryRow[];
-  /** The first epoch with the highest validation accuracy; undefined if none was finished. */
+  /** The epoch of `selectBy`; undefined if none was finished. */
   readonly best?: { readonly epoch: number; readonly valAccuracy: number };
   /** True where `signal` ended the run; the same call continues from its last checkpoint. */
   readonly stopped: boolean;
@@ -70,6 +74,8 @@ const millisecondsBetweenReports = 250;
  */
 export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitResult> {
   const { parameters, optimizer, epochs, checkpoints, patience = Infinity, onProgress = () => undefined } = options;
+  const { selectBy = 'accuracy', saveEverySeconds = 0 } = options;
+  const merit = (row: HistoryRow): number => (selectBy === 'loss' ? -row.valLoss : row.valAccuracy);
   const history: HistoryRow[] = [];
   let best: { epoch: number; valAccuracy: number } | undefined;
   let bestValues: Snapshot | undefined;
@@ -90,6 +96,16 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   }
   const isFinished = (): boolean =>
     history.length >= epochs || history.length - (best?.epoch ?? history.length) >= patience;
+  let saved = { epoch: history.length, time: performance.now() };
+  const save = async (): Promise<void> => {
+    const epoch = history.length;
+    const progress = { epoch, learningRateFactor: factor, recoveries, history: [...history], finished: isFinished() };
+    const isNew = best !== undefined && best.epoch > saved.epoch;
+    await saving;
+    saving = checkpoints?.save(progress, best && { ...best, isNew, values: bestValues?.values }, parameters, optimizer);
+    saving?.catch(() => undefined); // thrown where it is awaited
+    saved = { epoch, time: performance.now() };
+  };
 
   while (!isFinished() && !stopped) {
     const epoch = history.length;
@@ -130,22 +146,13 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       };
       history.push(row);
       // A NaN is never larger: it cannot become the best.
-      const isNew = best === undefined ? Number.isFinite(row.valAccuracy) : row.valAccuracy > best.valAccuracy;
+      const isNew = best === undefined ? Number.isFinite(merit(row)) : merit(row) > merit(history[best.epoch - 1]);
       if (isNew) {
         best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
         bestValues?.dispose();
         bestValues = takeSnapshot(parameters.variables);
       }
-      const progress = {
-        epoch: row.epoch,
-        learningRateFactor: factor,
-        recoveries,
-        history: [...history],
-        finished: isFinished(),
-      };
-      await saving;
-      saving = checkpoints?.save(progress, best && { ...best, isNew }, parameters, optimizer);
-      saving?.catch(() => undefined); // thrown where it is awaited
+      if (isFinished() || performance.now() - saved.time >= 1000 * saveEverySeconds) await save();
       onProgress({ kind: 'epoch', epoch: row.epoch, epochs, row });
     } catch (error) {
       bestValues?.dispose();
@@ -157,6 +164,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     }
   }
 
+  if (history.length > saved.epoch) await save();
   await saving;
   const seconds = history.reduce((total, row) => total + row.seconds, 0);
   if (stopped) onProgress({ kind: 'stopped', epoch: history.length, epochs, seconds });

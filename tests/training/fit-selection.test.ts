@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { tf } from '../../lib/tf';
+import { openCheckpoints } from '../../lib/training/checkpoints';
+import type { FitOptions } from '../../lib/training/fit';
+import type { ImageBatch } from '../../lib/data/batches';
+import { createToyRun, metricsOf } from './toy';
+
+const scratch = mkdtempSync(join(tmpdir(), 'fit-selection-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+/** Validations in which the loss is lowest in epoch 3 and the accuracy highest in epoch 2; both stay so later, which is not better. */
+const rows = [
+  [0.9, 0.5],
+  [0.8, 0.9],
+  [0.2, 0.7],
+  [0.2, 0.9],
+  [NaN, NaN],
+  [0.3, 0.8],
+] as const;
+
+/** A toy run with these validations; `counted` is how many were done before. */
+async function fitWith(overrides: Partial<FitOptions<ImageBatch>>, counted = 0) {
+  const before = tf.memory().numTensors;
+  const run = createToyRun();
+  let epoch = counted;
+  const validate = () => {
+    const [loss, accuracy] = rows[epoch++];
+    return Promise.resolve({ loss, accuracy });
+  };
+  const weightsAt: Record<string, number[]>[] = [];
+  const result = await run.fit({
+    validate,
+    ...overrides,
+    onProgress(event) {
+      if (event.kind === 'epoch') weightsAt[event.epoch] = run.weights();
+      overrides.onProgress?.(event);
+    },
+  });
+  result.useBest();
+  const best = run.weights();
+  result.dispose();
+  run.dispose();
+  assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
+  return { ...result, weightsAt, bestWeights: best };
+}
+
+describe('selection of the best epoch', () => {
+  it('is by the first highest accuracy or the first lowest loss, never by one that is not a number', async () => {
+    const byAccuracy = await fitWith({});
+    assert.deepEqual(byAccuracy.best, { epoch: 2, valAccuracy: 0.9 });
+    assert.deepEqual(byAccuracy.bestWeights, byAccuracy.weightsAt[2]);
+    const byLoss = await fitWith({ selectBy: 'loss' });
+    assert.deepEqual(byLoss.best, { epoch: 3, valAccuracy: 0.7 });
+    assert.deepEqual(byLoss.bestWeights, byLoss.weightsAt[3]);
+  });
+
+  it('is what patience counts from', async () => {
+    assert.equal((await fitWith({ patience: 2 })).history.length, 4);
+    assert.equal((await fitWith({ selectBy: 'loss', patience: 2 })).history.length, 5);
+  });
+});
+
+describe('checkpoints at times', () => {
+  it('are one at the end where the training is short, with the best weights of an earlier epoch', async () => {
+    const folder = join(scratch, 'short');
+    const checkpoints = openCheckpoints(folder, 'key');
+    const run = await fitWith({ selectBy: 'loss', checkpoints, saveEverySeconds: 3600 });
+    assert.deepEqual(readdirSync(folder).sort(), [
+      'best-0003.safetensors',
+      'checkpoint.json',
+      'epoch-0006.safetensors',
+    ]);
+    const manifest = await openCheckpoints(folder, 'key').load();
+    assert.ok(manifest?.finished);
+    const best = Object.fromEntries([...checkpoints.readBest(manifest)].map(([name, value]) => [name, [...value]]));
+    assert.deepEqual(best, run.weightsAt[3]);
+    const again = await fitWith({ selectBy: 'loss', checkpoints: openCheckpoints(folder, 'key') });
+    assert.deepEqual(metricsOf(again.history), metricsOf(run.history));
+    assert.deepEqual(again.bestWeights, run.bestWeights);
+  });
+
+  it('are written at a stop, so that nothing is lost, and continue to the same end', async () => {
+    const whole = await fitWith({ selectBy: 'loss' });
+    for (const epochs of [2, 4]) {
+      const checkpoints = openCheckpoints(join(scratch, `stopped-${epochs}`), 'key');
+      const controller = new AbortController();
+      const stopped = await fitWith({
+        selectBy: 'loss',
+        checkpoints,
+        saveEverySeconds: 3600,
+        signal: controller.signal,
+        onProgress: (event) => event.kind === 'epoch' && event.epoch === epochs && controller.abort(),
+      });
+      assert.ok(stopped.stopped);
+      assert.equal((await checkpoints.load())?.epoch, epochs);
+      const rest = await fitWith({ selectBy: 'loss', checkpoints, saveEverySeconds: 3600 }, epochs);
+      assert.deepEqual(metricsOf(rest.history), metricsOf(whole.history));
+      assert.deepEqual(rest.bestWeights, whole.bestWeights);
+    }
+  });
+});
