@@ -1,6 +1,7 @@
 /** What the segmentation models are built of: convolutions with PyTorch's default initial values, and their usual sequences. */
+import { addBias } from '../tensor/linear';
 import { upsampleTransposed } from '../tensor/upsampling';
-import { tf, type Tensor, type Tensor4D } from '../tf';
+import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../tf';
 import { addBatchNorm, type ParameterSpec } from './parameters';
 import { batchNorm, convolution, type Pass, type Scope } from './scope';
 
@@ -44,7 +45,7 @@ export function addNormalizedConvolution(
 
 /** Transposed convolution with the scope's `weight` and `bias`, its stride the filter's size. x: N×H×W×I → N×kH×kW×O. */
 export function transposedConvolution(x: Tensor4D, p: Scope): Tensor4D {
-  return upsampleTransposed(x, p.get('weight') as Tensor4D).add<Tensor4D>(p.get('bias'));
+  return addBias(upsampleTransposed(x, p.get('weight') as Tensor4D), p.get('bias') as Tensor1D);
 }
 
 /** 3×3 convolution, batch norm, ReLU. x: N×H×W×I → N×H×W×O. */
@@ -53,7 +54,7 @@ export function normalizedConvolution(
   p: Scope,
   [convolutionName, normName]: readonly [string, string],
 ): Tensor4D {
-  return batchNorm(convolution(x, p.at(convolutionName), { padding: 1 }), p.at(normName)).relu();
+  return batchNorm(convolution(x, p.at(convolutionName), { padding: 1 }), p.at(normName), { relu: true });
 }
 
 /**

@@ -2,6 +2,7 @@
  * Decoders on the feature map of a vision transformer, of the third study, under its tensor names
  * (github.com/IsaacXu0808/DLMI-project, models/decoders.py): one rebuilds the image, one segments it.
  */
+import { relu } from '../tensor/activations';
 import { upsampleBilinear, upsampleNearest } from '../tensor/upsampling';
 import type { Tensor4D } from '../tf';
 import { addConvolution, tidyPart, withBatchStatistics } from './blocks';
@@ -53,7 +54,7 @@ export function reconstructionDecoderForward(
   const stages = runStages(map, widths, (x, stage) =>
     tidyPart(p, () => {
       const convolved = convolution(x, p.at(`decode.${reconstructionModules * stage}`), { padding: 1 });
-      return upsampleNearest(convolved.relu(), 2);
+      return upsampleNearest(relu(convolved), 2);
     }),
   );
   const last = p.at(`decode.${reconstructionModules * widths.length}`);
@@ -98,7 +99,7 @@ export function segmentationDecoderForward(
     const first = segmentationModules * stage;
     return tidyPart(p, () => {
       const convolved = convolution(x, p.at(`decoder.${first}`), { padding: 1 });
-      return upsampleBilinear(batchNorm(convolved, p.at(`decoder.${first + 1}`)).relu(), 2);
+      return upsampleBilinear(batchNorm(convolved, p.at(`decoder.${first + 1}`), { relu: true }), 2);
     });
   });
   const last = p.at(`decoder.${segmentationModules * widths.length}`);

@@ -13,6 +13,7 @@
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
 import { resizeBilinear } from '../tensor/upsampling';
+import { relu } from '../tensor/activations';
 import { tf, type Tensor, type Tensor2D, type Tensor4D } from '../tf';
 import {
   addConvolution,
@@ -139,7 +140,7 @@ function sharedContext(levels: readonly Tensor4D[], p: Scope): Tensor2D {
     levels.map((x) => x.mean<Tensor2D>([1, 2])),
     1,
   ); // N×ΣC
-  return linear(linear(means, p.at('fc.0')).relu<Tensor2D>(), p.at('fc.2')).relu();
+  return relu(linear(relu(linear(means, p.at('fc.0'))), p.at('fc.2')));
 }
 
 /** The study's FAPM: adds to each channel gated detail that knows the context. x: N×h×w×C → N×h×w×C, and the gate N×C. */

@@ -1,5 +1,5 @@
 /** ResNet (He et al. 2016) with torchvision's tensor names: the 7×7 stem with stride 2, four stages, global average pooling. */
-import { maxPool2d } from '../tensor/convolution';
+import { maxPool2d } from '../tensor/pooling';
 import { type Tensor2D, type Tensor4D } from '../tf';
 import { addBatchNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { batchNorm, convolution, linear, type Scope } from './scope';
@@ -71,7 +71,7 @@ export function resnetParameters(
 
 /** images: N×H×W×3, normalised. */
 export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: ResnetConfig): ResnetOutput {
-  const stem = batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1')).relu<Tensor4D>(); // N×H/2×W/2×64
+  const stem = batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1'), { relu: true }); // N×H/2×W/2×64
   let x: Tensor4D = maxPool2d(stem, { size: 3, stride: 2, padding: 1 }); // N×H/4×W/4×64
   const outputs = stages.map(({ stride }, stage) => {
     for (let index = 0; index < depths[stage]; index++) {
@@ -86,17 +86,17 @@ export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: Res
 
 /** N×H×W×C → N×H/stride×W/stride×width. */
 function basicBlock(x: Tensor4D, p: Scope, stride: number): Tensor4D {
-  const first = batchNorm(convolution(x, p.at('conv1'), { stride, padding: 1 }), p.at('bn1')).relu();
-  const second = batchNorm(convolution(first as Tensor4D, p.at('conv2'), { padding: 1 }), p.at('bn2'));
-  return second.add(shortcut(x, p, stride)).relu<Tensor4D>();
+  const first = batchNorm(convolution(x, p.at('conv1'), { stride, padding: 1 }), p.at('bn1'), { relu: true });
+  const second = convolution(first, p.at('conv2'), { padding: 1 });
+  return batchNorm(second, p.at('bn2'), { residual: shortcut(x, p, stride), relu: true });
 }
 
 /** N×H×W×C → N×H/stride×W/stride×4·width; the stride sits in the 3×3 convolution (torchvision's "v1.5"). */
 function bottleneckBlock(x: Tensor4D, p: Scope, stride: number): Tensor4D {
-  const first = batchNorm(convolution(x, p.at('conv1')), p.at('bn1')).relu();
-  const second = batchNorm(convolution(first as Tensor4D, p.at('conv2'), { stride, padding: 1 }), p.at('bn2')).relu();
-  const third = batchNorm(convolution(second as Tensor4D, p.at('conv3')), p.at('bn3'));
-  return third.add(shortcut(x, p, stride)).relu<Tensor4D>();
+  const first = batchNorm(convolution(x, p.at('conv1')), p.at('bn1'), { relu: true });
+  const second = batchNorm(convolution(first, p.at('conv2'), { stride, padding: 1 }), p.at('bn2'), { relu: true });
+  const third = convolution(second, p.at('conv3'));
+  return batchNorm(third, p.at('bn3'), { residual: shortcut(x, p, stride), relu: true });
 }
 
 function shortcut(x: Tensor4D, p: Scope, stride: number): Tensor4D {

@@ -1,4 +1,4 @@
-import { batchNormInference, batchNormTraining } from '../tensor/batch-norm';
+import { batchNormInference, batchNormTraining, type BatchNormOptions } from '../tensor/batch-norm';
 import { conv2d, type ConvolutionOptions } from '../tensor/convolution';
 import { addBias, product } from '../tensor/linear';
 import { layerNorm as fusedLayerNorm } from '../tensor/transformer';
@@ -45,12 +45,12 @@ export function convolution(x: Tensor4D, p: Scope, options: ConvolutionOptions =
   return bias === undefined ? output : addBias(output, bias as Tensor1D);
 }
 
-/** Batch norm with PyTorch's four tensors. x: N×H×W×C → N×H×W×C. */
-export function batchNorm(x: Tensor4D, p: Scope, { momentum = 0.1, epsilon = 1e-5 } = {}): Tensor4D {
+/** Batch norm with PyTorch's four tensors, and a shortcut and ReLU after it where asked for. x: N×H×W×C → N×H×W×C. */
+export function batchNorm(x: Tensor4D, p: Scope, options: BatchNormOptions = {}): Tensor4D {
   const [scale, offset] = [p.get('weight') as Tensor1D, p.get('bias') as Tensor1D];
   const running = { mean: p.get('running_mean') as Tensor1D, variance: p.get('running_var') as Tensor1D };
-  if (!p.pass.training) return batchNormInference(x, scale, offset, running, { epsilon });
-  const { output, running: updated } = batchNormTraining(x, scale, offset, running, { epsilon, momentum });
+  if (!p.pass.training) return batchNormInference(x, scale, offset, running, options);
+  const { output, running: updated } = batchNormTraining(x, scale, offset, running, options);
   p.pass.updates.set(p.fullName('running_mean'), updated.mean);
   p.pass.updates.set(p.fullName('running_var'), updated.variance);
   return output;

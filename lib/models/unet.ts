@@ -3,7 +3,7 @@
  * `inc`, `down1` …, `up1` …, `outc` (github.com/getrichthroughcode/dinov3-isic2018-segmentation, models/baseline_unet.py).
  */
 import { UserError } from '../errors';
-import { maxPool2d } from '../tensor/convolution';
+import { maxPool2d } from '../tensor/pooling';
 import { tf, type Tensor4D } from '../tf';
 import {
   addConvolution,

@@ -1,5 +1,7 @@
-import { type Tensor1D, type Tensor4D } from '../tf';
-import { attribute, executeMany, type Attribute } from './native';
+/** Batch normalisation with what usually follows it: a shortcut that is added, and ReLU. */
+import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../tf';
+import { composedBatchNormInference, composedBatchNormTraining } from './batch-norm-composed';
+import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
 
 export interface BatchNormStatistics {
@@ -7,40 +9,53 @@ export interface BatchNormStatistics {
   readonly variance: Tensor1D;
 }
 
-interface BatchNormAttributes {
-  readonly epsilon: number;
-  readonly momentum: number;
+export interface BatchNormOptions {
+  /** Beside the variance; 1e-5 by default. */
+  readonly epsilon?: number;
+  /** Share of the batch in the new running statistics; 0.1 by default. */
+  readonly momentum?: number;
+  /** N×H×W×C, added after the normalisation. */
+  readonly residual?: Tensor4D;
+  /** Whether ReLU comes last; false by default. */
+  readonly relu?: boolean;
 }
 
-const runTraining = defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance', BatchNormAttributes>({
-  name: 'FusedBatchNormTraining',
-  saveInputs: ['x', 'scale'],
-  saveOutputs: [3, 4, 5],
-  forward: ({ x, scale, offset, mean, variance }, attributes) =>
-    executeMany('FusedBatchNormV3', nativeAttributes(attributes, true), [x, scale, offset, mean, variance], 6),
-  gradient: ([outputGradient], [x, scale, ...reserved], attributes) => {
-    // Computed here and not in the functions below, each of which tfjs runs in a tidy of its own: one native call gives all three.
-    const gradients = executeMany(
-      'FusedBatchNormGradV3',
-      [attribute.type('T', 'float32'), attribute.type('U', 'float32'), ...gradientAttributes(attributes)],
-      [outputGradient, x, scale, ...reserved],
-      5,
-    );
-    return { x: () => gradients[0], scale: () => gradients[1], offset: () => gradients[2] };
-  },
-});
+export interface BatchNormOutput {
+  readonly output: Tensor4D;
+  /** Afterwards. */
+  readonly running: BatchNormStatistics;
+}
 
-const runInference = defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance', BatchNormAttributes>({
-  name: 'FusedBatchNormInference',
-  saveInputs: ['x', 'scale', 'mean', 'variance'],
-  forward: ({ x, scale, offset, mean, variance }, attributes) =>
-    executeMany('FusedBatchNormV3', nativeAttributes(attributes, false), [x, scale, offset, mean, variance], 6),
-  // Statistics are constants here, so this is the gradient of a scale and a shift.
-  gradient: ([outputGradient], [x, scale, mean, variance], { epsilon }) => ({
-    x: () => outputGradient.mul(scale.mul(variance.add(epsilon).rsqrt())),
-    scale: () => outputGradient.mul(x.sub(mean)).mul(variance.add(epsilon).rsqrt()).sum([0, 1, 2]),
-    offset: () => outputGradient.sum([0, 1, 2]),
-  }),
+interface Attributes {
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly relu: boolean;
+  readonly hasResidual: boolean;
+}
+
+const runTraining = defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance' | 'residual', Attributes>({
+  name: 'BatchNormTraining',
+  saveInputs: ['x', 'scale', 'offset'],
+  saveOutputs: [0, 3, 4],
+  forward({ x, scale, offset, mean, variance, residual }, { epsilon, momentum, relu }) {
+    const attributes = [
+      attribute.float('epsilon', epsilon),
+      attribute.float('momentum', momentum),
+      attribute.bool('relu', relu),
+    ];
+    return executeMany('NotebookBatchNorm', attributes, [x, scale, offset, mean, variance, residual], 5);
+  },
+  gradient([outputGradient], [x, scale, offset, output, mean, inverseDeviation], { relu, hasResidual }) {
+    const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
+    const inputs = [outputGradient, x, scale, offset, mean, inverseDeviation, output];
+    const gradients = executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
+    return {
+      x: () => gradients[0],
+      scale: () => gradients[1],
+      offset: () => gradients[2],
+      residual: () => gradients[3],
+    };
+  },
 });
 
 /**
@@ -52,14 +67,37 @@ export function batchNormTraining(
   scale: Tensor1D,
   offset: Tensor1D,
   running: BatchNormStatistics,
-  { epsilon = 1e-5, momentum = 0.1 }: Partial<BatchNormAttributes> = {},
-): { output: Tensor4D; running: BatchNormStatistics } {
-  const outputs = runTraining({ x, scale, offset, ...running }, { epsilon, momentum });
+  options: BatchNormOptions = {},
+): BatchNormOutput {
+  if (!hasKernels) return composedBatchNormTraining(x, scale, offset, running, options);
+  const { epsilon = 1e-5, momentum = 0.1, relu = false, residual } = options;
+  const attributes = { epsilon, momentum, relu, hasResidual: residual !== undefined };
+  const outputs = withResidual(residual, (given) =>
+    runTraining({ x, scale, offset, ...running, residual: given }, attributes),
+  );
   return {
     output: outputs[0] as Tensor4D,
     running: { mean: outputs[1] as Tensor1D, variance: outputs[2] as Tensor1D },
   };
 }
+
+const runAffine = defineOperation<'x' | 'scale' | 'offset' | 'residual', { readonly relu: boolean }>({
+  name: 'ChannelAffine',
+  saveInputs: ['x', 'scale'],
+  saveOutputs: [0],
+  forward: ({ x, scale, offset, residual }, { relu }) =>
+    execute('NotebookChannelAffine', [attribute.bool('relu', relu)], [x, scale, offset, residual]),
+  gradient([outputGradient], [x, scale, output], { relu }) {
+    const float32 = [attribute.type('T', 'float32')];
+    const passed = relu ? execute('ReluGrad', float32, [outputGradient, output]) : outputGradient;
+    return {
+      x: () => passed.mul(scale),
+      scale: () => passed.mul(x).sum([0, 1, 2]),
+      offset: () => execute('BiasAddGrad', float32, [passed]),
+      residual: () => passed.clone(),
+    };
+  },
+});
 
 /** Batch normalisation with running statistics, for evaluation and frozen layers. x: N×H×W×C → N×H×W×C. */
 export function batchNormInference(
@@ -67,26 +105,21 @@ export function batchNormInference(
   scale: Tensor1D,
   offset: Tensor1D,
   running: BatchNormStatistics,
-  { epsilon = 1e-5 }: { epsilon?: number } = {},
+  options: BatchNormOptions = {},
 ): Tensor4D {
-  return runInference({ x, scale, offset, ...running }, { epsilon, momentum: 1 })[0] as Tensor4D;
+  if (!hasKernels) return composedBatchNormInference(x, scale, offset, running, options);
+  const { epsilon = 1e-5, relu = false, residual } = options;
+  return tf.tidy(() => {
+    const factor = scale.mul<Tensor1D>(running.variance.add(epsilon).rsqrt());
+    const shift = offset.sub<Tensor1D>(running.mean.mul(factor));
+    const [output] = withResidual(residual, (given) =>
+      runAffine({ x, scale: factor, offset: shift, residual: given }, { relu }),
+    );
+    return output as Tensor4D;
+  });
 }
 
-function nativeAttributes({ epsilon, momentum }: BatchNormAttributes, training: boolean): Attribute[] {
-  return [
-    attribute.type('T', 'float32'),
-    attribute.type('U', 'float32'),
-    attribute.float('epsilon', epsilon),
-    attribute.float('exponential_avg_factor', momentum),
-    attribute.string('data_format', 'NHWC'),
-    attribute.bool('is_training', training),
-  ];
-}
-
-function gradientAttributes({ epsilon }: BatchNormAttributes): Attribute[] {
-  return [
-    attribute.float('epsilon', epsilon),
-    attribute.string('data_format', 'NHWC'),
-    attribute.bool('is_training', true),
-  ];
+/** The operations take an empty tensor for no residual. */
+function withResidual(residual: Tensor4D | undefined, run: (residual: Tensor) => Tensor[]): Tensor[] {
+  return residual === undefined ? tf.tidy(() => run(tf.tensor1d([]))) : run(residual);
 }

@@ -36,31 +36,14 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 
     return product.reshape([-1, 1, 1, filters]);
   }
   if (isSame(rows, height, stride) && isSame(columns, width, stride)) return tf.conv2d(x, liveFilter, stride, 'same');
-  return tf.conv2d(pad(x, rows, columns, 0), liveFilter, stride, 'valid');
+  return tf.conv2d(pad(x, rows, columns), liveFilter, stride, 'valid');
 }
 
-/** Maximum over size×size windows with PyTorch's padding (which never wins). x: N×H×W×C → N×H'×W'×C. */
-export function maxPool2d(
-  x: Tensor4D,
-  { size, stride = size, padding = 0 }: ConvolutionOptions & { size: number },
-): Tensor4D {
-  const side = { before: padding, after: padding };
-  return tf.maxPool(pad(x, side, side, lowest), size, stride, 'valid');
-}
-
-/** The smallest float32; minus infinity would turn into NaN where it is multiplied by zero. */
-const lowest = -3.4028234663852886e38;
-
-function pad(
-  x: Tensor4D,
-  rows: Pick<Axis, 'before' | 'after'>,
-  columns: Pick<Axis, 'before' | 'after'>,
-  value: number,
-): Tensor4D {
+function pad(x: Tensor4D, rows: Pick<Axis, 'before' | 'after'>, columns: Pick<Axis, 'before' | 'after'>): Tensor4D {
   if (rows.before + rows.after + columns.before + columns.after === 0) return x;
   const { before: top, after: bottom } = rows;
   const { before: left, after: right } = columns;
-  return tf.pad4d(x, [[0, 0], [top, bottom], [left, right], [0, 0]], value); // prettier-ignore
+  return tf.pad4d(x, [[0, 0], [top, bottom], [left, right], [0, 0]]); // prettier-ignore
 }
 
 function planAxis(size: number, filterSize: number, stride: number, padding: number): Axis {

@@ -116,3 +116,6 @@ function registerOutput(output: NativeOutput): Tensor {
 export function usesGpu(): boolean {
   return binding.isUsingGpuDevice();
 }
+
+/** Whether the project's own operations (lib/tensor/kernels) are used: they run on the CPU. */
+export const hasKernels = !usesGpu();

@@ -79,28 +79,41 @@ export function writeSafetensors(
 }
 
 /** The bytes of a file in parts, one after the other; the values are not copied. */
-export function encodeSafetensors(
-  tensors: Float32Tensors,
+function encodeSafetensors(tensors: Float32Tensors, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+  for (const [name, { shape, values }] of tensors) {
+    const count = sizeOf(shape);
+    if (values.length !== count)
+      throw new Error(`"${name}" has ${values.length} values, but its shape (${shape.join(', ')}) needs ${count}.`);
+  }
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+  const parts = [...tensors.values()].map(
+    ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  );
+  return [...safetensorsHeader(shapes, metadata), ...parts];
+}
+
+/** What a file of float32 tensors begins with; their values follow in the order of the map, without anything between them. */
+export function safetensorsHeader(
+  shapes: ReadonlyMap<string, readonly number[]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
-  for (const [name, { shape, values }] of tensors) {
-    const count = shape.reduce((product, size) => product * size, 1);
-    if (values.length !== count)
-      throw new Error(`"${name}" has ${values.length} values, but its shape (${shape.join(', ')}) needs ${count}.`);
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + values.byteLength] };
-    offset += values.byteLength;
+  for (const [name, shape] of shapes) {
+    const end = offset + sizeOf(shape) * typeBytes.F32;
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
+    offset = end;
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' '); // values stay aligned
   json.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const parts = [...tensors.values()].map(
-    ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  );
-  return [length, padded, ...parts];
+  return [length, padded];
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 function readHeader(descriptor: number, path: string): { header: string; dataOffset: number; dataBytes: number } {

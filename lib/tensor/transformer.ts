@@ -4,7 +4,7 @@
  * one against the other.
  */
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
-import { attribute, execute, executeMany, usesGpu } from './native';
+import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
 import { typeAttribute } from './precision';
 import {
@@ -16,8 +16,6 @@ import {
 } from './transformer-composed';
 
 export { scaledDotProductAttention, type AttentionOutput } from './transformer-composed';
-
-const hasKernels = !usesGpu();
 
 const runLayerNorm = defineOperation<'x' | 'scale' | 'offset', { readonly epsilon: number }>({
   name: 'FusedLayerNorm',

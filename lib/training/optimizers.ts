@@ -1,5 +1,5 @@
 import { variableOf, type Parameters } from '../models/parameters';
-import { attribute, execute, executeMany } from '../tensor/native';
+import { attribute, execute, executeMany, hasKernels } from '../tensor/native';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
 import { createSlots, disposeSlots, gradientOf, groupNames, slotOf, type GroupOptions } from './optimizer-groups';
@@ -33,6 +33,47 @@ export interface Optimizer {
   dispose(): void;
 }
 
+interface AdamWSettings {
+  readonly rate: number;
+  /** Learning rate · weight decay. */
+  readonly decay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** 1 − β₁ᵗ and 1 − β₂ᵗ. */
+  readonly corrections: readonly number[];
+}
+
+/** state: the handles of a weight and of its two moments. */
+type Update = (state: Tensor[], gradient: Tensor) => void;
+
+/** One pass over the weight, its moments and its gradient. */
+export function updateAdamW({ rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings): Update {
+  const [first, second] = corrections;
+  const settings = tf.tensor1d([1 - decay, beta1, beta2, epsilon, rate / first, 1 / Math.sqrt(second)]);
+  return (state, gradient) => {
+    executeMany('NotebookAdamW', [], [...state, settings, gradient], 0);
+  };
+}
+
+/** The same in TensorFlow's own operations: for the GPU, and to hold the other against. */
+export function composedUpdateAdamW({ rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings): Update {
+  const powers = corrections.map((correction) => tf.scalar(1 - correction));
+  // TensorFlow's ε stands beside √v before the bias correction, hence its factor.
+  const constants = [beta1, beta2, epsilon * Math.sqrt(corrections[1])].map((value) => tf.scalar(value));
+  const [rateScalar, decayScalar] = [tf.scalar(rate), tf.scalar(decay)];
+  return (state, gradient) => {
+    if (decay !== 0) {
+      const value = execute('ReadVariableOp', assignAttributes, [state[0]]);
+      const shrinkage = value.mul(decayScalar);
+      value.dispose(); // or the update would have to work on a copy
+      executeMany('AssignSubVariableOp', assignAttributes, [state[0], shrinkage], 0);
+      shrinkage.dispose();
+    }
+    executeMany('ResourceApplyAdam', applyAdamAttributes, [...state, ...powers, rateScalar, ...constants, gradient], 0);
+  };
+}
+
 const float32 = attribute.type('T', 'float32');
 const noLocking = attribute.bool('use_locking', false);
 const applyAdamAttributes = [float32, noLocking, attribute.bool('use_nesterov', false)];
@@ -52,27 +93,16 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
     slots,
     step(gradients, learningRate) {
       this.steps++;
-      const [power1, power2] = [beta1 ** this.steps, beta2 ** this.steps];
+      const corrections = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
+      const update = hasKernels ? updateAdamW : composedUpdateAdamW;
       tf.tidy(() => {
-        const powers = [power1, power2].map((value) => tf.scalar(value));
-        // TensorFlow's ε stands beside √v before the bias correction, hence its factor.
-        const constants = [beta1, beta2, epsilon * Math.sqrt(1 - power2)].map((value) => tf.scalar(value));
         for (const group of groups) {
-          const groupRate = learningRate * group.scale;
-          const [rate, decay] = [tf.scalar(groupRate), tf.scalar(groupRate * group.weightDecay)];
+          const rate = learningRate * group.scale;
+          const settings = { rate, decay: rate * group.weightDecay, beta1, beta2, epsilon, corrections };
+          const updateOne = update(settings);
           for (const name of group.names) {
-            const gradient = gradientOf(gradients, name);
-            const { handle } = variableOf(parameters, name);
-            if (group.weightDecay !== 0) {
-              const value = execute('ReadVariableOp', assignAttributes, [handle]);
-              const shrinkage = value.mul(decay);
-              value.dispose(); // or the update would have to work on a copy
-              executeMany('AssignSubVariableOp', assignAttributes, [handle, shrinkage], 0);
-              shrinkage.dispose();
-            }
-            const state = [handle, slotOf(slots, 'firstMoment', name), slotOf(slots, 'secondMoment', name)];
-            const inputs = [...state, ...powers, rate, ...constants, gradient];
-            executeMany('ResourceApplyAdam', applyAdamAttributes, inputs, 0);
+            const moments = ['firstMoment', 'secondMoment'].map((kind) => slotOf(slots, kind, name));
+            updateOne([variableOf(parameters, name).handle, ...moments], gradientOf(gradients, name));
           }
         }
       });

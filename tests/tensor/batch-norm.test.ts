@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../lib/random';
 import { batchNormInference, batchNormTraining, type BatchNormStatistics } from '../../lib/tensor/batch-norm';
+import { composedBatchNormInference, composedBatchNormTraining } from '../../lib/tensor/batch-norm-composed';
 import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../../lib/tf';
 import { assertClose } from '../close';
 
@@ -126,6 +127,8 @@ describe('batch norm', () => {
       const pairs: [Compute, Compute][] = [
         [(...leaves) => batchNormTraining(...leaves, running).output, plainTraining(1e-5)],
         [(...leaves) => batchNormInference(...leaves, running), plainInference(running, 1e-5)],
+        [(...leaves) => composedBatchNormTraining(...leaves, running, {}).output, plainTraining(1e-5)],
+        [(...leaves) => composedBatchNormInference(...leaves, running, {}), plainInference(running, 1e-5)],
       ];
       for (const [fused, plain] of pairs) {
         const actual = valueAndGradients(fused, [x, scale, offset], outputGradient);
@@ -133,6 +136,68 @@ describe('batch norm', () => {
         for (const name of ['output', 'x', 'scale', 'offset'] as const)
           assertClose(actual[name].dataSync(), expected[name].dataSync(), 2e-6, name);
       }
+    });
+  });
+
+  for (const shape of [
+    [2, 3, 3, 5],
+    [6, 31, 29, 70], // several chunks of rows in each block of the sums; channels in vectors and a rest
+  ]) {
+    for (const [relu, hasResidual] of [
+      [true, false],
+      [false, true],
+      [true, true],
+    ]) {
+      // prettier-ignore
+      const what = [...(hasResidual ? ['a shortcut'] : []), ...(relu ? ['ReLU'] : [])].join(' and ');
+      it(`is followed by ${what} as composed, gradients included, for ${shape.join('×')}`, () => {
+        const before = tf.memory().numTensors;
+        tf.tidy(() => {
+          const channels = [shape[3]];
+          const running = { mean: draw<Tensor1D>(channels, -1, 1, 3, 'm'), variance: draw<Tensor1D>(channels, 0.5, 2, 3, 'v') }; // prettier-ignore
+          const leaves = [
+            draw<Tensor4D>(shape, 1, 4, 3, 'x'),
+            draw<Tensor1D>(channels, -1.5, 1.5, 3, 'scale'),
+            draw<Tensor1D>(channels, -1, 1, 3, 'offset'),
+            ...(hasResidual ? [draw<Tensor4D>(shape, -1, 1, 3, 'residual')] : []),
+          ];
+          const direction = draw<Tensor4D>(shape, -1, 1, 3, 'direction');
+          const run = (compute: (...leaves: Tensor[]) => Tensor) => tf.valueAndGrads(compute)(leaves, direction);
+          const pairs = [
+            [
+              run((x, scale, offset, residual) => batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D }).output), // prettier-ignore
+              run((x, scale, offset, residual) => composedBatchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D }).output), // prettier-ignore
+            ],
+            [
+              run((x, scale, offset, residual) => batchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D })), // prettier-ignore
+              run((x, scale, offset, residual) => composedBatchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D })), // prettier-ignore
+            ],
+          ];
+          for (const [actual, expected] of pairs) {
+            // Sums over thousands of rows: float32 keeps five digits of them.
+            const tolerance = 1e-4 * Math.max(1, Math.sqrt(leaves[0].size) / 100);
+            assertClose(actual.value.dataSync(), expected.value.dataSync(), 1e-5, 'output');
+            actual.grads.forEach((gradient, index) =>
+              assertClose(gradient.dataSync(), expected.grads[index].dataSync(), tolerance, `gradient ${index}`),
+            );
+          }
+        });
+        assert.equal(tf.memory().numTensors, before);
+      });
+    }
+  }
+
+  it('is the same bit for bit each time, and lets what is not a number through', () => {
+    tf.tidy(() => {
+      const [x, scale, offset] = [draw<Tensor4D>([8, 9, 9, 20], -1, 2, 4, 'x'), tf.ones([20]), tf.zeros([20])];
+      const running = { mean: tf.zeros([20]), variance: tf.ones([20]) } as BatchNormStatistics;
+      const run = (): Float32Array => batchNormTraining(x, scale as Tensor1D, offset as Tensor1D, running, { relu: true }).output.dataSync<'float32'>(); // prettier-ignore
+      const first = run();
+      for (let repeat = 0; repeat < 5; repeat++) assert.deepEqual(run(), first);
+      const broken = tf.tensor4d([NaN, 1, 2, 3], [2, 1, 1, 2]);
+      const one = { mean: tf.zeros([2]), variance: tf.ones([2]) } as BatchNormStatistics;
+      const output = batchNormTraining(broken, tf.ones([2]), tf.zeros([2]), one, { relu: true }).output.dataSync();
+      assert.deepEqual([...output].map(Number.isNaN), [true, false, true, false]);
     });
   });
 

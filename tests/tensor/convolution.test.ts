@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../lib/random';
-import { conv2d, maxPool2d } from '../../lib/tensor/convolution';
+import { conv2d } from '../../lib/tensor/convolution';
+import { composedMaxPool2d, maxPool2d } from '../../lib/tensor/pooling';
 import { tf, type Tensor, type Tensor4D } from '../../lib/tf';
 import { assertClose } from '../close';
 
@@ -145,8 +146,10 @@ describe('conv2d', () => {
   });
 });
 
-describe('maxPool2d', () => {
-  it(`is torch's max_pool2d of negative values, forward and backward, for ${fixture.poolings.length} geometries`, () => {
+for (const pool of [maxPool2d, composedMaxPool2d])
+  describe(pool.name, () => {
+    // prettier-ignore
+    it(`is torch's max_pool2d of negative values, forward and backward, for ${fixture.poolings.length} geometries`, () => {
     assert.ok(fixture.poolings.length > 100);
     for (const { geometry, shape, output, x } of fixture.poolings) {
       const [height, width, size, stride, padding] = geometry;
@@ -154,18 +157,38 @@ describe('maxPool2d', () => {
       tf.tidy(() => {
         const image = poolingInput([batch, height, width, channels], geometry);
         const outputGradient = wholeTensor(shape, 'outputGradient', ...geometry);
-        const result = maxPool2d(image, { size, stride, padding });
+        const result = pool(image, { size, stride, padding });
         assert.deepEqual(result.shape, shape, what);
         assertDots(result, output, 'output', what);
-        const gradient = tf.grad((a) => maxPool2d(a as Tensor4D, { size, stride, padding }))(image, outputGradient);
+        const gradient = tf.grad((a) => pool(a as Tensor4D, { size, stride, padding }))(image, outputGradient);
         assertDots(gradient, x, 'x', what);
       });
     }
   });
 
-  it('moves by its own size unless told otherwise', () => {
-    const output = tf.tidy(() => maxPool2d(tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]), { size: 2 }));
-    assert.deepEqual([...output.dataSync()], [5]);
-    output.dispose();
+    it('moves by its own size unless told otherwise', () => {
+      const output = tf.tidy(() => pool(tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]), { size: 2 }));
+      assert.deepEqual([...output.dataSync()], [5]);
+      output.dispose();
+    });
+
+    it('takes channels that are no whole vectors, the first of equal values, and what is not a number', () => {
+      const before = tf.memory().numTensors;
+      tf.tidy(() => {
+        const shape: Shape = [2, 6, 5, 37];
+        const image = tf.tensor4d(wholeNumbers(2, sizeOf(shape), 5, 'ties'), shape); // of five values: many are equal
+        const options = { size: 3, stride: 2, padding: 1 };
+        const run = (compute: typeof maxPool2d) =>
+          tf.valueAndGrad((a: Tensor) => compute(a as Tensor4D, options))(image);
+        const [actual, expected] = [run(pool), run(composedMaxPool2d)];
+        assert.deepEqual(actual.value.dataSync(), expected.value.dataSync());
+        assert.deepEqual(actual.grad.dataSync(), expected.grad.dataSync());
+        const equal = tf.grad((a: Tensor) => pool(a as Tensor4D, { size: 2 }))(ones([1, 2, 2, 1]));
+        assert.deepEqual([...equal.dataSync()], [1, 0, 0, 0]);
+        // TensorFlow's own passes over it.
+        if (pool === maxPool2d)
+          assert.ok(Number.isNaN(pool(tf.tensor4d([1, NaN, 3, 2], [1, 2, 2, 1]), { size: 2 }).dataSync()[0]));
+      });
+      assert.equal(tf.memory().numTensors, before);
+    });
   });
-});

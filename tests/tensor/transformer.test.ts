@@ -242,8 +242,13 @@ describe('bfloat16', () => {
       close(layerNorm(low(x), scale, bias, 1e-6), layerNorm(roundedX, scale, bias, 1e-6), 'layer norm');
       close(biasGelu(low(x), bias), biasGelu(roundedX, bias), 'GELU');
       close(biasResidual(low(x), low(y), bias, scale), biasResidual(roundedX, roundedY, bias, scale), 'branch');
-      const layout = { heads: 2, tokens: 10, bias };
-      close(selfAttention(low(x) as Tensor2D, layout), selfAttention(roundedX as Tensor2D, layout), 'attention');
+      const layout = { heads: 2, tokens: 15, bias }; // an odd number, of which the last has no pair
+      // Queries, keys and weights are rounded on the way.
+      const full = selfAttention(roundedX as Tensor2D, layout).dataSync<'float32'>();
+      const largest = full.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      high(selfAttention(low(x) as Tensor2D, layout)).forEach((value, index) =>
+        assert.ok(Math.abs(value - full[index]) <= largest / 64, `attention ${index}: ${value}, ${full[index]}`),
+      );
     });
   });
 });

@@ -12,9 +12,9 @@ import {
   type Parameters,
 } from '../../lib/models/parameters';
 import { createRandom } from '../../lib/random';
-import type { Variable } from '../../lib/tensor/variable';
+import { createVariable, type Variable } from '../../lib/tensor/variable';
 import { tf, type Tensor } from '../../lib/tf';
-import { adamW, type AdamWOptions } from '../../lib/training/optimizers';
+import { adamW, composedUpdateAdamW, updateAdamW, type AdamWOptions } from '../../lib/training/optimizers';
 import { assertClose } from '../close';
 
 type Values = Record<string, number[]>;
@@ -131,4 +131,36 @@ describe('AdamW', () => {
     optimizer.dispose();
     disposeParameters(parameters);
   });
+});
+
+describe('a step of AdamW in one operation', () => {
+  for (const decay of [0, 3e-4]) {
+    it(`equals TensorFlow’s own operations with a decay of ${decay}, for any number of values`, () => {
+      const before = tf.memory().numTensors;
+      for (const count of [1, 16, 1000, 100_003]) {
+        const random = createRandom(8, count);
+        const draw = (low: number): Tensor => tf.tensor1d(Float32Array.from({ length: count }, () => low + random.uniform())); // prettier-ignore
+        const start = [draw(-0.5), draw(-0.5), draw(0)];
+        const gradient = draw(-0.5);
+        const update = (run: typeof updateAdamW): Float32Array[] =>
+          tf.tidy(() => {
+            const variables = start.map(createVariable);
+            const settings = { rate: 1e-2, decay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, corrections: [0.19, 0.002] };
+            const read = variables[0].read(); // stays as it is
+            run(settings)(variables.map(({ handle }) => handle), gradient); // prettier-ignore
+            assert.deepEqual(read.dataSync(), start[0].dataSync());
+            const values = variables.map((variable) => variable.read().dataSync<'float32'>());
+            for (const variable of variables) variable.dispose();
+            return values;
+          });
+        const [actual, expected] = [update(updateAdamW), update(composedUpdateAdamW)];
+        // TensorFlow's takes 1 − β₂ᵗ from β₂ᵗ in float32, which leaves five digits of it.
+        actual.forEach((values, index) =>
+          assertClose(values, expected[index], 1e-5, `${count} values, state ${index}`),
+        );
+        tf.dispose([...start, gradient]);
+      }
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
 });

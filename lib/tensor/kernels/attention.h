@@ -3,6 +3,7 @@
 // scores are never written to memory, so that it grows with the number of tokens and not with its square (Dao et al. 2022).
 #pragma once
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "matmul.h"
@@ -62,21 +63,34 @@ template <typename T>
 void Attention(OpKernelContext* context, const AttentionShape& shape, const T* qkv, T* output, float* logSum) {
   const int64_t tokens = shape.tokens, width = shape.width, channels = shape.heads * width;
   const int64_t stride = RoundUp(width), padded = RoundUp(tokens), block = BlockRows(tokens, padded);
+  // In bfloat16 both products are of pairs: their sums are float all the same.
+  constexpr bool kPairs = kHasPairs && std::is_same_v<T, bfloat16>;
+  constexpr int kShare = kPairs ? 2 : 1;
   Parallel(context, shape.images * shape.heads, tokens * tokens * width / 8, [&](int64_t begin, int64_t end) {
-    std::vector<float> memory(3 * tokens * stride + stride * padded + block * (padded + stride) + kWidth);
+    std::vector<float> memory((3 * tokens + 1) * stride + stride * padded + block * (padded + stride + 1) + kWidth);
     float* q = memory.data();
     float* k = q + tokens * stride;
     float* v = k + tokens * stride;
-    float* keys = v + tokens * stride;  // width × tokens
+    float* keys = v + (tokens + 1) * stride;  // width × tokens; before it, a row of zeros
     float* scores = keys + stride * padded;
     float* mixed = scores + block * padded;
+    float* inverses = mixed + block * stride;
     for (int64_t unit = begin; unit < end; unit++) {
       const int64_t image = unit / shape.heads, head = unit % shape.heads;
       LoadHead(shape, qkv, image, head, stride, q, k, v);
-      Transpose(tokens, width, k, stride, keys, padded);
+      if constexpr (kPairs) {
+        for (int64_t token = 0; token < tokens; token++) {
+          PackPairs(q + token * stride, stride, q + token * stride);
+          PackPairs(k + token * stride, stride, k + token * stride);
+        }
+        for (int64_t token = 0; token < tokens; token += 2)
+          PackRows(v + token * stride, v + (token + 1) * stride, stride, v + token / 2 * stride);
+      }
+      Transpose(tokens, stride / kShare, k, stride, keys, padded);
       for (int64_t first = 0; first < tokens; first += block) {
         const int64_t rows = tokens - first < block ? tokens - first : block;
-        Multiply(rows, padded, width, {q + first * stride, stride, 1}, keys, padded, scores, padded, false);
+        const Strided queries = {q + first * stride, stride, 1};
+        Multiply<kPairs>(rows, padded, stride / kShare, queries, keys, padded, scores, padded, false);
         for (int64_t row = 0; row < rows; row++) {
           float* values = scores + row * padded;
           for (int64_t token = tokens; token < padded; token++) values[token] = -INFINITY;
@@ -91,13 +105,16 @@ void Attention(OpKernelContext* context, const AttentionShape& shape, const T* q
           }
           const float sum = Sum(sums);
           logSum[unit * tokens + first + row] = most + std::log(sum);
-          const float inverse = 1 / sum;
-          for (int64_t at = 0; at < padded; at += kWidth) Store(values + at, Load(values + at) * inverse);
+          inverses[row] = 1 / sum;
+          if constexpr (kPairs) PackPairs(values, padded, values);
         }
-        Multiply(rows, stride, tokens, {scores, padded, 1}, v, stride, mixed, stride, false);
+        const int64_t depth = (tokens + kShare - 1) / kShare;
+        Multiply<kPairs>(rows, stride, depth, {scores, padded, 1}, v, stride, mixed, stride, false);
         for (int64_t row = 0; row < rows; row++) {
           T* to = output + (image * tokens + first + row) * channels + head * width;
-          ForEachVector(width, [&](int64_t at, int count) { StoreSome(to + at, Load(mixed + row * stride + at), count); });
+          ForEachVector(width, [&](int64_t at, int count) {
+            StoreSome(to + at, Load(mixed + row * stride + at) * inverses[row], count);
+          });
         }
       }
     }

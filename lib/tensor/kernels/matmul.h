@@ -11,8 +11,45 @@ struct Strided {
   int64_t column;
 };
 
+// Where the processor multiplies pairs of bfloat16, a float's place may hold such a pair, one above the other along the depth.
+#if defined(__AVX512BF16__)
+constexpr bool kHasPairs = true;
+#else
+constexpr bool kHasPairs = false;
+#endif
+
+template <bool kPairs>
+inline Vector MultiplyAdd(Vector sum, Vector a, Vector b) {
+#if defined(__AVX512BF16__)
+  if constexpr (kPairs) return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#endif
+  return sum + a * b;
+}
+
+// A row of floats to half as many pairs; `count` is a multiple of kWidth, and `to` may be `from`.
+inline void PackPairs(const float* from, int64_t count, float* to) {
+#if defined(__AVX512BF16__)
+  for (int64_t at = 0; at < count; at += 2 * kWidth) {
+    const Vector low = Load(from + at), high = at + kWidth < count ? Load(from + at + kWidth) : Vector{};
+    const __m512bh pairs = _mm512_cvtne2ps_pbh(high, low);
+    std::memcpy(to + at / 2, &pairs, (at + kWidth < count ? kWidth : kWidth / 2) * sizeof(float));
+  }
+#endif
+}
+
+// Two rows of `count` floats to one of pairs, the first row's values below.
+inline void PackRows(const float* first, const float* second, int64_t count, float* to) {
+#if defined(__AVX512BF16__)
+  for (int64_t at = 0; at < count; at += kWidth) {
+    const auto half = [](const float* from) { return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(Load(from)))); };
+    const __m512i pairs = _mm512_or_si512(half(first + at), _mm512_slli_epi32(half(second + at), 16));
+    std::memcpy(to + at, &pairs, sizeof pairs);
+  }
+#endif
+}
+
 // kRows × (kVectors · kWidth) results, held in registers.
-template <int kRows, int kVectors>
+template <bool kPairs, int kRows, int kVectors>
 inline void MultiplyTile(int64_t depth, Strided a, const float* b, int64_t bRow, float* c, int64_t cRow, bool add) {
   Vector sums[kRows][kVectors];
 #pragma GCC unroll 8
@@ -29,7 +66,8 @@ inline void MultiplyTile(int64_t depth, Strided a, const float* b, int64_t bRow,
     for (int row = 0; row < kRows; row++) {
       const Vector factor = Broadcast(a.values[row * a.row + k * a.column]);
 #pragma GCC unroll 4
-      for (int vector = 0; vector < kVectors; vector++) sums[row][vector] += factor * factors[vector];
+      for (int vector = 0; vector < kVectors; vector++) 
+        sums[row][vector] = MultiplyAdd<kPairs>(sums[row][vector], factor, factors[vector]);
     }
   }
 #pragma GCC unroll 8
@@ -46,34 +84,35 @@ constexpr int kTileVectors = 2;
 #endif
 constexpr int kTileRows = 6;
 
-template <int kVectors>
+template <bool kPairs, int kVectors>
 inline void MultiplyColumns(int64_t rows, int64_t depth, Strided a, const float* b, int64_t bRow, float* c, int64_t cRow,
                             bool add) {
   int64_t row = 0;
   for (; row + kTileRows <= rows; row += kTileRows) {
     const Strided part = {a.values + row * a.row, a.row, a.column};
-    MultiplyTile<kTileRows, kVectors>(depth, part, b, bRow, c + row * cRow, cRow, add);
+    MultiplyTile<kPairs, kTileRows, kVectors>(depth, part, b, bRow, c + row * cRow, cRow, add);
   }
   const Strided rest = {a.values + row * a.row, a.row, a.column};
   switch (rows - row) {
-    case 5: MultiplyTile<5, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
-    case 4: MultiplyTile<4, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
-    case 3: MultiplyTile<3, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
-    case 2: MultiplyTile<2, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
-    case 1: MultiplyTile<1, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
+    case 5: MultiplyTile<kPairs, 5, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
+    case 4: MultiplyTile<kPairs, 4, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
+    case 3: MultiplyTile<kPairs, 3, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
+    case 2: MultiplyTile<kPairs, 2, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
+    case 1: MultiplyTile<kPairs, 1, kVectors>(depth, rest, b, bRow, c + row * cRow, cRow, add); break;
   }
 }
 
-// c (+)= a · b. a: rows × depth; b: depth × columns, c: rows × columns, both row by row; columns is a multiple of kWidth.
+// c (+)= a · b, all float or, with kPairs, a and b in pairs. a: rows × depth; b: depth × columns, c: rows × columns, both row by row; columns is a multiple of kWidth.
+template <bool kPairs = false>
 inline void Multiply(int64_t rows, int64_t columns, int64_t depth, Strided a, const float* b, int64_t bRow, float* c,
                      int64_t cRow, bool add) {
   int64_t column = 0;
   for (; column + kTileVectors * kWidth <= columns; column += kTileVectors * kWidth)
-    MultiplyColumns<kTileVectors>(rows, depth, a, b + column, bRow, c + column, cRow, add);
+    MultiplyColumns<kPairs, kTileVectors>(rows, depth, a, b + column, bRow, c + column, cRow, add);
   switch ((columns - column) / kWidth) {
-    case 3: MultiplyColumns<3>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
-    case 2: MultiplyColumns<2>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
-    case 1: MultiplyColumns<1>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
+    case 3: MultiplyColumns<kPairs, 3>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
+    case 2: MultiplyColumns<kPairs, 2>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
+    case 1: MultiplyColumns<kPairs, 1>(rows, depth, a, b + column, bRow, c + column, cRow, add); break;
   }
 }
 

@@ -1,7 +1,12 @@
 // A vector of floats as wide as the processor's registers, and the few functions of it that the kernels need.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 #include "tensorflow/core/framework/types.h"
 
@@ -37,10 +42,15 @@ inline Vector Load(const bfloat16* from) {
 
 // Rounds to the nearest, ties to even; what is not a number stays that.
 inline void Store(bfloat16* to, Vector value) {
+#if defined(__AVX512BF16__)
+  const __m256bh rounded = _mm512_cvtneps_pbh(value);
+  std::memcpy(to, &rounded, sizeof rounded);
+#else
   const BitVector bits = reinterpret_cast<BitVector>(value);
   const BitVector rounded = bits + 0x7fff + ((bits >> 16) & 1);
   const BitVector kept = value == value ? rounded : (bits | 0x400000);
   *reinterpret_cast<UnalignedHalfVector*>(to) = __builtin_convertvector(kept >> 16, HalfVector);
+#endif
 }
 
 // The first `count` values, zeros after them.
@@ -75,6 +85,17 @@ template <typename T>
 inline void StoreSome(T* to, Vector value, int count) {
   if (count == kWidth) Store(to, value);
   else StorePart(to, value, count);
+}
+
+inline Vector Sqrt(Vector value) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_ps(value);
+#elif defined(__AVX__)
+  return _mm256_sqrt_ps(value);
+#else
+  for (int lane = 0; lane < kWidth; lane++) value[lane] = std::sqrt(value[lane]);
+  return value;
+#endif
 }
 
 inline Vector Max(Vector a, Vector b) { return a > b ? a : b; }

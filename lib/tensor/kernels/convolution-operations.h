@@ -1,0 +1,188 @@
+// Operations between convolutions: batch norm with what follows it, and pooling.
+#pragma once
+#include "batch-norm.h"
+#include "max-pool.h"
+#include "operation.h"
+
+namespace notebooks {
+
+// An empty residual stands for none.
+REGISTER_OP("NotebookChannelAffine")
+    .Input("x: float").Input("scale: float").Input("offset: float").Input("residual: float")
+    .Output("output: float").Attr("relu: bool").UNKNOWN_SHAPE;
+
+class ChannelAffineOp : public OpKernel {
+ public:
+  explicit ChannelAffineOp(OpKernelConstruction* construction) : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("relu", &relu_));
+  }
+  void Compute(OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &scale = context->input(1), &offset = context->input(2);
+    const Tensor& residual = context->input(3);
+    Rows rows;
+    REQUIRE(context, ReadRows(x, &rows));
+    REQUIRE(context, scale.NumElements() == rows.width && offset.NumElements() == rows.width);
+    REQUIRE(context, residual.NumElements() == 0 || residual.NumElements() == x.NumElements());
+    Tensor* output;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
+    ChannelAffine(context, rows.count, rows.width, Values(x), Values(scale), Values(offset),
+                  residual.NumElements() == 0 ? nullptr : Values(residual), relu_, output->flat<float>().data());
+  }
+
+ private:
+  bool relu_;
+};
+
+// Running statistics are updated as PyTorch does, with the unbiased variance.
+REGISTER_OP("NotebookBatchNorm")
+    .Input("x: float").Input("scale: float").Input("offset: float").Input("running_mean: float")
+    .Input("running_variance: float").Input("residual: float")
+    .Output("output: float").Output("new_mean: float").Output("new_variance: float").Output("mean: float")
+    .Output("inverse_deviation: float")
+    .Attr("epsilon: float").Attr("momentum: float").Attr("relu: bool").UNKNOWN_SHAPE;
+
+class BatchNormOp : public OpKernel {
+ public:
+  explicit BatchNormOp(OpKernelConstruction* construction) : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("epsilon", &epsilon_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("momentum", &momentum_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("relu", &relu_));
+  }
+  void Compute(OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &scale = context->input(1), &offset = context->input(2);
+    const Tensor &runningMean = context->input(3), &runningVariance = context->input(4), &residual = context->input(5);
+    Rows rows;
+    REQUIRE(context, ReadRows(x, &rows) && rows.count > 0);
+    REQUIRE(context, scale.NumElements() == rows.width && offset.NumElements() == rows.width);
+    REQUIRE(context, runningMean.NumElements() == rows.width && runningVariance.NumElements() == rows.width);
+    REQUIRE(context, residual.NumElements() == 0 || residual.NumElements() == x.NumElements());
+    Tensor* outputs[5];
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &outputs[0]));
+    for (int index = 1; index < 5; index++)
+      OP_REQUIRES_OK(context, context->allocate_output(index, TensorShape({rows.width}), &outputs[index]));
+    float* statistics[5];
+    for (int index = 0; index < 5; index++) statistics[index] = outputs[index]->flat<float>().data();
+    std::vector<float> variance(rows.width), a, b;
+    BatchStatistics(context, rows.count, rows.width, Values(x), epsilon_, statistics[3], variance.data(), statistics[4]);
+    const double unbiased = rows.count > 1 ? static_cast<double>(rows.count) / (rows.count - 1) : 1;
+    for (int64_t column = 0; column < rows.width; column++) {
+      statistics[1][column] = (1 - momentum_) * Values(runningMean)[column] + momentum_ * statistics[3][column];
+      statistics[2][column] = (1 - momentum_) * Values(runningVariance)[column] + momentum_ * (variance[column] * unbiased);
+    }
+    NormalizingMap(rows.width, Values(scale), Values(offset), statistics[3], statistics[4], &a, &b);
+    ChannelAffine(context, rows.count, rows.width, Values(x), a.data(), b.data(),
+                  residual.NumElements() == 0 ? nullptr : Values(residual), relu_, statistics[0]);
+  }
+
+ private:
+  float epsilon_, momentum_;
+  bool relu_;
+};
+
+// `output` is used with ReLU and a residual only, else may be empty; without a residual, its gradient is empty.
+REGISTER_OP("NotebookBatchNormGrad")
+    .Input("output_gradient: float").Input("x: float").Input("scale: float").Input("offset: float").Input("mean: float")
+    .Input("inverse_deviation: float").Input("output: float")
+    .Output("x_gradient: float").Output("scale_gradient: float").Output("offset_gradient: float")
+    .Output("residual_gradient: float")
+    .Attr("relu: bool").Attr("residual: bool").UNKNOWN_SHAPE;
+
+class BatchNormGradOp : public OpKernel {
+ public:
+  explicit BatchNormGradOp(OpKernelConstruction* construction) : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("relu", &relu_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("residual", &residual_));
+  }
+  void Compute(OpKernelContext* context) override {
+    const Tensor &outputGrad = context->input(0), &x = context->input(1), &scale = context->input(2);
+    const Tensor &offset = context->input(3), &mean = context->input(4), &inverse = context->input(5);
+    const Tensor& output = context->input(6);
+    Rows rows;
+    REQUIRE(context, ReadRows(x, &rows) && rows.count > 0);
+    REQUIRE(context, outputGrad.NumElements() == x.NumElements());
+    REQUIRE(context, scale.NumElements() == rows.width && offset.NumElements() == rows.width);
+    REQUIRE(context, mean.NumElements() == rows.width && inverse.NumElements() == rows.width);
+    REQUIRE(context, output.NumElements() == x.NumElements() || (output.NumElements() == 0 && !(relu_ && residual_)));
+    Tensor *xGrad, *scaleGrad, *offsetGrad, *residualGrad;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
+    OP_REQUIRES_OK(context, context->allocate_output(1, scale.shape(), &scaleGrad));
+    OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &offsetGrad));
+    OP_REQUIRES_OK(context, context->allocate_output(3, residual_ ? x.shape() : TensorShape({0}), &residualGrad));
+    BatchNormGrad(context, rows.count, rows.width, Values(outputGrad), Values(x), Values(scale), Values(offset),
+                  Values(mean), Values(inverse), relu_ && residual_ ? Values(output) : nullptr, relu_,
+                  xGrad->flat<float>().data(), scaleGrad->flat<float>().data(), offsetGrad->flat<float>().data(),
+                  residual_ ? residualGrad->flat<float>().data() : nullptr);
+  }
+
+ private:
+  bool relu_, residual_;
+};
+
+REGISTER_OP("NotebookMaxPool")
+    .Input("x: float").Output("output: float").Attr("size: int").Attr("stride: int").Attr("padding: int").UNKNOWN_SHAPE;
+REGISTER_OP("NotebookMaxPoolGrad")
+    .Input("output_gradient: float").Input("x: float").Input("output: float").Output("x_gradient: float")
+    .Attr("size: int").Attr("stride: int").Attr("padding: int").UNKNOWN_SHAPE;
+
+// The attributes of a pooling, and its shape for an input.
+struct PoolLayout {
+  int64_t size, stride, padding;
+
+  explicit PoolLayout(OpKernelConstruction* construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("size", &size));
+    OP_REQUIRES_OK(construction, construction->GetAttr("stride", &stride));
+    OP_REQUIRES_OK(construction, construction->GetAttr("padding", &padding));
+    OP_REQUIRES(construction, size > 0 && stride > 0 && padding >= 0 && 2 * padding <= size,
+                InvalidArgument("Pooling needs size and stride above 0, and a padding of at most half the size."));
+  }
+
+  bool Read(const Tensor& x, PoolShape* shape) const {
+    if (x.dims() != 4 || x.dim_size(1) + 2 * padding < size || x.dim_size(2) + 2 * padding < size) return false;
+    *shape = {x.dim_size(0), x.dim_size(1), x.dim_size(2), x.dim_size(3), (x.dim_size(1) + 2 * padding - size) / stride + 1,
+              (x.dim_size(2) + 2 * padding - size) / stride + 1, size, stride, padding};
+    return true;
+  }
+};
+
+class MaxPoolOp : public OpKernel {
+ public:
+  explicit MaxPoolOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {}
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    PoolShape shape;
+    REQUIRE(context, layout_.Read(x, &shape));
+    Tensor* output;
+    const TensorShape outputShape({shape.images, shape.outputHeight, shape.outputWidth, shape.channels});
+    OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
+    MaxPool(context, shape, Values(x), output->flat<float>().data());
+  }
+
+ private:
+  PoolLayout layout_;
+};
+
+class MaxPoolGradOp : public OpKernel {
+ public:
+  explicit MaxPoolGradOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {}
+  void Compute(OpKernelContext* context) override {
+    const Tensor &outputGrad = context->input(0), &x = context->input(1), &output = context->input(2);
+    PoolShape shape;
+    REQUIRE(context, layout_.Read(x, &shape));
+    REQUIRE(context, output.NumElements() == shape.images * shape.outputHeight * shape.outputWidth * shape.channels);
+    REQUIRE(context, outputGrad.NumElements() == output.NumElements());
+    Tensor* xGrad;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
+    MaxPoolGrad(context, shape, Values(outputGrad), Values(x), Values(output), xGrad->flat<float>().data());
+  }
+
+ private:
+  PoolLayout layout_;
+};
+
+REGISTER_KERNEL_BUILDER(Name("NotebookChannelAffine").Device(DEVICE_CPU), ChannelAffineOp);
+REGISTER_KERNEL_BUILDER(Name("NotebookBatchNorm").Device(DEVICE_CPU), BatchNormOp);
+REGISTER_KERNEL_BUILDER(Name("NotebookBatchNormGrad").Device(DEVICE_CPU), BatchNormGradOp);
+REGISTER_KERNEL_BUILDER(Name("NotebookMaxPool").Device(DEVICE_CPU), MaxPoolOp);
+REGISTER_KERNEL_BUILDER(Name("NotebookMaxPoolGrad").Device(DEVICE_CPU), MaxPoolGradOp);
+
+}  // namespace notebooks
