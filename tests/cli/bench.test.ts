@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { main, type BenchContext } from '../../lib/cli/bench';
+import type { BenchCase } from '../../lib/cli/bench/measure';
+import { tf, type Tensor } from '../../lib/tf';
+import { userError } from '../data/user-error';
+
+const folder = mkdtempSync(join(tmpdir(), 'bench-command-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string): string => join(folder, name);
+
+interface Printed {
+  output: string;
+  progress: string;
+}
+
+/** What the command prints, in `printed` also where it ends with an error. */
+async function run(
+  args: readonly string[],
+  context: BenchContext = {},
+  printed: Printed = { output: '', progress: '' },
+) {
+  await main([...args], {
+    output: { write: (text) => (printed.output += text) },
+    progress: { write: (text) => (printed.progress += text) },
+    ...context,
+  });
+  return printed;
+}
+
+function parseLines(text: string): Record<string, string | number>[] {
+  assert.ok(text.endsWith('\n'));
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string | number>);
+}
+
+/** A case whose repetitions take as many milliseconds as they say. */
+function timed(name: string, milliseconds: readonly number[], more: Partial<BenchCase> = {}): BenchCase {
+  return {
+    name,
+    description: `what ${name} does`,
+    size: { images: 20, pixels: 1 },
+    repeats: milliseconds.length - 1,
+    warmUp: 1,
+    prepare() {
+      const left = [...milliseconds];
+      return { run: () => left.shift() ?? NaN, dispose: () => undefined };
+    },
+    ...more,
+  };
+}
+
+const cases = [
+  timed('first-a', [1, 12.5, 8, 9]),
+  timed('first-b', [1, 100, 200]),
+  timed('second', [1, 1234.56], { withoutRate: true }),
+  timed('by-name', [0, 5], { onlyByName: true, size: { images: 0, pixels: 0 } }),
+];
+
+test('the fastest repetition after the warm-up counts, and the lines are those of other programs', async () => {
+  const { output } = await run(['--json'], { cases });
+  assert.deepEqual(parseLines(output), [
+    { case: 'first-a', milliseconds: 8, best_of: 3, images: 20, per_second: 2500 },
+    { case: 'first-b', milliseconds: 100, best_of: 2, images: 20, per_second: 200 },
+    { case: 'second', milliseconds: 1234.6, best_of: 1, images: 20 },
+  ]);
+});
+
+test('cases are chosen by their names, or the beginning of them up to a hyphen', async () => {
+  const names = async (...args: string[]) => parseLines((await run([...args, '--json'], { cases })).output).map((line) => line.case); // prettier-ignore
+  assert.deepEqual(await names('first'), ['first-a', 'first-b']);
+  assert.deepEqual(await names('second', 'first-b', 'first'), ['first-a', 'first-b', 'second']);
+  assert.deepEqual(await names('by-name'), ['by-name']);
+  await assert.rejects(run(['by'], { cases: [timed('bye', [0, 1])] }), userError(/^There is no case "by", did you mean "bye"\? --help/)); // prettier-ignore
+});
+
+test('--repeats replaces the number of repetitions', async () => {
+  const [line] = parseLines((await run(['first-a', '--repeats', '1', '--json'], { cases })).output);
+  assert.deepEqual(line, { case: 'first-a', milliseconds: 12.5, best_of: 1, images: 20, per_second: 1600 });
+});
+
+test('--compare gives ours/theirs, of several lines the fastest', async () => {
+  const theirs = [
+    '{"case": "first-a", "milliseconds": 40, "best_of": 5, "images": 20}',
+    '',
+    '{"case": "first-a", "milliseconds": 32, "best_of": 10, "images": 20}',
+    '{"case": "second", "milliseconds": 1000, "note": "without images"}',
+    '{"case": "another", "milliseconds": 3, "images": 1}',
+  ];
+  writeFileSync(at('theirs.jsonl'), theirs.join('\n'));
+  const { output } = await run(['--compare', at('theirs.jsonl'), '--json'], { cases });
+  const [firstA, firstB, second] = parseLines(output);
+  assert.deepEqual([firstA.other_milliseconds, firstA.ratio], [32, 0.25]);
+  assert.deepEqual([firstB.other_milliseconds, firstB.ratio], [undefined, undefined]);
+  assert.deepEqual([second.other_milliseconds, second.ratio], [1000, 1.23]);
+  const table = (await run(['--compare', at('theirs.jsonl')], { cases })).output.split('\n');
+  assert.match(table[0], /^case +ms +best of +images +images\/s +theirs, ms +ours\/theirs$/);
+  assert.match(table[1], /^first-a +8 +3 +20 +2500 +32 +0\.25$/);
+  assert.match(table[2], /^first-b +100 +2 +20 +200$/);
+  assert.match(table[3], /^second +1234\.6 +1 +20 +1000 +1\.23$/);
+});
+
+test('--out writes the lines, which --compare reads', async () => {
+  const { output } = await run(['first', '--out', at('ours.jsonl'), '--json'], { cases });
+  assert.equal(readFileSync(at('ours.jsonl'), 'utf8'), output);
+  const again = await run(['first', '--compare', at('ours.jsonl'), '--json'], { cases });
+  assert.deepEqual(
+    parseLines(again.output).map((line) => line.ratio),
+    [1, 1],
+  );
+});
+
+test('a case that leaves a tensor behind, or has one too few, ends the command with an error after all others', async () => {
+  const made: Tensor[] = [tf.scalar(0)];
+  const leaking = timed('leaking', [], {
+    repeats: 2,
+    prepare: () => ({ run: () => void made.push(tf.scalar(1)), dispose: () => undefined }),
+  });
+  const taking = timed('taking', [], {
+    repeats: 1,
+    warmUp: 0,
+    prepare: () => ({ run: () => made[0].dispose(), dispose: () => undefined }),
+  });
+  const printed: Printed = { output: '', progress: '' };
+  await assert.rejects(
+    run(['--json'], { cases: [leaking, taking, timed('good', [0, 1])] }, printed),
+    /Tensors are left behind by leaking \(3\), taking \(-1\)/,
+  );
+  assert.deepEqual(
+    parseLines(printed.output).map((line) => line.case),
+    ['leaking', 'taking', 'good'],
+  );
+  tf.dispose(made.slice(1));
+});
+
+test('a case that fails is freed, and what was measured before it is shown', async () => {
+  let freed = 0;
+  const fails = timed('fails', [], {
+    repeats: 1,
+    prepare: () => ({ run: () => Promise.reject(new Error('boom')), dispose: () => void freed++ }),
+  });
+  const printed: Printed = { output: '', progress: '' };
+  await assert.rejects(run([], { cases: [...cases, fails] }, printed), /boom/);
+  assert.equal(freed, 1);
+  assert.match(printed.output, /^case .*\nfirst-a .*\nfirst-b .*\nsecond .*\n$/);
+});
+
+test('what is misspelt or does not fit is answered in one line, before anything is run', async () => {
+  const refused = async (args: string[], pattern: RegExp): Promise<void> => {
+    const printed: Printed = { output: '', progress: '' };
+    await assert.rejects(run(args, {}, printed), userError(pattern), args.join(' '));
+    assert.deepEqual(printed, { output: '', progress: '' });
+  };
+  const save = (name: string, text: string): string => {
+    writeFileSync(at(name), text);
+    return at(name);
+  };
+  const other = save('other.jsonl', '{"case": "another", "milliseconds": 3, "images": 1}\n');
+  const smaller = save('smaller.jsonl', '{"case": "hd95-1000-256", "milliseconds": 3, "images": 10}\n');
+  const header = save('header.jsonl', `\n> bench\n${readFileSync(other, 'utf8')}`);
+  await refused(['resnet18-trian-28-b128'], /^There is no case "resnet18-trian-28-b128", did you mean "resnet18-train-28-b128"\?/); // prettier-ignore
+  await refused(['quantum'], /^There is no case "quantum"\. --help shows all\.$/);
+  await refused(['--jsno'], /^There is no option --jsno, did you mean "--json"\?/);
+  for (const text of ['0', '1.5', 'many'])
+    await refused(['--repeats', text], /^--repeats is ".*", but must be a whole/);
+  await refused(['--repeats', '--json'], /^--repeats needs a value/);
+  await refused(['--compare', at('none.jsonl')], /^--compare .*none\.jsonl cannot be read \(ENOENT\)/);
+  await refused(['--compare', header], /^Line 2 of .*header\.jsonl is no result of a benchmark, such as \{/);
+  await refused(['--compare', save('zero.jsonl', '{"case": "start", "milliseconds": 0}')], /^Line 1 of .*zero\.jsonl/);
+  await refused(['--compare', other], /other\.jsonl has none of the cases that are run: it has another\.$/);
+  await refused(['--compare', save('empty.jsonl', '\n')], /none of the cases that are run: it is empty\.$/);
+  await refused(['--compare', smaller], /^hd95-1000-256 is of 1000 images, but in .*smaller\.jsonl of 10/);
+  await refused(['--out', folder], /^--out is ".*", but must be a file/);
+  await refused(['--out', at('none/ours.jsonl')], /^--out .* cannot be written: there is no folder .*none/);
+});
+
+test('--help lists every case', async () => {
+  const { output } = await run(['--help']);
+  for (const name of ['resnet18-train-28-b128', 'unet-train-256-b8', 'npz-batches-224-b32', 'kernel-first-result', 'start'])
+    assert.match(output, new RegExp(`^ {2}${name} {2,}\\S`, 'm')); // prettier-ignore
+});
+
+/** The real cases with little work, by the multiple of pixels that their models take. */
+const small: readonly [pixels: number, cases: Record<string, readonly string[]>][] = [
+  [
+    32,
+    {
+      'resnet18-train-28-b128': ['per_second'],
+      'vit-tiny-forward-224-b32': ['per_second'],
+      'vit-tiny-train-224-b32': ['per_second'],
+      'dinov3-small-forward-256-b16': ['per_second'],
+      'unet-train-256-b8': ['per_second'],
+      'jpeg-features': ['per_second'],
+      'frozen-probe-cached': ['again_milliseconds'],
+      'frozen-probe-uncached': [],
+      'npz-batches-28-b128': ['per_second', 'batches_per_second', 'share_of_resnet18_step'],
+      'npz-batches-224-b32': ['per_second', 'batches_per_second', 'share_of_resnet18_step'],
+      'hd95-1000-256': ['per_second'],
+    },
+  ],
+  [28, { 'dinov2-small-forward-224-b16': ['per_second'], 'dinov2-small-forward-224-b16-bf16': ['per_second'] }],
+];
+
+for (const [pixels, expected] of small) {
+  test(`cases run on images of ${pixels} pixels, give numbers, and leave neither tensors nor files`, async () => {
+    const [tensors, files] = [tf.memory().numTensors, benchFolders()];
+    const context = { size: { images: 8, pixels } };
+    const { output, progress } = await run([...Object.keys(expected), '--repeats', '1', '--json'], context);
+    assert.equal(tf.memory().numTensors, tensors);
+    assert.deepEqual(benchFolders(), files);
+    assert.notEqual(progress, '');
+    const lines = parseLines(output);
+    assert.deepEqual(
+      lines.map((line) => [line.case, Object.keys(line).slice(1)]),
+      Object.entries(expected).map(([name, more]) => [name, ['milliseconds', 'best_of', 'images', ...more]]),
+    );
+    for (const { case: name, ...values } of lines) {
+      assert.deepEqual([values.best_of, values.images], [1, 8]);
+      for (const [key, value] of Object.entries(values))
+        assert.ok(typeof value === 'number' && Number.isFinite(value) && value > 0, `${name}: ${key} is ${value}`);
+    }
+  });
+}
+
+test('the notebook kernel tells when it began and Jupyter when it had the result', async () => {
+  const [line] = parseLines((await run(['kernel-first-result', '--repeats', '1', '--json'])).output);
+  assert.deepEqual(Object.keys(line), ['case', 'milliseconds', 'best_of', 'images']);
+  assert.equal(line.images, 0);
+  // Loading TensorFlow alone takes a part of a second.
+  assert.ok((line.milliseconds as number) > 100 && (line.milliseconds as number) < 300_000, `${line.milliseconds} ms`);
+});
+
+function benchFolders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith(`bench-${process.pid}-`));
+}
