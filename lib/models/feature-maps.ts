@@ -4,7 +4,7 @@ import { tf, type Tensor, type Tensor3D, type Tensor4D } from '../tf';
 import type { Backbone } from './architecture';
 import type { DinoUnetArm } from './dino-unet';
 import { layerNorm, type Scope } from './scope';
-import { patchGrid, vitConfigs, type VitConfig } from './vit';
+import { patchGrid, vitConfigs, vitForward, type VitConfig } from './vit';
 
 /** Tokens N×T×C without those before the first patch, row by row → N×rows×columns×C. */
 export function mapOfTokens(tokens: Tensor3D, [rows, columns]: readonly [rows: number, columns: number]): Tensor4D {
@@ -25,20 +25,29 @@ export interface EncodeOptions {
  * The map of a vision transformer's last tokens, after its final norm. images: N×H×W×3 → N×H/P×W/P×C for patches of P×P.
  * @throws UserError where the backbone is none or the images do not fit
  */
-export function encodeMap(
-  backbone: Backbone,
+export function encodeMap(backbone: Backbone, images: Tensor4D, p: Scope, options: EncodeOptions = {}): Tensor4D {
+  const config = vitConfigOf(backbone);
+  if (options.doubledEmbedding === true && config.grid === undefined)
+    throw new UserError(`${backbone.name} adds no positions to its tokens: doubledEmbedding is for models that do.`);
+  return mapOfForward((scope) => backbone.forward(images, scope).map as Tensor3D, images, p, { config, ...options });
+}
+
+/** `encodeMap` for a vision transformer that is in no registry. @param config with the grid of images of this size */
+export function encodeVitMap(config: VitConfig, images: Tensor4D, p: Scope, options: EncodeOptions = {}): Tensor4D {
+  return mapOfForward((scope) => vitForward(images, scope, config).tokens, images, p, { config, ...options });
+}
+
+function mapOfForward(
+  forward: (p: Scope) => Tensor3D,
   images: Tensor4D,
   p: Scope,
-  { doubledEmbedding = false }: EncodeOptions = {},
+  { config, doubledEmbedding = false }: EncodeOptions & { readonly config: VitConfig },
 ): Tensor4D {
-  const config = vitConfigOf(backbone);
-  if (doubledEmbedding && config.grid === undefined)
-    throw new UserError(`${backbone.name} adds no positions to its tokens: doubledEmbedding is for models that do.`);
   const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
   return tf.tidy(() => {
-    const { map } = backbone.forward(images, doubledEmbedding ? withDoubledPositions(p) : p);
-    const tokens = doubledEmbedding ? layerNorm(map as Tensor3D, p.at('norm'), config.normEpsilon) : (map as Tensor3D);
-    return mapOfTokens(tokens, grid);
+    if (!doubledEmbedding) return mapOfTokens(forward(p), grid);
+    const tokens = forward(withDoubledPositions(p));
+    return mapOfTokens(layerNorm(tokens, p.at('norm'), config.normEpsilon), grid);
   });
 }
 

@@ -13,6 +13,9 @@ export interface FeatureRows {
   dispose(): void;
 }
 
+/** What is read of a set of features. */
+export type RowSet = Pick<FeatureSet, 'count' | 'width' | 'rows' | 'readRows'>;
+
 const gatherAttributes = [
   attribute.type('Tparams', 'float32'),
   attribute.type('Tindices', 'int32'),
@@ -21,7 +24,7 @@ const gatherAttributes = [
 ];
 
 /** Puts features on the device as a whole, or reads them from disk as they are asked for where they are too many. */
-export function openRows(set: FeatureSet): FeatureRows {
+export function openRows(set: RowSet): FeatureRows {
   const { count, width } = set;
   const whole = set.rows === undefined ? undefined : tf.keep(tf.tensor2d(set.rows, [count, width]));
   const axis = tf.keep(tf.scalar(0, 'int32'));

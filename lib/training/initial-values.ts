@@ -10,11 +10,12 @@ import {
 
 /**
  * What a training starts from: published values by name, or a function that makes the parameters. The values may lack the head (`head`,
- * `fc` or `classifier`), which is drawn at random then; anything else that is missing, extra or misshapen is a `UserError`.
+ * `fc` or `classifier`) or the decoder (`decoder` or `decode`), which is drawn at random then; anything else that is missing, extra or
+ * misshapen is a `UserError`.
  */
 export type InitialValues = PublishedValues | ((table: ParameterTable, seed: number) => Parameters);
 
-const head = /^(head|fc|classifier)\./;
+const head = /^(head|fc|classifier|decoder|decode)\./;
 
 /** New parameters, which the caller disposes. Random values depend on the seed and their name only, whatever else is random. */
 export function initialParameters(table: ParameterTable, seed: number, initial?: InitialValues): Parameters {
