@@ -29,6 +29,21 @@ export interface ClassificationRow extends z.infer<typeof rowSchema> {
   readonly settings: Readonly<Record<string, string | number>>;
 }
 
+/** A trained segmentation network: its scores are means over the test images, HD95 in pixels of the network's input. */
+export interface SegmentationRow extends z.infer<typeof rowSchema> {
+  readonly epoch: number;
+  readonly trainImages: number;
+  readonly valImages: number;
+  readonly testDice: number;
+  readonly testIou: number;
+  readonly testSensitivity: number;
+  readonly testAccuracy: number;
+  readonly testHd95: number;
+  readonly bestValLoss: number;
+  readonly bestValDice: number;
+  readonly settings: Readonly<Record<string, string | number>>;
+}
+
 const resultsSchema = z.looseObject({
   notebook: z.string(),
   runId: z.string(),

@@ -1,11 +1,10 @@
 /** Where a run of a notebook keeps what it has: checkpoints while it trains, and its results. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dataset } from '../data/dataset';
+import type { Dataset, SplitName } from '../data/dataset';
 import { outputsDirectory } from '../paths';
 import { environment } from '../system';
 import { openCheckpoints, type CheckpointStore } from '../training/checkpoints';
-import type { HistoryRow } from '../training/events';
 import { readAllResults, readResults, runIdOf, writeResults, type Results } from './results';
 
 export interface NotebookRun {
@@ -35,7 +34,7 @@ export async function openTraining(
 ): Promise<{ checkpoints: CheckpointStore; close(): void }> {
   const directory = join(run.directory, 'checkpoints', trainingKey);
   const checkpoints = openCheckpoints(directory, trainingKey);
-  const keepFinished = process.env[directoryVariable] !== undefined;
+  const keepFinished = keepsFinished();
   if (!keepFinished && (await checkpoints.load())?.finished) checkpoints.remove();
   return {
     checkpoints,
@@ -45,13 +44,23 @@ export async function openTraining(
   };
 }
 
+/** Whether a finished training is kept to the end of the run, and not repeated: while a command executes the notebook. */
+export function keepsFinished(): boolean {
+  return process.env[directoryVariable] !== undefined;
+}
+
+/** What results say of the data. */
+export type RecordedData = Pick<Dataset, 'name' | 'sha256'> & {
+  readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
+};
+
 /** Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training. */
 export function recordResults(
   run: NotebookRun,
-  dataset: Dataset,
+  dataset: RecordedData,
   trainingKey: string,
   rows: Results['results'],
-  history: readonly HistoryRow[],
+  history: readonly object[],
 ): void {
   const before = readResults(run.directory);
   const { train, val, test } = dataset.splits;
@@ -73,7 +82,7 @@ export function recordResults(
 }
 
 /** The results of this run and of all others of the same notebook on the same data, this run's last. */
-export function comparableResults(run: NotebookRun, dataset: Dataset): Results[] {
+export function comparableResults(run: NotebookRun, dataset: Pick<Dataset, 'sha256'>): Results[] {
   const others = readAllResults(join(outputsDirectory, run.notebook)).filter((results) => results.runId !== run.runId);
   const own = readResults(run.directory);
   return [...others, ...(own ? [own] : [])].filter((results) => results.data.sha256 === dataset.sha256);
