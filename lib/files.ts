@@ -12,12 +12,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array | rea
     try {
       const parts =
         typeof content === 'string' ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
-      for (const part of parts) {
-        for (let written = 0; written < part.byteLength;) {
-          // Node refuses to write 2 GiB or more at once.
-          written += writeSync(file, part, written, Math.min(part.byteLength - written, 1 << 30));
-        }
-      }
+      for (const part of parts) writePiece(file, part);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -28,46 +23,55 @@ export function writeFileAtomic(path: string, content: string | Uint8Array | rea
   }
 }
 
-/** As `writeFileAtomic`, without holding up anything else meanwhile. The bytes must not change until it has ended. */
-export async function writeFileInBackground(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = temporarySibling(path);
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      // As few calls as possible: each waits for the event loop, which a training step holds for long.
-      for (const group of writableGroups(parts)) {
-        const { bytesWritten } = await file.writev(group);
-        const expected = group.reduce((total, part) => total + part.byteLength, 0);
-        if (bytesWritten !== expected)
-          throw new Error(`Only ${bytesWritten} of ${expected} bytes could be written to ${path}.`);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+/** A file that is written, but neither flushed nor in its place yet. */
+export interface WrittenFile {
+  readonly sha256: string;
+  /** Flushes it without holding up anything else, and puts it in its place. */
+  place(): Promise<void>;
 }
 
-/** Parts in groups that one system call takes: at most 1024 of them and 1 GiB. */
-function writableGroups(parts: readonly Uint8Array[]): Uint8Array[][] {
-  const groups: Uint8Array[][] = [];
-  let bytes = Infinity;
-  for (const whole of parts) {
-    for (let start = 0; start < whole.byteLength; start += 1 << 30) {
-      const part = whole.subarray(start, start + (1 << 30));
-      if (bytes + part.byteLength > 1 << 30 || groups[groups.length - 1].length === 1024) {
-        groups.push([]);
-        bytes = 0;
+/** As `writeFileAtomic` in two parts, of which the second may go on beside other work. No more than one piece has to be in memory. */
+export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): WrittenFile {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = temporarySibling(path);
+  const hash = createHash('sha256');
+  try {
+    const file = openSync(temporary, 'wx');
+    try {
+      for (const piece of pieces) {
+        hash.update(piece);
+        writePiece(file, piece);
       }
-      groups[groups.length - 1].push(part);
-      bytes += part.byteLength;
+    } finally {
+      closeSync(file);
     }
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  return groups;
+  return {
+    sha256: hash.digest('hex'),
+    async place() {
+      try {
+        const file = await open(temporary, 'r+');
+        try {
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(temporary, path);
+      } finally {
+        rmSync(temporary, { force: true });
+      }
+    },
+  };
+}
+
+function writePiece(file: number, piece: Uint8Array): void {
+  for (let written = 0; written < piece.byteLength;) {
+    // Node refuses to write 2 GiB or more at once.
+    written += writeSync(file, piece, written, Math.min(piece.byteLength - written, 1 << 30));
+  }
 }
 
 /** A name beside `path` that no other process uses. */

@@ -8,7 +8,8 @@ export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>
   // During the synchronous part of a cell the signal belongs to V8's breakOnSigint; changing listeners then kills the kernel.
   await new Promise(setImmediate);
   const controller = new AbortController();
-  const kernelListeners = process.listeners('SIGINT');
+  // As they were added: a listener for one signal comes wrapped, and stays one.
+  const kernelListeners = process.rawListeners('SIGINT') as NodeJS.SignalsListener[];
   let rejectHard: (error: Error) => void = () => undefined;
   const hardStop = new Promise<never>((_resolve, reject) => (rejectHard = reject));
   const stop = (): void => {

@@ -75,6 +75,19 @@ describe('interruptible', () => {
     assert.deepEqual([signals, calls], [1, []]);
   });
 
+  it('gives a listener for one signal back as that', async () => {
+    let heard = 0;
+    process.once('SIGINT', () => heard++);
+    await interruptible(async (signal) => {
+      setImmediate(() => void stop());
+      await aborted(signal);
+    });
+    assert.equal(heard, 0);
+    await stop();
+    await stop();
+    assert.equal(heard, 1);
+  });
+
   it('passes on the error of the task', async () => {
     const failing = interruptible(async () => {
       await new Promise(setImmediate);

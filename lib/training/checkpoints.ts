@@ -2,14 +2,14 @@
  * Checkpoints that a run continues from after any end, `kill -9` included: the weights and the optimizer's slots after each epoch, the
  * best weights, and a manifest that is replaced last, so that it never names a file that is not whole.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFile, writeFileAtomic, writeFileInBackground } from '../files';
-import { exportParameters, importParameters, toPublished, type Parameters } from '../models/parameters';
-import { encodeSafetensors, openSafetensors, type Float32Tensors } from '../tensor/safetensors';
+import { hashFile, writeFileAtomic, writeFilePieces } from '../files';
+import { importParameters, toPublished, type Parameters } from '../models/parameters';
+import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
+import { toPrecision } from '../tensor/precision';
 import { readResult } from '../tensor/read';
 import { tf, type Tensor } from '../tf';
 import type { HistoryRow } from './events';
@@ -41,13 +41,16 @@ export interface CheckpointStore {
   restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
   /** The best weights so far, in the published layout. */
   readBest(manifest: CheckpointManifest): Map<string, Float32Array>;
-  /** Takes the state at once and writes it meanwhile; the promise ends when all is on the disk. One at a time. */
+  /**
+   * Writes the state at once, a tensor at a time, so that it is never in memory as a whole, and sees to it meanwhile that all comes onto
+   * the disk; only then the promise ends and the checkpoint counts. One at a time.
+   */
   save(
     progress: CheckpointProgress,
     best: BestEpoch | undefined,
     parameters: Parameters,
     optimizer: Optimizer,
-  ): Promise<void>;
+  ): Promise<CheckpointManifest>;
   remove(): void;
 }
 
@@ -81,14 +84,19 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     restore(manifest, parameters, optimizer) {
-      const values = readAll(join(directory, manifest.state.name));
-      const weights = new Map([...values].filter(([name]) => !name.startsWith(slotPrefix)));
-      importParameters(parameters, weights, manifest.state.name);
-      for (const [slot, variable] of optimizer.slots) {
-        const value = values.get(slotPrefix + slot);
-        if (value === undefined)
-          throw new UserError(`${directory} has no optimizer state "${slot}": delete the folder to start over.`);
-        tf.tidy(() => variable.assign(tf.tensor(value, [...variable.shape])));
+      const file = openSafetensors(join(directory, manifest.state.name));
+      try {
+        const weights = [...file.tensors].filter(([name]) => !name.startsWith(slotPrefix));
+        const values = new Map(weights.map(([name, tensor]) => [name, tensor.read()]));
+        importParameters(parameters, values, manifest.state.name);
+        for (const [slot, variable] of optimizer.slots) {
+          const value = file.tensors.get(slotPrefix + slot)?.read();
+          if (value === undefined)
+            throw new UserError(`${directory} has no optimizer state "${slot}": delete the folder to start over.`);
+          tf.tidy(() => variable.assign(tf.tensor(value, [...variable.shape])));
+        }
+      } finally {
+        file.close();
       }
       optimizer.steps = manifest.optimizerSteps;
     },
@@ -99,12 +107,16 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     async save(progress, best, parameters, optimizer) {
-      const weights = namedShapes(exportParameters(parameters), parameters);
+      const write = (name: string, tensors: readonly LazyTensor[]) => ({
+        name,
+        ...writeFilePieces(join(directory, name), piecesOf(tensors)),
+      });
+      const current = new Map([...parameters.variables].map(([name, variable]) => [name, () => variable.read()]));
       const stateName = `epoch-${String(progress.epoch).padStart(4, '0')}.safetensors`;
-      const files = [encodeFile(stateName, new Map([...weights, ...exportSlots(optimizer)]))];
+      const files = [write(stateName, [...weightsOf(parameters, current), ...slotsOf(optimizer)])];
       if (best?.isNew) {
-        const values = best.epoch === progress.epoch ? weights : publishedValues(best, parameters);
-        files.push(encodeFile(`best-${String(best.epoch).padStart(4, '0')}.safetensors`, values));
+        const values = best.epoch === progress.epoch ? current : readersOf(best);
+        files.push(write(`best-${String(best.epoch).padStart(4, '0')}.safetensors`, weightsOf(parameters, values)));
       }
       const [state, newBest] = files.map(({ name, sha256 }) => ({ name, sha256 }));
       const bestFile = newBest ?? previous?.best?.file;
@@ -117,12 +129,13 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
         ...(best && bestFile ? { best: { epoch: best.epoch, valAccuracy: best.valAccuracy, file: bestFile } } : {}),
       };
       previous = manifest;
-      // Everything is in memory by now: training may go on while the files are written.
-      for (const { name, parts } of files) await writeFileInBackground(join(directory, name), parts);
+      // Everything is written by now: training may go on while it comes onto the disk.
+      for (const { place } of files) await place();
       writeFileAtomic(manifestPath, JSON.stringify(manifest, undefined, 1));
       const kept = new Set(['checkpoint.json', stateName, bestFile?.name]);
       for (const name of readdirSync(directory))
         if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
+      return manifest;
     },
 
     remove() {
@@ -133,38 +146,48 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
 
 const slotPrefix = 'optimizer/';
 
-function encodeFile(name: string, tensors: Float32Tensors) {
-  const parts = encodeSafetensors(tensors);
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return { name, parts, sha256: hash.digest('hex') };
+/** A tensor of a checkpoint, whose values are fetched when it is their turn. */
+interface LazyTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  values(): Float32Array;
 }
 
-function exportSlots({ slots }: Optimizer): Map<string, { shape: readonly number[]; values: Float32Array }> {
-  return new Map(
-    [...slots].map(([slot, variable]) => {
-      const values = readResult(() => variable.read());
-      return [slotPrefix + slot, { shape: variable.shape, values }];
-    }),
-  );
+function* piecesOf(tensors: readonly LazyTensor[]): Generator<Uint8Array, void, undefined> {
+  yield* safetensorsHeader(new Map(tensors.map(({ name, shape }) => [name, shape])));
+  for (const { values } of tensors) {
+    const { buffer, byteOffset, byteLength } = values();
+    yield new Uint8Array(buffer, byteOffset, byteLength);
+  }
 }
 
-function publishedValues({ epoch, values }: BestEpoch, parameters: Parameters) {
+/** Weights in the published layout, from functions that give them in memory layout. */
+function weightsOf({ table }: Parameters, current: ReadonlyMap<string, () => Tensor>): LazyTensor[] {
+  return [...current].map(([name, read]) => ({
+    name,
+    shape: table[name].shape,
+    values() {
+      let published = new Float32Array(0);
+      // Not by way of tidy's result, each of whose numbers would be looked at for a tensor.
+      tf.tidy(() => {
+        published = toPublished(toPrecision(read(), 'float32'), table[name]);
+      });
+      return published;
+    },
+  }));
+}
+
+function slotsOf({ slots }: Optimizer): LazyTensor[] {
+  return [...slots].map(([slot, variable]) => ({
+    name: slotPrefix + slot,
+    shape: variable.shape,
+    values: () => readResult(() => variable.read()),
+  }));
+}
+
+function readersOf({ epoch, values }: BestEpoch): Map<string, () => Tensor> {
   if (values === undefined) throw new Error(`The weights of epoch ${epoch} are needed to save it as the best.`);
-  const published = [...values].map(([name, value]): [string, Float32Array] => {
-    let exported = new Float32Array(0);
-    tf.tidy(() => {
-      exported = toPublished(value, parameters.table[name]);
-    });
-    return [name, exported];
-  });
-  return namedShapes(new Map(published), parameters);
-}
-
-function namedShapes(values: ReadonlyMap<string, Float32Array>, { table }: Parameters) {
-  return new Map<string, { shape: readonly number[]; values: Float32Array }>(
-    [...values].map(([name, value]) => [name, { shape: table[name].shape, values: value }]),
-  );
+  return new Map([...values].map(([name, value]) => [name, () => value]));
 }
 
 function readAll(path: string): Map<string, Float32Array> {

@@ -61,7 +61,7 @@ export interface TrainingSettings {
 
 export interface TrainingControls {
   readonly checkpoints?: CheckpointStore;
-  /** Ends the training softly; the same call continues it. */
+  /** Ends the training softly, between two batches of training or validation; the same call continues it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
 }
@@ -99,7 +99,8 @@ export async function trainClassifier(
   const stepsPerEpoch = batchesPerEpoch(train.count, batchSize);
   const parameters = initialParameters(table, seed, classifier.initial);
   let optimizer: Optimizer | undefined;
-  const score = (split: SplitName): Promise<ScoredSplit> => scoreSplit(parameters, classifier, dataset, split);
+  const score = (split: SplitName, signal?: AbortSignal): Promise<ScoredSplit> =>
+    scoreSplit(parameters, classifier, dataset, split, signal);
   try {
     const names = trainableNames(parameters, trainable);
     if (names.length === 0) throw new UserError(`Nothing of ${name} is trainable: at least one parameter has to be.`);
@@ -131,8 +132,10 @@ export async function trainClassifier(
           reported: { correct: countCorrect(logits, labels) },
         };
       },
-      validate: async () => {
-        const scored = await score('val');
+      validate: async (signal) => {
+        const scored = await score('val', signal);
+        // Metrics refuse what is not finite; here, it says that the weights are broken.
+        if (!scored.scores.every(Number.isFinite)) return { loss: NaN, accuracy: NaN };
         return { loss: meanCrossEntropy(scored), accuracy: medmnistAccuracy(scored) };
       },
     });

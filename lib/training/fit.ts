@@ -3,15 +3,16 @@
  * validate.
  */
 import { UserError } from '../errors';
-import { fromPublished, variableOf, type Parameters } from '../models/parameters';
+import type { Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
-import { tf, type Scalar, type Tensor } from '../tf';
-import type { CheckpointStore } from './checkpoints';
+import { tf, type Scalar } from '../tf';
+import type { CheckpointManifest, CheckpointStore } from './checkpoints';
+import { epochStart } from './epoch-start';
 import type { HistoryRow, TrainingEvent } from './events';
 import type { LossOutput } from './gradients';
 import type { Optimizer } from './optimizers';
 import type { Schedule } from './schedules';
-import { takeSnapshot, type Snapshot } from './snapshot';
+import { snapshotOfPublished, takeSnapshot, type Snapshot } from './snapshot';
 import { trainingStep } from './step';
 
 /** What a batch must have; the rest is between `batches` and `loss`. `dispose` is called after the step. */
@@ -33,8 +34,11 @@ export interface FitOptions<B extends Batch> {
   readonly batchesPerEpoch: number;
   /** Mean loss of the batch; `reported.correct` counts its correctly classified images. */
   readonly loss: (batch: B, scope: Scope) => LossOutput & { readonly reported: { readonly correct: Scalar } };
-  /** Loss and accuracy on the validation split with the current parameters. */
-  readonly validate: () => Promise<{ readonly loss: number; readonly accuracy: number }>;
+  /**
+   * Loss and accuracy on the validation split with the current parameters; NaN where they give no finite scores. It may end early with
+   * `signal`'s reason.
+   */
+  readonly validate: (signal?: AbortSignal) => Promise<Validation>;
   /** Gradients whose common norm is larger are scaled down to it. */
   readonly maxGradientNorm?: number;
   /** What the best epoch is: the first with the highest validation accuracy (default), or with the lowest validation loss. */
@@ -44,9 +48,14 @@ export interface FitOptions<B extends Batch> {
   readonly checkpoints?: CheckpointStore;
   /** Seconds of training that a kill may cost; 0 by default: there is a checkpoint of each epoch. */
   readonly saveEverySeconds?: number;
-  /** Ends the run softly, between two batches. */
+  /** Ends the run softly, between two batches or in a validation: the epoch counts as not begun. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
+}
+
+export interface Validation {
+  readonly loss: number;
+  readonly accuracy: number;
 }
 
 export interface FitResult {
@@ -68,8 +77,8 @@ const mostRecoveries = 3;
 const millisecondsBetweenReports = 250;
 
 /**
- * Trains for `epochs`, or continues from the last checkpoint. A loss that is not finite puts the run back to the start of the epoch
- * with half the learning rate, three times at the most.
+ * Trains for `epochs`, or continues from the last checkpoint. A loss that is not finite, in training or in validation, puts the run back
+ * to the start of the epoch with half the learning rate, three times at the most.
  * @throws UserError where the loss stays infinite
  */
 export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitResult> {
@@ -82,16 +91,17 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   let factor = 1;
   let recoveries = 0;
   let stopped = false;
-  let saving: Promise<void> | undefined;
+  let saving: Promise<CheckpointManifest> | undefined;
 
   const manifest = await checkpoints?.load();
   if (checkpoints && manifest) {
     checkpoints.restore(manifest, parameters, optimizer);
+    saving = Promise.resolve(manifest);
     history.push(...manifest.history);
     ({ learningRateFactor: factor, recoveries } = manifest);
     if (manifest.best) {
       best = { epoch: manifest.best.epoch, valAccuracy: manifest.best.valAccuracy };
-      bestValues = snapshotOf(checkpoints.readBest(manifest), parameters);
+      bestValues = snapshotOfPublished(checkpoints.readBest(manifest), parameters);
     }
   }
   const isFinished = (): boolean =>
@@ -111,16 +121,13 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     const epoch = history.length;
     const start = performance.now();
     const learningRate = options.learningRate(epoch) * factor;
-    const before = takeSnapshot(parameters.variables);
-    const slotsBefore = takeSnapshot(optimizer.slots);
-    const stepsBefore = optimizer.steps;
+    const before = epochStart(parameters, optimizer, saved.epoch === epoch ? checkpoints : undefined, saving);
     try {
       const trained = await trainEpoch(options, epoch, learningRate);
-      if (trained === 'stopped' || trained === 'not finite') {
-        before.restore();
-        slotsBefore.restore();
-        optimizer.steps = stepsBefore;
-        if (trained === 'stopped') {
+      const validation = typeof trained === 'object' ? await validate(options) : trained;
+      if (typeof trained !== 'object' || typeof validation !== 'object') {
+        await before.restore();
+        if (validation === 'stopped') {
           stopped = true;
           continue;
         }
@@ -134,7 +141,6 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         onProgress({ kind: 'warning', epoch: epoch + 1, epochs, message });
         continue;
       }
-      const validation = await options.validate();
       const seconds = (performance.now() - start) / 1000;
       const row: HistoryRow = {
         epoch: epoch + 1,
@@ -160,7 +166,6 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       throw error;
     } finally {
       before.dispose();
-      slotsBefore.dispose();
     }
   }
 
@@ -189,6 +194,19 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       bestValues?.dispose();
     },
   };
+}
+
+/** The validation of an epoch, unless it is stopped or finds that the last update has broken the weights. */
+async function validate<B extends Batch>(options: FitOptions<B>): Promise<Validation | 'stopped' | 'not finite'> {
+  const { signal } = options;
+  try {
+    const validation = await options.validate(signal);
+    if (signal?.aborted) return 'stopped';
+    return Number.isFinite(validation.loss) ? validation : 'not finite';
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return 'stopped';
+    throw error;
+  }
 }
 
 type TrainedEpoch = Pick<HistoryRow, 'trainLoss' | 'trainAccuracy'>;
@@ -250,21 +268,4 @@ async function trainEpoch<B extends Batch>(
   } finally {
     for (const { loss, correct } of pending) tf.dispose([loss, correct]);
   }
-}
-
-/** A snapshot of values that come from a checkpoint. */
-function snapshotOf(values: ReadonlyMap<string, Float32Array>, parameters: Parameters): Snapshot {
-  const tensors = new Map<string, Tensor>();
-  for (const [name, value] of values) {
-    tensors.set(name, tf.keep(tf.tidy(() => fromPublished(value, parameters.table[name]))));
-  }
-  return {
-    values: tensors,
-    restore() {
-      for (const [name, tensor] of tensors) variableOf(parameters, name).assign(tensor);
-    },
-    dispose() {
-      for (const tensor of tensors.values()) tensor.dispose();
-    },
-  };
 }

@@ -1,13 +1,19 @@
-import { imageBatches, type Normalization } from '../data/batches';
+import type { Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
-import { readParameters, type Parameters } from '../models/parameters';
-import { createScope, type Scope } from '../models/scope';
-import { readResult } from '../tensor/read';
+import type { Parameters } from '../models/parameters';
+import type { Scope } from '../models/scope';
+import type { PlaneSize } from '../tensor/resample';
 import type { Tensor2D, Tensor4D } from '../tf';
+import { forwardRows, imageStream, type ImageTransform } from './image-stream';
 
 export interface PredictOptions {
   readonly normalization: Normalization;
+  /** Brings the images to the network's size and has its normalisation then; by default they stay as the dataset has them. */
+  readonly transform?: ImageTransform;
+  /** By default `evaluationBatchSize`. */
   readonly batchSize?: number;
+  /** Ends between two batches: its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** The logits of a whole split in evaluation mode: row-major N × classes, in the split's order. */
@@ -16,16 +22,13 @@ export async function predictLogits(
   forward: (images: Tensor4D, scope: Scope) => Tensor2D,
   dataset: Dataset,
   split: SplitName,
-  { normalization, batchSize = 256 }: PredictOptions,
+  { normalization, transform, batchSize = evaluationBatchSize(transform ?? dataset), signal }: PredictOptions,
 ): Promise<Float32Array> {
   const pieces: Float32Array[] = [];
-  for (const batch of imageBatches(dataset, dataset.splits[split], { batchSize, normalization })) {
-    try {
-      pieces.push(readResult(() => forward(batch.images, createScope(readParameters(parameters)))));
-    } finally {
-      batch.dispose();
-    }
-    await new Promise(setImmediate);
+  const batches = imageStream(dataset, dataset.splits[split], { batchSize, normalization, transform });
+  for await (const rows of forwardRows(batches, parameters, forward)) {
+    signal?.throwIfAborted();
+    pieces.push(rows);
   }
   const logits = new Float32Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let offset = 0;
@@ -34,4 +37,13 @@ export async function predictLogits(
     offset += piece.length;
   }
   return logits;
+}
+
+const mostImages = 256;
+/** 20 images of 224×224: whoever can train with batches of 32 of them has the memory. */
+const mostPixels = 1 << 20;
+
+/** How many images are evaluated at once: as many as keep the cores busy, and fewer of larger ones, whose activations fill the memory. */
+export function evaluationBatchSize({ height, width }: PlaneSize): number {
+  return Math.max(1, Math.min(mostImages, Math.floor(mostPixels / (height * width))));
 }

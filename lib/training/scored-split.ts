@@ -5,7 +5,7 @@ import { softmax, type Scored } from '../metrics/scores';
 import type { Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import type { Tensor2D, Tensor4D } from '../tf';
-import { forwardRows, transformedBatches, type ImageTransform } from './image-stream';
+import type { ImageTransform } from './image-stream';
 import { predictLogits } from './predict';
 
 /** The test scores of one set of weights. */
@@ -28,38 +28,21 @@ export interface Scorer {
   readonly transform?: ImageTransform;
 }
 
-/** The probabilities of a whole split beside its labels. */
+/**
+ * The probabilities of a whole split beside its labels.
+ * @param signal ends it between two batches: its reason is thrown
+ */
 export async function scoreSplit(
   parameters: Parameters,
   { forward, normalization, transform }: Scorer,
   dataset: Dataset,
   split: SplitName,
+  signal?: AbortSignal,
 ): Promise<ScoredSplit> {
   const { classNames, splits, task } = dataset;
   const classes = classNames.length;
-  const logits =
-    transform === undefined
-      ? await predictLogits(parameters, forward, dataset, split, { normalization })
-      : await transformedLogits(parameters, forward, dataset, split, transform);
+  const logits = await predictLogits(parameters, forward, dataset, split, { normalization, transform, signal });
   return { task, truth: splits[split].labels, scores: softmax(logits, classes), classes };
-}
-
-async function transformedLogits(
-  parameters: Parameters,
-  forward: Scorer['forward'],
-  dataset: Dataset,
-  split: SplitName,
-  transform: ImageTransform,
-): Promise<Float32Array> {
-  // Images are larger than what `predictLogits` takes 256 of at once.
-  const batches = transformedBatches(dataset, dataset.splits[split], transform, { batchSize: 64 });
-  const logits = new Float32Array(dataset.splits[split].count * dataset.classNames.length);
-  let offset = 0;
-  for await (const rows of forwardRows(batches, parameters, forward)) {
-    logits.set(rows, offset);
-    offset += rows.length;
-  }
-  return logits;
 }
 
 /** What is reported of the weights of an epoch. */

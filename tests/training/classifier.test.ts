@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { halfNormalization } from '../../lib/data/batches';
-import type { Dataset, SplitName } from '../../lib/data/dataset';
+import type { Dataset, Split, SplitName } from '../../lib/data/dataset';
 import { softmax } from '../../lib/metrics/scores';
 import { createParameters, disposeParameters, importParameters } from '../../lib/models/parameters';
 import { tf } from '../../lib/tf';
@@ -17,8 +17,9 @@ import {
   type TrainingControls,
   type TrainingSettings,
 } from '../../lib/training/classifier';
-import { predictLogits } from '../../lib/training/predict';
+import { evaluationBatchSize, predictLogits } from '../../lib/training/predict';
 import { cosineSchedule } from '../../lib/training/schedules';
+import { assertClose } from '../close';
 import { userError } from '../data/user-error';
 import { metricsOf, toyDataset, toyForward, toyTable } from './toy';
 
@@ -164,6 +165,77 @@ describe('trainClassifier', () => {
     assert.deepEqual(comparable(await part()), comparable(whole));
     // Finished, it is only tested again.
     assert.deepEqual(comparable(await part()), comparable(whole));
+  });
+
+  it('takes an epoch back whose last update breaks the weights, and has no score of it', async () => {
+    const warnings: string[] = [];
+    const onProgress: TrainingControls['onProgress'] = (event) => {
+      if (event.kind === 'warning') warnings.push(event.message);
+    };
+    // The validations of epochs 1 and 2 are one batch each; the second one's logits are broken.
+    let evaluated = 0;
+    const classifier: Classifier = {
+      ...toy,
+      forward(images, scope) {
+        const logits = toyForward(images, scope);
+        return scope.pass.training || ++evaluated !== 2 ? logits : logits.mul(NaN);
+      },
+    };
+    const { history, bestEpoch } = await train({ epochs: 3 }, { onProgress }, { classifier });
+    const schedule = cosineSchedule(0.02, 3);
+    assert.deepEqual(
+      history.map(({ learningRate }) => learningRate),
+      [schedule(0), schedule(1) / 2, schedule(2) / 2],
+    );
+    assert.ok(bestEpoch !== undefined && history.every(({ valLoss }) => Number.isFinite(valLoss)));
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0], /^The loss of epoch 2 is not finite: the epoch starts over/);
+  });
+
+  it('is stopped between two batches of a validation, whose epoch then counts as not begun', async () => {
+    // 600 images are evaluated in three batches; the stop comes during the second one of epoch 2.
+    const toyImages = toyDataset();
+    const { val } = toyImages.splits;
+    const controller = new AbortController();
+    let [reads, evaluated] = [0, 0];
+    const many: Split = {
+      ...val,
+      count: 600,
+      labels: Int32Array.from({ length: 600 }, (_, index) => val.labels[index % val.count]),
+      readImages(indices, target) {
+        if (++reads === 5) controller.abort();
+        val.readImages(
+          Array.from(indices, (index) => index % val.count),
+          target,
+        );
+      },
+    };
+    const dataset: Dataset = { ...toyImages, splits: { ...toyImages.splits, val: many } };
+    const classifier: Classifier = {
+      ...toy,
+      forward(images, scope) {
+        if (!scope.pass.training) evaluated++;
+        return toyForward(images, scope);
+      },
+    };
+    const checkpoints = openCheckpoints(join(scratch, 'validation'), 'toy');
+    const stopped = await train({ epochs: 3 }, { checkpoints, signal: controller.signal }, { classifier, dataset });
+    assert.deepEqual([stopped.stopped, stopped.history.length, stopped.test], [true, 1, undefined]);
+    assert.equal(evaluated, 5);
+    const rest = await train({ epochs: 3 }, { checkpoints }, { dataset });
+    assert.deepEqual(comparable(rest), comparable(await train({ epochs: 3 }, {}, { dataset })));
+  });
+
+  it('evaluates fewer images at once where they are larger, with the same result', async () => {
+    assert.deepEqual(
+      [28, 64, 128, 224, 5000].map((side) => evaluationBatchSize({ height: side, width: side })),
+      [256, 256, 64, 20, 1],
+    );
+    const parameters = createParameters(toyTable, 1);
+    const logitsBy = (batchSize?: number) =>
+      predictLogits(parameters, toyForward, toyDataset(), 'val', { normalization: halfNormalization, batchSize });
+    assertClose(await logitsBy(7), await logitsBy(), 1e-6, 'logits');
+    disposeParameters(parameters);
   });
 
   it('leaves no tensor behind where it fails', async () => {
