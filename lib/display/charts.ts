@@ -4,4 +4,5 @@ export { barComparison, type BarComparison, type BarSeries } from './bar-chart';
 export { reliabilityDiagram, type CalibrationBin, type Reliability } from './calibration-chart';
 export { confusionMatrix, type ConfusionMatrix } from './confusion-chart';
 export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from './figure';
+export { lossCurves, type LossCurve, type LossCurves } from './loss-chart';
 export { trainingHistory, type TrainingHistory } from './history-chart';

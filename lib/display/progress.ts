@@ -4,6 +4,10 @@ import { escapeHtml } from './html';
 import { inNotebook, liveDisplay, type Displayable, type LiveDisplay } from './mime';
 
 export interface ProgressOptions {
+  /** What `valAccuracy` is in this training, such as Dice; false where it says nothing. */
+  readonly accuracy?: string | false;
+  /** What the steps of a batch event are, where they are no batches. */
+  readonly step?: string;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
   /** Where the bar is shown; for tests. */
@@ -15,7 +19,9 @@ export interface ProgressOptions {
 /** Notebook front ends freeze under a flood of updates. */
 const millisecondsBetweenUpdates = 250;
 
-interface Progress {
+type Words = Pick<ProgressOptions, 'accuracy' | 'step'>;
+
+interface Progress extends Words {
   readonly label: string;
   readonly event: Exclude<TrainingEvent, WarningEvent>;
   /** Share of the work that is done. */
@@ -28,7 +34,7 @@ interface Progress {
 
 /** Takes the events of a run: a bar that is updated in place in a notebook, one line an epoch elsewhere. */
 export function progressBar(label: string, options: ProgressOptions = {}): (event: TrainingEvent) => void {
-  const { now = Date.now, log = console.log } = options;
+  const { now = Date.now, log = console.log, accuracy, step } = options;
   const display = options.display ?? (inNotebook() ? liveDisplay() : undefined);
   let start: { readonly time: number; readonly fraction: number } | undefined;
   let lastUpdate = -Infinity;
@@ -39,7 +45,7 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
     if (event.kind === 'epoch') lastRow = event.row;
     if (display === undefined) {
       if (event.kind === 'warning') log(`${label} · warning: ${event.message}`);
-      else if (event.kind !== 'batch') log(progressLine(label, event));
+      else if (event.kind !== 'batch') log(progressLine({ label, event, accuracy }));
       return;
     }
     if (event.kind === 'warning') {
@@ -56,7 +62,7 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
     const done = fraction - start.fraction;
     const secondsLeft =
       done > 0 && time > start.time ? ((time - start.time) / 1000 / done) * (1 - fraction) : undefined;
-    display.update(renderProgress({ label, event, fraction, secondsLeft, lastRow, warnings }));
+    display.update(renderProgress({ label, event, fraction, secondsLeft, lastRow, warnings, accuracy, step }));
   };
 }
 
@@ -67,13 +73,13 @@ function fractionDone(event: Progress['event']): number {
 }
 
 function renderProgress(progress: Progress): Displayable {
-  const { label, event, fraction, lastRow } = progress;
+  const { label, event, fraction } = progress;
   const warnings = progress.warnings
     .map((message) => `<div class="nb-warning">⚠ Warning: ${escapeHtml(message)}</div>`)
     .join('');
   if (event.kind === 'done' || event.kind === 'stopped') {
     const icon = event.kind === 'done' ? '✓' : '■';
-    const text = progressLine(label, event, lastRow);
+    const text = progressLine({ ...progress, event });
     return {
       html: `<div class="nb-display nb-progress" role="status">${icon} ${escapeHtml(text)}${warnings}</div>`,
       text,
@@ -98,33 +104,37 @@ function epochText({ epoch, epochs }: { readonly epoch: number; readonly epochs:
   return epochs > 1 ? `epoch ${epoch} of ${epochs}` : '';
 }
 
-function runningNumbers({ event, secondsLeft, lastRow }: Progress): string[] {
-  const numbers = event.kind === 'batch' ? batchNumbers(event) : [];
-  if (lastRow !== undefined) numbers.push(...rowNumbers(lastRow));
+function runningNumbers({ event, secondsLeft, lastRow, ...words }: Progress): string[] {
+  const numbers = event.kind === 'batch' ? batchNumbers(event, words) : [];
+  if (lastRow !== undefined) numbers.push(...rowNumbers(lastRow, words));
   if (secondsLeft !== undefined) numbers.push(`${formatDuration(secondsLeft)} left`);
   return numbers;
 }
 
-function batchNumbers({ step, steps, loss, imagesPerSecond }: BatchEvent): string[] {
-  const numbers = [`batch ${step} of ${steps}`];
+function batchNumbers({ step, steps, loss, imagesPerSecond }: BatchEvent, words: Words): string[] {
+  const numbers = [`${words.step ?? 'batch'} ${step} of ${steps}`];
   if (imagesPerSecond !== undefined) numbers.push(formatRate(imagesPerSecond));
   if (loss !== undefined) numbers.push(`loss ${formatNumber(loss)}`);
   return numbers;
 }
 
-function rowNumbers(row: HistoryRow): string[] {
-  return [`val loss ${formatNumber(row.valLoss)}`, `val accuracy ${formatPercent(row.valAccuracy)}`];
+function rowNumbers(row: HistoryRow, { accuracy = 'accuracy' }: Words): string[] {
+  const loss = `val loss ${formatNumber(row.valLoss)}`;
+  return accuracy === false ? [loss] : [loss, `val ${accuracy} ${formatPercent(row.valAccuracy)}`];
 }
 
+type ProgressLine = Words &
+  Pick<Progress, 'label' | 'lastRow'> & { readonly event: Exclude<Progress['event'], BatchEvent> };
+
 /** What is left of a run in a log, or below its cell. */
-function progressLine(label: string, event: Exclude<Progress['event'], BatchEvent>, lastRow?: HistoryRow): string {
+function progressLine({ label, event, lastRow, ...words }: ProgressLine): string {
   const parts = [label];
   if (event.kind === 'epoch') {
     const { row, epoch, epochs } = event;
     parts.push(
       `epoch ${epoch} of ${epochs}`,
       `train loss ${formatNumber(row.trainLoss)}`,
-      ...rowNumbers(row),
+      ...rowNumbers(row, words),
       formatDuration(row.seconds),
     );
     return parts.join(' · ');
@@ -132,9 +142,11 @@ function progressLine(label: string, event: Exclude<Progress['event'], BatchEven
   if (event.kind === 'done') parts.push(event.epochs === 1 ? 'done' : `${event.epochs} epochs`);
   else parts.push(`stopped after ${event.epoch} of ${event.epochs} epochs`);
   parts.push(formatDuration(event.seconds));
+  const { accuracy = 'accuracy' } = words;
   if (event.kind === 'done' && event.bestEpoch !== undefined) {
-    const accuracy = event.bestValAccuracy === undefined ? '' : ` ${formatPercent(event.bestValAccuracy)}`;
-    parts.push(`best val accuracy${accuracy} in epoch ${event.bestEpoch}`);
-  } else if (lastRow !== undefined) parts.push(...rowNumbers(lastRow));
+    const value = event.bestValAccuracy === undefined ? '' : ` ${formatPercent(event.bestValAccuracy)}`;
+    const best = accuracy === false ? 'best val loss' : `best val ${accuracy}${value}`;
+    parts.push(`${best} in epoch ${event.bestEpoch}`);
+  } else if (lastRow !== undefined) parts.push(...rowNumbers(lastRow, words));
   return parts.join(' · ');
 }

@@ -1,0 +1,120 @@
+import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
+import { escapeLabel } from './html';
+import { color, palette } from './theme';
+
+/** Training and validation loss of one training. */
+export interface LossCurve {
+  readonly name: string;
+  readonly history: readonly { readonly epoch: number; readonly trainLoss: number; readonly valLoss: number }[];
+  /** The epoch that was kept: a dashed line. */
+  readonly bestEpoch?: number;
+}
+
+export interface LossCurves {
+  readonly title: string;
+  /** What the losses are, for the axis. */
+  readonly lossTitle: string;
+  /** One diagram each; curves of the same name have the same colour in all. */
+  readonly panels: readonly { readonly title?: string; readonly curves: readonly LossCurve[] }[];
+}
+
+const columnsOfGrid = 3;
+const rowHeight = 260;
+
+/** Loss per epoch in one or several diagrams: validation solid, training dotted, the kept epoch of each curve a dashed vertical line. */
+export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, caption }: ChartOptions): FigureDisplay {
+  const names = [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
+  const colorOf = (name: string): string => palette[names.indexOf(name) % palette.length];
+  const wide = gridLayout(panels, lossTitle, Math.min(columnsOfGrid, panels.length));
+  return createFigure({
+    data: panels.flatMap(({ curves }, panel) =>
+      curves.flatMap((curve) => curveTraces(curve, panel, colorOf(curve.name))),
+    ),
+    layout: {
+      ...wide,
+      title: figureTitle(title),
+      shapes: panels.flatMap(({ curves }, panel) =>
+        curves.flatMap((curve) => bestLine(curve, panel, colorOf(curve.name))),
+      ),
+    },
+    narrowLayout: { ...gridLayout(panels, lossTitle, 1), title: figureTitle(title, 34) },
+    width: panels.length === 1 ? { most: 720 } : {},
+    label,
+    caption,
+    table: panels.flatMap(({ title: panel, curves }) =>
+      curves.flatMap(({ name, history, bestEpoch }) =>
+        history.map(({ epoch, trainLoss, valLoss }) => {
+          const place = panel === undefined ? {} : { panel };
+          return { ...place, curve: name, epoch, trainLoss, valLoss, kept: epoch === bestEpoch };
+        }),
+      ),
+    ),
+  });
+}
+
+function axisNumber(panel: number): string {
+  return panel === 0 ? '' : String(panel + 1);
+}
+
+function curveTraces({ name, history }: LossCurve, panel: number, curveColor: string): PlotTrace[] {
+  return (['trainLoss', 'valLoss'] as const).map((key) => {
+    const split = key === 'trainLoss' ? 'training' : 'validation';
+    return {
+      type: 'scatter',
+      mode: history.length === 1 ? 'markers' : 'lines',
+      name: escapeLabel(`${name}, ${split}`),
+      legendgroup: `${name} ${split}`,
+      showlegend: panel === 0,
+      x: history.map(({ epoch }) => epoch),
+      y: history.map((row) => row[key]),
+      xaxis: `x${axisNumber(panel)}`,
+      yaxis: `y${axisNumber(panel)}`,
+      line: { color: curveColor, dash: split === 'training' ? 'dot' : 'solid', width: 2 },
+      hovertemplate: `${escapeLabel(name)}, ${split}, epoch %{x}: %{y:.4f}<extra></extra>`,
+    };
+  });
+}
+
+function bestLine({ bestEpoch }: LossCurve, panel: number, curveColor: string): object[] {
+  if (bestEpoch === undefined) return [];
+  const number = axisNumber(panel);
+  const place = { xref: `x${number}`, yref: `y${number} domain`, x0: bestEpoch, x1: bestEpoch, y0: 0, y1: 1 };
+  return [{ type: 'line', ...place, layer: 'below', line: { color: curveColor, dash: 'dash', width: 1.5 } }];
+}
+
+/** Axes and titles of diagrams in rows of so many. */
+function gridLayout(panels: LossCurves['panels'], lossTitle: string, columns: number): PlotLayout {
+  const rows = Math.ceil(panels.length / columns);
+  const height = rows === 1 ? 380 : 90 + rows * rowHeight;
+  const [gapX, gapY] = [0.09, Math.min(0.5 / rows, 90 / height)];
+  const [width, tall] = [(1 - gapX * (columns - 1)) / columns, (1 - gapY * (rows - 1)) / rows];
+  const layout: Record<string, object> = {};
+  const annotations: object[] = [];
+  panels.forEach(({ title }, panel) => {
+    const [row, column] = [Math.floor(panel / columns), panel % columns];
+    const left = column * (width + gapX);
+    const top = 1 - row * (tall + gapY);
+    const number = axisNumber(panel);
+    const bottomRow = panel + columns >= panels.length;
+    layout[`xaxis${number}`] = {
+      domain: [left, left + width],
+      anchor: `y${number}`,
+      title: { text: bottomRow ? 'Epoch' : '' },
+      zeroline: false,
+      nticks: 6,
+    };
+    layout[`yaxis${number}`] = {
+      domain: [top - tall, top],
+      anchor: `x${number}`,
+      title: { text: column === 0 ? lossTitle : '' },
+      rangemode: 'tozero',
+      nticks: 6,
+    };
+    if (title === undefined) return;
+    const place = { xref: 'paper', yref: 'paper', x: left + width / 2, y: top, xanchor: 'center', yanchor: 'bottom' };
+    annotations.push({ text: escapeLabel(title), ...place, showarrow: false, font: { size: 13, color: color.ink } });
+  });
+  const legendRoom = panels.length > 1 && panels[0].title !== undefined ? 112 : 90;
+  const legend = { y: 1 + 26 / (height - legendRoom - 48) };
+  return { ...layout, height, annotations, margin: { t: legendRoom }, legend };
+}
