@@ -16,3 +16,4 @@ export { describeDataset, classCounts, sampleImages } from './studies/dataset-vi
 export { describeModel, describeTest } from './studies/model-views';
 export { resnetFromScratch } from './studies/resnet-from-scratch';
 export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
+export { dinoFrozen } from './studies/dino-frozen';

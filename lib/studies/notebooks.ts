@@ -3,10 +3,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
-import { checkNetwork } from './networks';
+import { dinoStudy } from './dino-frozen';
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
-import { vitInputSize, vitNotebook, vitOfStudy, vitParameterSpecs } from './vit-frozen-and-finetuned';
+import { checkTransferNetwork, type TransferStudy } from './transfer-study';
+import { vitStudy } from './vit-frozen-and-finetuned';
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -19,15 +20,20 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: resnetParameterSpecs,
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
-  [vitNotebook]: {
-    specs: vitParameterSpecs,
+  [vitStudy.notebook]: transferEntry(vitStudy),
+  [dinoStudy.notebook]: transferEntry(dinoStudy),
+};
+
+function transferEntry(study: TransferStudy): NotebookEntry {
+  return {
+    specs: study.specs,
     async check(given) {
-      const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
-      checkNetwork(parameters, vitOfStudy, vitInputSize(parameters));
+      const parameters = given as ResolvedParameters<TransferStudy['specs']>;
+      checkTransferNetwork(study, parameters);
       await checkData(parameters);
     },
-  },
-};
+  };
+}
 
 async function checkData(parameters: { dataset: string; size: number; syntheticImages: number }): Promise<void> {
   const opened = await openSingleLabelDataset(parameters.dataset, parameters);
