@@ -52,6 +52,16 @@ export function normalCritical(confidence: number): number {
   return z;
 }
 
+/**
+ * P(X ≥ x) for an F distribution with the two degrees of freedom: I_y(ν₂/2, ν₁/2) at y = ν₂ / (ν₂ + ν₁x).
+ */
+export function fTail(x: number, numerator: number, denominator: number): number {
+  if (x === Infinity) return 0;
+  const scaled = numerator * x;
+  const sum = denominator + scaled;
+  return regularizedIncompleteBeta(denominator / sum, scaled / sum, denominator / 2, numerator / 2);
+}
+
 /** Throws a UserError for a confidence level that is not strictly between 0 and 1. */
 export function checkConfidence(confidence: number): void {
   if (!(confidence > 0 && confidence < 1)) {
@@ -100,7 +110,7 @@ function betaFraction(x: number, a: number, b: number): number {
  * ln B(a, b). Stirling's series for both arguments at 10 or more, so that no large logarithms of gamma functions cancel; smaller
  * arguments are raised by B(a, b) = B(a + 1, b) (a + b) / a.
  */
-function logBeta(a: number, b: number): number {
+export function logBeta(a: number, b: number): number {
   let factor = 1;
   for (; a < 10; a++) factor *= (a + b) / a;
   for (; b < 10; b++) factor *= (a + b) / b;
