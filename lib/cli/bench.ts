@@ -9,6 +9,7 @@ import { dataCases } from './bench/data';
 import { featureCases } from './bench/features';
 import { measureCase, type BenchCase, type BenchResult, type BenchSize } from './bench/measure';
 import { networkCases } from './bench/networks';
+import { precisionCases } from './bench/precision';
 import { programCases } from './bench/programs';
 import { parseCommandLine, runCommand } from './command';
 import { createProgressLine, type ProgressStream } from './progress-line';
@@ -22,7 +23,13 @@ export interface BenchContext {
   readonly cases?: readonly BenchCase[];
 }
 
-const allCases: readonly BenchCase[] = [...networkCases, ...featureCases, ...dataCases, ...programCases];
+const allCases: readonly BenchCase[] = [
+  ...networkCases,
+  ...featureCases,
+  ...precisionCases,
+  ...dataCases,
+  ...programCases,
+];
 
 const help = (
   cases: readonly BenchCase[],

@@ -2,6 +2,7 @@
 'use strict';
 const { spawn } = require('node:child_process');
 const path = require('node:path');
+const { pathToFileURL } = require('node:url');
 const { MissingNeed } = require('./needs.cjs');
 const { setUp, root } = require('./setup.cjs');
 
@@ -26,7 +27,9 @@ async function main(command, args) {
 
 /** Runs the command in a process of its own and returns its exit code. @param {string} command @param {string[]} args */
 function start(command, args) {
-  const child = spawn(process.execPath, ['--import', 'tsx', path.join(root, 'lib', 'cli', `${command}.ts`), ...args], {
+  // By its path: the child looks for packages where the user is, which may be anywhere.
+  const tsx = pathToFileURL(require.resolve('tsx')).href;
+  const child = spawn(process.execPath, ['--import', tsx, path.join(root, 'lib', 'cli', `${command}.ts`), ...args], {
     stdio: 'inherit',
     env: { ...process.env, NODE_PATH: undefined, TSX_TSCONFIG_PATH: path.join(root, 'tsconfig.json') },
     // `npm run` starts scripts in the project's folder, so paths that the user gives would be relative to it and not to where they are.

@@ -227,6 +227,24 @@ for (const [pixels, expected] of small) {
   });
 }
 
+test('bfloat16 is held against float32 on a network that is trained for it', async () => {
+  const [tensors, files] = [tf.memory().numTensors, benchFolders()];
+  const { output } = await run(['bfloat16-accuracy', '--json'], { size: { images: 24, pixels: 28 } });
+  assert.equal(tf.memory().numTensors, tensors);
+  assert.deepEqual(benchFolders(), files);
+  const [line] = parseLines(output);
+  const distances = ['one_minus_cosine', 'centred_one_minus_cosine'].flatMap((name) => [
+    line[name],
+    line[`largest_${name}`],
+  ]);
+  for (const distance of distances as number[]) assert.ok(distance > 0 && distance < 0.01, `${distance}`);
+  for (const probe of ['logistic', 'knn'])
+    for (const precision of ['float32', 'bfloat16']) {
+      const accuracy = line[`${probe}_accuracy_${precision}`] as number;
+      assert.ok(accuracy >= 0 && accuracy <= 1, `${probe} ${precision}: ${accuracy}`);
+    }
+});
+
 test('the notebook kernel tells when it began and Jupyter when it had the result', async () => {
   const [line] = parseLines((await run(['kernel-first-result', '--repeats', '1', '--json'])).output);
   assert.deepEqual(Object.keys(line), ['case', 'milliseconds', 'best_of', 'images']);
