@@ -37,15 +37,34 @@ export function* imageBatches(
 ): Generator<ImageBatch> {
   const { height, width, channels } = dataset;
   const total = order?.length ?? split.count;
+  const size = height * width * channels;
+  // One for all: TensorFlow has its own copy when the next batch is read.
+  const buffer = new Uint8Array(Math.min(batchSize, total) * size);
   for (let start = 0; start < total; start += batchSize) {
-    const count = Math.min(batchSize, total - start);
-    const indices = Int32Array.from({ length: count }, (_, offset) => (order ? order[start + offset] : start + offset));
-    const bytes = new Uint8Array(count * height * width * channels);
+    const indices = indicesOf(start, Math.min(batchSize, total - start), order);
+    const bytes = buffer.subarray(0, indices.length * size);
     split.readImages(indices, bytes);
-    const images = normalizedImages(bytes, [count, height, width, channels], normalization);
-    const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
-    yield { images, labels, count, dispose: () => tf.dispose([images, labels]) };
+    yield imageBatch(split, indices, bytes, [height, width, channels], normalization);
   }
+}
+
+/** Which images a batch has. */
+export function indicesOf(start: number, count: number, order?: ArrayLike<number>): Int32Array {
+  return Int32Array.from({ length: count }, (_, offset) => (order ? order[start + offset] : start + offset));
+}
+
+/** A batch of images whose bytes are given, at whatever size. */
+export function imageBatch(
+  split: Split,
+  indices: Int32Array,
+  bytes: Uint8Array,
+  shape: readonly [height: number, width: number, channels: number],
+  normalization: Normalization,
+): ImageBatch {
+  const count = indices.length;
+  const images = normalizedImages(bytes, [count, ...shape], normalization);
+  const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
+  return { images, labels, count, dispose: () => tf.dispose([images, labels]) };
 }
 
 /** Bytes to normalised RGB on the device: grey images get three equal channels. N×H×W×C (C = 1 or 3) → N×H×W×3. */

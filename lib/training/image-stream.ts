@@ -1,6 +1,7 @@
 import {
+  imageBatch,
   imageBatches,
-  normalizedImages,
+  indicesOf,
   type BatchOptions,
   type ImageBatch,
   type Normalization,
@@ -9,7 +10,7 @@ import type { Dataset, Split } from '../data/dataset';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { readResult } from '../tensor/read';
-import { tf, type Tensor2D, type Tensor4D } from '../tf';
+import type { Tensor2D, Tensor4D } from '../tf';
 
 /** What brings a dataset's images to the size that a network takes. */
 export interface ImageTransform {
@@ -22,7 +23,7 @@ export interface ImageTransform {
   readonly normalization: Normalization;
   /**
    * N images of height × width × channels bytes, one after the other, to as many of the transform's size with as many channels.
-   * The argument is not kept.
+   * The argument is not kept once the result is there, but it may be the result.
    */
   apply(bytes: Uint8Array, shape: readonly [number, number, number, number]): Promise<Uint8Array> | Uint8Array;
 }
@@ -41,26 +42,25 @@ export async function* transformedBatches(
 ): AsyncGenerator<ImageBatch> {
   const { height, width, channels } = dataset;
   const total = order?.length ?? split.count;
+  const size = height * width * channels;
+  // One for the batch that is being transformed or used, one for the next.
+  const buffers = [0, 1].map(() => new Uint8Array(Math.min(batchSize, total) * size));
   const read = async (start: number): Promise<{ indices: Int32Array; bytes: Uint8Array }> => {
-    const count = Math.min(batchSize, total - start);
-    const indices = Int32Array.from({ length: count }, (_, offset) => (order ? order[start + offset] : start + offset));
-    const bytes = new Uint8Array(count * height * width * channels);
+    const indices = indicesOf(start, Math.min(batchSize, total - start), order);
+    const bytes = buffers[(start / batchSize) % 2].subarray(0, indices.length * size);
     split.readImages(indices, bytes);
-    return { indices, bytes: await transform.apply(bytes, [count, height, width, channels]) };
+    return { indices, bytes: await transform.apply(bytes, [indices.length, height, width, channels]) };
   };
   let next = total > 0 ? read(0) : undefined;
   for (let start = 0; next !== undefined; start += batchSize) {
     const { indices, bytes } = await next;
-    const count = indices.length;
-    const shape = [count, transform.height, transform.width, channels] as const;
-    if (bytes.length !== count * transform.height * transform.width * channels) {
-      throw new Error(`"${transform.key}" gives ${bytes.length} bytes, not ${shape.join('×')}.`);
-    }
+    const shape = [transform.height, transform.width, channels] as const;
+    const expected = indices.length * transform.height * transform.width * channels;
+    if (bytes.length !== expected)
+      throw new Error(`"${transform.key}" gives ${bytes.length} bytes, not ${[indices.length, ...shape].join('×')}.`);
     next = start + batchSize < total ? read(start + batchSize) : undefined;
     next?.catch(() => undefined); // thrown where it is awaited, if it still is
-    const images = normalizedImages(bytes, shape, transform.normalization);
-    const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
-    yield { images, labels, count, dispose: () => tf.dispose([images, labels]) };
+    yield imageBatch(split, indices, bytes, shape, transform.normalization);
   }
 }
 
