@@ -17,6 +17,13 @@ export interface LockOptions {
 
 export interface FileLock {
   release(): void;
+  /** False once somebody has taken the lock over, which happens to a holder that was silent for too long. */
+  isHeld(): boolean;
+}
+
+export interface SilenceOption {
+  /** How long a holder that seems to be alive may be silent, in milliseconds; a minute by default. */
+  readonly silenceMilliseconds?: number;
 }
 
 /** A holder touches its lock this often … */
@@ -40,12 +47,25 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     signal?.throwIfAborted();
     const token = tryCreate(path);
     if (token !== undefined) return hold(path, token);
-    if (isStale(path) && removeStale(path)) continue;
+    if (isStale(path) && removeStale(path, silenceMilliseconds)) continue;
     if (!waiting) onWait?.(readHolder(path));
     waiting = true;
     // The sleep rejects with an error of its own; the loop throws the signal's reason.
     await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** `acquireLock` without waiting: undefined where somebody holds the lock. */
+export function tryAcquireLock(path: string, options: SilenceOption = {}): FileLock | undefined {
+  const silence = options.silenceMilliseconds ?? silenceMilliseconds;
+  let token = tryCreate(path);
+  if (token === undefined && isStale(path, silence) && removeStale(path, silence)) token = tryCreate(path);
+  return token === undefined ? undefined : hold(path, token);
+}
+
+/** Whether somebody holds the lock, who is not known to be gone. */
+export function isLocked(path: string, options: SilenceOption = {}): boolean {
+  return ageMilliseconds(path) !== undefined && !isStale(path, options.silenceMilliseconds);
 }
 
 function tryCreate(path: string): string | undefined {
@@ -81,6 +101,7 @@ function hold(path: string, token: string): FileLock {
       clearInterval(heartbeat);
       releaseToken(path, token);
     },
+    isHeld: () => held.has(token) && readHolder(path)?.token === token,
   };
 }
 
@@ -101,12 +122,12 @@ function removeAtExit(): void {
   });
 }
 
-function isStale(path: string): boolean {
+function isStale(path: string, silence = silenceMilliseconds): boolean {
   const age = ageMilliseconds(path);
   if (age === undefined) return false; // released just now
   const holder = readHolder(path);
   if (holder === undefined) return age > creationMilliseconds;
-  if (age > silenceMilliseconds) return true;
+  if (age > silence) return true;
   if (holder.host !== hostname()) return false;
   return holder.pid === process.pid ? !held.has(holder.token) : !isRunning(holder.pid);
 }
@@ -115,7 +136,7 @@ function isStale(path: string): boolean {
  * True where the lock may be tried again at once. Two processes may find the same lock stale: without a lock for the removal,
  * the slower one would remove the lock that the faster one has created meanwhile.
  */
-function removeStale(path: string): boolean {
+function removeStale(path: string, silence: number): boolean {
   const removal = `${path}.removal`;
   try {
     closeSync(openSync(removal, 'wx'));
@@ -126,7 +147,7 @@ function removeStale(path: string): boolean {
     return false;
   }
   try {
-    if (isStale(path)) rmSync(path, { force: true });
+    if (isStale(path, silence)) rmSync(path, { force: true });
     return true;
   } finally {
     rmSync(removal, { force: true });

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { createRandom } from '../../lib/random';
+import { runMissing, type GridEvent } from '../../lib/studies/grid-runs';
+import { openRunStore } from '../../lib/studies/run-store';
+import { workerResult, workerRuns, workerText, type WorkerResult, type WorkerRun } from './run-store-worker';
+
+const root = mkdtempSync(join(tmpdir(), 'run-store-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+interface Run {
+  readonly dataset: string;
+  readonly seed: number;
+}
+const run: Run = { dataset: 'bloodmnist', seed: 1 };
+const other: Run = { dataset: 'bloodmnist', seed: 2 };
+const schema = z.object({ auc: z.number() });
+
+let stores = 0;
+function openStore() {
+  return openRunStore<Run, { auc: number }>(join(root, `store-${stores++}`), schema);
+}
+
+/** The id of a process that has ended. */
+const deadProcess = spawnSync(process.execPath, ['-e', '']).pid;
+
+/** The claim of a process that was killed. */
+function leaveClaim(directory: string, holder: { pid?: number; host?: string } = {}): string {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, 'claim');
+  writeFileSync(path, JSON.stringify({ pid: deadProcess, host: hostname(), token: 'gone', ...holder }));
+  return path;
+}
+
+describe('a store of runs', () => {
+  it('keeps a result under the hash of its configuration, whatever the order of its keys', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    assert.match(claim.id, /^[0-9a-f]{10}$/);
+    assert.equal(claim.directory, join(store.folder, claim.id));
+    assert.equal(store.read(run), undefined);
+    claim.finish({ auc: 1 / 3 });
+    assert.deepEqual(store.read({ seed: 1, dataset: 'bloodmnist' }), { auc: 1 / 3 });
+    assert.notEqual(store.idOf(other), claim.id);
+    assert.deepEqual(readdirSync(claim.directory).sort(), ['configuration.json', 'result.json']);
+    assert.deepEqual(JSON.parse(readFileSync(join(claim.directory, 'configuration.json'), 'utf8')), run);
+  });
+
+  it('gives a run to one at a time, and never again once it is finished', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    assert.equal(store.claim(run), undefined);
+    assert.ok(store.claim(other));
+    claim.release();
+    const second = store.claim(run);
+    assert.ok(second);
+    second.finish({ auc: 0.5 });
+    assert.equal(store.claim(run), undefined);
+  });
+
+  it('lists what is finished, running and missing', () => {
+    const store = openStore();
+    const runs = [0, 1, 2, 3, 4].map((seed): Run => ({ dataset: 'x', seed }));
+    assert.equal(store.overview(runs).missing.length, 5);
+    store.claim(runs[3])?.finish({ auc: 0.5 });
+    store.claim(runs[1]);
+    store.claim(runs[4])?.release();
+    leaveClaim(join(store.folder, store.idOf(runs[2])));
+    const { finished, running, missing } = store.overview(runs);
+    assert.deepEqual(finished.map(({ configuration, result }) => [configuration.seed, result.auc]), [[3, 0.5]]); // prettier-ignore
+    assert.deepEqual(running.map(({ configuration }) => configuration.seed), [1]); // prettier-ignore
+    assert.deepEqual(missing.map(({ configuration, started }) => [configuration.seed, started]), [[0, false], [2, false], [4, true]]); // prettier-ignore
+  });
+
+  it('takes over the claim of a process that is gone, with what it left, but for unfinished files', () => {
+    const store = openStore();
+    const directory = join(store.folder, store.idOf(run));
+    leaveClaim(directory);
+    writeFileSync(join(directory, '.result.json.0123456789ab.tmp'), '{"id":');
+    writeFileSync(join(directory, 'checkpoint'), 'kept');
+    assert.equal(store.read(run), undefined);
+    const claim = store.claim(run);
+    assert.ok(claim);
+    assert.deepEqual(readdirSync(directory).sort(), ['checkpoint', 'claim', 'configuration.json']);
+    claim.finish({ auc: 1 });
+  });
+
+  it('waits half an hour for a process that cannot be asked, and for one that is alive', () => {
+    for (const holder of [{ host: 'another-machine' }, { pid: process.ppid }]) {
+      const store = openStore();
+      const path = leaveClaim(join(store.folder, store.idOf(run)), holder);
+      const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000);
+      utimesSync(path, minutesAgo(29), minutesAgo(29));
+      assert.equal(store.claim(run), undefined);
+      assert.equal(store.overview([run]).running.length, 1);
+      utimesSync(path, minutesAgo(31), minutesAgo(31));
+      assert.equal(store.overview([run]).missing.length, 1);
+      assert.ok(store.claim(run));
+    }
+  });
+
+  it('refuses the result of a run that was taken over', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    leaveClaim(claim.directory, { pid: process.ppid });
+    assert.throws(() => claim.finish({ auc: 1 }), { name: 'UserError', message: /another process has taken it over/ });
+    assert.equal(store.read(run), undefined);
+    claim.release();
+    assert.ok(existsSync(join(claim.directory, 'claim')), 'the claim of the other process is gone');
+  });
+
+  it('refuses results of another form, and says which file is damaged', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    assert.throws(() => claim.finish({ auc: 'high' } as unknown as { auc: number }), /auc/);
+    assert.ok(!existsSync(join(claim.directory, 'result.json')));
+    claim.finish({ auc: 1 });
+    const path = join(claim.directory, 'result.json');
+    const whole = readFileSync(path, 'utf8');
+    const broken = [whole.slice(0, 20), whole.replace('"seed": 1', '"seed": 3'), whole.replace(/"auc": 1/, '"auc": "1"'), '']; // prettier-ignore
+    for (const text of broken) {
+      writeFileSync(path, text);
+      for (const use of [() => store.read(run), () => store.claim(run), () => store.overview([run])]) {
+        assert.throws(use, { name: 'UserError', message: `${path} is damaged, or is of another version: delete its folder to run it again.` }); // prettier-ignore
+      }
+    }
+  });
+});
+
+describe('working off a grid', () => {
+  const runs = [1, 2, 3].map((seed): Run => ({ dataset: 'x', seed }));
+
+  it('runs what is missing, and goes on after a failure without trying it again', async () => {
+    const store = openStore();
+    store.claim(runs[0])?.finish({ auc: 0.1 });
+    const seen: string[] = [];
+    const onEvent = (event: GridEvent<Run>): void => void seen.push('configuration' in event ? `${event.kind} ${event.configuration.seed}` : event.kind); // prettier-ignore
+    const work = ({ configuration: { seed } }: { configuration: Run }): Promise<{ auc: number }> =>
+      seed === 2 ? Promise.reject(new Error('out of memory')) : Promise.resolve({ auc: seed / 10 });
+    const summary = await runMissing(store, runs, work, { onEvent, waitForOthers: true, pollMilliseconds: 1 });
+    assert.deepEqual(seen, ['started 2', 'failed 2', 'started 3', 'finished 3']);
+    assert.deepEqual(summary.failed.map(({ error }) => error.message), ['out of memory']); // prettier-ignore
+    assert.equal(summary.stopped, false);
+    assert.deepEqual(store.overview(runs).missing.map(({ configuration }) => configuration.seed), [2]); // prettier-ignore
+    const again = await runMissing(store, runs, () => Promise.resolve({ auc: 0.2 }));
+    assert.deepEqual(again.finished, [store.idOf(runs[1])]);
+  });
+
+  it('stops at the signal and gives the claim back', async () => {
+    const store = openStore();
+    const controller = new AbortController();
+    const work = ({ configuration: { seed } }: { configuration: Run }): Promise<{ auc: number } | undefined> => {
+      if (seed === 2) controller.abort();
+      return Promise.resolve(seed === 2 ? undefined : { auc: 1 });
+    };
+    const { finished, stopped } = await runMissing(store, runs, work, { signal: controller.signal });
+    assert.equal(finished.length, 1);
+    assert.equal(stopped, true);
+    const { running, missing } = store.overview(runs);
+    assert.equal(running.length, 0);
+    assert.deepEqual(missing.map(({ started }) => started), [true, false]); // prettier-ignore
+  });
+
+  it('leaves runs of other processes alone unless it is to wait for them', async () => {
+    const store = openStore();
+    const claim = store.claim(runs[0]);
+    const work = () => Promise.resolve({ auc: 1 });
+    assert.equal((await runMissing(store, runs, work)).finished.length, 2);
+    let waited = 0;
+    const onEvent = ({ kind }: GridEvent<Run>): void => {
+      if (kind === 'waiting' && ++waited === 2) claim?.release(); // as if it had been stopped
+    };
+    const { finished } = await runMissing(store, runs, work, { onEvent, waitForOthers: true, pollMilliseconds: 1 });
+    assert.deepEqual(finished, [store.idOf(runs[0])]);
+    assert.equal(waited, 2);
+  });
+});
+
+describe('processes on one store', { timeout: 120_000 }, () => {
+  function start(folder: string, log: string, count: number, milliseconds: number): ChildProcess {
+    const worker = join(__dirname, 'run-store-worker.ts');
+    return spawn(process.execPath, ['--import', 'tsx', worker, folder, log, String(count), String(milliseconds)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+
+  async function ended(worker: ChildProcess): Promise<void> {
+    if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit');
+  }
+
+  const eventsOf = (log: string): string[][] =>
+    existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => line.split(' ')) : []; // prettier-ignore
+
+  function assertComplete(folder: string, log: string, count: number): void {
+    const store = openRunStore<WorkerRun, WorkerResult>(folder, workerResult);
+    const { finished } = store.overview(workerRuns(count));
+    assert.equal(finished.length, count);
+    const events = eventsOf(log);
+    for (const { id, configuration, result } of finished) {
+      assert.equal(result.square, configuration.number ** 2);
+      assert.equal(result.text, workerText);
+      const own = events.filter(([, of]) => of === id).map(([event]) => event);
+      assert.equal(own.filter((event) => event === 'failed' || event === 'overlap').length, 0);
+      // Whoever took it over found what was left. A kill may fall between the start and the keeping.
+      assert.ok(result.steps <= own.filter((event) => event === 'start').length);
+      const end = own.indexOf('finished');
+      assert.ok(end < 0 || end === own.length - 1, `run ${id} was begun again after its end: ${own.join(' ')}`);
+      assert.deepEqual(readdirSync(join(folder, id)).sort(), ['configuration.json', 'result.json', 'steps']);
+    }
+  }
+
+  it('do every run exactly once', async () => {
+    const [folder, log] = [join(root, 'shared'), join(root, 'shared.log')];
+    const workers = [0, 1, 2].map(() => start(folder, log, 12, 40));
+    await Promise.all(workers.map(ended));
+    assertComplete(folder, log, 12);
+    const events = eventsOf(log);
+    for (const kind of ['start', 'end', 'finished']) {
+      const ids = events.filter(([event]) => event === kind).map(([, id]) => id);
+      assert.equal(ids.length, 12);
+      assert.equal(new Set(ids).size, 12);
+    }
+  });
+
+  it('take over what a killed one has begun', async () => {
+    const [folder, log] = [join(root, 'killed'), join(root, 'killed.log')];
+    const victim = start(folder, log, 2, 60_000);
+    while (!eventsOf(log).some(([event]) => event === 'start')) await sleep(20);
+    victim.kill('SIGKILL');
+    await once(victim, 'exit');
+    const [, id] = eventsOf(log)[0];
+    assert.ok(existsSync(join(folder, id, 'claim')));
+    await once(start(folder, log, 2, 10), 'exit');
+    assertComplete(folder, log, 2);
+    assert.equal(eventsOf(log).filter(([event, of]) => event === 'start' && of === id).length, 2);
+    const store = openRunStore<WorkerRun, WorkerResult>(folder, workerResult);
+    assert.equal(store.overview(workerRuns(2)).finished.find((one) => one.id === id)?.result.steps, 2);
+  });
+
+  it('lose nothing when they are killed at any moment', async () => {
+    const [folder, log] = [join(root, 'storm'), join(root, 'storm.log')];
+    const count = 40;
+    const random = createRandom(5, 'kills');
+    for (let round = 0; round < 5; round++) {
+      const workers = [start(folder, log, count, 4), start(folder, log, count, 4)];
+      const before = eventsOf(log).length;
+      while (eventsOf(log).length < before + 2 && workers.every(({ exitCode }) => exitCode === null)) await sleep(5);
+      for (const worker of workers) {
+        await sleep(random.integer(25));
+        worker.kill('SIGKILL');
+      }
+      await Promise.all(workers.map(ended));
+    }
+    const kills = eventsOf(log).filter(([event]) => event === 'start').length - eventsOf(log).filter(([event]) => event === 'finished').length; // prettier-ignore
+    assert.ok(kills > 0, 'no kill hit a run');
+    await once(start(folder, log, count, 1), 'exit');
+    assertComplete(folder, log, count);
+  });
+});
