@@ -9,7 +9,14 @@ export { status } from './display/status';
 export { progressBar } from './display/progress';
 export { table } from './display/tables';
 export { imageGrid } from './display/image-grid';
-export { barComparison, classBalance, confusionMatrix, reliabilityDiagram, trainingHistory } from './display/charts';
+export {
+  barComparison,
+  classBalance,
+  confusionMatrix,
+  lineComparison,
+  reliabilityDiagram,
+  trainingHistory,
+} from './display/charts';
 
 export { openDataset } from './data/open';
 export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
@@ -17,3 +24,4 @@ export { describeModel, describeTest } from './studies/model-views';
 export { resnetFromScratch } from './studies/resnet-from-scratch';
 export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
 export { dinoFrozen } from './studies/dino-frozen';
+export { resolutionStudy } from './studies/resolution-study';

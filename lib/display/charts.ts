@@ -6,3 +6,4 @@ export { confusionMatrix, type ConfusionMatrix } from './confusion-chart';
 export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from './figure';
 export { lossCurves, type LossCurve, type LossCurves } from './loss-chart';
 export { trainingHistory, type TrainingHistory } from './history-chart';
+export { lineComparison, type LineComparison, type LinePoint, type LineSeries } from './line-chart';

@@ -12,6 +12,8 @@ export interface FeatureSource {
   readonly network: StudyNetwork;
   readonly dataset: Dataset;
   readonly input: InputTransform;
+  /** What results are filed under, where that is more than the dataset. */
+  readonly recordedAs?: Pick<Dataset, 'name' | 'sha256' | 'splits'>;
 }
 
 export interface FeatureControls {

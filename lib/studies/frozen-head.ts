@@ -58,7 +58,7 @@ export async function trainFrozenHead(
   { signal, progress }: StudyControls,
   more: Readonly<Record<string, string | number>> = {},
 ): Promise<FrozenResult> {
-  const { network, dataset, input } = source;
+  const { network, dataset, input, recordedAs = dataset } = source;
   const model = networkTitle(network.backbone.name);
   const recorded = { ...more, ...settings, cache: String(settings.cache), input: input.key };
   const trainingKey = keyOf(source, 'frozen', arm, recorded);
@@ -74,7 +74,7 @@ export async function trainFrozenHead(
     const facts = { trainingKey, network, classes: dataset.classNames.length, protocol: 'frozen', arm } as const;
     const row = transferRow({ ...facts, seconds, settings: recorded }, result, armDefinitions[arm].tested);
     if (row !== undefined) {
-      recordResults(run, dataset, trainingKey, [{ ...row, ...cost, headSeconds: result.seconds }], result.history);
+      recordResults(run, recordedAs, trainingKey, [{ ...row, ...cost, headSeconds: result.seconds }], result.history);
       training.close();
     }
     return testedAs(arm, result);
@@ -169,7 +169,7 @@ export async function runOtherProbe(
   { signal, progress }: StudyControls,
   more: Readonly<Record<string, string | number>> = {},
 ): Promise<FrozenResult> {
-  const { network, dataset, input } = source;
+  const { network, dataset, input, recordedAs = dataset } = source;
   const { title, protocol, run: runProbe } = otherProbes[probe];
   const model = networkTitle(network.backbone.name);
   const arm = 'corrected';
@@ -184,7 +184,7 @@ export async function runOtherProbe(
       const seconds = features.seconds + result.seconds;
       const facts = { trainingKey, network, classes: dataset.classNames.length, protocol, arm } as const;
       const row = transferRow({ ...facts, seconds, settings }, result, 'best');
-      if (row !== undefined) recordResults(run, dataset, trainingKey, [row], result.history);
+      if (row !== undefined) recordResults(run, recordedAs, trainingKey, [row], result.history);
       return result;
     } finally {
       features.close();

@@ -6,6 +6,8 @@ import { projectRoot } from '../paths';
 import { dinoStudy } from './dino-frozen';
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
+import { openSizes } from './resolution-data';
+import { checkResolutionNetworks, resolutionNotebook, resolutionParameterSpecs } from './resolution-study';
 import { checkTransferNetwork, type TransferStudy } from './transfer-study';
 import { vitStudy } from './vit-frozen-and-finetuned';
 
@@ -22,6 +24,14 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   [vitStudy.notebook]: transferEntry(vitStudy),
   [dinoStudy.notebook]: transferEntry(dinoStudy),
+  [resolutionNotebook]: {
+    specs: resolutionParameterSpecs,
+    async check(given) {
+      const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
+      checkResolutionNetworks(parameters);
+      (await openSizes(parameters.dataset, parameters.sizes, parameters.syntheticImages)).close();
+    },
+  },
 };
 
 function transferEntry(study: TransferStudy): NotebookEntry {
