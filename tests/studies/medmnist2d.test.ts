@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+
+import type { Dataset } from '../../lib/data/dataset';
+import { findDataset } from '../../lib/data/registry';
+import { placeImage, isIdentity } from '../../lib/data/transform';
+import { countParameters } from '../../lib/models/parameters';
+import { findPretrained } from '../../lib/models/pretrained';
+import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
+import { swinConfigs, swinParameters } from '../../lib/models/swin';
+import { createRandom } from '../../lib/random';
+import { gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, taskHeads } from '../../lib/studies/medmnist2d'; // prettier-ignore
+import {
+  describeGridDatasets,
+  gridConfigurations,
+  gridLearningRate,
+  gridRunId,
+  openGridDataset,
+  publishedTarget,
+  registryGridDataset,
+  selectedEpoch,
+  type GridConfiguration,
+} from '../../lib/studies/medmnist2d-grid';
+import {
+  compareMethods,
+  comparisonTableRows,
+  datasetsOf,
+  gridRanks,
+  gridResultSchema,
+  gridScoreRows,
+  methodTitle,
+  methodsOf,
+  seedScores,
+  type GridFinishedRun,
+  type GridResult,
+} from '../../lib/studies/medmnist2d-results';
+import { openRunStore } from '../../lib/studies/run-store';
+import { userError } from '../data/user-error';
+
+const golden: { learningRates: { learningRate: number; epochs: number; warmupEpochs: number; values: number[] }[] } =
+  JSON.parse(readFileSync(join(__dirname, '../fixtures/medmnist2d_schedule.json'), 'utf8'));
+
+const all = gridConfigurations();
+
+describe('the grid', () => {
+  it('has 12 datasets × 2 networks × 2 initializations × 2 optimizers × 5 seeds, each run once', () => {
+    assert.equal(all.length, 12 * 2 * 2 * 2 * 5);
+    assert.equal(new Set(all.map(gridRunId)).size, 480);
+    assert.equal(gridConfigurations({ arms: ['as-published', 'corrected'] }).length, 960);
+    assert.ok(all.every(({ arm }) => arm === 'corrected'));
+  });
+
+  it('does a whole seed before the next, small datasets first', () => {
+    assert.deepEqual(all.map(({ seed }) => seed), [...gridSeeds].flatMap((seed) => Array<number>(96).fill(seed))); // prettier-ignore
+    assert.equal(all[0].dataset.name, 'breastmnist');
+    assert.equal(all[95].dataset.name, 'tissuemnist');
+  });
+
+  it('has runs that are named by everything they depend on, and by nothing else', () => {
+    const [one] = all;
+    const ids = [
+      one,
+      ...gridConfigurations({ datasets: ['breastmnist'], size: 28 }).slice(0, 1),
+      ...gridConfigurations({ datasets: ['breastmnist'], arms: ['as-published'] }).slice(0, 1),
+      ...gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs: 50 } }).slice(0, 1),
+      ...gridConfigurations({ datasets: ['breastmnist'], seeds: [7] }).slice(0, 1),
+    ].map(gridRunId);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.equal(gridRunId(gridConfigurations({ datasets: ['breastmnist'], seeds: [0] })[0]), ids[0]);
+    // What a store reads back is the same run.
+    assert.equal(gridRunId(JSON.parse(JSON.stringify(one)) as GridConfiguration), ids[0]);
+  });
+
+  it('names weights by their full tag, and only those of ImageNet-1k', () => {
+    for (const { network, initialization, weights } of all) {
+      if (initialization === 'scratch') assert.equal(weights, 'random');
+      else {
+        assert.equal(weights, gridNetworks[network].pretrained);
+        assert.equal(findPretrained(weights).pretrainedOn, 'ImageNet-1k');
+        assert.equal(findPretrained(weights).architecture, gridNetworks[network].architecture);
+        assert.deepEqual(findPretrained(weights).mean, gridNormalization.mean);
+        assert.deepEqual(findPretrained(weights).std, gridNormalization.std);
+      }
+    }
+  });
+
+  it('gives each task its loss and its outputs', () => {
+    const heads = new Map(all.map(({ dataset, head }) => [dataset.name, [dataset.task, head.loss, head.activation, head.outputs]])); // prettier-ignore
+    assert.deepEqual(heads.get('chestmnist'), ['multi-label', 'binary-cross-entropy', 'sigmoid', 14]);
+    assert.deepEqual(heads.get('breastmnist'), ['binary-class', 'cross-entropy', 'softmax', 2]);
+    assert.deepEqual(heads.get('retinamnist'), ['ordinal-regression', 'cross-entropy', 'softmax', 5]);
+    assert.deepEqual(heads.get('organsmnist'), ['multi-class', 'cross-entropy', 'softmax', 11]);
+    assert.equal(taskHeads['ordinal-regression'].alsoReport, 'quadratic-weighted-kappa');
+    const blood = heads.get('bloodmnist')?.[3] as number;
+    assert.equal(countParameters({ table: resnetParameters(resnetConfigs.resnet50, { classes: blood }) }), 23_524_424);
+    const swin = swinParameters(swinConfigs.swin_base_patch4_window7_224, { classes: blood });
+    assert.equal(countParameters({ table: swin }), 86_743_224 + 8 * 1025);
+  });
+
+  it('mirrors no image whose label names a side, but for the arm that does what the study did', () => {
+    const mirrored = (arm: string): string[] =>
+      gridConfigurations({ arms: [arm], seeds: [0] })
+        .filter(({ augmentation }) => !augmentation.horizontalFlip)
+        .map(({ dataset }) => dataset.name);
+    assert.deepEqual([...new Set(mirrored('corrected'))].sort(), ['organamnist', 'organcmnist', 'organsmnist']);
+    assert.deepEqual(mirrored('as-published'), []);
+    for (const { dataset } of all) {
+      const sided = findDataset(dataset.name).classNames.some((name) => /left|right/.test(name));
+      assert.equal(dataset.horizontalFlip, !sided, dataset.name);
+    }
+  });
+
+  it('leaves images of 224 pixels alone when it is corrected, and cuts a quarter off as published', () => {
+    const from = { height: 224, width: 224 };
+    const transform = (arm: 'as-published' | 'corrected') => ({ ...from, ...gridArms[arm].evaluation, normalization: gridNormalization }); // prettier-ignore
+    assert.equal(isIdentity(from, transform('corrected')), true);
+    const { resized, crop } = placeImage(from, transform('as-published'));
+    assert.deepEqual(resized, { height: 256, width: 256 });
+    assert.deepEqual(crop, { top: 16, left: 16, height: 224, width: 224 });
+    assert.deepEqual(placeImage({ height: 28, width: 28 }, transform('corrected')).resized, from);
+  });
+
+  it('has the published targets', () => {
+    const targets = describeGridDatasets(all.slice(0, 96).map(({ dataset }) => dataset));
+    assert.deepEqual(targets.find(({ dataset }) => dataset === 'chestmnist'), { dataset: 'chestmnist', task: 'multi-label', outputs: 14, loss: 'binary-cross-entropy', trainImages: 78468, mirroredAsPublished: true, mirroredCorrected: true, targetAuc: 0.773, targetAccuracy: 0.948 }); // prettier-ignore
+    assert.equal(publishedTarget({ name: 'retinamnist', size: 28 })?.auc, 0.726);
+    assert.equal(publishedTarget({ name: 'retinamnist', size: 64 }), undefined);
+    assert.equal(publishedTarget({ name: 'synthetic-blood', size: 28 }), undefined);
+  });
+
+  it('takes data that are not in the registry as they are', () => {
+    const data = { name: 'cells.npz', height: 28, sha256: 'f00', task: 'binary-class', classNames: ['a', 'b'] } as unknown as Dataset; // prettier-ignore
+    const dataset = openGridDataset(data, { horizontalFlip: false });
+    assert.deepEqual(dataset, { name: 'cells.npz', size: 28, hash: 'f00', task: 'binary-class', classes: 2, horizontalFlip: false }); // prettier-ignore
+    const [configuration] = gridConfigurations({ datasets: [dataset], schedule: { epochs: 2 } });
+    assert.equal(configuration.head.outputs, 2);
+    assert.equal(configuration.augmentation.horizontalFlip, false);
+    const blood = openGridDataset({ ...data, name: 'bloodmnist' }, { horizontalFlip: false });
+    assert.deepEqual(blood, registryGridDataset('bloodmnist', 28));
+  });
+
+  it('refuses what it does not know in one line', () => {
+    const refused = (options: Parameters<typeof gridConfigurations>[0], pattern: RegExp): void =>
+      assert.throws(() => gridConfigurations(options), userError(pattern));
+    refused({ datasets: ['bloodmist'] }, /no dataset "bloodmist", did you mean "bloodmnist"/);
+    refused(
+      { networks: ['resnet5'] },
+      /no network "resnet5" in this grid, did you mean "resnet50"\? Known are resnet50, swin_b/,
+    );
+    refused({ optimizers: ['adam'] }, /did you mean "adamw"/);
+    refused({ initializations: ['random'] }, /Known are pretrained, scratch/);
+    refused({ arms: ['published'] }, /no arm "published"/);
+    refused({ size: 32 }, /no images of 32 pixels/);
+    refused({ seeds: [1, 1] }, /Seeds are 1, 1, but each may be there once only/);
+    refused({ seeds: [0.5] }, /A seed is 0\.5/);
+    refused({ schedule: { epochs: 0 } }, /epochs is 0/);
+    refused({ schedule: { epochs: 5, warmupEpochs: 5 } }, /warm-up of 5 epochs does not fit into 5/);
+    refused({ schedule: { batchSize: 1.5 } }, /batchSize is 1\.5/);
+    refused({ schedule: { minDelta: -1 } }, /minDelta is -1/);
+  });
+});
+
+describe('the schedule', () => {
+  it("has the learning rates of PyTorch's LambdaLR in the study's code", () => {
+    for (const { learningRate, values, ...schedule } of golden.learningRates) {
+      const rate = gridLearningRate(schedule, learningRate);
+      values.forEach((value, epoch) => assert.ok(Math.abs(rate(epoch) - value) <= 1e-15, `epoch ${epoch}`));
+    }
+    assert.equal(gridLearningRate(gridSchedule, gridOptimizers.sgd.learningRate)(4), 0.01);
+  });
+
+  it('warms up for the same share of fewer epochs', () => {
+    const warmup = (epochs: number): number => gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs } })[0].schedule.warmupEpochs; // prettier-ignore
+    assert.deepEqual([1, 2, 9, 10, 20, 100, 200].map(warmup), [0, 0, 0, 1, 1, 5, 10]);
+  });
+
+  it('selects and stops as the loop of the study does', () => {
+    const random = createRandom(11, 'areas');
+    for (let trial = 0; trial < 200; trial++) {
+      const aucs = Array.from({ length: 30 }, () => 0.9 + 2e-4 * random.integer(4) + 5e-5 * random.integer(2));
+      const settings = { epochs: 30, patience: 1 + random.integer(6), minDelta: 1e-4 };
+      let [best, bestEpoch, bad, seen] = [-1, 0, 0, 0];
+      for (const auc of aucs) {
+        seen++;
+        if (auc > best + 1e-4) [best, bestEpoch, bad] = [auc, seen, 0];
+        else if (++bad >= settings.patience) break;
+      }
+      assert.deepEqual(selectedEpoch(aucs.slice(0, seen), settings), { epoch: bestEpoch, finished: true });
+      assert.deepEqual(selectedEpoch(aucs, settings).epoch, bestEpoch);
+      if (seen > 1) assert.equal(selectedEpoch(aucs.slice(0, seen - 1), settings).finished, false);
+    }
+    assert.deepEqual(selectedEpoch([], gridSchedule), { epoch: undefined, finished: false });
+    assert.deepEqual(selectedEpoch([NaN, 0.5], gridSchedule), { epoch: 2, finished: false });
+  });
+});
+
+describe('the tables', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'medmnist2d-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const datasets = ['bloodmnist', 'breastmnist', 'retinamnist', 'dermamnist'];
+  const grid = gridConfigurations({ datasets });
+  const advantage = { pretrained: 0.05, scratch: 0, swin_b: 0.02, resnet50: 0, adamw: 0.01, sgd: 0 };
+
+  function resultOf({ dataset, network, initialization, optimizer, seed }: GridConfiguration): GridResult {
+    const noise = createRandom(seed, dataset.name, network, initialization, optimizer.name).normal(0, 0.002);
+    const testAuc = 0.8 + advantage[network] + advantage[initialization] + advantage[optimizer.name] + noise;
+    const scores = { testAuc, testAccuracy: testAuc - 0.1, testMacroF1: 0.5, valAuc: testAuc };
+    return { ...scores, selectedEpoch: 3, epochs: 13, seconds: 1, predictionFile: 'x.csv', history: [] };
+  }
+
+  const runs: GridFinishedRun[] = grid.map((configuration) => ({ id: gridRunId(configuration), configuration, result: resultOf(configuration) })); // prettier-ignore
+  const methods = methodsOf(grid);
+  const order = datasetsOf(grid, datasets);
+  const options = { seeds: gridSeeds };
+
+  it('are made of what a store of runs holds', () => {
+    const store = openRunStore<GridConfiguration, GridResult>(folder, gridResultSchema);
+    for (const { configuration, result } of runs.slice(0, 3)) store.claim(configuration)?.finish(result);
+    const { finished, missing } = store.overview(grid);
+    assert.deepEqual(finished, runs.slice(0, 3));
+    assert.equal(missing.length, 157);
+  });
+
+  it('have a row for each method on each dataset, with the target', () => {
+    assert.equal(methods.length, 8);
+    assert.deepEqual(order.map(({ name }) => name), datasets); // prettier-ignore
+    const rows = gridScoreRows(runs, methods, order, options);
+    assert.equal(rows.length, 32);
+    assert.ok(rows.every(({ n, missing, deviation }) => n === 5 && missing.length === 0 && deviation > 0));
+    assert.deepEqual(rows[0].target, 0.997);
+    assert.equal(rows[0].method, 'ResNet-50, ImageNet-1k, AdamW');
+    assert.equal(gridScoreRows(runs, methods, order, { ...options, measure: 'testAccuracy' })[0].target, 0.95);
+    assert.equal(gridScoreRows(runs, methods, order, { ...options, measure: 'valAuc' })[0].target, undefined);
+    const expected = seedScores(runs, methods[0], order[0]).get(0);
+    assert.equal(
+      expected,
+      runs.find(({ configuration }) => configuration.dataset.name === 'bloodmnist')?.result.testAuc,
+    );
+  });
+
+  it('compare what the study compared, for each setting that is left open', () => {
+    const compare = (name: keyof typeof gridComparisons) =>
+      compareMethods(runs, gridComparisons[name], methods, order, options);
+    assert.deepEqual(compare('pretrained').map(({ title }) => title), [
+      'Swin-B against ResNet-50, pretrained (AdamW)',
+      'Swin-B against ResNet-50, pretrained (SGD)',
+    ]); // prettier-ignore
+    assert.equal(compare('optimizer').length, 4);
+    assert.equal(compare('transfer')[0].title, 'Pretrained against from scratch (ResNet-50, AdamW)');
+    for (const comparison of compare('scratch')) {
+      assert.equal(comparison.overall?.wins, 4);
+      const rows = comparisonTableRows(comparison);
+      assert.deepEqual(rows.map(({ dataset }) => dataset), datasets); // prettier-ignore
+      for (const row of rows) {
+        assert.ok(Math.abs(row.difference - 0.02) < 0.006, String(row.difference));
+        assert.ok(row.pValue <= row.holmPValue && row.holmPValue < 0.05);
+        assert.ok(Math.abs(row.hedgesG) < Math.abs(row.cohensDz));
+        assert.deepEqual([row.firstN, row.secondN, row.pairs, row.notes], [5, 5, 5, '']);
+      }
+    }
+  });
+
+  it('show what is missing', () => {
+    const some = runs.filter(({ configuration: { dataset, network, seed } }) => !(dataset.name === 'breastmnist' && network === 'swin_b' && seed > 0)); // prettier-ignore
+    const [compared] = compareMethods(some, gridComparisons.pretrained, methods, order, options);
+    const row = comparisonTableRows(compared)[1];
+    assert.deepEqual([row.firstN, row.secondN, row.pairs], [1, 5, 1]);
+    assert.ok(Number.isNaN(row.pValue));
+    assert.match(row.notes, /^Swin-B, ImageNet-1k, AdamW lacks seed 1, 2, 3, 4\. 1 of 5 pairs are compared\./);
+    const { ranks, leftOut } = gridRanks(some, methods, order, options);
+    assert.deepEqual(leftOut, ['breastmnist']);
+    assert.equal(ranks?.datasets, 3);
+    assert.deepEqual(gridRanks([], methods, order, options), { ranks: undefined, leftOut: datasets });
+  });
+
+  it('rank the methods', () => {
+    const { ranks, leftOut } = gridRanks(runs, methods, order, options);
+    assert.deepEqual(leftOut, []);
+    assert.equal(
+      ranks?.methods[0].name,
+      methodTitle({ arm: 'corrected', network: 'swin_b', initialization: 'pretrained', optimizer: 'adamw' }),
+    );
+    assert.equal(ranks?.methods.length, 8);
+    const published = methods.map((method) => ({ ...method, arm: 'as-published' as const }));
+    const copies = runs.map((run) => ({
+      ...run,
+      configuration: { ...run.configuration, arm: 'as-published' as const },
+    }));
+    const both = gridRanks([...runs, ...copies], [...methods, ...published], order, options).ranks;
+    assert.equal(both?.methods.length, 16);
+  });
+});
