@@ -12,6 +12,8 @@ export interface FeatureSource {
   readonly network: StudyNetwork;
   readonly dataset: Dataset;
   readonly input: InputTransform;
+  /** Where features are kept; the project's cache by default. */
+  readonly store?: FeatureCache;
   /** What results are filed under, where that is more than the dataset. */
   readonly recordedAs?: Pick<Dataset, 'name' | 'sha256' | 'splits'>;
 }
@@ -40,7 +42,7 @@ export async function openFeatures(
 ): Promise<TimedFeatures> {
   const start = performance.now();
   const opened: { found: boolean; seconds: number }[] = [];
-  const kept = cache ? recordingCache(openFeatureCache(), (one) => opened.push(one)) : 'off';
+  const kept = cache ? recordingCache(source.store ?? openFeatureCache(), (one) => opened.push(one)) : 'off';
   const sets: Partial<Record<SplitName, FeatureSet>> = {};
   const close = (): void => Object.values(sets).forEach((set) => set.close());
   const report = onProgress && allSplits(source.dataset, onProgress);

@@ -7,7 +7,12 @@ import { dinoStudy } from './dino-frozen';
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
 import { openSizes } from './resolution-data';
-import { checkResolutionNetworks, resolutionNotebook, resolutionParameterSpecs } from './resolution-study';
+import {
+  checkResolutionNetworks,
+  resolutionNotebook,
+  resolutionParameterSpecs,
+  sizesRequest,
+} from './resolution-study';
 import { checkTransferNetwork, type TransferStudy } from './transfer-study';
 import { vitStudy } from './vit-frozen-and-finetuned';
 
@@ -29,7 +34,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
       checkResolutionNetworks(parameters);
-      (await openSizes(parameters.dataset, parameters.sizes, parameters.syntheticImages)).close();
+      (await openSizes(sizesRequest(parameters))).close();
     },
   },
 };

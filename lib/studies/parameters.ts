@@ -70,12 +70,18 @@ export function booleanParameter(meaning: string, defaults: Record<Profile, bool
 /** Pixels a side of several versions of the same images, such as `28,64`; a single number may come as one. */
 export function sizesParameter(meaning: string, defaults: Record<Profile, string>): ParameterSpec<string> {
   const inRange = (text: string): boolean =>
-    /^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 224);
+    text === 'auto' ||
+    (/^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 224));
   const schema = z.preprocess(
     (value) => (typeof value === 'number' ? String(value) : value),
     z.string().refine(inRange),
   );
-  return { schema, allowed: 'whole numbers from 8 to 224 with commas between them, such as 28,64', meaning, defaults };
+  return {
+    schema,
+    allowed: 'auto, or whole numbers from 8 to 224 with commas between them, such as 28,64',
+    meaning,
+    defaults,
+  };
 }
 
 /** Where the weights of a network come from. */

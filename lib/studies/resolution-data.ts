@@ -16,7 +16,10 @@ export interface SizedData {
   close(): void;
 }
 
-/** `28,64` → 28, 64. @throws UserError where a size cannot be had of the dataset */
+/** All that there are, of these or up to a file's own. */
+export const automaticSizes = 'auto';
+
+/** `28,64` → 28, 64. @throws UserError where a size is not published of a dataset of the registry */
 export function parseSizes(sizes: string, dataset: string): number[] {
   const parsed = [...new Set(sizes.split(',').map(Number))].sort((a, b) => a - b);
   if (!datasetNames().includes(dataset)) return parsed;
@@ -25,22 +28,29 @@ export function parseSizes(sizes: string, dataset: string): number[] {
   throw new UserError(`${dataset} is published at ${imageSizes.join(', ')} pixels, not ${wrong}: change sizes.`);
 }
 
+export interface SizesRequest {
+  readonly dataset: string;
+  /** `28,64`, or `auto`. */
+  readonly sizes: string;
+  /** What `auto` stands for; of a file, as many of them as it can be reduced to. */
+  readonly automatic: readonly number[];
+  readonly syntheticImages: number;
+}
+
 /**
  * Opens a dataset at each size: as published for a name of the registry, drawn for synthetic-blood, and reduced from what is there for a
  * file (bicubic with antialiasing, as MedMNIST's small images were made of larger ones).
  * @throws UserError for a file whose images are smaller than a size
  */
-export async function openSizes(dataset: string, sizes: string, syntheticImages: number): Promise<SizedData> {
-  const wanted = parseSizes(sizes, dataset);
-  const bySize = new Map<number, Dataset>();
+export async function openSizes({ dataset, sizes, automatic, syntheticImages }: SizesRequest): Promise<SizedData> {
+  const open = (size: number): Promise<Dataset> => openSingleLabelDataset(dataset, { size, syntheticImages });
   const comesInSizes = dataset === syntheticBlood || datasetNames().includes(dataset);
-  const close = (): void => bySize.forEach((one) => one.close());
+  const file = comesInSizes ? undefined : await open(automatic[0]);
+  const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(sizes, dataset);
+  const bySize = new Map<number, Dataset>();
+  const close = (): void => [...bySize.values(), ...(file ? [file] : [])].forEach((one) => one.close());
   try {
-    for (const size of wanted) {
-      const opened = await openSingleLabelDataset(dataset, { size, syntheticImages });
-      bySize.set(size, opened);
-      if (!comesInSizes) bySize.set(size, reducedDataset(opened, size));
-    }
+    for (const size of wanted) bySize.set(size, file ? reducedDataset(file, size) : await open(size));
     checkSameLabels([...bySize.values()]);
   } catch (error) {
     close();
@@ -50,6 +60,13 @@ export async function openSizes(dataset: string, sizes: string, syntheticImages:
   const hash = createHash('sha256').update(JSON.stringify(opened.map(({ sha256 }) => sha256)));
   const { name, splits } = opened[0];
   return { sizes: wanted, bySize, all: { name, splits, sha256: hash.digest('hex') }, close };
+}
+
+function sizesOf(file: Dataset | undefined, automatic: readonly number[]): readonly number[] {
+  if (file === undefined) return automatic;
+  const most = Math.min(file.height, file.width);
+  const possible = automatic.filter((size) => size <= most);
+  return possible.length > 0 ? possible : [most];
 }
 
 /** Sizes are comparable only where they are of the same images in the same order. */

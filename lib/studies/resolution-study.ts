@@ -3,6 +3,7 @@
  * once, since its ResNet saw 28 pixels and its transformers 28 enlarged to 224; here source size and network input are separate axes.
  */
 import type { Dataset } from '../data/dataset';
+import { imageSizes } from '../data/registry-types';
 import { lineComparison } from '../display/charts';
 import { UserError } from '../errors';
 import { wilsonInterval } from '../metrics/intervals';
@@ -22,9 +23,10 @@ import {
   textParameter,
   weightsParameter,
   type GivenParameters,
+  type ResolvedParameters,
 } from './parameters';
 import { dinoStudy } from './dino-frozen';
-import { openSizes, type SizedData } from './resolution-data';
+import { automaticSizes, openSizes, type SizedData, type SizesRequest } from './resolution-data';
 import { inputFor, sweepCnn, sweepFrozen, type CnnSettings, type SweepState } from './resolution-sweeps';
 import type { ClassificationRow, Results } from './results';
 import { comparableResults, openRun } from './run';
@@ -39,7 +41,10 @@ export const resolutionParameterSpecs = {
     { tour: 'synthetic-blood', paper: 'bloodmnist' },
     'a dataset’s name or path',
   ),
-  sizes: sizesParameter('Source sizes, in pixels a side', { tour: '28,64', paper: '28,64,128,224' }),
+  sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', {
+    tour: automaticSizes,
+    paper: automaticSizes,
+  }),
   syntheticImages: integerParameter(
     'Training images that synthetic-blood makes',
     { tour: 600, paper: 11959 },
@@ -64,6 +69,14 @@ export const resolutionParameterSpecs = {
   // A few hundred images make too few steps of 128.
   batchSize: integerParameter('Images a step', { tour: 32, paper: 128 }, 1, 4096),
 };
+
+/** The data of a notebook's parameters. */
+export function sizesRequest({
+  profile,
+  ...request
+}: ResolvedParameters<Pick<typeof resolutionParameterSpecs, 'dataset' | 'sizes' | 'syntheticImages'>>): SizesRequest {
+  return { ...request, automatic: profile === 'tour' ? [28, 64] : imageSizes };
+}
 
 /** The networks that are run frozen, and the size of every network's input. */
 export function resolutionNetworks(choice: NetworkChoice): {
@@ -100,14 +113,14 @@ export function resolutionStudy(given: GivenParameters<typeof resolutionParamete
   checkResolutionNetworks(parameters);
   const { models, input } = resolutionNetworks(parameters);
   const run = openRun(resolutionNotebook, parameters);
-  const { dataset, sizes, syntheticImages, epochs, cnnEpochs, batchSize, learningRate, weightDecay, seed, cache } = parameters; // prettier-ignore
+  const { epochs, cnnEpochs, batchSize, learningRate, weightDecay, seed, cache } = parameters; // prettier-ignore
   const training = { batchSize, learningRate, weightDecay, seed };
   const state: SweepState = { run, input, finished: new Set() };
   return {
     parameters,
     /** One row a parameter: its value, where that comes from, and what it means. */
     parameterRows: () => parameterRows(resolutionParameterSpecs, given, parameters),
-    openData: () => openSizes(dataset, sizes, syntheticImages),
+    openData: () => openSizes(sizesRequest(parameters)),
     /** The same cells at each size, enlarged and on black as the networks get them. */
     inputs: (data: SizedData) => shownInputs(data, input),
     cnnSettings: { ...training, epochs: cnnEpochs, inputs: ['native', 'resized'] } satisfies CnnSettings,

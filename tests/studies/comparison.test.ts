@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { Dataset } from '../../lib/data/dataset';
 import { wilsonInterval } from '../../lib/metrics/intervals';
-import { comparisonRows, type PublishedResult } from '../../lib/studies/comparison';
+import { comparisonRows, transferComparison, type PublishedResult } from '../../lib/studies/comparison';
 import type { ClassificationRow, Results } from '../../lib/studies/results';
 
 const published: PublishedResult[] = [
@@ -122,4 +122,45 @@ test('before the first training there are no rows', () => {
     rows([], 'bloodmnist', 100).map(({ model }) => model),
     ['ResNet-18 (the study)'],
   );
+});
+
+test('with pretrained networks, rows say whose weights they are and what was trained', () => {
+  const study: PublishedResult[] = [
+    {
+      model: 'ViT-Tiny',
+      protocol: 'frozen',
+      dataset: 'bloodmnist',
+      size: 28,
+      testAccuracy: 0.8875,
+      testMacroF1: 0.8676,
+    },
+  ];
+  const rowsFor = (name: string, size = 28) => {
+    const dataset = { name, height: size, splits: { test: { count: 100 } } } as unknown as Dataset;
+    const results = [
+      row({ protocol: 'frozen', weights: 'hub', trainableParameters: 3 }),
+      row({ protocol: 'knn', settings: { probe: 'kNN', seed: 1 } }),
+    ];
+    const frame = transferComparison([{ results } as unknown as Results], study, dataset);
+    return (frame.values as unknown[][]).map((values) =>
+      Object.fromEntries(frame.columns.map((column, index) => [column, values[index]])),
+    );
+  };
+  const [published, frozen, knn] = rowsFor('bloodmnist');
+  assert.deepEqual(Object.keys(published), Object.keys(frozen));
+  assert.deepEqual(
+    [published.model, published.weights, published.protocol, published.testAccuracy, published.trainableParameters],
+    ['ViT-Tiny (the study)', 'hub', 'frozen', 0.8875, NaN],
+  );
+  assert.deepEqual(
+    [frozen.weights, frozen.protocol, frozen.trainableParameters, frozen.epochs],
+    ['hub', 'frozen', 3, 6],
+  );
+  assert.deepEqual([knn.protocol, knn.epochs, knn.learningRate], ['kNN', NaN, NaN]);
+  for (const [name, size] of [
+    ['bloodmnist', 64],
+    ['synthetic-blood', 28],
+    ['bloodmnist.npz', 28],
+  ] as const)
+    assert.equal(rowsFor(name, size).length, 2, 'the study’s figures are of its own data only');
 });
