@@ -1,9 +1,11 @@
 /** The project's charts: pure functions from data to a figure. `createFigure` makes any other. */
 export { classBalance, type ClassBalance } from './balance-chart';
 export { barComparison, type BarComparison, type BarSeries } from './bar-chart';
+export { barPanels, type BarPanel, type BarPanels, type PanelSeries } from './bar-panels';
 export { reliabilityDiagram, type CalibrationBin, type Reliability } from './calibration-chart';
 export { confusionMatrix, type ConfusionMatrix } from './confusion-chart';
 export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from './figure';
 export { lossCurves, type LossCurve, type LossCurves } from './loss-chart';
 export { trainingHistory, type TrainingHistory } from './history-chart';
 export { lineComparison, type LineComparison, type LinePoint, type LineSeries } from './line-chart';
+export { rankChart, type RankChart } from './rank-chart';
