@@ -107,8 +107,10 @@ function resampler({ task, truth, classes }: Scored): (random: Random) => Uint32
 /** One class against the rest, sorted once by ascending score, so that a resample costs one pass. */
 interface SortedColumn {
   readonly images: Int32Array;
-  readonly scores: Float64Array;
+  /** 1 for images of the class. */
   readonly positive: Uint8Array;
+  /** 1 where the next score is a higher one. */
+  readonly endsGroup: Uint8Array;
 }
 
 function sortedColumns({ task, truth, scores, classes }: Scored): SortedColumn[] {
@@ -122,26 +124,31 @@ function sortedColumns({ task, truth, scores, classes }: Scored): SortedColumn[]
       multiLabel ? truth[image * classes + index] === 1 : truth[image] === (binary ? 1 : index);
     return {
       images,
-      scores: Float64Array.from(images, (image) => values[image]),
       positive: Uint8Array.from(images, (image) => (isPositive(image) ? 1 : 0)),
+      endsGroup: Uint8Array.from(images, (image, at) => (values[image] === values[images[at + 1]] ? 0 : 1)),
     };
   });
 }
 
 /** The area with each image counted so often, equal scores half; NaN without a pair. Whole numbers up to the division. */
-function areaOf({ images, scores, positive }: SortedColumn, weights: Uint32Array): number {
+function areaOf({ images, positive, endsGroup }: SortedColumn, weights: Uint32Array): number {
   let doubledWins = 0;
   let positives = 0;
   let negatives = 0;
-  for (let start = 0, end = 0; start < images.length; start = end) {
-    let [equalPositives, equalNegatives] = [0, 0];
-    for (; end < images.length && scores[end] === scores[start]; end++) {
-      if (positive[end] === 1) equalPositives += weights[images[end]];
-      else equalNegatives += weights[images[end]];
-    }
+  let equalPositives = 0;
+  let equalNegatives = 0;
+  // No branch on the class, which a processor could not predict.
+  for (let at = 0; at < images.length; at++) {
+    const weight = weights[images[at]];
+    const positiveWeight = weight * positive[at];
+    equalPositives += positiveWeight;
+    equalNegatives += weight - positiveWeight;
+    if (endsGroup[at] === 0) continue;
     doubledWins += equalPositives * (2 * negatives + equalNegatives);
     positives += equalPositives;
     negatives += equalNegatives;
+    equalPositives = 0;
+    equalNegatives = 0;
   }
   return doubledWins / (2 * positives * negatives);
 }
