@@ -141,6 +141,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         onProgress({ kind: 'warning', epoch: epoch + 1, epochs, message });
         continue;
       }
+      before.dispose(); // so that it is not beside the best epoch's weights and what is saved
       const seconds = (performance.now() - start) / 1000;
       const row: HistoryRow = {
         epoch: epoch + 1,
