@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import type { Dataset } from '../../lib/data/dataset';
 import { findDataset } from '../../lib/data/registry';
 import { placeImage, isIdentity } from '../../lib/data/transform';
+import { barPanels } from '../../lib/display/charts';
 import { countParameters } from '../../lib/models/parameters';
 import { findPretrained } from '../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
@@ -37,6 +38,7 @@ import {
   type GridFinishedRun,
   type GridResult,
 } from '../../lib/studies/medmnist2d-results';
+import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../lib/studies/medmnist2d-views';
 import { openRunStore } from '../../lib/studies/run-store';
 import { userError } from '../data/user-error';
 
@@ -291,5 +293,40 @@ describe('the tables', () => {
     }));
     const both = gridRanks([...runs, ...copies], [...methods, ...published], order, options).ranks;
     assert.equal(both?.methods.length, 16);
+  });
+
+  it('become the figures of the study', () => {
+    const view = { runs, datasets: order, seeds: gridSeeds, arm: 'corrected' } as const;
+    const { groups, panels, range } = networkPanels(view, 'scratch');
+    assert.deepEqual(groups, ['AdamW', 'SGD']);
+    assert.deepEqual(panels.map(({ title }) => title), ['BloodMNIST', 'BreastMNIST', 'RetinaMNIST', 'DermaMNIST']); // prettier-ignore
+    assert.deepEqual([panels[0].reference, range], [0.997, [0.5, 1]]);
+    const [resnet, swin] = panels[0].series;
+    assert.deepEqual([resnet.name, swin.name], ['ResNet-50', 'Swin-B']);
+    const mean = (row: { method: string; dataset: string }, method: string): boolean => row.method === method && row.dataset === 'bloodmnist'; // prettier-ignore
+    const row = gridScoreRows(runs, methods, order, options).find((one) => mean(one, 'Swin-B, from scratch, SGD'));
+    assert.deepEqual([swin.values[1], swin.errors?.[1], swin.counts?.[1]], [row?.mean, row?.deviation, 5]);
+    barPanels({ title: 'From scratch', ...networkPanels(view, 'scratch') }, { label: 'Test AUC from scratch' });
+
+    const optimizers = optimizerPanels({ ...view, runs: runs.slice(0, 1) });
+    assert.equal(optimizers.groups.length, 4);
+    const breast = optimizers.panels[1].series.map(({ values, errors, counts }) => [values, errors, counts]);
+    assert.deepEqual(breast[0].slice(1), [[null, null, null, null], [1, 0, 0, 0]]); // prettier-ignore
+    assert.deepEqual(breast[1][0], [null, null, null, null]);
+    assert.equal(breast[0][0]?.[0], runs[0].result.testAuc);
+  });
+
+  it('say in one row a comparison who is better where', () => {
+    const compared = compareMethods(runs, gridComparisons.transfer, methods, order, options);
+    const [row] = comparisonSummaryRows(compared);
+    assert.equal(row.comparison, 'Pretrained against from scratch (ResNet-50, AdamW)');
+    const { firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial } = row;
+    assert.deepEqual([firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial], [4, 4, 0, 0, 1]); // prettier-ignore
+    assert.equal(row.wilcoxonPValue, 0.125);
+    assert.equal(comparisonSummaryRows(compared, 1e-12)[0].firstBetterSignificantly, 0);
+    const swapped = compared.map((one) => ({ ...one, datasets: one.datasets.map((each) => ({ ...each, meanDifference: -each.meanDifference })) })); // prettier-ignore
+    assert.equal(comparisonSummaryRows(swapped)[0].secondBetterSignificantly, 4);
+    const [none] = comparisonSummaryRows(compareMethods([], gridComparisons.transfer, methods, order, options));
+    assert.deepEqual([none.datasets, none.firstBetter, none.meanDifference], [0, 0, NaN]);
   });
 });
