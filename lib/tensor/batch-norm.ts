@@ -33,30 +33,36 @@ interface Attributes {
   readonly hasResidual: boolean;
 }
 
-const runTraining = defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance' | 'residual', Attributes>({
-  name: 'BatchNormTraining',
-  saveInputs: ['x', 'scale', 'offset'],
-  saveOutputs: [0, 3, 4],
-  forward({ x, scale, offset, mean, variance, residual }, { epsilon, momentum, relu }) {
-    const attributes = [
-      attribute.float('epsilon', epsilon),
-      attribute.float('momentum', momentum),
-      attribute.bool('relu', relu),
-    ];
-    return executeMany('NotebookBatchNorm', attributes, [x, scale, offset, mean, variance, residual], 5);
-  },
-  gradient([outputGradient], [x, scale, offset, output, mean, inverseDeviation], { relu, hasResidual }) {
-    const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
-    const inputs = [outputGradient, x, scale, offset, mean, inverseDeviation, output];
-    const gradients = executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
-    return {
-      x: () => gradients[0],
-      scale: () => gradients[1],
-      offset: () => gradients[2],
-      residual: () => gradients[3],
-    };
-  },
-});
+/** The output is kept only where the gradient needs it: behind ReLU after a shortcut, where it tells what passed. */
+const defineTraining = (name: string, keepsOutput: boolean) =>
+  defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance' | 'residual', Attributes>({
+    name,
+    saveInputs: ['x', 'scale', 'offset'],
+    saveOutputs: keepsOutput ? [0, 3, 4] : [3, 4],
+    forward({ x, scale, offset, mean, variance, residual }, { epsilon, momentum, relu }) {
+      const attributes = [
+        attribute.float('epsilon', epsilon),
+        attribute.float('momentum', momentum),
+        attribute.bool('relu', relu),
+      ];
+      return executeMany('NotebookBatchNorm', attributes, [x, scale, offset, mean, variance, residual], 5);
+    },
+    gradient([outputGradient], [x, scale, offset, ...kept], { relu, hasResidual }) {
+      const [output, mean, inverseDeviation] = keepsOutput ? kept : [tf.tensor1d([]), ...kept];
+      const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
+      const inputs = [outputGradient, x, scale, offset, mean, inverseDeviation, output];
+      const gradients = executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
+      return {
+        x: () => gradients[0],
+        scale: () => gradients[1],
+        offset: () => gradients[2],
+        residual: () => gradients[3],
+      };
+    },
+  });
+
+const runTraining = defineTraining('BatchNormTraining', false);
+const runTrainingBehindShortcut = defineTraining('BatchNormTrainingBehindShortcut', true);
 
 /**
  * Batch normalisation with the statistics of the batch (Ioffe and Szegedy 2015). x: N×H×W×C → N×H×W×C, and the running statistics
@@ -72,9 +78,8 @@ export function batchNormTraining(
   if (!hasKernels) return composedBatchNormTraining(x, scale, offset, running, options);
   const { epsilon = 1e-5, momentum = 0.1, relu = false, residual } = options;
   const attributes = { epsilon, momentum, relu, hasResidual: residual !== undefined };
-  const outputs = withResidual(residual, (given) =>
-    runTraining({ x, scale, offset, ...running, residual: given }, attributes),
-  );
+  const run = residual !== undefined && relu ? runTrainingBehindShortcut : runTraining;
+  const outputs = withResidual(residual, (given) => run({ x, scale, offset, ...running, residual: given }, attributes));
   return {
     output: outputs[0] as Tensor4D,
     running: { mean: outputs[1] as Tensor1D, variance: outputs[2] as Tensor1D },

@@ -1,5 +1,5 @@
 import { tf, type Tensor4D } from '../tf';
-import { attribute, execute, hasKernels } from './native';
+import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
 
 export interface PoolOptions {
@@ -17,20 +17,27 @@ const attributesOf = ({ size, stride, padding }: Required<PoolOptions>) => [
   attribute.int('padding', padding),
 ];
 
-const runMaxPool = defineOperation<'x', Required<PoolOptions>>({
+interface PoolAttributes extends Required<PoolOptions> {
+  /** Of the images, which the gradient does not keep: where each maximum was found is a quarter of their size or less. */
+  readonly height: number;
+  readonly width: number;
+}
+
+const runMaxPool = defineOperation<'x', PoolAttributes>({
   name: 'MaxPoolAsPyTorch',
-  saveInputs: ['x'],
-  saveOutputs: [0],
-  forward: ({ x }, options) => execute('NotebookMaxPool', attributesOf(options), [x]),
-  gradient: ([outputGradient], [x, output], options) => ({
-    x: () => execute('NotebookMaxPoolGrad', attributesOf(options), [outputGradient, x, output]),
-  }),
+  saveOutputs: [1],
+  forward: ({ x }, options) => executeMany('NotebookMaxPool', attributesOf(options), [x], 2),
+  gradient([outputGradient], [winner], { height, width, ...options }) {
+    const attributes = [...attributesOf(options), attribute.int('height', height), attribute.int('width', width)];
+    return { x: () => execute('NotebookMaxPoolGrad', attributes, [outputGradient, winner]) };
+  },
 });
 
 /** Maximum over size×size windows with PyTorch's padding. x: N×H×W×C → N×H'×W'×C with H' = ⌊(H + 2·padding − size) / stride⌋ + 1. */
 export function maxPool2d(x: Tensor4D, { size, stride = size, padding = 0 }: PoolOptions): Tensor4D {
   if (!hasKernels) return composedMaxPool2d(x, { size, stride, padding });
-  return runMaxPool({ x }, { size, stride, padding })[0] as Tensor4D;
+  const [, height, width] = x.shape;
+  return tf.tidy(() => runMaxPool({ x }, { size, stride, padding, height, width })[0] as Tensor4D);
 }
 
 /** The smallest float32; minus infinity would turn into NaN where it is multiplied by zero. */

@@ -119,10 +119,11 @@ class BatchNormGradOp : public OpKernel {
 };
 
 REGISTER_OP("NotebookMaxPool")
-    .Input("x: float").Output("output: float").Attr("size: int").Attr("stride: int").Attr("padding: int").UNKNOWN_SHAPE;
-REGISTER_OP("NotebookMaxPoolGrad")
-    .Input("output_gradient: float").Input("x: float").Input("output: float").Output("x_gradient: float")
+    .Input("x: float").Output("output: float").Output("winner: int32")
     .Attr("size: int").Attr("stride: int").Attr("padding: int").UNKNOWN_SHAPE;
+REGISTER_OP("NotebookMaxPoolGrad")
+    .Input("output_gradient: float").Input("winner: int32").Output("x_gradient: float")
+    .Attr("size: int").Attr("stride: int").Attr("padding: int").Attr("height: int").Attr("width: int").UNKNOWN_SHAPE;
 
 // The attributes of a pooling, and its shape for an input.
 struct PoolLayout {
@@ -136,10 +137,11 @@ struct PoolLayout {
                 InvalidArgument("Pooling needs size and stride above 0, and a padding of at most half the size."));
   }
 
-  bool Read(const Tensor& x, PoolShape* shape) const {
-    if (x.dims() != 4 || x.dim_size(1) + 2 * padding < size || x.dim_size(2) + 2 * padding < size) return false;
-    *shape = {x.dim_size(0), x.dim_size(1), x.dim_size(2), x.dim_size(3), (x.dim_size(1) + 2 * padding - size) / stride + 1,
-              (x.dim_size(2) + 2 * padding - size) / stride + 1, size, stride, padding};
+  // Of images × channels values, each of height × width.
+  bool Shape(int64_t images, int64_t height, int64_t width, int64_t channels, PoolShape* shape) const {
+    if (height + 2 * padding < size || width + 2 * padding < size) return false;
+    *shape = {images, height, width, channels, (height + 2 * padding - size) / stride + 1,
+              (width + 2 * padding - size) / stride + 1, size, stride, padding};
     return true;
   }
 };
@@ -150,11 +152,13 @@ class MaxPoolOp : public OpKernel {
   void Compute(OpKernelContext* context) override {
     const Tensor& x = context->input(0);
     PoolShape shape;
-    REQUIRE(context, layout_.Read(x, &shape));
-    Tensor* output;
+    REQUIRE(context, x.dims() == 4);
+    REQUIRE(context, layout_.Shape(x.dim_size(0), x.dim_size(1), x.dim_size(2), x.dim_size(3), &shape));
+    Tensor *output, *winner;
     const TensorShape outputShape({shape.images, shape.outputHeight, shape.outputWidth, shape.channels});
     OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
-    MaxPool(context, shape, Values(x), output->flat<float>().data());
+    OP_REQUIRES_OK(context, context->allocate_output(1, outputShape, &winner));
+    MaxPool(context, shape, Values(x), output->flat<float>().data(), winner->flat<int32_t>().data());
   }
 
  private:
@@ -163,19 +167,24 @@ class MaxPoolOp : public OpKernel {
 
 class MaxPoolGradOp : public OpKernel {
  public:
-  explicit MaxPoolGradOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {}
+  explicit MaxPoolGradOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("height", &height_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("width", &width_));
+  }
   void Compute(OpKernelContext* context) override {
-    const Tensor &outputGrad = context->input(0), &x = context->input(1), &output = context->input(2);
+    const Tensor &outputGrad = context->input(0), &winner = context->input(1);
     PoolShape shape;
-    REQUIRE(context, layout_.Read(x, &shape));
-    REQUIRE(context, output.NumElements() == shape.images * shape.outputHeight * shape.outputWidth * shape.channels);
-    REQUIRE(context, outputGrad.NumElements() == output.NumElements());
+    REQUIRE(context, outputGrad.dims() == 4 && winner.shape() == outputGrad.shape());
+    REQUIRE(context, layout_.Shape(outputGrad.dim_size(0), height_, width_, outputGrad.dim_size(3), &shape));
+    REQUIRE(context, outputGrad.dim_size(1) == shape.outputHeight && outputGrad.dim_size(2) == shape.outputWidth);
     Tensor* xGrad;
-    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
-    MaxPoolGrad(context, shape, Values(outputGrad), Values(x), Values(output), xGrad->flat<float>().data());
+    const TensorShape xShape({shape.images, height_, width_, shape.channels});
+    OP_REQUIRES_OK(context, context->allocate_output(0, xShape, &xGrad));
+    MaxPoolGrad(context, shape, Values(outputGrad), winner.flat<int32_t>().data(), xGrad->flat<float>().data());
   }
 
  private:
+  int64_t height_, width_;
   PoolLayout layout_;
 };
 
