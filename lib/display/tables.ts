@@ -18,7 +18,7 @@ export interface TableOptions {
   readonly columns?: readonly string[];
   /** Headings in place of the ones made from the column names. */
   readonly headings?: Readonly<Record<string, string>>;
-  /** Marks the best value of a column. */
+  /** Marks the highest or the lowest value of a column, and says which of the two it is. */
   readonly highlight?: Readonly<Record<string, 'highest' | 'lowest'>>;
 }
 
@@ -26,7 +26,8 @@ interface Cell {
   readonly text: string;
   /** Full precision, for numbers. */
   readonly value?: string;
-  readonly best: boolean;
+  /** Whether and as what it is marked. */
+  readonly mark?: 'highest' | 'lowest';
 }
 interface Column {
   readonly heading: string;
@@ -80,11 +81,12 @@ function readColumn(name: string, rows: Records['rows'], { digits = 3, headings,
     present.length > 0 && present.every((value) => typeof value === 'number' || typeof value === 'bigint');
   const whole = present.every((value) => typeof value !== 'number' || Number.isInteger(value));
   const decimals = whole ? 0 : typeof digits === 'number' ? digits : (digits[name] ?? 3);
-  const best = bestValue(present, highlight?.[name]);
+  const wanted = highlight?.[name];
+  const marked = markedValue(present, wanted);
   const cells = values.map((value) => ({
     text: cellText(value, decimals),
     value: typeof value === 'number' && !Number.isNaN(value) ? String(value) : undefined,
-    best: best !== undefined && value === best,
+    mark: marked !== undefined && value === marked ? wanted : undefined,
   }));
   return { heading: headings?.[name] ?? heading(name), numeric, cells };
 }
@@ -93,7 +95,7 @@ function isMissing(value: unknown): boolean {
   return value === undefined || value === null || Number.isNaN(value);
 }
 
-function bestValue(values: readonly unknown[], wanted: 'highest' | 'lowest' | undefined): number | undefined {
+function markedValue(values: readonly unknown[], wanted: 'highest' | 'lowest' | undefined): number | undefined {
   const numbers = values.filter((value): value is number => typeof value === 'number');
   if (wanted === undefined || numbers.length === 0) return undefined;
   return numbers.reduce((a, b) => (wanted === 'highest' ? Math.max(a, b) : Math.min(a, b)));
@@ -126,8 +128,8 @@ function cellHtml(column: Column, row: number, at: number): string {
   const cell = column.cells[row];
   const value = cell.value === undefined ? '' : ` data-value="${escapeHtml(cell.value)}"`;
   const text = escapeHtml(cell.text);
-  const content = cell.best
-    ? `<strong title="Best of its column">${text}<span class="nb-hidden"> (best)</span></strong>`
+  const content = cell.mark
+    ? `<strong title="The ${cell.mark} of its column">${text}<span class="nb-hidden"> (${cell.mark})</span></strong>`
     : text;
   if (at === 0 && !column.numeric) return `<th scope="row"${longClass(cell)}>${content}</th>`;
   if (!column.numeric) return `<td${longClass(cell)}>${content}</td>`;
@@ -145,7 +147,7 @@ function longClass(cell: Cell): string {
 
 function tableText(columns: readonly Column[], caption: string): string {
   const printed = columns.map(({ heading: title, numeric, cells }) => {
-    const lines = [title, ...cells.map((cell) => (cell.best ? `${cell.text}*` : cell.text))];
+    const lines = [title, ...cells.map((cell) => (cell.mark ? `${cell.text}*` : cell.text))];
     const width = Math.max(...lines.map((line) => line.length));
     return lines.map((line) => (numeric ? line.padStart(width) : line.padEnd(width)));
   });

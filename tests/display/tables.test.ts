@@ -28,7 +28,7 @@ test('numbers are aligned, rounded for the eye and kept in full', () => {
   assert.match(html, /<td class="nb-number">–<\/td>/, 'a missing value');
 });
 
-test('columns can be chosen, renamed and searched for their best value', () => {
+test('columns can be chosen, renamed and have their lowest value marked as such', () => {
   const { html, text } = table(rows, {
     caption: 'Results',
     columns: ['model', 'seconds'],
@@ -40,7 +40,10 @@ test('columns can be chosen, renamed and searched for their best value', () => {
     [...html.matchAll(/<th scope="col"[^>]*>(.*?)</g)].map((match) => match[1]),
     ['Model', 'Time in s'],
   );
-  assert.match(html, /<strong title="Best of its column">12\.00<span class="nb-hidden"> \(best\)<\/span><\/strong>/);
+  assert.match(
+    html,
+    /<strong title="The lowest of its column">12\.00<span class="nb-hidden"> \(lowest\)<\/span><\/strong>/,
+  );
   assert.equal(text, 'Results\nModel      Time in s\nResNet-18     12.00*\n<script>       31.25');
 });
 
