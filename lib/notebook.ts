@@ -24,4 +24,9 @@ export { describeModel, describeTest } from './studies/model-views';
 export { resnetFromScratch } from './studies/resnet-from-scratch';
 export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
 export { dinoFrozen } from './studies/dino-frozen';
+export { describeSegmentation, sampleMasks } from './studies/segmentation-views';
+export { fewShotSegmentation } from './studies/few-shot-segmentation';
+export { seriesNames } from './studies/few-shot-segmentation-arms';
+export { timingRows } from './studies/few-shot-segmentation-tables';
+export { caseNames, casePanel, denoisingLosses, denoisingPanel, publishedBars, scoreBars, segmentationLosses, seriesLosses } from './studies/few-shot-segmentation-figures'; // prettier-ignore
 export { resolutionStudy } from './studies/resolution-study';

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { acquireLock } from '../data/file-lock';
 import { syntheticBlood } from '../data/open';
 import { datasetNames } from '../data/registry';
+import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../studies/notebooks';
@@ -125,7 +126,7 @@ function parseNamed(name: string, text: string, workingDirectory: string): unkno
 /** A known name stays one, also where a file happens to be called the same. */
 function absoluteDataset(text: string, workingDirectory: string): string {
   const file = resolve(workingDirectory, text);
-  const isName = text === '' || text === syntheticBlood || datasetNames().includes(text);
+  const isName = text === '' || text === syntheticBlood || text === syntheticLesions || datasetNames().includes(text);
   return !isName && existsSync(file) ? file : text;
 }
 

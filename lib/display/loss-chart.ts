@@ -1,6 +1,6 @@
 import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
 import { escapeLabel } from './html';
-import { color, palette } from './theme';
+import { color, seriesStyle, type SeriesStyle } from './theme';
 
 /** Training and validation loss of one training. */
 export interface LossCurve {
@@ -21,24 +21,20 @@ export interface LossCurves {
 const columnsOfGrid = 3;
 const rowHeight = 260;
 
-/** Loss per epoch in one or several diagrams: validation solid, training dotted, the kept epoch of each curve a dashed vertical line. */
+/** Loss per epoch in one or several diagrams: validation solid with marks, training dotted, the kept epoch a dashed vertical line. */
 export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, caption }: ChartOptions): FigureDisplay {
   const names = [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
-  const colorOf = (name: string): string => palette[names.indexOf(name) % palette.length];
+  const styleOf = ({ name }: LossCurve): SeriesStyle => seriesStyle(names.indexOf(name));
   const wide = gridLayout(panels, lossTitle, Math.min(columnsOfGrid, panels.length));
   return createFigure({
-    data: panels.flatMap(({ curves }, panel) =>
-      curves.flatMap((curve) => curveTraces(curve, panel, colorOf(curve.name))),
-    ),
+    data: panels.flatMap(({ curves }, panel) => curves.flatMap((curve) => curveTraces(curve, panel, styleOf(curve)))),
     layout: {
       ...wide,
       title: figureTitle(title),
-      shapes: panels.flatMap(({ curves }, panel) =>
-        curves.flatMap((curve) => bestLine(curve, panel, colorOf(curve.name))),
-      ),
+      shapes: panels.flatMap(({ curves }, panel) => curves.flatMap((curve) => bestLine(curve, panel, styleOf(curve)))),
     },
-    narrowLayout: { ...gridLayout(panels, lossTitle, 1), title: figureTitle(title, 34) },
-    width: panels.length === 1 ? { most: 720 } : {},
+    narrowLayout: { ...gridLayout(panels, lossTitle, 1, 150), title: figureTitle(title, 34) },
+    width: names.length === 1 ? { most: 720 } : {},
     label,
     caption,
     table: panels.flatMap(({ title: panel, curves }) =>
@@ -56,12 +52,12 @@ function axisNumber(panel: number): string {
   return panel === 0 ? '' : String(panel + 1);
 }
 
-function curveTraces({ name, history }: LossCurve, panel: number, curveColor: string): PlotTrace[] {
+function curveTraces({ name, history }: LossCurve, panel: number, style: SeriesStyle): PlotTrace[] {
   return (['trainLoss', 'valLoss'] as const).map((key) => {
     const split = key === 'trainLoss' ? 'training' : 'validation';
     return {
       type: 'scatter',
-      mode: history.length === 1 ? 'markers' : 'lines',
+      mode: split === 'validation' || history.length === 1 ? 'lines+markers' : 'lines',
       name: escapeLabel(`${name}, ${split}`),
       legendgroup: `${name} ${split}`,
       showlegend: panel === 0,
@@ -69,21 +65,30 @@ function curveTraces({ name, history }: LossCurve, panel: number, curveColor: st
       y: history.map((row) => row[key]),
       xaxis: `x${axisNumber(panel)}`,
       yaxis: `y${axisNumber(panel)}`,
-      line: { color: curveColor, dash: split === 'training' ? 'dot' : 'solid', width: 2 },
+      line: { color: style.color, dash: split === 'training' ? 'dot' : 'solid', width: 2 },
+      marker: { color: style.color, symbol: style.symbol, size: 6, maxdisplayed: 12 },
       hovertemplate: `${escapeLabel(name)}, ${split}, epoch %{x}: %{y:.4f}<extra></extra>`,
     };
   });
 }
 
-function bestLine({ bestEpoch }: LossCurve, panel: number, curveColor: string): object[] {
+/** Dashes of another length for each series, so that two on the same epoch are both seen. */
+function bestLine({ bestEpoch }: LossCurve, panel: number, style: SeriesStyle): object[] {
   if (bestEpoch === undefined) return [];
   const number = axisNumber(panel);
   const place = { xref: `x${number}`, yref: `y${number} domain`, x0: bestEpoch, x1: bestEpoch, y0: 0, y1: 1 };
-  return [{ type: 'line', ...place, layer: 'below', line: { color: curveColor, dash: 'dash', width: 1.5 } }];
+  return [
+    {
+      type: 'line',
+      ...place,
+      layer: 'below',
+      line: { color: style.color, dash: style.dash === 'solid' ? '9px,7px' : '4px,4px', width: 1.5 },
+    },
+  ];
 }
 
 /** Axes and titles of diagrams in rows of so many. */
-function gridLayout(panels: LossCurves['panels'], lossTitle: string, columns: number): PlotLayout {
+function gridLayout(panels: LossCurves['panels'], lossTitle: string, columns: number, legendRoom = 112): PlotLayout {
   const rows = Math.ceil(panels.length / columns);
   const height = rows === 1 ? 380 : 90 + rows * rowHeight;
   const [gapX, gapY] = [0.09, Math.min(0.5 / rows, 90 / height)];
@@ -114,7 +119,6 @@ function gridLayout(panels: LossCurves['panels'], lossTitle: string, columns: nu
     const place = { xref: 'paper', yref: 'paper', x: left + width / 2, y: top, xanchor: 'center', yanchor: 'bottom' };
     annotations.push({ text: escapeLabel(title), ...place, showarrow: false, font: { size: 13, color: color.ink } });
   });
-  const legendRoom = panels.length > 1 && panels[0].title !== undefined ? 112 : 90;
   const legend = { y: 1 + 26 / (height - legendRoom - 48) };
   return { ...layout, height, annotations, margin: { t: legendRoom }, legend };
 }

@@ -6,8 +6,9 @@ import { inNotebook, liveDisplay, type Displayable, type LiveDisplay } from './m
 export interface ProgressOptions {
   /** What `valAccuracy` is in this training, such as Dice; false where it says nothing. */
   readonly accuracy?: string | false;
-  /** What the steps of a batch event are, where they are no batches. */
+  /** What steps and epochs are, where they are no batches and epochs. */
   readonly step?: string;
+  readonly epoch?: string;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
   /** Where the bar is shown; for tests. */
@@ -19,7 +20,7 @@ export interface ProgressOptions {
 /** Notebook front ends freeze under a flood of updates. */
 const millisecondsBetweenUpdates = 250;
 
-type Words = Pick<ProgressOptions, 'accuracy' | 'step'>;
+type Words = Pick<ProgressOptions, 'accuracy' | 'step' | 'epoch'>;
 
 interface Progress extends Words {
   readonly label: string;
@@ -34,7 +35,8 @@ interface Progress extends Words {
 
 /** Takes the events of a run: a bar that is updated in place in a notebook, one line an epoch elsewhere. */
 export function progressBar(label: string, options: ProgressOptions = {}): (event: TrainingEvent) => void {
-  const { now = Date.now, log = console.log, accuracy, step } = options;
+  const { now = Date.now, log = console.log } = options;
+  const words: Words = { accuracy: options.accuracy, step: options.step, epoch: options.epoch };
   const display = options.display ?? (inNotebook() ? liveDisplay() : undefined);
   let start: { readonly time: number; readonly fraction: number } | undefined;
   let lastUpdate = -Infinity;
@@ -45,7 +47,7 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
     if (event.kind === 'epoch') lastRow = event.row;
     if (display === undefined) {
       if (event.kind === 'warning') log(`${label} · warning: ${event.message}`);
-      else if (event.kind !== 'batch') log(progressLine({ label, event, accuracy }));
+      else if (event.kind !== 'batch') log(progressLine({ label, event, ...words }));
       return;
     }
     if (event.kind === 'warning') {
@@ -62,7 +64,7 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
     const done = fraction - start.fraction;
     const secondsLeft =
       done > 0 && time > start.time ? ((time - start.time) / 1000 / done) * (1 - fraction) : undefined;
-    display.update(renderProgress({ label, event, fraction, secondsLeft, lastRow, warnings, accuracy, step }));
+    display.update(renderProgress({ label, event, fraction, secondsLeft, lastRow, warnings, ...words }));
   };
 }
 
@@ -139,10 +141,10 @@ function progressLine({ label, event, lastRow, ...words }: ProgressLine): string
     );
     return parts.join(' · ');
   }
-  if (event.kind === 'done') parts.push(event.epochs === 1 ? 'done' : `${event.epochs} epochs`);
-  else parts.push(`stopped after ${event.epoch} of ${event.epochs} epochs`);
+  const { accuracy = 'accuracy', epoch: unit = 'epoch' } = words;
+  if (event.kind === 'done') parts.push(event.epochs === 1 ? 'done' : `${event.epochs} ${unit}s`);
+  else parts.push(`stopped after ${event.epoch} of ${event.epochs} ${unit}s`);
   parts.push(formatDuration(event.seconds));
-  const { accuracy = 'accuracy' } = words;
   if (event.kind === 'done' && event.bestEpoch !== undefined) {
     const value = event.bestValAccuracy === undefined ? '' : ` ${formatPercent(event.bestValAccuracy)}`;
     const best = accuracy === false ? 'best val loss' : `best val ${accuracy}${value}`;

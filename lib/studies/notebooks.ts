@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { dinoStudy } from './dino-frozen';
+import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation-parameters'; // prettier-ignore
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
+import { checkEncoder } from './segmentation-encoders';
 import { openSizes } from './resolution-data';
 import {
   checkResolutionNetworks,
@@ -35,6 +37,16 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
       checkResolutionNetworks(parameters);
       (await openSizes(sizesRequest(parameters))).close();
+    },
+  },
+  [fewShotNotebook]: {
+    specs: fewShotParameterSpecs,
+    async check(given) {
+      const parameters = given as FewShotParameters;
+      checkEncoder(parameters);
+      const { splits, close } = await openFewShotData(parameters);
+      close();
+      usableSizes(parameters.sizes, splits.train.count);
     },
   },
 };

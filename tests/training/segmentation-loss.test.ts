@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { tf, type Tensor4D } from '../../lib/tf';
+import { tf } from '../../lib/tf';
 import { valueAndGradients } from '../../lib/training/backward';
 import { maskDice, segmentationLoss, softDiceLoss } from '../../lib/training/segmentation-loss';
 import { assertClose } from '../close';
@@ -40,7 +40,7 @@ describe('segmentation loss', () => {
   }
 
   it('counts a probability of exactly ½ as outside', () => {
-    const [logits, masks] = [tf.zeros([1, 2, 2, 1]) as Tensor4D, tf.ones([1, 2, 2, 1]) as Tensor4D];
+    const [logits, masks] = [0, 1].map((value) => tf.tensor4d([value, value, value, value], [1, 2, 2, 1]));
     assert.deepEqual([...maskDice(logits, masks).dataSync()], [0]);
     tf.dispose([logits, masks]);
   });
