@@ -101,13 +101,14 @@ export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDispl
 }
 
 /** Loss of denoising per epoch with its best epoch. */
-export function denoisingLosses(denoised: readonly DenoisedEncoder[]): FigureDisplay {
+export function denoisingLosses(denoised: readonly (DenoisedEncoder | undefined)[]): FigureDisplay {
+  const finished = denoised.flatMap((one) => (one === undefined ? [] : [one]));
   return lossCurves(
     {
       title: 'Denoising: reconstruction loss per epoch',
       lossTitle: 'Mean squared error',
       panels: [
-        { curves: denoised.map(({ arm, history, bestEpoch }) => ({ name: armTitle(arm), history, bestEpoch })) },
+        { curves: finished.map(({ arm, history, bestEpoch }) => ({ name: armTitle(arm), history, bestEpoch })) },
       ],
     },
     {
