@@ -23,23 +23,18 @@ export const fewShotParameterSpecs = {
     'synthetic-lesions or a folder’s path',
   ),
   imageSize: integerParameter('Pixels a side that images are read at; a multiple of 16', { tour: 96, paper: 224 }, 48, 512), // prettier-ignore
-  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 120, paper: 2000 }, 20, 20_000), // prettier-ignore
+  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 100, paper: 2000 }, 20, 20_000), // prettier-ignore
   skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }),
   weights: weightsParameter,
   sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over 160 images; over fewer more, in the study’s proportion', { tour: 6, paper: 200 }, 1, 10_000), // prettier-ignore
+  epochs: integerParameter('Passes over 160 images; over fewer more, in the study’s proportion', { tour: 4, paper: 200 }, 1, 10_000), // prettier-ignore
   ...common,
   batchSize: integerParameter('Images a step, at 20 to 160 images', { tour: 10, paper: 10 }, 1, 1024),
   learningRate: numberParameter('Learning rate of SGD with momentum 0.9', { tour: 0.03, paper: 2e-4 }, 1e-8, 10),
   weightDecay: numberParameter('Weight decay of SGD', { tour: 1e-4, paper: 1e-4 }, 0, 1),
-  denoisingEpochs: integerParameter(
-    'Passes over the training images, of denoising',
-    { tour: 12, paper: 32 },
-    1,
-    10_000,
-  ),
+  denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 6, paper: 32 }, 1, 10_000),
   denoisingBatchSize: integerParameter('Images a step, of denoising', { tour: 20, paper: 40 }, 1, 1024),
   denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-3, paper: 2e-5 }, 1e-8, 1),
   unetEpochs: integerParameter('Passes over the training images, of the U-Net; 0 leaves it out', { tour: 8, paper: 30 }, 0, 10_000), // prettier-ignore

@@ -61,8 +61,8 @@ export const smallEncoderName = 'vit_tour_patch16';
 
 /** Factors of the decoders' channels for the small encoder. */
 const smallDecoders = {
-  segmentation: { inputs: smallVit.width, widths: [48, 32, 24, 16] },
-  reconstruction: { inputs: smallVit.width, widths: [96, 48, 24, 16] },
+  segmentation: { inputs: smallVit.width, widths: [32, 24, 16, 8] },
+  reconstruction: { inputs: smallVit.width, widths: [64, 32, 24, 16] },
 } as const;
 
 function isSmall({ profile, weights }: EncoderChoice): boolean {

@@ -151,7 +151,7 @@ describe('the study’s numbers', () => {
 
 describe('series', () => {
   const dataset = toySegmentation({ counts: { train: 24, val: 6, test: 7 } });
-  const small = { epochs: 4, batchSize: 4, learningRate: 0.05, weightDecay: 1e-4, seed: 1, draws: 2 };
+  const small = { epochs: 1, batchSize: 4, learningRate: 0.05, weightDecay: 1e-4, seed: 1, draws: 2 };
   const denoising = { epochs: 2, batchSize: 8, learningRate: 1e-3, noise: 0.1, seed: 1 };
   const featureCache = openFeatureCache({ directory: join(scratch, 'features') });
   let encoder: SegmentationEncoder;
@@ -298,9 +298,13 @@ describe('series', () => {
     const means = dataset.splits.test.ids.map((_, image) => trained.reduce((sum, { scores }) => sum + scores[image].jaccard, 0)); // prettier-ignore
     assert.equal(means[findCase(trained, 'worst')], Math.min(...means));
     assert.equal(means[findCase(trained, 'best')], Math.max(...means));
-    assert.equal(means.filter((value) => value < means[findCase(trained, 'median')]).length, 3);
+    // Of seven images, the fourth; some may be equal.
+    const median = means[findCase(trained, 'median')];
+    assert.ok(
+      means.filter((value) => value < median).length <= 3 && means.filter((value) => value <= median).length > 3,
+    );
     const { html, text } = await casePanel(trained, dataset, 'worst');
-    assert.match(text, /F, 20 images, Jaccard 0\.\d{3}/);
+    assert.match(text, /F, 20 images, Jaccard \d\.\d{3}/);
     assert.match(html, /broken outline/);
     assert.match(text, /Images made by this project/);
   });
