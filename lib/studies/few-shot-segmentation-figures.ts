@@ -188,7 +188,7 @@ export function publishedBars(): FigureDisplay {
       groups: sizes.map((size) => `${size} images`),
       series: (['F', 'E'] as const).map((name) => ({ name: seriesTitle(name), values: of(name) })),
       valueTitle: 'Jaccard index',
-      title: 'What the study published (ISIC 2017), with its swapped legend put right',
+      title: 'What the study published, its swapped legend put right',
       range: [0, 1.12],
       trendLines: true,
     },

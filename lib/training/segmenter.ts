@@ -2,31 +2,21 @@
 import { batchesPerEpoch } from '../data/batches';
 import type { SplitName } from '../data/dataset';
 import { UserError } from '../errors';
-import { scoreSegmentation, type SegmentationScores } from '../metrics/segmentation';
-import { withBatchStatistics } from '../models/blocks';
-import { disposeParameters, exportParameters, readParameters, trainableNames, type ParameterTable, type Parameters, type PublishedValues } from '../models/parameters'; // prettier-ignore
-import { createScope, type Scope } from '../models/scope';
+import { disposeParameters, exportParameters, trainableNames, type PublishedValues } from '../models/parameters';
 import { createRandom } from '../random';
-import { tf, type Scalar, type Tensor4D } from '../tf';
+import type { Scalar } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
 import { fit } from './fit';
 import { withFrozenNorms } from './frozen-norms';
-import { initialParameters, type InitialValues } from './initial-values';
+import { initialParameters } from './initial-values';
 import { adamW, sgd, type Optimizer } from './optimizers';
 import { cosineSchedule } from './schedules';
+import { testSegmenter, validateSegmenter, type SegmentationTest, type Segmenter } from './segmentation-evaluation';
 import { maskDice, segmentationLoss } from './segmentation-loss';
 import type { SegmentationSource } from './segmentation-source';
 
-/** A network as a table of parameters and a function over them; it has no parameters of its own until it is trained. */
-export interface Segmenter {
-  readonly name: string;
-  readonly table: ParameterTable;
-  /** inputs: what the source gives, N×… → logits N×H×W×1 at the masks' size. */
-  forward(inputs: Tensor4D, scope: Scope): Tensor4D;
-  /** Values that the training starts from; random ones by default. */
-  readonly initial?: InitialValues;
-}
+export { testSegmenter, type SegmentationTest, type Segmenter } from './segmentation-evaluation';
 
 export interface SegmenterSettings {
   readonly epochs: number;
@@ -48,10 +38,7 @@ export interface SegmenterSettings {
   readonly maxGradientNorm?: number;
   /** Names of parameters that are trained; all by default. Batch norms that are not stay as they are. */
   readonly trainable?: (name: string) => boolean;
-  /**
-   * What batch norms use on the test images: their running statistics (default), or those of the test batch, as where `eval()` was
-   * forgotten; then an image's mask depends on the others in its batch.
-   */
+  /** What batch norms use on the test images: see `TestOptions`. */
   readonly testStatistics?: 'running' | 'batch';
   /** Of validation and test; 50 by default. */
   readonly evaluationBatchSize?: number;
@@ -72,15 +59,6 @@ export interface SegmenterControls {
 export interface SegmentationHistoryRow extends Omit<HistoryRow, 'trainAccuracy' | 'valAccuracy'> {
   readonly trainDice: number;
   readonly valDice: number;
-}
-
-/** What the selected weights make of the test images. */
-export interface SegmentationTest {
-  readonly epoch: number;
-  /** Of each image, in the split's order, at the size that the network works at. */
-  readonly scores: readonly SegmentationScores[];
-  /** One mask after the other, height × width bytes of 0 and 1 each. */
-  readonly masks: Uint8Array;
 }
 
 export interface TrainedSegmenter {
@@ -147,7 +125,7 @@ export async function trainSegmenter(
         const dice = maskDice(logits, masks).sum<Scalar>();
         return { loss: segmentationLoss(logits, masks, { diceWeight }), reported: { correct: dice } };
       },
-      validate: () => validate(parameters, segmenter, source, { diceWeight, batchSize: evaluationBatchSize }),
+      validate: () => validateSegmenter(parameters, segmenter, source, { diceWeight, batchSize: evaluationBatchSize }),
     });
     try {
       const { history, best, stopped, seconds } = fitted;
@@ -181,70 +159,4 @@ function checkSplits({ splits }: SegmentationSource): void {
 /** `fit` counts what is correct; of masks, that is their Dice. */
 function withDice({ trainAccuracy: trainDice, valAccuracy: valDice, ...row }: HistoryRow): SegmentationHistoryRow {
   return { ...row, trainDice, valDice };
-}
-
-/** Mean loss and Dice of the validation images, each image counting once. */
-async function validate(
-  parameters: Parameters,
-  { forward }: Segmenter,
-  source: SegmentationSource,
-  { diceWeight, batchSize }: { readonly diceWeight?: number; readonly batchSize: number },
-): Promise<{ loss: number; accuracy: number }> {
-  const total = { loss: 0, dice: 0, images: 0 };
-  for (const batch of source.batches('val', { batchSize })) {
-    try {
-      const [loss, dice] = tf.tidy((): Scalar[] => {
-        const logits = forward(batch.images, createScope(readParameters(parameters)));
-        return [segmentationLoss(logits, batch.masks, { diceWeight }), maskDice(logits, batch.masks).sum<Scalar>()];
-      });
-      total.loss += loss.dataSync()[0] * batch.count;
-      total.dice += dice.dataSync()[0];
-      total.images += batch.count;
-      tf.dispose([loss, dice]);
-    } finally {
-      batch.dispose();
-    }
-    await new Promise(setImmediate);
-  }
-  return { loss: total.loss / total.images, accuracy: total.dice / total.images };
-}
-
-export type TestOptions = Pick<SegmenterSettings, 'testStatistics' | 'evaluationBatchSize'> & {
-  readonly epoch: number;
-};
-
-/** Segments the test images and scores each mask at the size that the network works at. */
-export async function testSegmenter(
-  parameters: Parameters,
-  { forward }: Segmenter,
-  source: SegmentationSource,
-  { testStatistics = 'running', evaluationBatchSize = 50, epoch }: TestOptions,
-): Promise<SegmentationTest> {
-  const scores: SegmentationScores[] = [];
-  const pieces: Uint8Array[] = [];
-  for (const batch of source.batches('test', { batchSize: evaluationBatchSize })) {
-    try {
-      const [, height, width] = batch.masks.shape;
-      const logits = tf.tidy(() => {
-        const scope = createScope(readParameters(parameters));
-        return forward(batch.images, testStatistics === 'batch' ? withBatchStatistics(scope) : scope);
-      });
-      const predicted = Uint8Array.from(logits.dataSync(), (logit) => (logit > 0 ? 1 : 0));
-      const truth = Uint8Array.from(batch.masks.dataSync());
-      logits.dispose();
-      pieces.push(predicted);
-      for (let start = 0; start < predicted.length; start += height * width) {
-        const mask = (pixels: Uint8Array) => ({
-          height,
-          width,
-          pixels: pixels.subarray(start, start + height * width),
-        });
-        scores.push(scoreSegmentation(mask(truth), mask(predicted)));
-      }
-    } finally {
-      batch.dispose();
-    }
-    await new Promise(setImmediate);
-  }
-  return { epoch, scores, masks: new Uint8Array(Buffer.concat(pieces)) };
 }
