@@ -109,12 +109,17 @@ export function createBackbone(
     prefixTokens: 1 + config.registerTokens,
     positionGrid: config.grid,
     lowPrecision: (parameter) => /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc\d)\.weight$/.test(parameter),
-    forward: (images, scope, options) =>
-      tf.tidy((): BackboneOutput => {
-        const { tokens, pooled, logits, blockTokens, attentions } = vitForward(images, scope, config, options);
-        return { pooled, map: tokens, logits, blockTokens: [...blockTokens], attentions: [...attentions] };
-      }),
+    forward: vitBackboneForward(config),
   };
+}
+
+/** A vision transformer's forward pass as a backbone's. */
+export function vitBackboneForward(config: VitConfig): Backbone['forward'] {
+  return (images, scope, options) =>
+    tf.tidy((): BackboneOutput => {
+      const { tokens, pooled, logits, blockTokens, attentions } = vitForward(images, scope, config, options);
+      return { pooled, map: tokens, logits, blockTokens: [...blockTokens], attentions: [...attentions] };
+    });
 }
 
 function vitConfigAt(architecture: keyof typeof vitConfigs, size: PlaneSize): VitConfig {

@@ -3,9 +3,8 @@
  * minute. There are no published weights for it.
  */
 import type { ImageExpectation } from '../data/transform';
-import type { Backbone, BackboneOutput } from '../models/backbone';
-import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig } from '../models/vit';
-import { tf } from '../tf';
+import { vitBackboneForward, type Backbone } from '../models/architecture';
+import { patchGrid, vitConfigs, vitParameters, type VitConfig } from '../models/vit';
 
 /** Patches of 4×4 pixels, so that small images have as many tokens as large ones have in the study's networks. */
 const base: VitConfig = { ...vitConfigs.vit_tiny_patch16_224, patchSize: 4, width: 96, depth: 4, heads: 3 };
@@ -44,10 +43,6 @@ export function createTourVit(size: number): VitBackbone {
     width: config.width,
     inputSize,
     prefixTokens: 1,
-    forward: (images, scope, options) =>
-      tf.tidy((): BackboneOutput => {
-        const { tokens, pooled, logits, blockTokens, attentions } = vitForward(images, scope, config, options);
-        return { pooled, map: tokens, logits, blockTokens: [...blockTokens], attentions: [...attentions] };
-      }),
+    forward: vitBackboneForward(config),
   };
 }
