@@ -92,8 +92,13 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
 
   function claim(configuration: C): RunClaim<C, R> | undefined {
     const id = shortHash(configuration);
-    if (readById(id) !== undefined) return undefined;
     const directory = directoryOf(id);
+    if (readById(id) !== undefined) {
+      // A process that is killed between its result and its release leaves the claim behind.
+      const claimPath = join(directory, claimFile);
+      if (existsSync(claimPath)) tryAcquireLock(claimPath, silence)?.release();
+      return undefined;
+    }
     mkdirSync(directory, { recursive: true });
     const lock = tryAcquireLock(join(directory, claimFile), silence);
     if (lock === undefined) return undefined;

@@ -103,6 +103,16 @@ describe('a store of runs', () => {
     claim.finish({ auc: 1 });
   });
 
+  it('removes the claim of a process that was killed right after its result', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    claim.finish({ auc: 1 });
+    leaveClaim(claim.directory);
+    assert.equal(store.claim(run), undefined);
+    assert.deepEqual(readdirSync(claim.directory).sort(), ['configuration.json', 'result.json']);
+  });
+
   it('waits half an hour for a process that cannot be asked, and for one that is alive', () => {
     for (const holder of [{ host: 'another-machine' }, { pid: process.ppid }]) {
       const store = openStore();

@@ -1,0 +1,43 @@
+/** `npm run study`: a whole study from the command line, as runs in a folder that are never done twice. */
+import { suggestion, UserError } from '../errors';
+import { runCommand } from './command';
+import type { ProgressStream } from './progress-line';
+
+/** What a test replaces. */
+export interface StudyContext {
+  readonly output?: ProgressStream;
+  readonly progress?: ProgressStream;
+}
+
+interface StudyCommand {
+  readonly about: string;
+  load(): Promise<{ main(args: string[], context?: StudyContext): Promise<void> }>;
+}
+
+/** Loaded when chosen: a misspelt name needs no TensorFlow. */
+const studies: Readonly<Record<string, StudyCommand>> = {};
+
+const help = (): string => `npm run study -- NAME [OPTIONS]
+
+${Object.entries(studies)
+  .map(([name, { about }]) => `  ${name.padEnd(22)}${about}`)
+  .join('\n')}
+
+"npm run study -- NAME --help" shows a study's options, with examples.`;
+
+/** The command `npm run study`. Throws a UserError for a study that does not exist. */
+export async function main(args: string[], context: StudyContext = {}): Promise<void> {
+  const [name, ...rest] = args;
+  if (name === '--help' || name === '-h') {
+    (context.output ?? process.stdout).write(`${help()}\n`);
+    return;
+  }
+  const names = Object.keys(studies);
+  if (name === undefined) throw new UserError(`Which of ${names.join(', ')}? "npm run study -- --help" says more.`);
+  if (!Object.hasOwn(studies, name)) {
+    throw new UserError(`There is no study "${name}"${suggestion(name, names) || '.'} There are ${names.join(', ')}.`);
+  }
+  await (await studies[name].load()).main(rest, context);
+}
+
+if (require.main === module) runCommand(main);
