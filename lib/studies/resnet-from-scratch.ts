@@ -30,7 +30,7 @@ import {
   textParameter,
   type GivenParameters,
 } from './parameters';
-import { shortHash, type ClassificationRow } from './results';
+import { scoreFields, shortHash, type ClassificationRow } from './results';
 import { comparableResults, openRun, openTraining, recordResults, type NotebookRun } from './run';
 
 export const resnetNotebook = '01_resnet_from_scratch';
@@ -128,11 +128,8 @@ async function train(
       parameters: countParameters(model),
       trainableParameters: countParameters(model),
       seconds,
-      epoch: scores.epoch,
       bestValAccuracy,
-      testAccuracy: scores.accuracy,
-      testMacroF1: scores.macroF1,
-      testAuc: scores.auc,
+      ...scoreFields(scores),
       settings,
     }),
   );

@@ -10,7 +10,7 @@ import { runOtherProbe, trainFrozenHead, type HeadSettings, type StudyControls }
 import { networkTitle, openNetwork, type NetworkChoice } from './networks';
 import { createResnet18 } from './resnet-from-scratch';
 import type { SizedData } from './resolution-data';
-import { shortHash } from './results';
+import { scoreFields, shortHash } from './results';
 import { openTraining, recordResults, type NotebookRun } from './run';
 
 /** How an image of some source size becomes a network's input. */
@@ -108,11 +108,8 @@ async function trainCnn(
       parameters,
       trainableParameters: parameters,
       seconds,
-      epoch: test.epoch,
       bestValAccuracy,
-      testAccuracy: test.accuracy,
-      testMacroF1: test.macroF1,
-      testAuc: test.auc,
+      ...scoreFields(test),
       settings: recorded,
     } as const;
     recordResults(run, data.all, trainingKey, [row], history);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
+import type { TestResult } from '../training/scored-split';
 
 const rowSchema = z.looseObject({
   /** Hash of everything that determines the training; the same training again replaces its rows. */
@@ -27,6 +28,13 @@ export interface ClassificationRow extends z.infer<typeof rowSchema> {
   /** Undefined where the test split lacks a class. */
   readonly testAuc: number | undefined;
   readonly settings: Readonly<Record<string, string | number>>;
+}
+
+type ScoreFields = Pick<ClassificationRow, 'epoch' | 'testAccuracy' | 'testMacroF1' | 'testAuc'>;
+
+/** The part of a row that says how well a network did on the test split. */
+export function scoreFields({ epoch, accuracy, macroF1, auc }: TestResult): ScoreFields {
+  return { epoch, testAccuracy: accuracy, testMacroF1: macroF1, testAuc: auc };
 }
 
 /** A trained segmentation network: its scores are means over the test images, HD95 in pixels of the network's input. */

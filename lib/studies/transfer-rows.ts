@@ -4,7 +4,7 @@ import type { TrainedClassifier } from '../training/classifier';
 import { linearHead } from '../training/linear-head';
 import type { Arm } from './arms';
 import { networkTitle, type StudyNetwork } from './networks';
-import type { ClassificationRow } from './results';
+import { scoreFields, type ClassificationRow } from './results';
 
 export interface RowFacts {
   readonly trainingKey: string;
@@ -41,11 +41,8 @@ export function transferRow(
     parameters: protocol === 'knn' ? all : all + head,
     trainableParameters: trainable,
     seconds,
-    epoch: scores.epoch,
     bestValAccuracy,
-    testAccuracy: scores.accuracy,
-    testMacroF1: scores.macroF1,
-    testAuc: scores.auc,
+    ...scoreFields(scores),
     settings,
   };
 }

@@ -46,6 +46,8 @@ export function resnetLayerOf({ depths }: Pick<ResnetConfig, 'depths'>): LayerOf
 export function layerDecayScales(table: ParameterTable, layerOf: LayerOf, decay: number): ReadonlyMap<string, number> {
   const names = Object.keys(table);
   const last = Math.max(...names.map(layerOf));
+  const lost = names.find((name) => !Number.isFinite(layerOf(name)));
+  if (lost !== undefined) throw new Error(`${lost} has no layer: layerOf was made without the model's depth.`);
   return new Map(names.map((name) => [name, decay ** (last - layerOf(name))]));
 }
 

@@ -21,6 +21,7 @@ import { tf, type Scalar, type Tensor, type Tensor2D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
+import { noise } from '../noise';
 
 /** Norm of a tensor's values, and their dot product with noise. */
 type Fingerprint = [number, number];
@@ -43,19 +44,6 @@ const names = Object.keys(resnetConfigs) as ResnetName[];
 const [classes, batch] = [8, 4];
 /** Streams of noise beside those of the weights. */
 const [imageStream, lossStream, dotStream] = [200_001, 100_001, 100_002];
-
-/** Numbers in [−1, 1) that depend on the stream and their index; the fixture's script has the same function. */
-function noise(stream: number, count: number): Float64Array {
-  const start = Math.imul(stream, 0x85ebca77);
-  const values = new Float64Array(count);
-  for (let index = 0; index < count; index++) {
-    let hashed = (Math.imul(index, 0x9e3779b1) + start) | 0;
-    hashed = Math.imul(hashed ^ (hashed >>> 15), 0x2c1b3c6d);
-    hashed = Math.imul(hashed ^ (hashed >>> 12), 0x297a2d39);
-    values[index] = ((hashed ^ (hashed >>> 15)) >>> 0) / 2 ** 31 - 1;
-  }
-  return values;
-}
 
 function formulaWeights(name: string, shape: readonly number[], index: number): Float32Array {
   const values = noise(index, sizeOf(shape));

@@ -25,7 +25,6 @@ import {
   vitLayerOf,
   type LayerOf,
 } from '../../lib/training/parameter-groups';
-import { followRecipe, recipes } from '../../lib/training/recipes';
 import { warmupCosineSchedule } from '../../lib/training/schedules';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
@@ -136,52 +135,5 @@ describe('the schedule with a warm-up', () => {
   it('has to end before the training', () => {
     const message = userError(/^A warm-up of 5 does not fit into a training of 5: it has to end before\.$/);
     assert.throws(() => warmupCosineSchedule({ learningRate: 1, warmup: 5, total: 5 }), message);
-  });
-});
-
-describe('a recipe', () => {
-  const table: ParameterTable = {
-    'blocks.0.norm1.weight': { shape: [2], kind: 'vector', initial: 1 },
-    'blocks.0.mlp.fc1.weight': { shape: [2, 2], kind: 'linear', initial: 1 },
-    'head.weight': { shape: [2, 2], kind: 'linear', initial: 1 },
-  };
-  const common = {
-    epochs: 10,
-    stepsPerEpoch: 4,
-    learningRate: 0.1,
-    weightDecay: 0.5,
-    layerOf: vitLayerOf({ depth: 1 }),
-  };
-
-  /** The factor by which a step without gradients shrinks each weight: all that is left is decay. */
-  function shrinkage(recipe: keyof typeof recipes, stepsBefore: number): number[] {
-    const parameters = createParameters(table, 0);
-    const names = Object.keys(table);
-    const { optimizer, learningRate } = followRecipe(parameters, names, { ...common, recipe });
-    optimizer.steps = stepsBefore;
-    tf.tidy(() => {
-      const zeros = new Map(names.map((name) => [name, tf.zeros([...table[name].shape])]));
-      optimizer.step(zeros, learningRate(Math.floor(stepsBefore / 4)));
-    });
-    const factors = [...exportParameters(parameters).values()].map(([value]) => value);
-    optimizer.dispose();
-    disposeParameters(parameters);
-    return factors;
-  }
-
-  it('as published: one rate and decay for all, a cosine per epoch', () => {
-    const { learningRate } = recipes['as-published'];
-    assert.equal(learningRate, 1e-3);
-    for (const step of [0, 3]) assertClose(shrinkage('as-published', step), [0.95, 0.95, 0.95], 1e-6, `step ${step}`);
-    const atHalf = 1 - (0.05 * (1 + Math.cos(0.5 * Math.PI))) / 2;
-    assertClose(shrinkage('as-published', 20), [atHalf, atHalf, atHalf], 1e-6, 'half');
-  });
-
-  it('corrected: warm-up and cosine per step, less in earlier layers, norms without decay', () => {
-    const schedule = warmupCosineSchedule({ learningRate: 0.1, warmup: 4, total: 40 });
-    for (const step of [0, 1, 4, 21, 39]) {
-      const rate = schedule(step);
-      assertClose(shrinkage('corrected', step), [1, 1 - 0.75 * rate * 0.5, 1 - rate * 0.5], 1e-6, `step ${step}`);
-    }
   });
 });
