@@ -1,4 +1,6 @@
 import { homedir } from 'node:os';
+import { dirname } from 'node:path';
+import { clearPreparedData, listPreparedData, preparedKinds, type PreparedData } from '../data/prepared-data';
 import { suggestion, UserError } from '../errors';
 import {
   clearFeatureCache,
@@ -12,20 +14,23 @@ import type { ProgressStream } from './progress-line';
 /** What a test replaces. */
 export interface CacheContext {
   readonly output?: ProgressStream;
+  /** Of features; prepared data are beside it. */
   readonly directory?: string;
 }
 
 const help = `npm run cache -- COMMAND
 
-  list [--json]               the features that frozen networks were run for, the most recently used first
-  clear [--older-than DAYS]   deletes all of them, or those that were not used for so many days
+  list [--json]               the features that frozen networks were run for, the most recently used first, and prepared data
+  clear [--older-than DAYS]   deletes all features, or those that were not used for so many days
+  clear --data                deletes prepared data: unpacked files, resized images, drawn images
 
 The features of a frozen network are computed once and kept in data/cache/features: up to 20 GB, then those that were not used for
 longest are deleted. FEATURE_CACHE_GIGABYTES sets another limit. Everything that is deleted is computed again when it is needed.
 
 Examples
   npm run cache -- list
-  npm run cache -- clear --older-than 30`;
+  npm run cache -- clear --older-than 30
+  npm run cache -- clear --data`;
 
 const commands = { list, clear } as const;
 
@@ -53,17 +58,30 @@ function list(args: string[], { output, directory }: Required<CacheContext>): vo
   const { values, positionals } = parseCommandLine(args, { json: { type: 'boolean' } });
   refuseExtra('list', positionals);
   const entries = listFeatureCache({ directory });
+  const prepared = listPreparedData(dirname(directory));
   if (values.json === true) {
-    output.write(`${JSON.stringify(entries, undefined, 2)}\n`);
+    output.write(`${JSON.stringify({ features: entries, prepared }, undefined, 2)}\n`);
     return;
   }
   for (const entry of entries) output.write(`${describe(entry)}\n`);
-  output.write(`${summary(entries)} in ${directory.replace(homedir(), '~')}\n`);
+  output.write(`Features: ${summary(entries)} in ${directory.replace(homedir(), '~')}\n`);
+  for (const row of prepared.filter(({ entries: count }) => count > 0)) output.write(`${describePrepared(row)}\n`);
 }
 
 async function clear(args: string[], { output, directory }: Required<CacheContext>): Promise<void> {
-  const { values, positionals } = parseCommandLine(args, { 'older-than': { type: 'string' } });
+  const { values, positionals } = parseCommandLine(args, {
+    'older-than': { type: 'string' },
+    data: { type: 'boolean' },
+  });
   refuseExtra('clear', positionals);
+  if (values.data === true) {
+    if (values['older-than'] !== undefined)
+      throw new UserError('--older-than is for features: leave it or --data out.');
+    const deleted = clearPreparedData(dirname(directory));
+    const bytes = deleted.reduce((sum, row) => sum + row.bytes, 0);
+    output.write(`Deleted ${megabytes(bytes).trim()} of prepared data.\n`);
+    return;
+  }
   const given = values['older-than'];
   const olderThanDays = given === undefined ? 0 : Number(given);
   if (!(olderThanDays >= 0) || given?.trim() === '')
@@ -77,9 +95,17 @@ function describe({ of, state, count, width, bytes, lastUsed, seconds }: Feature
   return `${megabytes(bytes)}  ${used}  ${seconds.toFixed(0).padStart(5)} s  ${of}, ${count}×${width}`;
 }
 
+function describePrepared({ kind, entries, bytes }: PreparedData): string {
+  return `Prepared data: ${counted(entries)}, ${megabytes(bytes).trim()}, ${preparedKinds[kind]}`;
+}
+
 function summary(entries: readonly FeatureEntry[]): string {
   const bytes = entries.reduce((total, entry) => total + entry.bytes, 0);
-  return `${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}, ${megabytes(bytes).trim()}`;
+  return `${counted(entries.length)}, ${megabytes(bytes).trim()}`;
+}
+
+function counted(entries: number): string {
+  return `${entries} ${entries === 1 ? 'entry' : 'entries'}`;
 }
 
 function megabytes(bytes: number): string {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { main } from '../../lib/cli/cache';
@@ -18,7 +18,7 @@ let serial = 0;
 
 /** A cache with the named entries, of which `unfinished` has not been finished. */
 async function fill(...names: string[]): Promise<string> {
-  const directory = join(scratch, String(serial++));
+  const directory = join(scratch, String(serial++), 'features');
   const cache = openFeatureCache({ directory });
   for (const name of names) {
     const request = exampleRequest(name);
@@ -53,19 +53,42 @@ test('list shows what there is, the most recently used first, and the sum', asyn
   const date = new Date(Date.now() - 2 * 24 * 3600 * 1000).toISOString().slice(0, 10);
   assert.match(lines[1], new RegExp(`^ +0\\.0 MB  used ${date} +0 s  first, 30×7$`));
   assert.match(lines[2], /^ +0\.0 MB {2}damaged: computed again when it is needed$/);
-  assert.equal(lines[3], `3 entries, 0.0 MB in ${directory}`);
+  assert.equal(lines[3], `Features: 3 entries, 0.0 MB in ${directory}`);
 });
 
 test('list of an empty cache, or of one entry', async () => {
-  assert.match(await run(join(scratch, 'none'), 'list'), /^0 entries, 0\.0 MB in .*none\n$/);
-  assert.match(await run(await fill('one'), 'list'), /\n1 entry, 0\.0 MB in /);
+  assert.match(await run(join(scratch, 'none'), 'list'), /^Features: 0 entries, 0\.0 MB in .*none\n$/);
+  assert.match(await run(await fill('one'), 'list'), /\nFeatures: 1 entry, 0\.0 MB in /);
 });
 
 test('list --json gives every entry', async () => {
   const directory = await fill('first', 'unfinished');
-  const entries = JSON.parse(await run(directory, 'list', '--json')) as Record<string, unknown>[];
+  const { features: entries } = JSON.parse(await run(directory, 'list', '--json')) as {
+    features: Record<string, unknown>[];
+  };
   const listed = entries.map(({ of, state, count, width }) => `${String(of)}: ${String(state)}, ${String(count)}×${String(width)}`); // prettier-ignore
   assert.deepEqual(listed.sort(), ['first: whole, 30×7', 'unfinished: unfinished, 30×7']);
+});
+
+test('list and clear --data know what was made of datasets, and leave features and downloads alone', async () => {
+  const directory = await fill('first');
+  const cache = dirname(directory);
+  for (const name of ['unpacked', 'segmentation/one', 'medmnist']) {
+    mkdirSync(join(cache, name), { recursive: true });
+    writeFileSync(join(cache, name, 'images.npy'), Buffer.alloc(2_000_000));
+  }
+  const lines = (await run(directory, 'list')).trimEnd().split('\n');
+  assert.deepEqual(lines.slice(2), [
+    'Prepared data: 1 entry, 2.0 MB, arrays of compressed .npz files',
+    'Prepared data: 1 entry, 2.0 MB, images and masks of folders, resized',
+  ]);
+  assert.equal(await run(directory, 'clear', '--data'), 'Deleted 4.0 MB of prepared data.\n');
+  assert.deepEqual(readdirSync(cache).sort(), ['features', 'medmnist']);
+  assert.equal(readdirSync(directory).length, 1);
+  await assert.rejects(
+    run(directory, 'clear', '--data', '--older-than', '3'),
+    userError(/^--older-than is for features/),
+  );
 });
 
 test('clear deletes everything, or what was not used for some days', async () => {
@@ -110,7 +133,7 @@ test('the command runs as a program', () => {
   const start = (...more: string[]) =>
     spawnSync(process.execPath, [...args, ...more], { cwd: projectRoot, encoding: 'utf8' });
   const listed = start('list');
-  assert.match(listed.stdout, /\d+ entr(y|ies), +[\d.]+ MB in .*data\/cache\/features\n$/);
+  assert.match(listed.stdout, /\d+ entr(y|ies), +[\d.]+ MB in .*data\/cache\/features\n(Prepared data: .*\n)*$/);
   assert.deepEqual([listed.status, listed.stderr], [0, '']);
   const wrong = start('clera');
   assert.deepEqual([wrong.status, wrong.stdout], [1, '']);
