@@ -45,6 +45,11 @@ export function formatRate(imagesPerSecond: number): string {
   return `${formatNumber(imagesPerSecond, imagesPerSecond < 10 ? 1 : 0)} images/s`;
 }
 
+/** The ends of an interval with the same number of decimals: 0.812 – 0.845. */
+export function formatInterval({ low, high }: { readonly low: number; readonly high: number }, digits = 3): string {
+  return `${low.toFixed(digits)} – ${high.toFixed(digits)}`.replace(/-/g, '−');
+}
+
 const abbreviations: Readonly<Record<string, string>> = {
   'macro f1': 'macro-F1',
   f1: 'F1',

@@ -1,7 +1,7 @@
 import { UserError } from '../errors';
 import { createRandom } from '../random';
 import { checkConfidence } from './distributions';
-import { mean, quantile, type Interval, type ResamplingOptions } from './intervals';
+import { mean, meanInterval, quantile, type Interval, type ResamplingOptions } from './intervals';
 import { checkFinite } from './scores';
 
 export interface CrossedBootstrapOptions extends ResamplingOptions {
@@ -38,6 +38,16 @@ export function crossedBootstrapInterval(options: CrossedBootstrapOptions): Inte
   }
   const tail = (1 - confidence) / 2;
   return { mean: mean(values.map(mean)), low: quantile(means, tail), high: quantile(means, 1 - tail) };
+}
+
+/**
+ * The mean of `values`, draws × images, and its interval over draws and images; over images alone where there is one draw.
+ * @throws UserError where there are none, or where they do not fit together
+ */
+export function intervalOverDraws(options: CrossedBootstrapOptions): Interval & { readonly mean: number } {
+  const { values, ...resampling } = options;
+  if (values.length !== 1) return crossedBootstrapInterval(options);
+  return { mean: mean(values[0]), ...meanInterval(values[0], resampling) };
 }
 
 function checkTable(values: readonly ArrayLike<number>[]): void {

@@ -1,6 +1,6 @@
 /** What the few-shot notebook reports of its trainings: rows for the display library. */
-import { crossedBootstrapInterval } from '../metrics/crossed-bootstrap';
-import { mean, meanInterval, type Interval } from '../metrics/intervals';
+import { intervalOverDraws } from '../metrics/crossed-bootstrap';
+import { mean, type Interval } from '../metrics/intervals';
 import { comparePaired } from '../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../metrics/segmentation';
 import { holmAdjust } from '../metrics/significance';
@@ -48,9 +48,7 @@ export function scoreOf(
   metric: SegmentationMetric,
   options: IntervalOptions,
 ): Interval & { readonly mean: number } {
-  const values = trainings.map(({ scores }) => metricOfImages(scores, metric));
-  if (values.length > 1) return crossedBootstrapInterval({ values, ...options });
-  return { mean: mean(values[0]), ...meanInterval(values[0], options) };
+  return intervalOverDraws({ values: trainings.map(({ scores }) => metricOfImages(scores, metric)), ...options });
 }
 
 /** One row for each series and size of an arm: means over test images and draws, the interval of the Jaccard index. */
@@ -107,8 +105,12 @@ export function compareSeries(
     const overDraws = (values: readonly Float64Array[]): Float64Array =>
       values[0].map((_, image) => mean(values.map((one) => one[image])));
     const paired = comparePaired(overDraws(a), overDraws(b), options);
-    const interval = differences.length > 1 ? crossedBootstrapInterval({ values: differences, ...options }) : paired.interval; // prettier-ignore
-    return { size: group.size, arm: group.arm, paired, interval };
+    return {
+      size: group.size,
+      arm: group.arm,
+      paired,
+      interval: intervalOverDraws({ values: differences, ...options }),
+    };
   });
   const adjusted = holmAdjust(rows.map(({ paired }) => paired.wilcoxon.pValue));
   return rows.map(({ size, arm, paired, interval }, index) => ({

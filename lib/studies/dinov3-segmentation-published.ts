@@ -1,0 +1,92 @@
+/**
+ * What the fourth study published: README of github.com/getrichthroughcode/dinov3-isic2018-segmentation. It has no calibration numbers, no
+ * HD95 and no interval, though it names the first two.
+ */
+
+/** The study's four networks, by the letters that its table has. */
+export const publishedNetworks = ['unet', 'small', 'base', 'large'] as const;
+export type PublishedNetwork = (typeof publishedNetworks)[number];
+
+/** Encoders of the study's networks; a U-Net has none. */
+export const encodersOfStudy: Readonly<Record<PublishedNetwork, string>> = {
+  unet: 'none',
+  small: 'vit_small_patch16_dinov3.lvd1689m',
+  base: 'vit_base_patch16_dinov3.lvd1689m',
+  large: 'vit_large_patch16_dinov3.lvd1689m',
+};
+
+export const networkTitles: Readonly<Record<PublishedNetwork, string>> = {
+  unet: 'U-Net',
+  small: 'DINOv3-S',
+  base: 'DINOv3-B',
+  large: 'DINOv3-L',
+};
+
+/** The study's data: ISIC 2018 task 1 at 256×256, and its training images at each fraction. */
+export const dataOfStudy = {
+  title: 'ISIC 2018 task 1',
+  imageSize: 256,
+  train: 2594,
+  val: 100,
+  test: 1000,
+  fractions: [0.25, 0.5, 1],
+} as const;
+
+/** Training images of a fraction, rounded down as the study's loader does: 648, 1297 and 2594. */
+export function imagesOfFraction(fraction: number): number {
+  return Math.max(1, Math.floor(dataOfStudy.train * fraction));
+}
+
+export interface PublishedDice {
+  readonly network: PublishedNetwork;
+  readonly fraction: number;
+  readonly dice: number;
+}
+
+/** Test Dice, section "Key Results". A mean over batches of means over images; one seed. */
+export const publishedDice: readonly PublishedDice[] = (
+  [
+    ['unet', 0.828, 0.867, 0.898],
+    ['small', 0.867, 0.887, 0.893],
+    ['base', 0.876, 0.897, 0.885],
+    ['large', 0.878, 0.877, 0.894],
+  ] as const
+).flatMap(([network, ...scores]) =>
+  scores.map((dice, index) => ({ network, fraction: dataOfStudy.fractions[index], dice })),
+);
+
+/** One published score. @throws Error where the study has none */
+export function publishedScore(network: PublishedNetwork, fraction: number): number {
+  const found = publishedDice.find((row) => row.network === network && row.fraction === fraction);
+  if (found === undefined) throw new Error(`The study has no score of ${network} at ${fraction}.`);
+  return found.dice;
+}
+
+/** Sections "Key Results", "H1" to "H3" and "Practical recommendations" of the README. */
+export const publishedClaims = {
+  /** H1: Base − U-Net at 25 %. Large would be +0.050. */
+  advantageAtQuarter: 0.048,
+  /** H2: U-Net − Base at 100 %. */
+  deficitAtAll: 0.013,
+  /**
+   * H2, "Win rate: 43.5 % → 62.5 %": the U-Net's, over test images. The README says neither against which network nor from which fraction;
+   * it is read here as against Base, from 25 % to 100 %.
+   */
+  winRates: { quarter: 0.435, all: 0.625 },
+  /** "< 1000 images: DINOv3", "> 2000 images: U-Net". */
+  crossingBetween: [1000, 2000],
+  /** H1: "7× more data-efficient". The README does not say how it was counted. */
+  dataEfficiency: 7,
+} as const;
+
+/**
+ * Values of the study's networks in millions, all and trained, section "Models Compared"; further down the README says 152 for Large. Large has
+ * 12 of its 24 blocks.
+ */
+export const publishedMillions: Readonly<Record<PublishedNetwork, { readonly all: number; readonly trained: number }>> =
+  {
+    unet: { all: 7.76, trained: 7.76 },
+    small: { all: 25, trained: 4 },
+    base: { all: 90, trained: 4 },
+    large: { all: 156, trained: 4 },
+  };

@@ -1,0 +1,208 @@
+/** What is reported of runs of the fourth study: rows for the display library. */
+import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { formatInterval } from '../display/format';
+import { mean } from '../metrics/intervals';
+import type { PairedComparison } from '../metrics/paired-comparison';
+import { holmAdjust } from '../metrics/significance';
+import { armTitle, compareGroups, compareSeedTables, estimateOf, fractionTitle, groupRuns, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type RunGroup, type ScoredMasks, type ShownRun } from './dinov3-segmentation-groups'; // prettier-ignore
+import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './dinov3-segmentation-published'; // prettier-ignore
+
+/** What every table says of a group first. */
+function place({ arm, network, fraction, trainImages }: RunGroup) {
+  return { network, arm: armTitle(arm), fraction: fractionTitle(fraction), trainImages };
+}
+
+/** Whether the data are the study's. @param dataset as it was opened */
+export function isDataOfStudy({
+  title,
+  height,
+  splits,
+}: Pick<SegmentationDataset, 'title' | 'height' | 'splits'>): boolean {
+  const counts = (['train', 'val', 'test'] as const).every((name) => splits[name].count === dataOfStudy[name]);
+  return title === dataOfStudy.title && height === dataOfStudy.imageSize && counts;
+}
+
+/** One row a group: means over test images and seeds, and the interval of Dice. HD95 is in pixels. */
+export function scoreRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs).map((group) => {
+    const dice = estimateOf(group, 'dice', options);
+    return {
+      ...place(group),
+      seeds: group.runs.length,
+      dice: dice.mean,
+      interval: formatInterval(dice),
+      jaccard: mean(metricOfGroup(group, 'jaccard')),
+      sensitivity: mean(metricOfGroup(group, 'sensitivity')),
+      specificity: mean(metricOfGroup(group, 'specificity')),
+      hd95: mean(metricOfGroup(group, 'hd95')),
+    };
+  });
+}
+
+/** The study's scores in the form of `scoreRows`, as far as it has them. */
+export function publishedScoreRows(): ReturnType<typeof scoreRows> {
+  return publishedDice.map(({ network, fraction, dice }) => ({
+    network: `${networkTitles[network]} (the study)`,
+    arm: 'as published',
+    fraction: fractionTitle(fraction),
+    trainImages: Math.floor(dataOfStudy.train * fraction),
+    seeds: 1,
+    dice,
+    interval: '',
+    jaccard: NaN,
+    sensitivity: NaN,
+    specificity: NaN,
+    hd95: NaN,
+  }));
+}
+
+/** Two networks in the same arm at the same fraction. */
+export interface GroupPair {
+  readonly first: RunGroup;
+  readonly second: RunGroup;
+  readonly paired: PairedComparison;
+}
+
+/** Every network with every later one, within arms and fractions. */
+export function comparePairs(runs: readonly ShownRun[], options: IntervalOptions): GroupPair[] {
+  const groups = groupRuns(runs);
+  return groups.flatMap((first, index) =>
+    groups.slice(index + 1).flatMap((second) => {
+      if (first.arm !== second.arm || first.fraction !== second.fraction) return [];
+      const paired = compareGroups(first, second, 'dice', options);
+      return paired === undefined ? [] : [{ first, second, paired }];
+    }),
+  );
+}
+
+/**
+ * One row a pair of networks: on which share of the test images the first has the higher Dice (of ties half), the mean difference with its
+ * interval, and Wilcoxon's test over images, adjusted by Holm's method for all rows together.
+ */
+export function winRateRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  const pairs = comparePairs(runs, options);
+  const adjusted = holmAdjust(pairs.map(({ paired }) => paired.wilcoxon.pValue));
+  return pairs
+    .map(({ first, second, paired }, index) => ({
+      first: first.network,
+      second: second.network,
+      arm: armTitle(first.arm),
+      fraction: first.fraction,
+      difference: paired.meanDifference,
+      interval: formatInterval(paired.interval),
+      imagesWon: paired.wins,
+      ties: paired.ties,
+      imagesLost: paired.losses,
+      winRate: paired.winRate,
+      pValue: adjusted[index],
+    }))
+    .sort((a, b) => a.fraction - b.fraction)
+    .map((row) => ({ ...row, fraction: fractionTitle(row.fraction) }));
+}
+
+/**
+ * One row a group: calibration error of the pixels and of those near the border (means over images and seeds), before and after dividing
+ * the logits by the temperature.
+ */
+export function calibrationRows(runs: readonly ShownRun[]) {
+  return groupRuns(runs).map((group) => ({
+    ...place(group),
+    error: meanOf(group, ({ calibration }) => calibration.before.error),
+    errorAfter: meanOf(group, ({ calibration }) => calibration.after.error),
+    borderError: meanOf(group, ({ calibration }) => calibration.before.borderError),
+    borderErrorAfter: meanOf(group, ({ calibration }) => calibration.after.borderError),
+    temperature: meanOf(group, ({ temperature }) => temperature),
+  }));
+}
+
+/** What cleaning each mask changes: its largest component alone, with holes filled, as the truth of these data is one region. */
+export function cleaningRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs).map((group) => changeRow(group, 'cleanedScores', options));
+}
+
+/** What the mean probability over four flips changes; without a row for runs that did not predict them. */
+export function flipRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs.filter(({ result }) => result.flippedScores !== undefined)).map((group) =>
+    changeRow(group, 'flippedScores', options),
+  );
+}
+
+function changeRow(group: RunGroup, of: ScoredMasks, options: IntervalOptions) {
+  const [before, after] = [metricBySeed(group, 'dice'), metricBySeed(group, 'dice', of)];
+  const change = compareSeedTables(after, before, options);
+  const hd95 = (masks: ScoredMasks): number => mean(metricBySeed(group, 'hd95', masks).map(mean));
+  return {
+    ...place(group),
+    dice: mean(before.map(mean)),
+    diceAfter: mean(after.map(mean)),
+    difference: change.meanDifference,
+    interval: formatInterval(change.interval),
+    better: change.wins,
+    worse: change.losses,
+    hd95: hd95('scores'),
+    hd95After: hd95(of),
+  };
+}
+
+/** What a network costs, at its largest fraction: values, milliseconds per image, seconds of an epoch and of all. */
+export function costRows(runs: readonly ShownRun[]) {
+  const groups = groupRuns(runs);
+  const last = groups.filter(
+    (group) => !groups.some((one) => isSameSeries(one, group) && one.fraction > group.fraction),
+  );
+  return last.map((group) => {
+    const [{ result, configuration }] = group.runs;
+    const { parameters, trainableParameters } = result;
+    const epoch = (at: 'first' | 'later'): number =>
+      meanOf(group, ({ secondsPerEpoch: [first, ...later] }) => (at === 'first' || later.length === 0 ? first : mean(later))); // prettier-ignore
+    return {
+      ...place(group),
+      imageSize: configuration.data.imageSize,
+      parameters,
+      trainableParameters,
+      trainedShare: (100 * trainableParameters) / parameters,
+      millisecondsPerImage: meanOf(group, ({ millisecondsPerImage }) => millisecondsPerImage),
+      featureSeconds: meanOf(group, ({ featureSeconds }) => featureSeconds),
+      firstEpoch: epoch('first'),
+      laterEpochs: epoch('later'),
+      epochs: meanOf(group, ({ epochs }) => epochs),
+      seconds: meanOf(group, ({ seconds }) => seconds),
+    };
+  });
+}
+
+/** Two groups that differ in nothing but their fraction. */
+export function isSameSeries(first: RunGroup, second: RunGroup): boolean {
+  return first.arm === second.arm && first.network === second.network;
+}
+
+/** The study's networks in millions of values: all, trained, and the share of these, as its README has them. */
+export function publishedCostRows() {
+  return publishedNetworks.map((network) => {
+    const { all, trained } = publishedMillions[network];
+    return { network: networkTitles[network], parameters: all, trained, trainedShare: (100 * trained) / all };
+  });
+}
+
+/** One row a group of all that has been run: what it was trained with, and what came of it. Whoever changes a setting adds a row. */
+export function comparisonRows(runs: readonly ShownRun[]) {
+  return groupRuns(runs).map((group) => {
+    const { weights, settings } = group.runs[0].configuration;
+    const { epochs, batchSize, learningRate, weightDecay, diceWeight } = settings;
+    return {
+      ...place(group),
+      weights,
+      seeds: group.runs.length,
+      dice: mean(metricOfGroup(group, 'dice')),
+      jaccard: mean(metricOfGroup(group, 'jaccard')),
+      bestValDice: meanOf(group, ({ bestValDice }) => bestValDice),
+      epochs,
+      selectedEpoch: meanOf(group, ({ selectedEpoch }) => selectedEpoch),
+      batchSize,
+      learningRate,
+      weightDecay,
+      diceWeight,
+      seconds: meanOf(group, ({ seconds }) => seconds),
+    };
+  });
+}
