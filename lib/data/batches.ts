@@ -1,6 +1,6 @@
 import { UserError } from '../errors';
 import { floatFromBytes } from '../tensor/native';
-import { tf, type Tensor1D, type Tensor4D } from '../tf';
+import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { Dataset, Split } from './dataset';
 
 /** Per-channel statistics that images are normalised with, for values in [0, 1]. */
@@ -18,6 +18,8 @@ export interface ImageBatch {
   readonly images: Tensor4D;
   /** N, int32: the first label of each image. */
   readonly labels: Tensor1D;
+  /** N×L, float32 0 and 1, of images with L > 1 labels; undefined where they have one. */
+  readonly labelRows?: Tensor2D;
   readonly count: number;
   dispose(): void;
 }
@@ -64,7 +66,17 @@ export function imageBatch(
   const count = indices.length;
   const images = normalizedImages(bytes, [count, ...shape], normalization);
   const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
-  return { images, labels, count, dispose: () => tf.dispose([images, labels]) };
+  if (split.labelWidth === 1) return { images, labels, count, dispose: () => tf.dispose([images, labels]) };
+  const labelRows = rowsOfLabels(split, indices);
+  return { images, labels, labelRows, count, dispose: () => tf.dispose([images, labels, labelRows]) };
+}
+
+function rowsOfLabels({ labels, labelWidth }: Split, indices: Int32Array): Tensor2D {
+  const rows = new Float32Array(indices.length * labelWidth);
+  indices.forEach((index, row) => {
+    rows.set(labels.subarray(index * labelWidth, (index + 1) * labelWidth), row * labelWidth);
+  });
+  return tf.tensor2d(rows, [indices.length, labelWidth]);
 }
 
 /** Bytes to normalised RGB on the device: grey images get three equal channels. N×H×W×C (C = 1 or 3) → N×H×W×3. */

@@ -106,6 +106,16 @@ export function softmax(logits: ArrayLike<number>, columns: number): Float64Arra
   return probabilities;
 }
 
+/** The logistic function of each logit in float64. */
+export function sigmoid(logits: ArrayLike<number>): Float64Array {
+  return Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
+}
+
+/** What a network's logits say: softmax over classes, or the logistic function of each label of a multi-label task. N × columns. */
+export function probabilitiesOf(task: Task, logits: ArrayLike<number>, columns: number): Float64Array {
+  return task === 'multi-label' ? sigmoid(logits) : softmax(logits, columns);
+}
+
 /**
  * The predicted labels as MedMNIST's evaluator reads scores. Multi-class and ordinal: the largest score's class, N. Binary: last
  * column > 0.5, N. Multi-label: every score > 0.5, N × classes. 0.5 itself is negative.

@@ -1,23 +1,26 @@
-/** Training and testing a classifier of single-label images, whatever the network. */
+/** Training and testing a classifier of images with one label or several, whatever the network. */
 import { batchesPerEpoch, type Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import { UserError } from '../errors';
-import { crossEntropy as meanCrossEntropy, medmnistAccuracy } from '../metrics/classification';
-import { disposeParameters, trainableNames, type ParameterTable } from '../models/parameters';
+import { medmnistAuc } from '../metrics/auc';
+import { crossEntropy, medmnistAccuracy } from '../metrics/classification';
+import { disposeParameters, trainableNames, type Parameters, type ParameterTable } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import { createRandom } from '../random';
-import { countCorrect, crossEntropy } from '../tensor/losses';
-import type { Scalar, Tensor2D, Tensor4D } from '../tf';
+import type { Tensor2D, Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
+import { createOptimizer, type OptimizerSettings } from './create-optimizer';
 import type { HistoryRow, TrainingEvent } from './events';
-import { fit } from './fit';
+import { fit, type Selection } from './fit';
 import { withFrozenNorms } from './frozen-norms';
 import { imageStream, type ImageTransform } from './image-stream';
 import { initialParameters, type InitialValues } from './initial-values';
 import type { Optimizer } from './optimizers';
 import type { LayerOf } from './parameter-groups';
 import { followRecipe, type RecipeName } from './recipes';
+import type { Schedule } from './schedules';
 import { scoreSplit, testResult, type ScoredSplit, type TestResult } from './scored-split';
+import { taskLoss } from './task-loss';
 
 /** A network as a table of parameters and a function over them; it has no parameters of its own until it is trained. */
 export interface Classifier {
@@ -28,26 +31,19 @@ export interface Classifier {
   readonly normalization: Normalization;
   /** Brings images to the size that the network takes, and has the normalisation then; by default they stay as the dataset has them. */
   readonly transform?: ImageTransform;
+  /** What training images go through in an epoch (counted from 0) instead of `transform`: their augmentation. */
+  readonly trainingTransform?: (epoch: number) => ImageTransform;
   /** Values that the training starts from; random ones by default. */
   readonly initial?: InitialValues;
   /** Which layer a parameter belongs to, for recipes with layer-wise decay. */
   readonly layerOf?: LayerOf;
 }
 
-export interface TrainingSettings {
+export interface CommonSettings {
   readonly epochs: number;
   readonly batchSize: number;
-  /** The highest, at the start of the cosine. */
-  readonly learningRate: number;
-  readonly weightDecay: number;
   /** Fixes the initial weights and the order of the images. */
   readonly seed: number;
-  /** 'as-published' by default: a cosine that is stepped per epoch, one learning rate and weight decay for everything. */
-  readonly recipe?: RecipeName;
-  /** In place of the recipe's. */
-  readonly layerDecay?: number;
-  /** In place of the recipe's tenth of the epochs or none. */
-  readonly warmupEpochs?: number;
   /** Gradients whose common norm is larger are scaled down to it. */
   readonly maxGradientNorm?: number;
   /** Names of parameters that are trained; all by default. The others have neither gradient nor optimizer state. */
@@ -57,11 +53,40 @@ export interface TrainingSettings {
    * batch's, so that the frozen network drifts, as in PyTorch where `train()` is called on all of it.
    */
   readonly frozenBatchNorm?: 'evaluation' | 'training';
+  /** By which score of the validation split an epoch is selected; by the accuracy by default. */
+  readonly selectBy?: Selection;
+  /** An epoch is better only by more than this; 0 by default. */
+  readonly minDelta?: number;
+  /** Ends the training after so many epochs without a better one. */
+  readonly patience?: number;
+  /** Whether the last epoch's weights are tested too; true by default. */
+  readonly testLast?: boolean;
+}
+
+/** AdamW after a recipe. */
+export interface TrainingSettings extends CommonSettings {
+  /** The highest, at the start of the cosine. */
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** 'as-published' by default: a cosine that is stepped per epoch, one learning rate and weight decay for everything. */
+  readonly recipe?: RecipeName;
+  /** In place of the recipe's. */
+  readonly layerDecay?: number;
+  /** In place of the recipe's tenth of the epochs or none. */
+  readonly warmupEpochs?: number;
+}
+
+/** Any optimizer with any learning rate in each epoch. */
+export interface ScheduledSettings extends CommonSettings {
+  readonly optimizer: OptimizerSettings;
+  readonly schedule: Schedule;
 }
 
 export interface TrainingControls {
   readonly checkpoints?: CheckpointStore;
-  /** Ends the training softly, between two batches of training or validation; the same call continues it. */
+  /** Seconds of training that a kill may cost; 0 by default: there is a checkpoint of each epoch. */
+  readonly saveEverySeconds?: number;
+  /** Ends the training softly, between two batches; the same call continues it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
 }
@@ -71,7 +96,7 @@ export type { TestResult } from './scored-split';
 export interface TrainedClassifier {
   readonly model: string;
   readonly history: readonly HistoryRow[];
-  /** The first epoch with the highest validation accuracy. */
+  /** The selected epoch: the first with the highest validation accuracy, unless something else was asked for. */
   readonly bestEpoch: number | undefined;
   readonly bestValAccuracy: number | undefined;
   readonly stopped: boolean;
@@ -79,22 +104,23 @@ export interface TrainedClassifier {
   readonly seconds: number;
   /** Test scores of the best epoch's weights; undefined if the training was stopped, since the test split is read once, at the end. */
   readonly test: TestResult | undefined;
-  /** Test scores of the last epoch's weights. */
+  /** Test scores of the last epoch's weights; undefined unless `testLast`. */
   readonly testOfLast: TestResult | undefined;
 }
 
 /**
- * Trains with AdamW on cross-entropy, selects the epoch of the highest validation accuracy, then tests the weights of that epoch and of
- * the last. The same seed gives the same result, bit for bit on a CPU, also where it was continued.
+ * Trains on the task's loss, selects an epoch by the validation split, then tests the weights of that epoch and of the last. The same seed
+ * gives the same result, bit for bit on a CPU, also where it was continued.
  */
 export async function trainClassifier(
   classifier: Classifier,
   dataset: Dataset,
-  settings: TrainingSettings,
+  settings: TrainingSettings | ScheduledSettings,
   controls: TrainingControls = {},
 ): Promise<TrainedClassifier> {
-  const { name, table, forward, normalization, transform, layerOf } = classifier;
+  const { name, table, forward, normalization, transform, trainingTransform } = classifier;
   const { epochs, batchSize, seed, trainable, maxGradientNorm, frozenBatchNorm = 'evaluation' } = settings;
+  const { selectBy, minDelta, patience, testLast = true } = settings;
   const { train } = dataset.splits;
   const stepsPerEpoch = batchesPerEpoch(train.count, batchSize);
   const parameters = initialParameters(table, seed, classifier.initial);
@@ -106,8 +132,7 @@ export async function trainClassifier(
     if (names.length === 0) throw new UserError(`Nothing of ${name} is trainable: at least one parameter has to be.`);
     const trained = new Set(names);
     const isFrozen = (parameter: string): boolean => frozenBatchNorm === 'evaluation' && !trained.has(parameter);
-    const { recipe = 'as-published' } = settings;
-    const followed = followRecipe(parameters, names, { ...settings, recipe, stepsPerEpoch, layerOf });
+    const followed = followSettings(parameters, names, settings, { stepsPerEpoch, layerOf: classifier.layerOf });
     optimizer = followed.optimizer;
     const fitted = await fit({
       ...controls,
@@ -117,44 +142,46 @@ export async function trainClassifier(
       epochs,
       learningRate: followed.learningRate,
       maxGradientNorm,
+      selectBy,
+      minDelta,
+      patience,
       batchesPerEpoch: stepsPerEpoch,
       batches: (epoch) =>
         imageStream(dataset, train, {
           batchSize,
           normalization,
-          transform,
+          transform: trainingTransform?.(epoch) ?? transform,
           order: createRandom(seed, 'shuffle', epoch).permutation(train.count),
         }),
-      loss: ({ images, labels }, scope) => {
-        const logits = forward(images, withFrozenNorms(scope, isFrozen));
-        return {
-          loss: crossEntropy(logits, labels).mean<Scalar>(),
-          reported: { correct: countCorrect(logits, labels) },
-        };
-      },
+      loss: (batch, scope) => taskLoss(dataset.task, forward(batch.images, withFrozenNorms(scope, isFrozen)), batch),
       validate: async (signal) => {
         const scored = await score('val', signal);
         // Metrics refuse what is not finite; here, it says that the weights are broken.
         if (!scored.scores.every(Number.isFinite)) return { loss: NaN, accuracy: NaN };
-        return { loss: meanCrossEntropy(scored), accuracy: medmnistAccuracy(scored) };
+        const auc = selectBy === 'auc' ? { auc: medmnistAuc(scored) } : {};
+        return { loss: crossEntropy(scored), accuracy: medmnistAccuracy(scored), ...auc };
       },
     });
+    const { history, best, stopped, seconds } = fitted;
+    const outcome = {
+      model: name,
+      history,
+      bestEpoch: best?.epoch,
+      bestValAccuracy: best?.valAccuracy,
+      stopped,
+      seconds,
+    };
     try {
-      const { history, best, stopped, seconds } = fitted;
-      const outcome = {
-        model: name,
-        history,
-        bestEpoch: best?.epoch,
-        bestValAccuracy: best?.valAccuracy,
-        stopped,
-        seconds,
-      };
       if (stopped || best === undefined) return { ...outcome, test: undefined, testOfLast: undefined };
       fitted.useBest();
-      const test = testResult(await score('test'), best.epoch);
+      const test = testResult(await score('test', controls.signal), best.epoch);
+      if (!testLast) return { ...outcome, test, testOfLast: undefined };
       if (best.epoch === history.length) return { ...outcome, test, testOfLast: test };
       fitted.useLast();
-      return { ...outcome, test, testOfLast: testResult(await score('test'), history.length) };
+      return { ...outcome, test, testOfLast: testResult(await score('test', controls.signal), history.length) };
+    } catch (error) {
+      if (controls.signal?.aborted !== true || error !== controls.signal.reason) throw error;
+      return { ...outcome, stopped: true, test: undefined, testOfLast: undefined };
     } finally {
       fitted.dispose();
     }
@@ -162,4 +189,17 @@ export async function trainClassifier(
     optimizer?.dispose();
     disposeParameters(parameters);
   }
+}
+
+function followSettings(
+  parameters: Parameters,
+  names: readonly string[],
+  settings: TrainingSettings | ScheduledSettings,
+  { stepsPerEpoch, layerOf }: { readonly stepsPerEpoch: number; readonly layerOf?: LayerOf },
+): { optimizer: Optimizer; learningRate: Schedule } {
+  if ('schedule' in settings) {
+    return { optimizer: createOptimizer(parameters, names, settings.optimizer), learningRate: settings.schedule };
+  }
+  const { recipe = 'as-published' } = settings;
+  return followRecipe(parameters, names, { ...settings, recipe, stepsPerEpoch, layerOf });
 }

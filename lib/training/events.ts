@@ -8,6 +8,8 @@ export interface HistoryRow {
   readonly trainAccuracy: number;
   readonly valLoss: number;
   readonly valAccuracy: number;
+  /** Where epochs are selected by it. */
+  readonly valAuc?: number;
   readonly learningRate: number;
   /** Duration of the epoch, validation included. */
   readonly seconds: number;

@@ -41,8 +41,10 @@ export interface FitOptions<B extends Batch> {
   readonly validate: (signal?: AbortSignal) => Promise<Validation>;
   /** Gradients whose common norm is larger are scaled down to it. */
   readonly maxGradientNorm?: number;
-  /** What the best epoch is: the first with the highest validation accuracy (default), or with the lowest validation loss. */
-  readonly selectBy?: 'accuracy' | 'loss';
+  /** What the best epoch is: the first with the highest validation accuracy (default) or AUC, or with the lowest validation loss. */
+  readonly selectBy?: Selection;
+  /** An epoch is better only by more than this; 0 by default. */
+  readonly minDelta?: number;
   /** Ends the run after so many epochs without a better one. */
   readonly patience?: number;
   readonly checkpoints?: CheckpointStore;
@@ -53,9 +55,13 @@ export interface FitOptions<B extends Batch> {
   readonly onProgress?: (event: TrainingEvent) => void;
 }
 
+export type Selection = 'accuracy' | 'auc' | 'loss';
+
 export interface Validation {
   readonly loss: number;
   readonly accuracy: number;
+  /** Needed where epochs are selected by it. */
+  readonly auc?: number;
 }
 
 export interface FitResult {
@@ -73,6 +79,11 @@ export interface FitResult {
   dispose(): void;
 }
 
+const meritOf: Readonly<Record<Selection, (row: HistoryRow) => number>> = {
+  accuracy: ({ valAccuracy }) => valAccuracy,
+  auc: ({ valAuc = NaN }) => valAuc,
+  loss: ({ valLoss }) => -valLoss,
+};
 const mostRecoveries = 3;
 const millisecondsBetweenReports = 250;
 
@@ -83,8 +94,8 @@ const millisecondsBetweenReports = 250;
  */
 export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitResult> {
   const { parameters, optimizer, epochs, checkpoints, patience = Infinity, onProgress = () => undefined } = options;
-  const { selectBy = 'accuracy', saveEverySeconds = 0 } = options;
-  const merit = (row: HistoryRow): number => (selectBy === 'loss' ? -row.valLoss : row.valAccuracy);
+  const { selectBy = 'accuracy', minDelta = 0, saveEverySeconds = 0 } = options;
+  const merit = meritOf[selectBy];
   const history: HistoryRow[] = [];
   let best: { epoch: number; valAccuracy: number } | undefined;
   let bestValues: Snapshot | undefined;
@@ -148,12 +159,14 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         ...trained,
         valLoss: validation.loss,
         valAccuracy: validation.accuracy,
+        ...(validation.auc === undefined ? {} : { valAuc: validation.auc }),
         learningRate,
         seconds,
       };
       history.push(row);
       // A NaN is never larger: it cannot become the best.
-      const isNew = best === undefined ? Number.isFinite(merit(row)) : merit(row) > merit(history[best.epoch - 1]);
+      const isNew =
+        best === undefined ? Number.isFinite(merit(row)) : merit(row) > merit(history[best.epoch - 1]) + minDelta;
       if (isNew) {
         best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
         bestValues?.dispose();

@@ -1,7 +1,7 @@
 import type { Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import { classificationMetrics, type ClassificationMetrics } from '../metrics/classification';
-import { softmax, type Scored } from '../metrics/scores';
+import { probabilitiesOf, type Scored } from '../metrics/scores';
 import type { Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import type { Tensor2D, Tensor4D } from '../tf';
@@ -42,7 +42,7 @@ export async function scoreSplit(
   const { classNames, splits, task } = dataset;
   const classes = classNames.length;
   const logits = await predictLogits(parameters, forward, dataset, split, { normalization, transform, signal });
-  return { task, truth: splits[split].labels, scores: softmax(logits, classes), classes };
+  return { task, truth: splits[split].labels, scores: probabilitiesOf(task, logits, classes), classes };
 }
 
 /** What is reported of the weights of an epoch. */
