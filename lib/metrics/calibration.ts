@@ -56,13 +56,30 @@ export function reliabilityBins({ bins = 15, ...forecast }: Forecast & { readonl
  * accuracy and mean confidence of their bin.
  */
 export function expectedCalibrationError(forecast: Forecast & { readonly bins?: number }): number {
+  return calibrationErrorOfBins(reliabilityBins(forecast));
+}
+
+/** The calibration error that follows from bins; NaN where all are empty. */
+export function calibrationErrorOfBins(bins: readonly ReliabilityBin[]): number {
   let sum = 0;
   let total = 0;
-  for (const { count, confidence, accuracy } of reliabilityBins(forecast)) {
+  for (const { count, confidence, accuracy } of bins) {
     if (count > 0) sum += count * Math.abs(accuracy - confidence);
     total += count;
   }
   return sum / total;
+}
+
+/** The bins of several forecasts together, from those of each, which must have the same edges. */
+export function poolBins(forecasts: readonly (readonly ReliabilityBin[])[]): ReliabilityBin[] {
+  if (forecasts.length === 0) throw new UserError('There are no bins that could be pooled.');
+  return forecasts[0].map(({ lower, upper }, index) => {
+    const parts = forecasts.map((bins) => bins[index]).filter(({ count }) => count > 0);
+    const count = parts.reduce((total, part) => total + part.count, 0);
+    const meanOf = (key: 'confidence' | 'accuracy'): number =>
+      parts.reduce((total, part) => total + part.count * part[key], 0) / count;
+    return { lower, upper, count, confidence: meanOf('confidence'), accuracy: meanOf('accuracy') };
+  });
 }
 
 /**

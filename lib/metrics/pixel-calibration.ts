@@ -1,6 +1,6 @@
 import { checkMask, invertPixels, type Mask } from '../data/mask';
 import { UserError } from '../errors';
-import { expectedCalibrationError } from './calibration';
+import { calibrationErrorOfBins, reliabilityBins, type ReliabilityBin } from './calibration';
 import { squaredDistanceTransform, unreachable } from './distance-transform';
 import { mean } from './intervals';
 import type { FloatArray } from './scores';
@@ -32,19 +32,31 @@ export interface PixelCalibrationOptions {
  * @param options.within only pixels that are not 0 in this mask; NaN where there are none
  */
 export function pixelCalibrationError(
+  forecast: PixelForecast,
+  options: PixelCalibrationOptions & { readonly within?: Uint8Array } = {},
+): number {
+  const bins = pixelReliabilityBins(forecast, options);
+  return bins === undefined ? NaN : calibrationErrorOfBins(bins);
+}
+
+/**
+ * The bins of one image's pixels, P(foreground) against the share of foreground, of which `pixelCalibrationError` is computed; undefined
+ * where no pixel is in `within`.
+ */
+export function pixelReliabilityBins(
   { truth, probabilities }: PixelForecast,
   { bins, within }: PixelCalibrationOptions & { readonly within?: Uint8Array } = {},
-): number {
+): ReliabilityBin[] | undefined {
   const { pixels } = checkMask(truth, 'The truth');
   checkLength(probabilities, pixels, 'probabilities');
   if (within) checkLength(within, pixels, 'pixels of the part');
   const chosen = within ? probabilities.filter((_, index) => within[index] !== 0) : probabilities;
-  if (chosen.length === 0) return NaN;
+  if (chosen.length === 0) return undefined;
   const labels = new Uint8Array(chosen.length);
   for (let index = 0, next = 0; index < pixels.length; index++) {
     if (within === undefined || within[index] !== 0) labels[next++] = pixels[index] === 0 ? 0 : 1;
   }
-  return expectedCalibrationError({ task: 'multi-label', truth: labels, probabilities: chosen, classes: 1, bins });
+  return reliabilityBins({ task: 'multi-label', truth: labels, probabilities: chosen, classes: 1, bins });
 }
 
 /**

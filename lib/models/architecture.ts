@@ -48,15 +48,22 @@ export interface Backbone {
   forward(images: Tensor4D, scope: Scope, options?: VitOptions): BackboneOutput;
 }
 
+export interface BackboneOptions {
+  /** Pixels, of a square where it is one number; by default what the weights were made for. */
+  readonly size?: number | PlaneSize;
+  /** Outputs of the head; 0, the default, leaves it out. */
+  readonly classes?: number;
+  /** Of a vision transformer only the first blocks, as timm's `features_only` drops those that nobody asks for; all by default. */
+  readonly depth?: number;
+}
+
 /**
- * A model without its weights. `classes: 0` leaves out the head.
- * @throws UserError for an unknown name or a size that does not fit
+ * A model without its weights.
+ * @throws UserError for an unknown name, and for a size or a depth that does not fit
  */
-export function createBackbone(
-  name: string,
-  { size, classes = 0 }: { size?: number | PlaneSize; classes?: number } = {},
-): Backbone {
+export function createBackbone(name: string, { size, classes = 0, depth }: BackboneOptions = {}): Backbone {
   const record = findModel(name);
+  if (depth !== undefined) checkDepth(record, depth);
   const inputSize = checkedSize(size ?? record.inputSize);
   const headName = { resnet: 'fc', vit: 'head', swin: 'head.fc' }[record.family];
   const common = {
@@ -101,7 +108,8 @@ export function createBackbone(
       },
     };
   }
-  const config = vitConfigAt(record.architecture, inputSize);
+  const whole = vitConfigAt(record.architecture, inputSize);
+  const config = depth === undefined ? whole : { ...whole, depth };
   return {
     ...common,
     table: vitParameters(config, { classes }),
@@ -126,6 +134,14 @@ function vitConfigAt(architecture: keyof typeof vitConfigs, size: PlaneSize): Vi
   const config: VitConfig = vitConfigs[architecture];
   const grid = patchGrid(size, config);
   return config.grid ? { ...config, grid } : config;
+}
+
+function checkDepth(record: ModelRecord, depth: number): void {
+  if (record.family !== 'vit')
+    throw new UserError(`${record.name} cannot be cut after a block: it is a ${record.family}, only a vit can.`);
+  const { depth: blocks } = vitConfigs[record.architecture];
+  if (!(Number.isInteger(depth) && depth >= 1 && depth <= blocks))
+    throw new UserError(`The depth is ${depth}, but ${record.name} has ${blocks} blocks: give a whole number from 1 to ${blocks}.`); // prettier-ignore
 }
 
 function checkedSize(size: number | PlaneSize): PlaneSize {

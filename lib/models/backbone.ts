@@ -23,6 +23,8 @@ export interface LoadOptions extends WeightsOptions {
   readonly weights: string;
   /** Pixels, of a square where it is one number; by default what the weights were made for. */
   readonly size?: number | PlaneSize;
+  /** Of a vision transformer only the first blocks; those after them stay in the file. All by default. */
+  readonly depth?: number;
   /** Whether the classifier is loaded too. */
   readonly keepHead?: boolean;
   /** What the network computes in; 'float32' by default. bfloat16 is for frozen transformers (`lowPrecision`). */
@@ -50,15 +52,15 @@ export interface LoadedBackbone {
  * have, or the other way round, is a `UserError` that lists the tensors. Weights are random only where `random` is asked for.
  */
 export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone> {
-  const { name, weights, size, keepHead = false, seed = 0, precision = 'float32' } = options;
+  const { name, weights, size, depth, keepHead = false, seed = 0, precision = 'float32' } = options;
   // Everything that can be wrong with the request is found before anything is downloaded.
-  const { record, headName, positionGrid, lowPrecision } = createBackbone(name, { size });
+  const { record, headName, positionGrid, lowPrecision } = createBackbone(name, { size, depth });
   if (precision === 'bfloat16' && lowPrecision === undefined)
     throw new UserError(`${name} computes in float32 only: it is a ${record.family}, and bfloat16 is for a vit.`);
   const inPrecision = (parameters: Parameters): Parameters =>
     precision === 'bfloat16' && lowPrecision ? roundMatrices(parameters, lowPrecision) : parameters;
   if (weights === 'random') {
-    const backbone = createBackbone(name, { size, classes: keepHead ? headClasses(record.classes, name) : 0 });
+    const backbone = createBackbone(name, { size, depth, classes: keepHead ? headClasses(record.classes, name) : 0 });
     return { backbone, parameters: inPrecision(createParameters(backbone.table, seed)), source: { kind: 'random' } };
   }
   const found = await findSource(weights, name, options);
@@ -68,12 +70,21 @@ export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone
     options.signal?.throwIfAborted();
     const checkpoint = translateNames(file.tensors, record.family);
     const classes = keepHead ? headClasses(checkpoint.get(`${headName}.weight`)?.shape[0], source.file) : 0;
+    if (depth !== undefined) dropBlocks(checkpoint, depth);
     if (!keepHead) for (const part of ['weight', 'bias']) checkpoint.delete(`${headName}.${part}`);
-    const backbone = createBackbone(name, { size, classes });
+    const backbone = createBackbone(name, { size, depth, classes });
     const fit = { source: source.file, grid: positionGrid };
     return { backbone, parameters: inPrecision(parametersFromCheckpoint(backbone.table, checkpoint, fit)), source };
   } finally {
     file.close();
+  }
+}
+
+/** A network that is cut after a block has no parameters for the rest. */
+function dropBlocks(checkpoint: Map<string, unknown>, depth: number): void {
+  for (const name of [...checkpoint.keys()]) {
+    const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+    if (block !== undefined && Number(block) >= depth) checkpoint.delete(name);
   }
 }
 

@@ -66,7 +66,12 @@ export interface BlockSelection {
  * @throws UserError where the backbone is no vision transformer
  */
 export function dinoUnetBlocks(backbone: Backbone, arm: DinoUnetArm): BlockSelection {
-  const large = vitConfigOf(backbone).depth === 24;
+  return dinoUnetBlocksOf(vitConfigOf(backbone), arm);
+}
+
+/** `dinoUnetBlocks` for a vision transformer that is in no registry. */
+export function dinoUnetBlocksOf({ depth }: Pick<VitConfig, 'depth'>, arm: DinoUnetArm): BlockSelection {
+  const large = depth === 24;
   const corrected = arm === 'corrected';
   return { blocks: corrected && large ? [4, 11, 17, 23] : [2, 5, 8, 11], normalizeTokens: corrected };
 }
@@ -84,6 +89,20 @@ export function encodeBlockMaps(
   const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, vitConfigOf(backbone));
   return tf.tidy(() => {
     const { blockTokens = [] } = backbone.forward(images, p, { tokensOf: blocks, normalizeTokens });
+    return blockTokens.map((tokens) => mapOfTokens(tokens, grid));
+  });
+}
+
+/** `encodeBlockMaps` for a vision transformer that is in no registry. @param config with the grid of images of this size, if any */
+export function encodeVitBlockMaps(
+  config: VitConfig,
+  images: Tensor4D,
+  p: Scope,
+  { blocks, normalizeTokens }: BlockSelection,
+): Tensor4D[] {
+  const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
+  return tf.tidy(() => {
+    const { blockTokens } = vitForward(images, p, config, { tokensOf: blocks, normalizeTokens });
     return blockTokens.map((tokens) => mapOfTokens(tokens, grid));
   });
 }

@@ -58,8 +58,12 @@ export const dinov3ConfigurationSchema = z.strictObject({
     flips: z.boolean(),
     /** Whether the test images are predicted in their four flips too. */
     flipTta: z.boolean(),
+    /** Whether masks are scored at the size of the files too. */
+    nativeScores: z.boolean(),
     /** Channels of the U-Net's first level; 0 of a Dino U-Net. */
     unetWidth: z.int(),
+    /** Channels of the decoder's deepest level; 0 of a U-Net. */
+    decoderWidth: z.int(),
     /** What the frozen encoder computes in. */
     precision: z.enum(['float32', 'bfloat16']),
   }),
@@ -124,9 +128,11 @@ export const dinov3ResultSchema = z.looseObject({
   /** All values of the network, and those that were trained. */
   parameters: z.int(),
   trainableParameters: z.int(),
-  /** Training and validation, and what the frozen encoder took for the maps of this run when they were computed. */
+  /** Of all epochs, with what the frozen encoder took for the maps of the training and validation images. */
   seconds: z.number(),
+  /** That part of it: measured when the maps were computed, be it by an earlier run; 0 of a U-Net, and where no maps are kept. */
   featureSeconds: z.number(),
+  /** Training and validation; the first includes `featureSeconds`. */
   secondsPerEpoch: z.array(z.number()),
   /** Epochs that were run, and whose weights were tested, counted from 1. */
   epochs: z.int(),
@@ -142,6 +148,8 @@ export const dinov3ResultSchema = z.looseObject({
   cleanedScores: z.array(scoresSchema),
   /** Of the mean probability over the four flips; only with `flipTta`. */
   flippedScores: z.array(scoresSchema).optional(),
+  /** At the size of the files, HD95 in their pixels; only with `nativeScores`. */
+  nativeScores: z.array(scoresSchema).optional(),
   calibration: z.strictObject({
     /** Pixels on either side of the border that are in the band. */
     bandWidth: z.number(),
@@ -155,6 +163,8 @@ export const dinov3ResultSchema = z.looseObject({
   millisecondsPerImage: z.number(),
   /** In the run's folder. */
   probabilitiesFile: z.string(),
+  /** The selected epoch's weights, in the run's folder; of a Dino U-Net the decoder's alone. */
+  weightsFile: z.string(),
 });
 export type Dinov3Result = z.infer<typeof dinov3ResultSchema>;
 

@@ -65,7 +65,10 @@ export interface TestOptions {
   readonly evaluationBatchSize?: number;
 }
 
-/** Segments the test images and scores each mask at the size that the network works at. */
+/**
+ * Segments the test images and scores each mask at the size that the network works at. A pixel is in a mask where its logit is above 0, its
+ * probability above ½; the third study's code has P ≥ ½, which differs where a logit is exactly 0.
+ */
 export async function testSegmenter(
   parameters: Parameters,
   { forward }: Segmenter,

@@ -2,7 +2,13 @@
 import { batchesPerEpoch } from '../data/batches';
 import type { SplitName } from '../data/dataset';
 import { UserError } from '../errors';
-import { disposeParameters, exportParameters, trainableNames, type PublishedValues } from '../models/parameters';
+import {
+  disposeParameters,
+  exportParameters,
+  trainableNames,
+  type Parameters,
+  type PublishedValues,
+} from '../models/parameters';
 import { createRandom } from '../random';
 import type { Scalar } from '../tf';
 import type { CheckpointStore } from './checkpoints';
@@ -50,6 +56,8 @@ export interface SegmenterControls {
   readonly saveEverySeconds?: number;
   /** Whether the result has the selected epoch's values. */
   readonly keepValues?: boolean;
+  /** In place of the test: what is done, once, with the selected epoch's weights, which are gone afterwards. */
+  readonly onSelected?: (parameters: Parameters, epoch: number) => Promise<void>;
   /** Ends the training softly; the same call continues it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
@@ -70,7 +78,7 @@ export interface TrainedSegmenter {
   readonly stopped: boolean;
   /** Training and validation, over all parts of a training that was continued. */
   readonly seconds: number;
-  /** Undefined where the training was stopped: the test split is read once, at the end. */
+  /** Undefined where the training was stopped, since the test split is read once, at the end; and where `onSelected` does the testing. */
   readonly test: SegmentationTest | undefined;
   /** Of the selected epoch, in the published layout; undefined unless `keepValues`, and where the training was stopped. */
   readonly bestValues: PublishedValues | undefined;
@@ -140,7 +148,12 @@ export async function trainSegmenter(
       };
       if (stopped || best === undefined) return { ...outcome, test: undefined, bestValues: undefined };
       fitted.useBest();
-      const tested = await testSegmenter(parameters, segmenter, source, { ...settings, epoch: best.epoch });
+      const { onSelected } = controls;
+      const tested =
+        onSelected === undefined
+          ? await testSegmenter(parameters, segmenter, source, { ...settings, epoch: best.epoch })
+          : undefined;
+      await onSelected?.(parameters, best.epoch);
       return { ...outcome, test: tested, bestValues: controls.keepValues ? exportParameters(parameters) : undefined };
     } finally {
       fitted.dispose();
