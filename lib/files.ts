@@ -1,10 +1,50 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { open, rename } from 'node:fs/promises';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Writes a file so that a reader, or a crash, sees the old content or the new and never a part: a sibling file, flushed, then renamed. */
 export function writeFileAtomic(path: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+  viaSibling(path, content, (temporary) => renameSync(temporary, path));
+}
+
+/**
+ * As `writeFileAtomic`, for a file that is written once: false, and nothing is changed, where it is there already. Of several processes
+ * that try at the same moment, whichever machines they are on, one succeeds.
+ */
+export function createFileAtomic(path: string, content: string | Uint8Array | readonly Uint8Array[]): boolean {
+  return viaSibling(path, content, (temporary) => {
+    try {
+      linkSync(temporary, path);
+      return true;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'EEXIST') return false;
+      // A file system without hard links: the moment between the look and the renaming is the best that it offers.
+      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(String(code))) throw error;
+      if (existsSync(path)) return false;
+      renameSync(temporary, path);
+      return true;
+    }
+  });
+}
+
+/** Writes and flushes a sibling of the file, which `place` puts in the file's place. */
+function viaSibling<T>(
+  path: string,
+  content: string | Uint8Array | readonly Uint8Array[],
+  place: (temporary: string) => T,
+): T {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = temporarySibling(path);
   try {
@@ -17,7 +57,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array | rea
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, path);
+    return place(temporary);
   } finally {
     rmSync(temporary, { force: true });
   }

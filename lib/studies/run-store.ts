@@ -3,16 +3,18 @@
  *
  *     STORE/RUN ID/configuration.json   what is run; the run's id is its hash
  *     STORE/RUN ID/claim                who runs it: there only meanwhile, and void once its process is gone
- *     STORE/RUN ID/result.json          appears by one renaming, when the run is finished
+ *     STORE/RUN ID/result.json          appears at once, when the run is finished, and is never replaced
+ *     STORE/RUN ID/attempt-…/           the folder of another process that works for the claim's holder, only meanwhile
  *
  * Whatever else a run keeps in its folder, such as checkpoints, is found again by whoever takes the run over.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isLocked, tryAcquireLock } from '../data/file-lock';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { createFileAtomic, writeFileAtomic } from '../files';
 import { shortHash } from './results';
 
 /** The right to run one configuration, until `finish` or `release`. */
@@ -21,7 +23,15 @@ export interface RunClaim<C, R> {
   readonly configuration: C;
   /** The run's own folder. */
   readonly directory: string;
-  /** Records the result and gives the claim back. Throws a UserError where another process has taken the run over. */
+  /**
+   * A new folder below the run's own, for a process that works in the name of this claim, with everything in it that was left so far. Who
+   * was given an earlier one finds it gone: a process that was taken for dead and is not, be it on another machine, disturbs nobody.
+   * `finish` and the next claim bring its files back. Throws a UserError where another process has taken the run over.
+   */
+  beginAttempt(): string;
+  /**
+   * Records the result and gives the claim back. Throws a UserError where another process has taken the run over or finished it.
+   */
   finish(result: R): void;
   /** Gives the claim back without a result; what is in the folder stays. */
   release(): void;
@@ -108,23 +118,35 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
         lock.release();
         return undefined;
       }
+      collectAttempts(directory);
       removeLeftovers(directory);
       writeFileAtomic(join(directory, configurationFile), prettyJson(configuration));
     } catch (error) {
       lock.release();
       throw error;
     }
+    const checkHeld = (): void => {
+      if (lock.isHeld()) return;
+      throw new UserError(
+        `Run ${id} was silent for so long that another process has taken it over: its result is not recorded here.`,
+      );
+    };
     return {
       id,
       configuration,
       directory,
+      beginAttempt() {
+        checkHeld();
+        return beginAttempt(directory);
+      },
       finish(given) {
-        if (!lock.isHeld()) {
-          throw new UserError(
-            `Run ${id} was silent for so long that another process has taken it over: its result is not recorded here.`,
-          );
+        checkHeld();
+        const text = prettyJson({ id, configuration, result: result.parse(given) });
+        collectAttempts(directory);
+        // The claim may go to somebody else between the look and this line: the first result stays.
+        if (!createFileAtomic(join(directory, resultFile), text)) {
+          throw new UserError(`Run ${id} has been finished by another process meanwhile: its result stays.`);
         }
-        writeFileAtomic(join(directory, resultFile), prettyJson({ id, configuration, result: result.parse(given) }));
         lock.release();
       },
       release: () => lock.release(),
@@ -157,8 +179,54 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
 /** What a killed process has not put in its place; with the claim in hand, nobody else is writing. */
 function removeLeftovers(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (/^\..*\.tmp$/.test(name)) rmSync(join(directory, name), { force: true });
+    if (/^\..*\.tmp$/.test(name)) rmSync(join(directory, name), { recursive: true, force: true });
   }
+}
+
+/** By name, later ones are later. No name is used twice. */
+const attemptName = /^attempt-\d{13}-[0-9a-f]{12}$/;
+
+function beginAttempt(directory: string): string {
+  const [latest, ...older] = attemptsIn(directory);
+  for (const name of older) removeStray(join(directory, name));
+  const attempt = join(directory, `attempt-${Date.now()}-${randomBytes(6).toString('hex')}`);
+  if (latest === undefined) mkdirSync(attempt);
+  else renameSync(join(directory, latest), attempt);
+  for (const name of readdirSync(directory)) {
+    const ofTheStore = name.startsWith(claimFile) || [configurationFile, resultFile].includes(name);
+    if (!ofTheStore && !attemptName.test(name)) replace(join(directory, name), join(attempt, name));
+  }
+  return attempt;
+}
+
+/** Brings what the last attempt left into the run's folder. An older one is of a process that did not know that it had lost the run. */
+function collectAttempts(directory: string): void {
+  const [latest, ...older] = attemptsIn(directory);
+  for (const name of older) removeStray(join(directory, name));
+  if (latest === undefined) return;
+  const attempt = join(directory, latest);
+  removeLeftovers(attempt);
+  for (const name of readdirSync(attempt)) replace(join(attempt, name), join(directory, name));
+  rmSync(attempt, { recursive: true, force: true });
+}
+
+/** The names of attempts, the latest first. */
+function attemptsIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => attemptName.test(name)).sort().reverse(); // prettier-ignore
+}
+
+/** Its process may be writing into it still. */
+function removeStray(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // Nobody looks for anything in it.
+  }
+}
+
+function replace(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  renameSync(from, to);
 }
 
 function parseJson(text: string): unknown {

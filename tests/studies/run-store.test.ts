@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -136,6 +136,61 @@ describe('a store of runs', () => {
     assert.equal(store.read(run), undefined);
     claim.release();
     assert.ok(existsSync(join(claim.directory, 'claim')), 'the claim of the other process is gone');
+  });
+
+  it('gives each attempt a folder of its own, with what the ones before it left', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    mkdirSync(join(claim.directory, 'checkpoints'));
+    writeFileSync(join(claim.directory, 'checkpoints', 'epoch'), '1');
+    const first = claim.beginAttempt();
+    assert.equal(readFileSync(join(first, 'checkpoints', 'epoch'), 'utf8'), '1');
+    writeFileSync(join(first, 'checkpoints', 'epoch'), '2');
+    writeFileSync(join(first, 'predictions.csv'), 'first');
+    const second = claim.beginAttempt();
+    assert.ok(!existsSync(first));
+    assert.deepEqual(readdirSync(claim.directory).sort(), [basename(second), 'claim', 'configuration.json']);
+    assert.equal(readFileSync(join(second, 'checkpoints', 'epoch'), 'utf8'), '2');
+    // The first one was taken for dead, and goes on.
+    mkdirSync(join(first, 'checkpoints'), { recursive: true });
+    writeFileSync(join(first, 'checkpoints', 'epoch'), '3');
+    writeFileSync(join(second, 'predictions.csv'), 'second');
+    claim.finish({ auc: 1 });
+    assert.deepEqual(readdirSync(claim.directory).sort(), ['checkpoints', 'configuration.json', 'predictions.csv', 'result.json']); // prettier-ignore
+    assert.equal(readFileSync(join(claim.directory, 'checkpoints', 'epoch'), 'utf8'), '2');
+    assert.equal(readFileSync(join(claim.directory, 'predictions.csv'), 'utf8'), 'second');
+  });
+
+  it('finds again what the attempt of a killed process left', () => {
+    const store = openStore();
+    const directory = join(store.folder, store.idOf(run));
+    leaveClaim(directory);
+    const names = ['attempt-1700000000000-aaaaaaaaaaaa', 'attempt-1700000000001-bbbbbbbbbbbb'];
+    for (const name of names) {
+      mkdirSync(join(directory, name));
+      writeFileSync(join(directory, name, 'checkpoint'), name);
+      writeFileSync(join(directory, name, '.checkpoint.0123456789ab.tmp'), 'half');
+    }
+    writeFileSync(join(directory, 'checkpoint'), 'older');
+    const claim = store.claim(run);
+    assert.ok(claim);
+    assert.deepEqual(readdirSync(directory).sort(), ['checkpoint', 'claim', 'configuration.json']);
+    assert.equal(readFileSync(join(directory, 'checkpoint'), 'utf8'), names[1]);
+    leaveClaim(directory, { pid: process.ppid });
+    assert.throws(() => claim.beginAttempt(), { name: 'UserError', message: /another process has taken it over/ });
+  });
+
+  it('keeps the first of two results', () => {
+    const store = openStore();
+    const claim = store.claim(run);
+    assert.ok(claim);
+    const text = JSON.stringify({ id: claim.id, configuration: run, result: { auc: 0.25 } });
+    writeFileSync(join(claim.directory, 'result.json'), text);
+    assert.throws(() => claim.finish({ auc: 1 }), { name: 'UserError', message: /finished by another process/ });
+    claim.release();
+    assert.deepEqual(store.read(run), { auc: 0.25 });
+    assert.deepEqual(readdirSync(claim.directory).sort(), ['configuration.json', 'result.json']);
   });
 
   it('refuses results of another form, and says which file is damaged', () => {
