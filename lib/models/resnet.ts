@@ -9,6 +9,8 @@ export interface ResnetConfig {
   readonly depths: readonly number[];
   /** `basic`: two 3×3 convolutions; `bottleneck`: 1×1, 3×3, 1×1 with four times the width at the end. */
   readonly block: 'basic' | 'bottleneck';
+  /** Channels of the stem and of the first stage's 3×3 convolutions, 64 by default; each further stage has twice as many. */
+  readonly width?: number;
 }
 
 export const resnetConfigs = {
@@ -18,13 +20,7 @@ export const resnetConfigs = {
 
 export type ResnetName = keyof typeof resnetConfigs;
 
-const stemWidth = 64;
-const stages = [
-  { width: 64, stride: 1 },
-  { width: 128, stride: 2 },
-  { width: 256, stride: 2 },
-  { width: 512, stride: 2 },
-];
+const stageStrides = [1, 2, 2, 2];
 
 /** What a forward pass gives. Feature maps by depth, each N×H×W×C. */
 export interface ResnetOutput {
@@ -38,7 +34,7 @@ export interface ResnetOutput {
 
 /** Names, shapes and initial values of all tensors; 11,180,616 trained values for resnet18 with 8 classes. `classes: 0` leaves out the head. */
 export function resnetParameters(
-  { depths, block }: ResnetConfig,
+  { depths, block, width: stemWidth = 64 }: ResnetConfig,
   { classes, channels = 3 }: { classes: number; channels?: number },
 ): ParameterTable {
   const table: Record<string, ParameterSpec> = {};
@@ -46,7 +42,8 @@ export function resnetParameters(
   addConvolution(table, 'conv1', [stemWidth, channels, 7, 7]);
   addBatchNorm(table, 'bn1', stemWidth);
   let inputs = stemWidth;
-  stages.forEach(({ width, stride }, stage) => {
+  stageStrides.forEach((stride, stage) => {
+    const width = stemWidth * 2 ** stage;
     for (let index = 0; index < depths[stage]; index++) {
       const name = `layer${stage + 1}.${index}`;
       const outputs = width * expansion;
@@ -73,7 +70,7 @@ export function resnetParameters(
 export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: ResnetConfig): ResnetOutput {
   const stem = batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1'), { relu: true }); // N×H/2×W/2×64
   let x: Tensor4D = maxPool2d(stem, { size: 3, stride: 2, padding: 1 }); // N×H/4×W/4×64
-  const outputs = stages.map(({ stride }, stage) => {
+  const outputs = stageStrides.map((stride, stage) => {
     for (let index = 0; index < depths[stage]; index++) {
       const run = block === 'basic' ? basicBlock : bottleneckBlock;
       x = run(x, p.at(`layer${stage + 1}.${index}`), index === 0 ? stride : 1);

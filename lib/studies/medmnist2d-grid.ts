@@ -16,6 +16,7 @@ import {
   gridSeeds,
   gridDatasetNames,
   medmnist2dStudy,
+  networkPairs,
   taskHeads,
   type GridAugmentation,
   type GridEvaluation,
@@ -61,12 +62,13 @@ export interface GridConfiguration {
   readonly seed: number;
 }
 
-/** Which part of the grid, and with which settings in place of the study's. Everything is the study's by default. */
+/** Which part of the grid, and with which settings in place of the study's. Everything is the study's by default, of the tour's networks none. */
 export interface GridOptions {
   readonly datasets?: readonly (string | GridDataset)[];
   /** Pixels a side of registry datasets. */
   readonly size?: number;
   readonly networks?: readonly string[];
+  /** By default those that all of the networks have: there are no pretrained weights of the tour's. */
   readonly initializations?: readonly string[];
   readonly optimizers?: readonly string[];
   readonly arms?: readonly string[];
@@ -89,8 +91,8 @@ export function gridConfigurations(options: GridOptions = {}): GridConfiguration
   const datasets = (options.datasets ?? gridDatasetNames()).map((given) =>
     typeof given === 'string' ? registryGridDataset(given, size) : given,
   );
-  const networks = chosen('network', options.networks, gridNetworks);
-  const initializations = chosen('initialization', options.initializations, gridInitializations);
+  const networks = chosen('network', options.networks ?? Object.values(networkPairs.study), gridNetworks);
+  const initializations = chosenInitializations(networks, options.initializations);
   const optimizers = chosen('optimizer', options.optimizers, gridOptimizers);
   const chosenArms = options.arms === undefined ? (['corrected'] as const) : chosen('arm', options.arms, gridArms);
   const schedule = checkedSchedule(options.schedule);
@@ -132,16 +134,17 @@ function configurationOf({
 }: Choice): GridConfiguration {
   const { evaluation, horizontalFlip } = gridArms[arm];
   const { loss, activation } = taskHeads[dataset.task];
+  const { inputSize, pretrained } = gridNetworks[network];
   return {
     study: medmnist2dStudy,
     arm,
     dataset,
     network,
     initialization,
-    weights: initialization === 'scratch' ? 'random' : gridNetworks[network].pretrained,
+    weights: initialization === 'pretrained' && pretrained !== undefined ? pretrained : 'random',
     optimizer: gridOptimizers[optimizer],
     schedule,
-    inputSize: gridInputSize,
+    inputSize,
     normalization: gridNormalization,
     augmentation: {
       scale: [0.8, 1],
@@ -242,6 +245,19 @@ function chosen<K extends string>(what: string, given: readonly string[] | undef
       `There is no ${what} "${name}" in this grid${suggestion(name, names) || '.'} Known are ${names.join(', ')}.`,
     );
   });
+}
+
+function chosenInitializations(
+  networks: readonly GridNetworkName[],
+  given: readonly string[] | undefined,
+): GridInitialization[] {
+  const random = networks.find((network) => gridNetworks[network].pretrained === undefined);
+  if (random === undefined) return chosen('initialization', given, gridInitializations);
+  const initializations = chosen('initialization', given ?? ['scratch'], gridInitializations);
+  if (!initializations.includes('pretrained')) return initializations;
+  throw new UserError(
+    `There are no pretrained weights of ${random}: set initializations to scratch, or another network.`,
+  );
 }
 
 /** Fewer epochs have a warm-up of the same share, unless one is given. */

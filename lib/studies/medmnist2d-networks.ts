@@ -6,6 +6,7 @@ import type { Tensor2D } from '../tf';
 import type { Classifier } from '../training/classifier';
 import { gridNetworks } from './medmnist2d';
 import type { GridConfiguration } from './medmnist2d-grid';
+import { tourArchitectures } from './tour-networks';
 
 export type GridClassifier = Pick<Classifier, 'name' | 'table' | 'forward' | 'initial'>;
 
@@ -21,6 +22,13 @@ export async function createGridClassifier(
   options: GridWeights = {},
 ): Promise<{ readonly classifier: GridClassifier; readonly source: WeightsSource }> {
   const { title, architecture } = gridNetworks[network];
+  if (architecture === 'resnet_tour' || architecture === 'swin_tour') {
+    const { table, forward } = tourArchitectures[architecture];
+    return {
+      classifier: { name: title, table: withQuietBranches(table(head.outputs)), forward },
+      source: { kind: 'random' },
+    };
+  }
   const { table, forward } = createBackbone(architecture, { size: inputSize, classes: head.outputs });
   const classifier: GridClassifier = {
     name: title,
@@ -38,7 +46,11 @@ export async function createGridClassifier(
 
 /** timm's `zero_init_last`: from random weights, each residual branch of a ResNet begins as 0. */
 function withQuietBranches(table: ParameterTable): ParameterTable {
+  const isLast = (name: string): boolean => {
+    const block = /^(layer\d\.\d+)\.bn([23])\.weight$/.exec(name);
+    return block !== null && (block[2] === '3' || !(`${block[1]}.bn3.weight` in table));
+  };
   return Object.fromEntries(
-    Object.entries(table).map(([name, spec]) => [name, /\.bn3\.weight$/.test(name) ? { ...spec, initial: 0 } : spec]),
+    Object.entries(table).map(([name, spec]) => [name, isLast(name) ? { ...spec, initial: 0 } : spec]),
   );
 }

@@ -6,6 +6,7 @@ import type { Arm } from './arms';
 import {
   gridInitializations,
   gridNetworks,
+  networkPairs,
   optimizerTitles,
   type GridInitialization,
   type GridNetworkName,
@@ -23,7 +24,6 @@ export interface GridView {
 
 type PanelsOfGrid = Pick<BarPanels, 'groups' | 'panels' | 'valueTitle' | 'errorTitle' | 'referenceTitle' | 'range'>;
 
-const networkNames = Object.keys(gridNetworks) as GridNetworkName[];
 const optimizerNames = Object.keys(optimizerTitles) as GridOptimizerName[];
 const initializationNames = Object.keys(gridInitializations) as GridInitialization[];
 
@@ -31,7 +31,7 @@ const initializationNames = Object.keys(gridInitializations) as GridInitializati
 export function networkPanels(view: GridView, initialization: GridInitialization): PanelsOfGrid {
   return panelsOf(view, {
     groups: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
-    series: networkNames.map((network) => ({ title: gridNetworks[network].title, settings: { network } })),
+    series: networksOf(view).map((network) => ({ title: gridNetworks[network].title, settings: { network } })),
     shared: { arm: view.arm, initialization },
   });
 }
@@ -40,7 +40,7 @@ export function networkPanels(view: GridView, initialization: GridInitialization
 export function optimizerPanels(view: GridView): PanelsOfGrid {
   return panelsOf(view, {
     groups: initializationNames.flatMap((initialization) =>
-      networkNames.map((network) => ({
+      networksOf(view).map((network) => ({
         title: `${gridNetworks[network].title}, ${gridInitializations[initialization]}`,
         settings: { network, initialization },
       })),
@@ -48,6 +48,14 @@ export function optimizerPanels(view: GridView): PanelsOfGrid {
     series: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
     shared: { arm: view.arm },
   });
+}
+
+/** The pairs of which there are runs; the study's where there is no run yet. */
+function networksOf({ runs }: GridView): readonly GridNetworkName[] {
+  const present = new Set<GridNetworkName>(runs.map(({ configuration }) => configuration.network));
+  const pairs = Object.values(networkPairs).map((pair) => Object.values(pair));
+  const shown = pairs.filter((pair) => pair.some((network) => present.has(network)));
+  return (shown.length > 0 ? shown : pairs.slice(0, 1)).flat();
 }
 
 interface Part {
@@ -92,15 +100,20 @@ function panelsOf({ runs, datasets, seeds }: GridView, { groups, series, shared 
   };
 }
 
-function datasetTitle(name: string): string {
+/** A registry's title, or the name. */
+export function datasetTitle(name: string): string {
   return datasetNames().includes(name) ? findDataset(name).title : name;
 }
 
-/** One row a comparison: who is better on how many datasets, by how much, and what the study claims. p-values are Holm's below `level`. */
+/**
+ * One row a comparison: who is better on how many datasets, by how much, and what the study claims. Significant is where Holm's p-value is
+ * below `level`, and `significantUncorrected` where the test's own is, as the study counts; tests that mean nothing never are.
+ */
 export function comparisonSummaryRows(comparisons: readonly GridMethodComparison[], level = 0.05) {
   return comparisons.map(({ title, claim, datasets, overall }) => {
+    const meaningful = datasets.filter(({ tTest }) => tTest !== undefined && tTest.note === undefined);
     const significant = (sign: number): number =>
-      datasets.filter(
+      meaningful.filter(
         ({ meanDifference, adjustedPValue = 1 }) => adjustedPValue < level && Math.sign(meanDifference) === sign,
       ).length;
     return {
@@ -110,6 +123,7 @@ export function comparisonSummaryRows(comparisons: readonly GridMethodComparison
       firstBetterSignificantly: significant(1),
       secondBetter: overall?.losses ?? 0,
       secondBetterSignificantly: significant(-1),
+      significantUncorrected: meaningful.filter(({ tTest }) => (tTest?.pValue ?? 1) < level).length,
       meanDifference: overall?.meanDifference ?? NaN,
       wilcoxonPValue: overall?.wilcoxon.pValue ?? NaN,
       rankBiserial: overall?.rankBiserial ?? NaN,

@@ -13,26 +13,54 @@ import type { SwinName } from '../models/swin';
 import type { ResnetName } from '../models/resnet';
 import type { PretrainedName } from '../models/pretrained-records';
 import type { Arm } from './arms';
+import type { TourArchitecture } from './tour-networks';
 
 export const medmnist2dStudy = 'medmnist2d';
 
 export interface GridNetwork {
   readonly title: string;
-  readonly architecture: ResnetName | SwinName;
+  readonly architecture: ResnetName | SwinName | TourArchitecture;
+  /** Pixels a side of what it sees. */
+  readonly inputSize: number;
   /** Weights of ImageNet-1k, by their full name: without a tag, timm loads others for Swin-B, trained on ImageNet-22k first. */
-  readonly pretrained: PretrainedName;
+  readonly pretrained: PretrainedName | undefined;
 }
 
-/** timm's names. `a1_in1k` is what timm loads for `resnet50`, as modern a recipe as Swin-B's, so that networks are compared, not recipes. */
+/** Pixels a side of what the study's networks see. */
+export const gridInputSize = 224;
+
+/**
+ * timm's names. `a1_in1k` is what timm loads for `resnet50`, as modern a recipe as Swin-B's, so that networks are compared, not recipes.
+ * The tour's are small networks of the same two kinds, for which there are no published weights.
+ */
 export const gridNetworks = {
-  resnet50: { title: 'ResNet-50', architecture: 'resnet50', pretrained: 'resnet50.a1_in1k' },
+  resnet50: {
+    title: 'ResNet-50',
+    architecture: 'resnet50',
+    inputSize: gridInputSize,
+    pretrained: 'resnet50.a1_in1k',
+  },
   swin_b: {
     title: 'Swin-B',
     architecture: 'swin_base_patch4_window7_224',
+    inputSize: gridInputSize,
     pretrained: 'swin_base_patch4_window7_224.ms_in1k',
   },
+  resnet_tour: { title: 'small ResNet', architecture: 'resnet_tour', inputSize: 28, pretrained: undefined },
+  swin_tour: { title: 'small Swin', architecture: 'swin_tour', inputSize: 28, pretrained: undefined },
 } as const satisfies Record<string, GridNetwork>;
 export type GridNetworkName = keyof typeof gridNetworks;
+
+/** A convolutional network and a transformer that are compared with each other. */
+export interface NetworkPair {
+  readonly resnet: GridNetworkName;
+  readonly swin: GridNetworkName;
+}
+
+export const networkPairs = {
+  study: { resnet: 'resnet50', swin: 'swin_b' },
+  tour: { resnet: 'resnet_tour', swin: 'swin_tour' },
+} as const satisfies Record<string, NetworkPair>;
 
 export const gridInitializations = { pretrained: 'ImageNet-1k', scratch: 'from scratch' } as const;
 export type GridInitialization = keyof typeof gridInitializations;
@@ -81,9 +109,6 @@ export const gridSchedule = {
 } as const satisfies GridSchedule;
 
 export const gridSeeds = [0, 1, 2, 3, 4] as const;
-
-/** Pixels a side of what the networks see. */
-export const gridInputSize = 224;
 
 /** ImageNet's; grey images are repeated in three channels. */
 export const gridNormalization = {
@@ -185,35 +210,39 @@ export interface GridSelection {
   readonly optimizer?: GridOptimizerName;
 }
 
-const swin = { network: 'swin_b' } as const;
-const resnet = { network: 'resnet50' } as const;
+/** What the study compares, for a pair of networks. The claims are the study's, of its own pair. */
+export function comparisonsOf({ resnet, swin }: NetworkPair) {
+  const [first, second] = [{ network: swin }, { network: resnet }];
+  const against = `${gridNetworks[swin].title} against ${gridNetworks[resnet].title}`;
+  return {
+    pretrained: {
+      title: `${against}, pretrained`,
+      first: { ...first, initialization: 'pretrained' },
+      second: { ...second, initialization: 'pretrained' },
+      claim: 'Swin-B is better on most datasets, often significantly.',
+    },
+    scratch: {
+      title: `${against}, from scratch`,
+      first: { ...first, initialization: 'scratch' },
+      second: { ...second, initialization: 'scratch' },
+      claim: 'ResNet-50 matches or beats Swin-B, above all where data are few.',
+    },
+    optimizer: {
+      title: 'AdamW against SGD',
+      first: { optimizer: 'adamw' },
+      second: { optimizer: 'sgd' },
+      claim: 'Swin-B depends on the optimizer more than ResNet-50; AdamW gains most on ChestMNIST and BreastMNIST.',
+    },
+    transfer: {
+      title: 'Pretrained against from scratch',
+      first: { initialization: 'pretrained' },
+      second: { initialization: 'scratch' },
+      claim: 'Pretraining helps, Swin-B more than ResNet-50.',
+    },
+  } as const satisfies Record<string, GridComparisonDefinition>;
+}
 
-export const gridComparisons = {
-  pretrained: {
-    title: 'Swin-B against ResNet-50, pretrained',
-    first: { ...swin, initialization: 'pretrained' },
-    second: { ...resnet, initialization: 'pretrained' },
-    claim: 'Swin-B is better on most datasets, often significantly.',
-  },
-  scratch: {
-    title: 'Swin-B against ResNet-50, from scratch',
-    first: { ...swin, initialization: 'scratch' },
-    second: { ...resnet, initialization: 'scratch' },
-    claim: 'ResNet-50 matches or beats Swin-B, above all where data are few.',
-  },
-  optimizer: {
-    title: 'AdamW against SGD',
-    first: { optimizer: 'adamw' },
-    second: { optimizer: 'sgd' },
-    claim: 'Swin-B depends on the optimizer more than ResNet-50; AdamW gains most on ChestMNIST and BreastMNIST.',
-  },
-  transfer: {
-    title: 'Pretrained against from scratch',
-    first: { initialization: 'pretrained' },
-    second: { initialization: 'scratch' },
-    claim: 'Pretraining helps, Swin-B more than ResNet-50.',
-  },
-} as const satisfies Record<string, GridComparisonDefinition>;
+export const gridComparisons = comparisonsOf(networkPairs.study);
 
 /** The twelve, in the order of their publication. */
 export function gridDatasetNames(): string[] {

@@ -13,7 +13,7 @@ import { findPretrained } from '../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
 import { swinConfigs, swinParameters } from '../../lib/models/swin';
 import { createRandom } from '../../lib/random';
-import { gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, taskHeads } from '../../lib/studies/medmnist2d'; // prettier-ignore
+import { comparisonsOf, gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../lib/studies/medmnist2d'; // prettier-ignore
 import {
   describeGridDatasets,
   gridConfigurations,
@@ -144,6 +144,15 @@ describe('the grid', () => {
     assert.deepEqual(blood, registryGridDataset('bloodmnist', 28));
   });
 
+  it('has small networks for a tour, from scratch alone', () => {
+    const tour = gridConfigurations({ datasets: ['breastmnist'], networks: Object.values(networkPairs.tour) });
+    assert.equal(tour.length, 2 * 2 * 5);
+    for (const { network, inputSize, weights, initialization } of tour)
+      assert.deepEqual([inputSize, weights, initialization], [gridNetworks[network].inputSize, 'random', 'scratch']);
+    const { first, title } = comparisonsOf(networkPairs.tour).scratch;
+    assert.deepEqual([first.network, title], ['swin_tour', 'small Swin against small ResNet, from scratch']);
+  });
+
   it('refuses what it does not know in one line', () => {
     const refused = (options: Parameters<typeof gridConfigurations>[0], pattern: RegExp): void =>
       assert.throws(() => gridConfigurations(options), userError(pattern));
@@ -152,6 +161,7 @@ describe('the grid', () => {
       { networks: ['resnet5'] },
       /no network "resnet5" in this grid, did you mean "resnet50"\? Known are resnet50, swin_b/,
     );
+    refused({ networks: ['swin_tour'], initializations: ['pretrained'] }, /no pretrained weights of swin_tour: set/);
     refused({ optimizers: ['adam'] }, /did you mean "adamw"/);
     refused({ initializations: ['random'] }, /Known are pretrained, scratch/);
     refused({ arms: ['published'] }, /no arm "published"/);
@@ -204,7 +214,16 @@ describe('the tables', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
   const datasets = ['bloodmnist', 'breastmnist', 'retinamnist', 'dermamnist'];
   const grid = gridConfigurations({ datasets });
-  const advantage = { pretrained: 0.05, scratch: 0, swin_b: 0.02, resnet50: 0, adamw: 0.01, sgd: 0 };
+  const advantage = {
+    pretrained: 0.05,
+    scratch: 0,
+    swin_b: 0.02,
+    resnet50: 0,
+    swin_tour: 0,
+    resnet_tour: 0,
+    adamw: 0.01,
+    sgd: 0,
+  };
 
   function resultOf({ dataset, network, initialization, optimizer, seed }: GridConfiguration): GridResult {
     const noise = createRandom(seed, dataset.name, network, initialization, optimizer.name).normal(0, 0.002);
