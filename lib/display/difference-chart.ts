@@ -1,0 +1,159 @@
+import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotTrace } from './figure';
+import { formatDecimal, missing } from './format';
+import { escapeLabel, wrapText } from './html';
+import { color, seriesStyle } from './theme';
+
+/** A difference and the ends of its interval. */
+export interface Difference {
+  readonly value: number;
+  readonly interval?: readonly [low: number, high: number];
+}
+
+export interface DifferenceSeries {
+  readonly name: string;
+  /** One a row; null where there is none. */
+  readonly differences: readonly (Difference | null)[];
+}
+
+export interface DifferenceChart {
+  readonly title: string;
+  /** Such as datasets, from the top. */
+  readonly rows: readonly string[];
+  readonly series: readonly DifferenceSeries[];
+  /** What is subtracted from what, with its unit. */
+  readonly xTitle: string;
+  /** What a difference below and above 0 means, in a word or two. */
+  readonly sides: readonly [below: string, above: string];
+  /** What the bars are; shown in the caption. */
+  readonly intervalTitle?: string;
+}
+
+const rowHeight = (series: number): number => 16 + 15 * series;
+
+/** Differences to 0 with their intervals, a row each, below one another: which of them are told apart from nothing. */
+export function differenceChart(given: DifferenceChart, { label, caption }: ChartOptions): FigureDisplay {
+  const { title, rows, series, xTitle, sides, intervalTitle } = given;
+  checkRows(given);
+  const absent = series.some(({ differences }) => differences.some((one) => one === null));
+  const notes = [
+    caption,
+    intervalTitle === undefined ? undefined : `Bars: ${intervalTitle}.`,
+    absent ? `${missing}: not there yet.` : undefined,
+  ].filter((note) => note !== undefined);
+  const above = 56 + (series.length > 1 ? 26 : 0) + 18;
+  const height = above + 56 + rows.length * rowHeight(series.length);
+  const reach = Math.max(...series.flatMap(({ differences }) => differences.flatMap(ends)).map(Math.abs), 0) || 0.01;
+  return createFigure({
+    data: series.map((_, index) => trace(given, index)),
+    layout: {
+      title: figureTitle(title),
+      height,
+      margin: { t: above },
+      showlegend: series.length > 1,
+      legend: { y: 1 + 22 / (height - above - 56) },
+      // Symmetric, so that the side of 0 is seen at once.
+      xaxis: { title: { text: xTitle }, range: [-1.12 * reach, 1.12 * reach], nticks: 7, zeroline: false },
+      yaxis: {
+        tickmode: 'array',
+        tickvals: rows.map((_, row) => row),
+        ticktext: rows.map((name) => wrapText(name, 20).map(escapeLabel).join('<br>')),
+        range: [rows.length - 0.5, -0.5],
+        showgrid: false,
+        zeroline: false,
+      },
+      shapes: [zeroLine, ...rows.slice(1).map((_, row) => separator(row + 0.5))],
+      annotations: [...sides.map(sideName), ...absentMarks(given)],
+    },
+    narrowLayout: { title: figureTitle(title, 34), margin: { t: above + 60 }, height: height + 60 },
+    width: { least: 400, most: 820 },
+    label,
+    caption: notes.length === 0 ? undefined : notes.join(' '),
+    table: rows.flatMap((row, at) =>
+      series.map(({ name, differences }) => ({
+        Row: row,
+        Series: name,
+        Difference: differences[at]?.value ?? null,
+        From: differences[at]?.interval?.[0] ?? null,
+        To: differences[at]?.interval?.[1] ?? null,
+      })),
+    ),
+  });
+}
+
+function checkRows({ rows, series }: DifferenceChart): void {
+  if (rows.length === 0 || series.length === 0)
+    throw new Error('A difference chart needs at least one row and series.');
+  const wrong = series.find(({ differences }) => differences.length !== rows.length);
+  if (wrong === undefined) return;
+  throw new Error(`"${wrong.name}" has ${wrong.differences.length} differences, but there are ${rows.length} rows.`);
+}
+
+const ends = (one: Difference | null): number[] => (one === null ? [] : [one.value, ...(one.interval ?? [])]);
+
+/** Rows are 0, 1, 2, …; series stand below one another within theirs. */
+function place(row: number, index: number, series: number): number {
+  return row + ((index - (series - 1) / 2) * 0.62) / series;
+}
+
+function trace({ rows, series }: DifferenceChart, index: number): PlotTrace {
+  const { name, differences } = series[index];
+  const style = seriesStyle(index);
+  const shown = differences.flatMap((one, row) => (one === null ? [] : [{ ...one, row }]));
+  const intervals = shown.map(({ value, interval }) => interval ?? [value, value]);
+  const text = shown.map(({ row, interval }) => {
+    const range = interval?.map((end) => formatDecimal(end, 4)).join(' to ');
+    return escapeLabel(`${rows[row]}${range === undefined ? '' : ` (${range})`}`);
+  });
+  return {
+    type: 'scatter',
+    mode: 'markers',
+    name: escapeLabel(name),
+    x: shown.map(({ value }) => value),
+    y: shown.map(({ row }) => place(row, index, series.length)),
+    text,
+    hovertemplate: `${escapeLabel(name)}, %{text}: %{x:.4f}<extra></extra>`,
+    marker: { color: style.color, symbol: style.symbol, size: 9 },
+    error_x: {
+      type: 'data',
+      symmetric: false,
+      array: intervals.map(([, high], at) => high - shown[at].value),
+      arrayminus: intervals.map(([low], at) => shown[at].value - low),
+      color: style.color,
+      thickness: 1.6,
+      width: 4,
+    },
+  };
+}
+
+const zeroLine = { type: 'line', xref: 'x', yref: 'paper', x0: 0, x1: 0, y0: 0, y1: 1, line: { color: color.ink, width: 1.2 } }; // prettier-ignore
+
+function separator(at: number): object {
+  const line = { color: color.grid, width: 1 };
+  return { type: 'line', xref: 'paper', yref: 'y', x0: 0, x1: 1, y0: at, y1: at, layer: 'below', line };
+}
+
+function sideName(text: string, side: number): object {
+  const left = side === 0;
+  return {
+    text: escapeLabel(left ? `← ${text}` : `${text} →`),
+    xref: 'x',
+    yref: 'paper',
+    x: 0,
+    y: 1,
+    xanchor: left ? 'right' : 'left',
+    xshift: left ? -8 : 8,
+    yanchor: 'bottom',
+    showarrow: false,
+    font: { size: 11, color: color.muted },
+  };
+}
+
+function absentMarks({ series }: DifferenceChart): object[] {
+  return series.flatMap(({ differences }, index) =>
+    differences.flatMap((one, row) => {
+      if (one !== null) return [];
+      const y = place(row, index, series.length);
+      return [{ text: missing, x: 0, y, xshift: 10, showarrow: false, font: { size: 12, color: color.muted } }];
+    }),
+  );
+}
