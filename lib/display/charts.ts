@@ -8,4 +8,5 @@ export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from
 export { lossCurves, type LossCurve, type LossCurves } from './loss-chart';
 export { trainingHistory, type TrainingHistory } from './history-chart';
 export { lineComparison, type LineComparison, type LinePoint, type LineSeries } from './line-chart';
+export { reliabilityCurves, type ReliabilityCurve, type ReliabilityCurves } from './reliability-curves';
 export { rankChart, type RankChart } from './rank-chart';

@@ -11,10 +11,12 @@ const heatScale: readonly Color[] = [
   [253, 231, 37],
 ];
 
-/** The smallest value dark, the largest light. values → values × 3 bytes. */
-export function heatPixels(values: ArrayLike<number>): Uint8Array {
+/**
+ * The smallest value dark, the largest light, or the ends of a range that several images have in common. values → values × 3 bytes.
+ */
+export function heatPixels(values: ArrayLike<number>, range?: readonly [low: number, high: number]): Uint8Array {
   const pixels = new Uint8Array(values.length * 3);
-  scaled(Array.from(values), 0).forEach((share, index) => pixels.set(heatColor(share), index * 3));
+  scaled(Array.from(values), 0, range).forEach((share, index) => pixels.set(heatColor(share), index * 3));
   return pixels;
 }
 
@@ -40,10 +42,10 @@ export function componentPixels(scores: Float32Array): Uint8Array {
   return pixels;
 }
 
-/** To [0, 1], with a share of the values cut off at both ends; what does not vary is 0. */
-function scaled(values: readonly number[], cut: number): number[] {
+/** To [0, 1] from a range, or from that of the values with a share of them cut off at both ends; what does not vary is 0. */
+function scaled(values: readonly number[], cut: number, range?: readonly [low: number, high: number]): number[] {
   const sorted = [...values].sort((a, b) => a - b);
   const skipped = Math.floor(cut * sorted.length);
-  const [low, high] = [sorted[skipped], sorted[sorted.length - 1 - skipped]];
+  const [low, high] = range ?? [sorted[skipped], sorted[sorted.length - 1 - skipped]];
   return values.map((value) => (high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0));
 }

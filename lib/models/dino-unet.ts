@@ -49,7 +49,7 @@ export function dinoUnetConfig(inputs: number, arm: DinoUnetArm): DinoUnetConfig
 }
 
 /** How much finer each level is than the patches, the deepest first; ½ is one pooling. */
-const levelScales: Record<DinoUnetArm, readonly number[]> = {
+export const levelScales: Readonly<Record<DinoUnetArm, readonly number[]>> = {
   'as-published': [1, 1, 1, 1],
   corrected: [1 / 2, 1, 2, 4],
 };

@@ -1,19 +1,10 @@
-/** Runs of the fourth study that differ in nothing but their seed, put together, and pairs of them compared on the same test images. */
+/** Runs of the fourth study that differ in nothing but their seed, put together. */
 import { UserError } from '../errors';
-import { intervalOverDraws } from '../metrics/crossed-bootstrap';
-import { mean, type Interval, type ResamplingOptions } from '../metrics/intervals';
-import { comparePaired, type PairedComparison } from '../metrics/paired-comparison';
-import { metricOfImages, type SegmentationMetric, type SegmentationScores } from '../metrics/segmentation';
-import {
-  encodersOfStudy,
-  networkTitles,
-  publishedNetworks,
-  type PublishedNetwork,
-} from './dinov3-segmentation-published';
-import type { Dinov3Arm, Dinov3Configuration, Dinov3Result, Dinov3Run } from './dinov3-segmentation-results';
+import { networkOfEncoder, networkTitles, type PublishedNetwork } from './dinov3-segmentation-published';
+import { dinov3Encoders, encoderTitle } from './dinov3-encoders';
+import { epochsOf } from './dinov3-segmentation-arms';
+import type { Dinov3Arm, Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
 import { shortHash } from './results';
-
-export type IntervalOptions = Pick<ResamplingOptions, 'seed' | 'resamples'>;
 
 /** What tables and figures need of a run. */
 export type ShownRun = Pick<Dinov3Run, 'id' | 'configuration' | 'result'>;
@@ -23,7 +14,7 @@ export interface RunGroup {
   readonly arm: Dinov3Arm;
   /** For tables and figures: the same for all fractions, and no other network's. */
   readonly network: string;
-  /** Which of the study's networks it is, whatever its weights. */
+  /** Which of the study's networks it is or stands for, whatever its weights. */
   readonly networkOfStudy: PublishedNetwork | undefined;
   readonly fraction: number;
   readonly trainImages: number;
@@ -31,19 +22,16 @@ export interface RunGroup {
   readonly runs: readonly ShownRun[];
 }
 
-/** Which of the study's networks a configuration has; its weights may be others. */
-export function networkOfStudy({ model, encoder }: Dinov3Configuration): PublishedNetwork | undefined {
-  if (model === 'unet') return 'unet';
-  return publishedNetworks.find((network) => encodersOfStudy[network] === encoder);
+/** Which of the study's networks a configuration has, or stands for; its weights may be others. */
+export function networkOfStudy({ encoder }: Pick<Dinov3Configuration, 'encoder'>): PublishedNetwork | undefined {
+  return Object.hasOwn(networkOfEncoder, encoder) ? networkOfEncoder[encoder] : undefined;
 }
 
 /** For tables and figures. */
-export function networkTitle(configuration: Dinov3Configuration): string {
-  const { model, encoder, weights } = configuration;
+export function networkTitle({ model, encoder, weights }: Dinov3Configuration): string {
   if (model === 'unet') return networkTitles.unet;
-  const known = networkOfStudy(configuration);
-  const title = known === undefined ? encoder : networkTitles[known];
-  return weights === 'random' && known !== undefined ? `${title}, random weights` : title;
+  const untrained = weights === 'random' && Object.hasOwn(dinov3Encoders, encoder);
+  return `${encoderTitle(encoder)}${untrained ? ', random weights' : ''}`;
 }
 
 /** For people. */
@@ -64,46 +52,69 @@ export function fractionTitle(fraction: number): string {
 export function groupRuns(given: readonly ShownRun[]): RunGroup[] {
   const runs = [...new Map(given.map((run) => [run.id, run])).values()];
   checkTestImages(runs);
-  const titles = titlesOf(runs);
-  const groups = new Map<string, ShownRun[]>();
-  for (const run of runs) {
-    const key = `${seriesKey(run)} ${run.configuration.fraction}`;
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  const order = [...new Set(runs.map(seriesKey))];
+  const series = runs.map((run) => seriesOf(run, runs));
+  const titles = titlesOf(series);
+  const order = [...titles.keys()];
+  const groups = new Map<string, { key: string; runs: ShownRun[] }>();
+  runs.forEach((run, index) => {
+    const { key } = series[index];
+    const place = `${key} ${run.configuration.fraction}`;
+    groups.set(place, { key, runs: [...(groups.get(place)?.runs ?? []), run] });
+  });
   return [...groups.values()]
-    .map((group): RunGroup => {
+    .sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key) || fractionOf(a.runs) - fractionOf(b.runs))
+    .map(({ key, runs: group }): RunGroup => {
       const [{ configuration, result }] = group;
       return {
         arm: configuration.arm,
-        network: titles.get(seriesKey(group[0])) ?? '',
+        network: titles.get(key) ?? '',
         networkOfStudy: networkOfStudy(configuration),
         fraction: configuration.fraction,
         trainImages: result.trainImages,
         runs: [...group].sort((a, b) => a.configuration.seed - b.configuration.seed),
       };
-    })
-    .sort((a, b) => {
-      const place = ({ runs: [run] }: RunGroup): number => order.indexOf(seriesKey(run));
-      return place(a) - place(b) || a.fraction - b.fraction;
     });
 }
 
-/** Everything that a run is determined by but its fraction and its seed. */
-function seriesKey({ configuration }: ShownRun): string {
-  return shortHash({ ...configuration, fraction: 0, seed: 0 });
+/** Two groups that differ in nothing but their fraction. */
+export function isSameSeries(first: RunGroup, second: RunGroup): boolean {
+  return first.arm === second.arm && first.network === second.network;
 }
 
-/** Titles of series; where a network was trained with several settings in the same arm, with those in which it differs. */
-function titlesOf(runs: readonly ShownRun[]): Map<string, string> {
-  const series = new Map(runs.map((run) => [seriesKey(run), run.configuration]));
+function fractionOf([{ configuration }]: readonly ShownRun[]): number {
+  return configuration.fraction;
+}
+
+/** Everything that a run is determined by but its fraction and its seed, and the settings among it. */
+interface Series {
+  readonly key: string;
+  readonly arm: Dinov3Arm;
+  readonly network: string;
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+}
+
+function seriesOf({ configuration }: ShownRun, runs: readonly ShownRun[]): Series {
+  const settings = { ...configuration.settings, epochs: plannedEpochs(configuration, runs) };
+  const key = shortHash({ ...configuration, settings, fraction: 0, seed: 0 });
+  return { key, arm: configuration.arm, network: networkTitle(configuration), settings };
+}
+
+/** An arm may shorten the training on all images; then the epochs are those of the same network at other fractions. */
+function plannedEpochs(configuration: Dinov3Configuration, runs: readonly ShownRun[]): number {
+  const { epochs } = configuration.settings;
+  const others = runs.map((run) => run.configuration).filter((one) => one.arm === configuration.arm && one.encoder === configuration.encoder && one.fraction !== configuration.fraction); // prettier-ignore
+  const candidates = others.map(({ settings }) => settings.epochs).filter((planned) => planned !== epochs);
+  const isShortened = candidates.length > 0 && !others.some(({ settings }) => settings.epochs === epochs);
+  return (isShortened ? candidates.find((planned) => epochsOf(configuration, planned) === epochs) : undefined) ?? epochs; // prettier-ignore
+}
+
+/** A title for each series; where a network was trained with several settings in the same arm, with those in which it differs. */
+function titlesOf(all: readonly Series[]): Map<string, string> {
   return new Map(
-    [...series].map(([key, configuration]) => {
-      const title = networkTitle(configuration);
-      const others = [...series.values()].filter((one) => one.arm === configuration.arm && networkTitle(one) === title);
-      const settings = Object.entries(configuration.settings);
-      const different = settings.filter(([name, value]) => others.some((one) => one.settings[name as keyof typeof one.settings] !== value)); // prettier-ignore
-      return [key, [title, ...different.map(([name, value]) => `${name} ${value}`)].join(', ')];
+    all.map(({ key, arm, network, settings }) => {
+      const others = all.filter((one) => one.arm === arm && one.network === network);
+      const different = Object.keys(settings).filter((name) => others.some((one) => one.settings[name] !== settings[name])); // prettier-ignore
+      return [key, [network, ...different.map((name) => `${name} ${settings[name]}`)].join(', ')];
     }),
   );
 }
@@ -116,75 +127,4 @@ function checkTestImages(runs: readonly ShownRun[]): void {
   throw new UserError(
     `Runs ${runs[0].id} and ${other.id} were tested on different images (${runs[0].result.testIds.length} and ${other.result.testIds.length}): show runs on the same data together.`,
   );
-}
-
-/** Which masks are scored: as predicted, after `cleanMask`, or of the mean over four flips. */
-export type ScoredMasks = 'scores' | 'cleanedScores' | 'flippedScores';
-
-/** A metric of each test image, by seed. */
-export function metricBySeed(
-  { runs }: Pick<RunGroup, 'runs'>,
-  metric: SegmentationMetric,
-  of: ScoredMasks = 'scores',
-): Float64Array[] {
-  return runs.map(({ id, result }) => {
-    const scores: readonly SegmentationScores[] | undefined = result[of];
-    if (scores === undefined) throw new UserError(`Run ${id} has no scores of flipped test images: set flipTta to true.`); // prettier-ignore
-    return metricOfImages(scores, metric);
-  });
-}
-
-/** A metric of each test image, the mean over seeds. */
-export function metricOfGroup(group: Pick<RunGroup, 'runs'>, metric: SegmentationMetric): Float64Array {
-  return meanOverSeeds(metricBySeed(group, metric));
-}
-
-export function meanOverSeeds(values: readonly Float64Array[]): Float64Array {
-  return values[0].map((_, image) => mean(values.map((one) => one[image])));
-}
-
-/** Mean of a metric over test images and seeds with its 95 % bootstrap interval over both, or over images where there is one seed. */
-export function estimateOf(
-  group: Pick<RunGroup, 'runs'>,
-  metric: SegmentationMetric,
-  options: IntervalOptions,
-): Interval & { readonly mean: number } {
-  return intervalOverDraws({ values: metricBySeed(group, metric), ...options });
-}
-
-/** A fact of the results, the mean over seeds. */
-export function meanOf({ runs }: Pick<RunGroup, 'runs'>, fact: (result: Dinov3Result) => number): number {
-  return mean(runs.map(({ result }) => fact(result)));
-}
-
-/**
- * Two groups on the same test images, by the seeds that both have: wins, ties and the Wilcoxon test are of means over these seeds, the
- * interval is over images and seeds. Undefined where they have no seed in common.
- */
-export function compareGroups(
-  first: RunGroup,
-  second: RunGroup,
-  metric: SegmentationMetric,
-  options: IntervalOptions,
-): PairedComparison | undefined {
-  const seedsOf = ({ runs }: RunGroup): number[] => runs.map(({ configuration }) => configuration.seed);
-  const shared = seedsOf(first).filter((seed) => seedsOf(second).includes(seed));
-  if (shared.length === 0) return undefined;
-  const [a, b] = [first, second].map((group) => {
-    const runs = group.runs.filter(({ configuration }) => shared.includes(configuration.seed));
-    return metricBySeed({ runs }, metric);
-  });
-  return compareSeedTables(a, b, { ...options, higherIsBetter: metric !== 'hd95' });
-}
-
-/** Two tables of seeds × images; see `compareGroups`. */
-export function compareSeedTables(
-  first: readonly Float64Array[],
-  second: readonly Float64Array[],
-  options: IntervalOptions & { readonly higherIsBetter?: boolean },
-): PairedComparison {
-  const paired = comparePaired(meanOverSeeds(first), meanOverSeeds(second), options);
-  const values = first.map((row, seed) => row.map((value, image) => value - second[seed][image]));
-  const { low, high } = intervalOverDraws({ values, ...options });
-  return { ...paired, interval: { low, high } };
 }

@@ -7,12 +7,15 @@
 export const publishedNetworks = ['unet', 'small', 'base', 'large'] as const;
 export type PublishedNetwork = (typeof publishedNetworks)[number];
 
-/** Encoders of the study's networks; a U-Net has none. */
-export const encodersOfStudy: Readonly<Record<PublishedNetwork, string>> = {
-  unet: 'none',
-  small: 'vit_small_patch16_dinov3.lvd1689m',
-  base: 'vit_base_patch16_dinov3.lvd1689m',
-  large: 'vit_large_patch16_dinov3.lvd1689m',
+/** Which of the study's networks an encoder belongs to; the tour's small ones stand for them. */
+export const networkOfEncoder: Readonly<Record<string, PublishedNetwork>> = {
+  none: 'unet',
+  dinov3_vits16: 'small',
+  dinov3_vitb16: 'base',
+  dinov3_vitl16: 'large',
+  dinov3_tour_s: 'small',
+  dinov3_tour_b: 'base',
+  dinov3_tour_l: 'large',
 };
 
 export const networkTitles: Readonly<Record<PublishedNetwork, string>> = {

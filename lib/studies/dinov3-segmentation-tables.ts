@@ -2,9 +2,16 @@
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { formatInterval } from '../display/format';
 import { mean } from '../metrics/intervals';
-import type { PairedComparison } from '../metrics/paired-comparison';
-import { holmAdjust } from '../metrics/significance';
-import { armTitle, compareGroups, compareSeedTables, estimateOf, fractionTitle, groupRuns, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type RunGroup, type ScoredMasks, type ShownRun } from './dinov3-segmentation-groups'; // prettier-ignore
+import { dinov3Encoders } from './dinov3-encoders';
+import {
+  armTitle,
+  fractionTitle,
+  groupRuns,
+  isSameSeries,
+  type RunGroup,
+  type ShownRun,
+} from './dinov3-segmentation-groups';
+import { compareSeedTables, estimateOf, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type ScoredMasks } from './dinov3-segmentation-scores'; // prettier-ignore
 import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './dinov3-segmentation-published'; // prettier-ignore
 
 /** What every table says of a group first. */
@@ -20,6 +27,16 @@ export function isDataOfStudy({
 }: Pick<SegmentationDataset, 'title' | 'height' | 'splits'>): boolean {
   const counts = (['train', 'val', 'test'] as const).every((name) => splits[name].count === dataOfStudy[name]);
   return title === dataOfStudy.title && height === dataOfStudy.imageSize && counts;
+}
+
+/**
+ * Whether runs can be held against the study's numbers: the same data, and its own networks with their published weights. The arm has to be
+ * said beside them all the same.
+ */
+export function areComparable(runs: readonly ShownRun[], dataset: Parameters<typeof isDataOfStudy>[0]): boolean {
+  const isOfStudy = ({ configuration: { model, encoder, weights, settings } }: ShownRun): boolean =>
+    model === 'unet' ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random';
+  return isDataOfStudy(dataset) && runs.every(isOfStudy);
 }
 
 /** One row a group: means over test images and seeds, and the interval of Dice. HD95 is in pixels. */
@@ -54,50 +71,6 @@ export function publishedScoreRows(): ReturnType<typeof scoreRows> {
     specificity: NaN,
     hd95: NaN,
   }));
-}
-
-/** Two networks in the same arm at the same fraction. */
-export interface GroupPair {
-  readonly first: RunGroup;
-  readonly second: RunGroup;
-  readonly paired: PairedComparison;
-}
-
-/** Every network with every later one, within arms and fractions. */
-export function comparePairs(runs: readonly ShownRun[], options: IntervalOptions): GroupPair[] {
-  const groups = groupRuns(runs);
-  return groups.flatMap((first, index) =>
-    groups.slice(index + 1).flatMap((second) => {
-      if (first.arm !== second.arm || first.fraction !== second.fraction) return [];
-      const paired = compareGroups(first, second, 'dice', options);
-      return paired === undefined ? [] : [{ first, second, paired }];
-    }),
-  );
-}
-
-/**
- * One row a pair of networks: on which share of the test images the first has the higher Dice (of ties half), the mean difference with its
- * interval, and Wilcoxon's test over images, adjusted by Holm's method for all rows together.
- */
-export function winRateRows(runs: readonly ShownRun[], options: IntervalOptions) {
-  const pairs = comparePairs(runs, options);
-  const adjusted = holmAdjust(pairs.map(({ paired }) => paired.wilcoxon.pValue));
-  return pairs
-    .map(({ first, second, paired }, index) => ({
-      first: first.network,
-      second: second.network,
-      arm: armTitle(first.arm),
-      fraction: first.fraction,
-      difference: paired.meanDifference,
-      interval: formatInterval(paired.interval),
-      imagesWon: paired.wins,
-      ties: paired.ties,
-      imagesLost: paired.losses,
-      winRate: paired.winRate,
-      pValue: adjusted[index],
-    }))
-    .sort((a, b) => a.fraction - b.fraction)
-    .map((row) => ({ ...row, fraction: fractionTitle(row.fraction) }));
 }
 
 /**
@@ -169,11 +142,6 @@ export function costRows(runs: readonly ShownRun[]) {
       seconds: meanOf(group, ({ seconds }) => seconds),
     };
   });
-}
-
-/** Two groups that differ in nothing but their fraction. */
-export function isSameSeries(first: RunGroup, second: RunGroup): boolean {
-  return first.arm === second.arm && first.network === second.network;
 }
 
 /** The study's networks in millions of values: all, trained, and the share of these, as its README has them. */

@@ -1,0 +1,125 @@
+/** What the fourth study claims, measured again: one row a claim and arm, with the uncertainty, and what follows from it. */
+import { formatDecimal, formatPercent } from '../display/format';
+import { baseOf, pairAt, publishedCrossing, publishedEfficiency } from './dinov3-segmentation-curves';
+import { armTitle, groupRuns, type RunGroup, type ShownRun } from './dinov3-segmentation-groups';
+import { type IntervalOptions } from './dinov3-segmentation-scores'; // prettier-ignore
+import { crossingClaim, differenceClaim, efficiencyClaim, hardCasesClaim, hierarchyClaim, signed, winRateClaim, type Measured } from './dinov3-segmentation-measures'; // prettier-ignore
+import { publishedClaims, publishedScore } from './dinov3-segmentation-published';
+
+export interface ClaimContext {
+  readonly options: IntervalOptions;
+  /**
+   * Whether these runs can be held against the study's numbers: its data, and its networks with their published weights. Otherwise only the
+   * direction of a difference is compared, and the verdict says that it is of other data.
+   */
+  readonly comparable: boolean;
+}
+
+/** The verdict in words. `within`: whether the published number is in our interval; said only where the data are the study's. */
+export function verdictText({ outcome, within }: Pick<Measured, 'outcome' | 'within'>, comparable: boolean): string {
+  if (outcome === 'not testable') return 'cannot be tested';
+  if (outcome === 'not run') return 'not run here';
+  if (!comparable) {
+    return {
+      holds: 'holds on these data',
+      fails: 'does not hold on these data',
+      undecided: 'undecided on these data',
+    }[outcome];
+  }
+  const size = within === undefined ? '' : within ? '; its size fits too' : '; of another size';
+  return { holds: `confirmed${size}`, fails: 'contradicted', undecided: `undecided${size}` }[outcome];
+}
+
+interface Claim {
+  readonly claim: string;
+  readonly published: string;
+  measure(groups: readonly RunGroup[], options: IntervalOptions): Measured;
+}
+
+const { advantageAtQuarter, deficitAtAll, winRates, crossingBetween, dataEfficiency } = publishedClaims;
+const decline = publishedScore('base', 1) - publishedScore('base', 0.5);
+
+const claims: readonly Claim[] = [
+  {
+    claim: 'Frozen DINOv3 is ahead at 25 %',
+    published: signed(advantageAtQuarter),
+    measure: (groups, options) => differenceClaim(dinoFirst(pairAt(groups, 0.25)), advantageAtQuarter, options),
+  },
+  {
+    claim: 'The U-Net is ahead at 100 %',
+    published: signed(deficitAtAll),
+    measure: (groups, options) => differenceClaim(unetFirst(pairAt(groups, 1)), deficitAtAll, options),
+  },
+  {
+    claim: 'The U-Net wins fewer than half of the images at 25 %',
+    published: formatPercent(winRates.quarter),
+    measure: (groups, options) => winRateClaim(groups, 0.25, winRates.quarter, options),
+  },
+  {
+    claim: 'The U-Net wins more than half of the images at 100 %',
+    published: formatPercent(winRates.all),
+    measure: (groups, options) => winRateClaim(groups, 1, winRates.all, options),
+  },
+  {
+    claim: 'The curves cross: few images for DINOv3, many for the U-Net',
+    published: `${crossingBetween.join(' – ')} images; by its own table ${Math.round(publishedCrossing())}`,
+    measure: crossingClaim,
+  },
+  {
+    claim: 'DINOv3 reaches with a seventh of the images what the U-Net does',
+    published: `${dataEfficiency}×; by its own table ${formatDecimal(publishedEfficiency(), 1)}×`,
+    measure: efficiencyClaim,
+  },
+  {
+    claim: 'Base declines from 50 % to 100 %',
+    published: signed(decline),
+    measure: (groups, options) => {
+      const [half, all] = [0.5, 1].map((fraction) => baseOf(groups).find((one) => one.fraction === fraction));
+      return differenceClaim(half && all && { first: all, second: half }, decline, options);
+    },
+  },
+  {
+    claim: 'Larger encoders are not better in order',
+    published: 'in order at 25 % alone, Large with half of its blocks',
+    measure: hierarchyClaim,
+  },
+  {
+    claim: 'DINOv3 is more robust on hard cases',
+    published: 'no number',
+    measure: hardCasesClaim,
+  },
+  {
+    claim: 'It saves annotation costs of $12–14K, ROI 10–20×',
+    published: '$12–14K',
+    measure: () => ({ compared: 'prices that the study does not state', value: '', outcome: 'not testable' }),
+  },
+];
+
+type Pair = ReturnType<typeof pairAt>;
+const dinoFirst = (pair: Pair) => pair && { first: pair.dino, second: pair.unet };
+const unetFirst = (pair: Pair) => pair && { first: pair.unet, second: pair.dino };
+
+/**
+ * The study's claims, a row for each arm in which the runs are. Without runs of Base, the first frozen network stands for it; the column
+ * `compared` says which it was.
+ */
+export function claimRows(runs: readonly ShownRun[], { options, comparable }: ClaimContext) {
+  const groups = groupRuns(runs);
+  const arms = [...new Set(groups.map(({ arm }) => arm))];
+  return claims.flatMap(({ claim, published, measure }) =>
+    arms.map((arm) => {
+      const ofArm = groups.filter((group) => group.arm === arm);
+      const measured = measure(ofArm, options);
+      return {
+        claim,
+        published,
+        arm: armTitle(arm),
+        compared: measured.compared,
+        ours: measured.value,
+        interval: measured.interval ?? '',
+        difference: comparable ? (measured.difference ?? NaN) : NaN,
+        verdict: verdictText(measured, comparable),
+      };
+    }),
+  );
+}
