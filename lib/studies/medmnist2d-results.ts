@@ -45,7 +45,7 @@ export const gridResultSchema = z.looseObject({
 export type GridResult = z.infer<typeof gridResultSchema>;
 export type GridFinishedRun = FinishedRun<GridConfiguration, GridResult>;
 
-export const gridMeasures = ['testAuc', 'testAccuracy', 'testMacroF1', 'valAuc'] as const;
+export const gridMeasures = ['testAuc', 'testAccuracy', 'testMacroF1', 'testKappa', 'valAuc'] as const;
 export type GridMeasure = (typeof gridMeasures)[number];
 
 /** One way of training; every setting but dataset and seed. */
@@ -62,7 +62,7 @@ export function methodTitle({ arm, network, initialization, optimizer }: GridMet
   return [...parts, ...(arm === 'as-published' ? [armTitle(arm)] : [])].join(', ');
 }
 
-/** The scores of a method on a dataset by seed. */
+/** The scores of a method on a dataset by seed. Only graded labels have a kappa. */
 export function seedScores(
   runs: readonly GridFinishedRun[],
   method: GridMethod,
@@ -77,7 +77,10 @@ export function seedScores(
           configuration.dataset.size === dataset.size &&
           isOf(configuration, method),
       )
-      .map(({ configuration, result }) => [configuration.seed, result[measure]]),
+      .flatMap(({ configuration: { seed }, result }) => {
+        const score = result[measure];
+        return score === undefined ? [] : [[seed, score] as const];
+      }),
   );
 }
 
@@ -149,6 +152,8 @@ function targetOf(dataset: GridDataset, measure: GridMeasure): number | undefine
 export interface GridMethodComparison extends GridComparison {
   /** Such as `Swin-B against ResNet-50, pretrained (AdamW)`. */
   readonly title: string;
+  /** What both sides share beyond the definition, such as `AdamW`. */
+  readonly setting: string;
   readonly claim: string;
   readonly first: GridMethod;
   readonly second: GridMethod;
@@ -174,7 +179,8 @@ export function compareMethods(
     });
     const names = [method, partner].map(methodTitle) as [string, string];
     const compared = compareOverDatasets(Object.fromEntries(scores), { seeds, names });
-    return [{ ...compared, title: `${title} (${sharedTitle(method, first)})`, claim, first: method, second: partner }];
+    const setting = sharedTitle(method, first);
+    return [{ ...compared, title: `${title} (${setting})`, setting, claim, first: method, second: partner }];
   });
 }
 

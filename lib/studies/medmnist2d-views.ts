@@ -20,6 +20,8 @@ export interface GridView {
   readonly datasets: readonly GridDataset[];
   readonly seeds: readonly number[];
   readonly arm: Arm;
+  /** Of the grid, finished or not; without them, what there are runs of decides which networks are shown. */
+  readonly methods?: readonly GridMethod[];
 }
 
 type PanelsOfGrid = Pick<BarPanels, 'groups' | 'panels' | 'valueTitle' | 'errorTitle' | 'referenceTitle' | 'range'>;
@@ -50,9 +52,11 @@ export function optimizerPanels(view: GridView): PanelsOfGrid {
   });
 }
 
-/** The pairs of which there are runs; the study's where there is no run yet. */
-function networksOf({ runs }: GridView): readonly GridNetworkName[] {
-  const present = new Set<GridNetworkName>(runs.map(({ configuration }) => configuration.network));
+/** The pairs of the grid's methods, or of which there are runs; the study's where there is none yet. */
+function networksOf({ runs, methods }: GridView): readonly GridNetworkName[] {
+  const present = new Set<GridNetworkName>(
+    (methods ?? runs.map(({ configuration }) => configuration)).map(({ network }) => network),
+  );
   const pairs = Object.values(networkPairs).map((pair) => Object.values(pair));
   const shown = pairs.filter((pair) => pair.some((network) => present.has(network)));
   return (shown.length > 0 ? shown : pairs.slice(0, 1)).flat();
@@ -70,7 +74,11 @@ interface PanelPlan {
   readonly shared: Partial<GridMethod>;
 }
 
-function panelsOf({ runs, datasets, seeds }: GridView, { groups, series, shared }: PanelPlan): PanelsOfGrid {
+function panelsOf(view: GridView, { groups: planned, series, shared }: PanelPlan): PanelsOfGrid {
+  const { runs, datasets, seeds, methods } = view;
+  const groups = planned.filter(
+    ({ settings }) => methods === undefined || methods.some((method) => agrees(method, { ...shared, ...settings })),
+  );
   const panels = datasets.map((dataset): BarPanel => ({
     title: datasetTitle(dataset.name),
     reference: publishedTarget(dataset)?.auc ?? null,
@@ -98,6 +106,10 @@ function panelsOf({ runs, datasets, seeds }: GridView, { groups, series, shared 
     referenceTitle: 'Published ResNet-50 from scratch',
     range: [lowest, 1],
   };
+}
+
+function agrees(method: GridMethod, settings: Partial<GridMethod>): boolean {
+  return (Object.keys(settings) as (keyof GridMethod)[]).every((key) => method[key] === settings[key]);
 }
 
 /** A registry's title, or the name. */
