@@ -8,6 +8,7 @@ import { ensureDataset, type EnsureOptions } from './download';
 import { openNpzDataset } from './npz-dataset';
 import { writeNpz, type NpzArray } from './npz-writer';
 import { datasetNames, findDataset } from './registry';
+import { isSyntheticTask, openSyntheticTask, syntheticTasks } from './synthetic-tasks';
 import { renderBloodCell, syntheticBloodClasses, syntheticBloodCounts, syntheticBloodLabels } from './synthetic-blood';
 
 export interface OpenOptions extends EnsureOptions {
@@ -21,13 +22,15 @@ export const syntheticBlood = 'synthetic-blood';
 const syntheticSeed = 7;
 
 /**
- * Opens a dataset by registry name (downloaded if need be), `synthetic-blood`, or the path of a MedMNIST-style .npz.
+ * Opens a dataset by registry name (downloaded if need be), `synthetic-blood`, a name of `syntheticTasks`, or the path of a MedMNIST-style
+ * .npz.
  * @throws UserError for a name or file that is none
  */
 export async function openDataset(name: string, options: OpenOptions = {}): Promise<Dataset> {
   const { size = 28, syntheticImages = syntheticBloodCounts.splits.train } = options;
   const cache = options.cacheDirectory ?? cacheDirectory;
   const npzOptions = { cacheDirectory: join(cache, 'unpacked') };
+  if (isSyntheticTask(name)) return openSyntheticTask(name, { size });
   if (name === syntheticBlood) return openSyntheticBlood(join(cache, 'synthetic'), size, syntheticImages);
   if (datasetNames().includes(name)) {
     const { path } = await ensureDataset(name, size, options);
@@ -36,8 +39,9 @@ export async function openDataset(name: string, options: OpenOptions = {}): Prom
   }
   const isPath = name.includes('/') || name.endsWith('.npz') || existsSync(name);
   if (!isPath) {
+    const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()];
     throw new UserError(
-      `There is no dataset "${name}"${suggestion(name, [syntheticBlood, ...datasetNames()]) || ':'} Known are ${syntheticBlood}, ${datasetNames().join(', ')}, or give the path of an .npz file.`,
+      `There is no dataset "${name}"${suggestion(name, known) || ':'} Known are ${known.join(', ')}, or give the path of an .npz file.`,
     );
   }
   if (existsSync(name) && statSync(name).isDirectory()) {

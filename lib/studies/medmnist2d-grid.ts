@@ -2,6 +2,7 @@
 import type { Dataset, Task } from '../data/dataset';
 import { datasetFile, findDataset } from '../data/registry';
 import { imageSizes, type PublishedScore } from '../data/registry-types';
+import { isSyntheticTask, openSyntheticTask } from '../data/synthetic-tasks';
 import { suggestion, UserError } from '../errors';
 import type { Schedule } from '../training/schedules';
 import type { Arm } from './arms';
@@ -64,6 +65,7 @@ export interface GridConfiguration {
 
 /** Which part of the grid, and with which settings in place of the study's. Everything is the study's by default, of the tour's networks none. */
 export interface GridOptions {
+  /** Names of the registry or of stand-ins (`syntheticTasks`), or any others as they are. */
   readonly datasets?: readonly (string | GridDataset)[];
   /** Pixels a side of registry datasets. */
   readonly size?: number;
@@ -89,7 +91,7 @@ export function gridRunId(configuration: GridConfiguration): string {
 export function gridConfigurations(options: GridOptions = {}): GridConfiguration[] {
   const { size = gridInputSize, seeds = gridSeeds } = options;
   const datasets = (options.datasets ?? gridDatasetNames()).map((given) =>
-    typeof given === 'string' ? registryGridDataset(given, size) : given,
+    typeof given === 'string' ? namedGridDataset(given, size) : given,
   );
   const networks = chosen('network', options.networks ?? Object.values(networkPairs.study), gridNetworks);
   const initializations = chosenInitializations(networks, options.initializations);
@@ -163,6 +165,13 @@ export function registryGridDataset(name: string, size: number): GridDataset {
   const record = findDataset(name);
   const { task, horizontalFlip, classNames } = record;
   return { name, size, hash: datasetFile(record, size).md5, task, classes: classNames.length, horizontalFlip };
+}
+
+/** A stand-in at its own size, or a dataset of the registry. */
+function namedGridDataset(name: string, size: number): GridDataset {
+  return isSyntheticTask(name)
+    ? openGridDataset(openSyntheticTask(name), { horizontalFlip: true })
+    : registryGridDataset(name, size);
 }
 
 /** A dataset that is open: the registry's facts where it is one of its, else as it is, mirrored only where the caller says so. */
