@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { compiledLibrary } = require('./kernel-library.cjs');
 const needs = require('./needs.cjs');
 const {
   root,
@@ -74,14 +75,25 @@ async function setUp({ gpu, force = false, log = console.log } = {}) {
 
 /** @param {string} variant */
 function isComplete(variant) {
-  return (
-    npmPackagesDone() &&
-    environmentDone() &&
-    tensorflowDone(variant) &&
-    requirementsDone() &&
-    addonDone() &&
-    kernelDone()
-  );
+  return missingSteps(variant).length === 0 && kernelDone();
+}
+
+/** What a running kernel needs and does not find as the set-up leaves it. */
+function missingSteps(variant = tensorflowVariant(undefined)) {
+  const steps = [
+    ['npm packages', npmPackagesDone],
+    ['Python environment', environmentDone],
+    ['TensorFlow', () => tensorflowDone(variant)],
+    ['JupyterLab and nbconvert', requirementsDone],
+    ['TensorFlow.js addon', () => addonDone()],
+  ];
+  return steps.filter(([, done]) => !done()).map(([name]) => name);
+}
+
+/** The folder that the project was in when it was set up, where it has been moved or copied since. */
+function movedFrom() {
+  const made = read(environmentStamp);
+  return made === undefined || made === environment ? undefined : path.dirname(made);
 }
 
 // --- npm packages ------------------------------------------------------------------------------------------------------------
@@ -256,11 +268,19 @@ async function buildAddon() {
 
 const kernelFile = path.join(environment, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
 
-/** What Jupyter is told: the name `tslab` makes every notebook that was written for tslab open with this kernel. */
+/**
+ * What Jupyter is told: the name `tslab` makes every notebook that was written for tslab open with this kernel. The path is relative to
+ * this file, so that a moved or copied project starts its own kernel, which then says what to do.
+ */
 const kernelSpec = () =>
   JSON.stringify(
     {
-      argv: [process.execPath, path.join(__dirname, 'kernel.cjs'), '--config-path', '{connection_file}'],
+      argv: [
+        process.execPath,
+        '{resource_dir}/../../../../../lib/setup/kernel.cjs',
+        '--config-path',
+        '{connection_file}',
+      ],
       display_name: 'TypeScript (medical-transfer-notebooks)',
       language: 'typescript',
       interrupt_mode: 'signal',
@@ -287,6 +307,7 @@ async function installKernel() {
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, content);
   }
+  compiledLibrary(); // now, so that the first notebook need not wait for it
 }
 
-module.exports = { setUp, root, python, environment };
+module.exports = { setUp, missingSteps, movedFrom, root, python, environment };

@@ -1,4 +1,4 @@
-import { DataFrame } from 'danfojs-node';
+import type * as Danfo from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import { wilsonInterval } from '../metrics/intervals';
 import type { ClassificationRow, Results } from './results';
@@ -24,10 +24,10 @@ export function comparisonRows(
   all: readonly Results[],
   published: readonly PublishedResult[],
   dataset: Dataset,
-): DataFrame {
+): Danfo.DataFrame {
   const images = dataset.splits.test.count;
   const ours = rowsOf(all).map((row) => ourRow(row, images));
-  return new DataFrame([...publishedFor(published, dataset).map(publishedRow), ...ours]);
+  return toFrame([...publishedFor(published, dataset).map(publishedRow), ...ours]);
 }
 
 /**
@@ -38,7 +38,7 @@ export function transferComparison(
   all: readonly Results[],
   published: readonly PublishedResult[],
   dataset: Dataset,
-): DataFrame {
+): Danfo.DataFrame {
   const images = dataset.splits.test.count;
   const ours = rowsOf(all).map((row) => {
     const { epochs, batchSize, learningRate, weightDecay, seed, seconds, model, arm, ...scores } = ourRow(row, images);
@@ -51,7 +51,7 @@ export function transferComparison(
     const how = { weights: 'hub', protocol: result.protocol ?? 'scratch', trainableParameters: NaN };
     return { model, ...how, arm, ...rest };
   });
-  return new DataFrame([...theirs, ...ours]);
+  return toFrame([...theirs, ...ours]);
 }
 
 function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: ClassificationRow['settings']): string {
@@ -104,4 +104,11 @@ function publishedRow({ model, testAccuracy, testMacroF1 }: PublishedResult) {
     seconds: NaN,
   };
   return { model: `${model} (the study)`, arm: 'as-published', testAccuracy, interval: '', testMacroF1, ...unknown };
+}
+
+/** danfo takes a second to load, which a notebook's first cell need not wait for. */
+function toFrame(rows: object[]): Danfo.DataFrame {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be evaluated with this file
+  const danfo = require('danfojs-node') as typeof Danfo;
+  return new danfo.DataFrame(rows);
 }

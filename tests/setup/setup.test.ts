@@ -91,7 +91,11 @@ test('the kernel of the project is what Jupyter is told', () => {
   const spec = JSON.parse(readFileSync(join(project, '.venv/share/jupyter/kernels/tslab/kernel.json'), 'utf8')) as {
     argv: string[];
   };
-  assert.deepEqual(spec.argv.slice(1), [join(project, 'lib/setup/kernel.cjs'), '--config-path', '{connection_file}']);
+  const [, script, ...rest] = spec.argv;
+  // What Jupyter puts in is the folder of kernel.json.
+  const folder = join(project, '.venv/share/jupyter/kernels/tslab');
+  assert.equal(join(script.replace('{resource_dir}', folder)), join(project, 'lib/setup/kernel.cjs'));
+  assert.deepEqual(rest, ['--config-path', '{connection_file}']);
 });
 
 test('an addon that npm has deleted is linked again without being built', () => {
@@ -142,7 +146,34 @@ test('a folder that was moved is set up for its new place', () => {
   renameSync(project, moved);
   const repaired = setUp([], {}, moved);
   assert.equal(repaired.status, 0, repaired.stderr);
-  assert.match(readFileSync(join(moved, '.venv/share/jupyter/kernels/tslab/kernel.json'), 'utf8'), /-moved/);
+  assert.equal(readFileSync(join(moved, '.venv/.set-up-environment'), 'utf8'), join(moved, '.venv'));
+  assert.equal(kernelProblem(moved), '');
+});
+
+/** Why the kernel of the project cannot run a notebook of a folder; empty where it can. */
+function kernelProblem(folder = project, notebookFolder = folder): string {
+  const code = `process.stdout.write(require('./lib/setup/kernel-problems.cjs').kernelProblem(${JSON.stringify(notebookFolder)}) ?? '')`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', code], { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+test('the kernel says which step of the set-up is missing, and what to do', () => {
+  assert.match(kernelProblem(), /not set up \(missing or outdated: npm packages, .*\): run `npm run setup` in \//);
+  setUp();
+  assert.equal(kernelProblem(), '');
+  assert.equal(kernelProblem(project, tmpdir()), '', 'a notebook outside the project');
+  writeFileSync(join(project, 'package-lock.json'), '{}');
+  assert.match(kernelProblem(), /\(missing or outdated: npm packages\)/);
+});
+
+test('the kernel says that the project has been moved, and refuses the notebooks of a copy', () => {
+  setUp();
+  const moved = `${project}-moved`;
+  cpSync(project, moved, { recursive: true });
+  assert.equal(kernelProblem(project, join(moved, 'lib')).split(':')[0], `This notebook is in ${moved}, but its kernel belongs to ${project}`); // prettier-ignore
+  rmSync(project, { recursive: true });
+  assert.match(kernelProblem(moved), /^This project was set up in .* and has been moved to .*-moved since: run `npm run setup` in /); // prettier-ignore
 });
 
 test('the lock of a set-up that was killed is taken over', () => {
