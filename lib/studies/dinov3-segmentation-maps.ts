@@ -33,7 +33,7 @@ export interface MapRequest {
 
 /** The maps of all images of a dataset, whatever a run's fraction and seed, so that each is computed once. */
 export interface Dinov3Maps {
-  /** What the encoder took for the training and validation images when their maps were computed. */
+  /** What the encoder took for all of them when they were computed. */
   readonly seconds: number;
   source(splits: SegmentationSplits, augmentation: AugmentationOptions, seed: number): SegmentationSource;
   close(): void;
@@ -80,7 +80,7 @@ export async function openDinov3Maps(request: MapRequest): Promise<Dinov3Maps> {
   const secondsOf = ({ secondsPerMap, count }: FeatureMaps, variants: number): number =>
     variants * count * secondsPerMap;
   return {
-    seconds: secondsOf(maps.train, flips ? 4 : 1) + secondsOf(maps.val, 1),
+    seconds: secondsOf(maps.train, flips ? 4 : 1) + secondsOf(maps.val, 1) + secondsOf(maps.test, flipTta ? 4 : 1),
     source: (splits, augmentation, seed) => mapSource({ dataset, splits, augmentation, seed, maps }),
     close,
   };

@@ -5,6 +5,7 @@
  *     STORE/RUN ID/configuration.json   `dinov3ConfigurationSchema`
  *     STORE/RUN ID/result.json          `dinov3ResultSchema`, under `result`
  *     STORE/RUN ID/probabilities.npy    uint8, test images × height × width: 255 · P(lesion), see `quantizeProbabilities`
+ *     STORE/RUN ID/best.safetensors     the selected epoch's weights; of a Dino U-Net the decoder's alone
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -128,9 +129,12 @@ export const dinov3ResultSchema = z.looseObject({
   /** All values of the network, and those that were trained. */
   parameters: z.int(),
   trainableParameters: z.int(),
-  /** Of all epochs, with what the frozen encoder took for the maps of the training and validation images. */
+  /** Of all epochs, with `featureSeconds`. */
   seconds: z.number(),
-  /** That part of it: measured when the maps were computed, be it by an earlier run; 0 of a U-Net, and where no maps are kept. */
+  /**
+   * What the frozen encoder took for the maps of all images, which are there before the first step: measured when they were computed, be
+   * it by an earlier run; 0 of a U-Net, and where no maps are kept.
+   */
   featureSeconds: z.number(),
   /** Training and validation; the first includes `featureSeconds`. */
   secondsPerEpoch: z.array(z.number()),
@@ -163,8 +167,6 @@ export const dinov3ResultSchema = z.looseObject({
   millisecondsPerImage: z.number(),
   /** In the run's folder. */
   probabilitiesFile: z.string(),
-  /** The selected epoch's weights, in the run's folder; of a Dino U-Net the decoder's alone. */
-  weightsFile: z.string(),
 });
 export type Dinov3Result = z.infer<typeof dinov3ResultSchema>;
 

@@ -126,7 +126,6 @@ export async function trainDinov3Run(
     temperature: report.temperature.temperature,
     millisecondsPerImage,
     probabilitiesFile,
-    weightsFile,
   };
 }
 

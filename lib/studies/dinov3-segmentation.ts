@@ -1,0 +1,95 @@
+/**
+ * The fourth study: a U-Net from random weights against Dino U-Nets on frozen DINOv3 encoders, on 25, 50 and 100 % of ISIC 2018's 2,594
+ * training images (github.com/getrichthroughcode/dinov3-isic2018-segmentation).
+ *
+ * Published: frozen encoders are ahead on a quarter of the images, the U-Net on all of them, and larger encoders are not better. `corrected`:
+ * what differs is listed in dinov3-segmentation-arms.ts. A run is one network on one fraction with one seed; dinov3-segmentation-results.ts
+ * says what it leaves.
+ */
+import { join } from 'node:path';
+import type { OpenSegmentationOptions } from '../data/open-segmentation';
+import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { openDinov3Encoder, type Dinov3Encoder, type Dinov3EncoderName, type EncoderOptions } from './dinov3-encoders';
+import { describeDinov3Arms } from './dinov3-segmentation-arms';
+import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation-parameters'; // prettier-ignore
+import type { Dinov3Arm, Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
+import { rowOfRun } from './dinov3-segmentation-rows';
+import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation-runs';
+import { parameterRows, resolveParameters } from './parameters';
+import type { SegmentationRow } from './results';
+import { comparableResults, openRun, recordResults } from './run';
+
+export type TrainingChoice = RunSelection & RunsControls;
+
+/**
+ * Opens the study with a notebook's parameters.
+ * @throws UserError for an unknown parameter or one out of range
+ */
+export function dinov3Segmentation(given: GivenDinov3Parameters) {
+  const parameters = resolveParameters(dinov3ParameterSpecs, given);
+  const encoderNames = encodersOf(parameters);
+  const run = openRun(dinov3Notebook, parameters);
+  const store = openDinov3Store(join(run.directory, 'runs'));
+  const { seed, cache } = parameters;
+  return {
+    parameters,
+    /** Of bootstrap intervals. */
+    intervals: { seed, resamples: parameters.profile === 'tour' ? 1000 : 5000 },
+    /** Whose Dino U-Nets are trained. */
+    encoderNames,
+    /** One row a parameter: its value, where that comes from, and what it means. */
+    parameterRows: () => parameterRows(dinov3ParameterSpecs, given, parameters),
+    openData: (controls: Pick<OpenSegmentationOptions, 'signal' | 'onProgress'> = {}) =>
+      openDinov3Data(parameters, controls),
+    /** One encoder with its weights; `close` frees them. */
+    openEncoder: (name: Dinov3EncoderName, controls: Pick<EncoderOptions, 'arms' | 'signal' | 'onProgress'> = {}) =>
+      openDinov3Encoder({ ...parameters, ...controls, name }),
+    /** One row a difference between the arms. */
+    arms: () => describeDinov3Arms(parameters.seeds),
+    /** The runs of some arms, networks, fractions and seeds, or all: those of each encoder one after the other. */
+    configurations: (dataset: SegmentationDataset, encoders: readonly Dinov3Encoder[], selection: RunSelection = {}) =>
+      configurationsOf(parameters, dataset, encoders, selection),
+    /**
+     * Trains the runs of a selection that are not finished yet, and records their rows. What is stopped or killed continues with the same
+     * call; undefined where it was stopped.
+     */
+    trainRuns: async (
+      dataset: SegmentationDataset,
+      encoders: readonly Dinov3Encoder[],
+      { signal, onProgress, onRun, ...selection }: TrainingChoice = {},
+    ): Promise<Dinov3Run[] | undefined> => {
+      const configurations = configurationsOf(parameters, dataset, encoders, selection);
+      const runs = await trainDinov3Runs(store, configurations, { dataset, encoders, cache }, { signal, onProgress, onRun }); // prettier-ignore
+      for (const finished of runs ?? [])
+        recordResults(run, dataset, finished.id, [rowOfRun(finished)], finished.result.history);
+      return runs;
+    },
+    /** The runs that are finished, of a list or of a selection. */
+    finishedRuns: (configurations: readonly Dinov3Configuration[]): Dinov3Run[] => store.finished(configurations),
+    /** One row for each run that this notebook has finished on these data, whatever its parameters were. */
+    comparison: (dataset: SegmentationDataset, arm?: Dinov3Arm) =>
+      comparableResults(run, dataset)
+        .flatMap(({ results }) => results as unknown as SegmentationRow[])
+        .filter((row) => arm === undefined || row.arm === arm)
+        .map(comparisonRow),
+  };
+}
+
+function comparisonRow(row: SegmentationRow) {
+  return {
+    model: row.model,
+    encoder: String(row.encoder),
+    weights: row.weights,
+    protocol: row.protocol,
+    arm: row.arm,
+    trainImages: row.trainImages,
+    seed: Number(row.settings.seed),
+    testDice: row.testDice,
+    testIou: row.testIou,
+    testSensitivity: row.testSensitivity,
+    testHd95: row.testHd95,
+    epochs: Number(row.settings.epochs),
+    learningRate: Number(row.settings.learningRate),
+    seconds: row.seconds,
+  };
+}
