@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../files';
 import { quadraticWeightedKappa } from '../metrics/kappa';
 import { predictionFileName, writePredictionFile } from '../metrics/medmnist-files';
 import { argmaxRows } from '../metrics/scores';
+import { resizedCropInput } from '../training/augmented-input';
 import { openCheckpoints } from '../training/checkpoints';
 import { trainClassifier, type TestResult } from '../training/classifier';
 import type { TrainingEvent } from '../training/events';
@@ -48,9 +49,17 @@ export async function trainGridRun(
 ): Promise<GridResult | undefined> {
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
-  const { schedule, optimizer, seed, inputSize, evaluation, normalization } = configuration;
+  const { schedule, optimizer, seed, inputSize, augmentation, evaluation, normalization } = configuration;
   const dataset = await openGridData(configuration.dataset, { ...data, signal });
-  const input = resizedInput({ ...evaluation, ...normalization }, { height: inputSize, width: inputSize });
+  const size = { height: inputSize, width: inputSize };
+  const input = resizedInput({ ...evaluation, ...normalization }, size);
+  const trainingInput = resizedCropInput({
+    ...augmentation,
+    horizontalFlip: augmentation.horizontalFlip ? 0.5 : 0,
+    size,
+    normalization,
+    seed,
+  });
   try {
     checkGridSplits(dataset);
     const naming = predictionNaming(configuration.dataset, id);
@@ -58,7 +67,7 @@ export async function trainGridRun(
     const { classifier, source } = await createGridClassifier(configuration, { ...weights, signal });
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), shortHash({ id, weights: source.sha256 }));
     const trained = await trainClassifier(
-      { ...classifier, transform: input, normalization },
+      { ...classifier, transform: input, trainingTransform: trainingInput.ofEpoch, normalization },
       dataset,
       {
         epochs: schedule.epochs,
@@ -94,7 +103,7 @@ export async function trainGridRun(
     checkpoints.remove();
     return result;
   } finally {
-    await input.close();
+    await Promise.all([input.close(), trainingInput.close()]);
     dataset.close();
   }
 }

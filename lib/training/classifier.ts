@@ -13,7 +13,7 @@ import { createOptimizer, type OptimizerSettings } from './create-optimizer';
 import type { HistoryRow, TrainingEvent } from './events';
 import { fit, type Selection } from './fit';
 import { withFrozenNorms } from './frozen-norms';
-import { imageStream, type ImageTransform } from './image-stream';
+import { imageStream, type ImageTransform, type IndexedTransform } from './image-stream';
 import { initialParameters, type InitialValues } from './initial-values';
 import type { Optimizer } from './optimizers';
 import type { LayerOf } from './parameter-groups';
@@ -32,7 +32,7 @@ export interface Classifier {
   /** Brings images to the size that the network takes, and has the normalisation then; by default they stay as the dataset has them. */
   readonly transform?: ImageTransform;
   /** What training images go through in an epoch (counted from 0) instead of `transform`: their augmentation. */
-  readonly trainingTransform?: (epoch: number) => ImageTransform;
+  readonly trainingTransform?: (epoch: number) => IndexedTransform;
   /** Values that the training starts from; random ones by default. */
   readonly initial?: InitialValues;
   /** Which layer a parameter belongs to, for recipes with layer-wise decay. */

@@ -25,7 +25,14 @@ export interface ImageTransform {
    * N images of height × width × channels bytes, one after the other, to as many of the transform's size with as many channels.
    * The argument is not kept once the result is there, but it may be the result.
    */
-  apply(bytes: Uint8Array, shape: readonly [number, number, number, number]): Promise<Uint8Array> | Uint8Array;
+  apply(bytes: Uint8Array, shape: ImagesShape): Promise<Uint8Array> | Uint8Array;
+}
+
+type ImagesShape = readonly [number, number, number, number];
+
+/** A transform that may treat every image in a way of its own, such as an augmentation. `indices`: which images of the split they are. */
+export interface IndexedTransform extends Omit<ImageTransform, 'apply'> {
+  apply(bytes: Uint8Array, shape: ImagesShape, indices: Int32Array): Promise<Uint8Array> | Uint8Array;
 }
 
 export type StreamOptions = Pick<BatchOptions, 'batchSize' | 'order'>;
@@ -37,7 +44,7 @@ export type StreamOptions = Pick<BatchOptions, 'batchSize' | 'order'>;
 export async function* transformedBatches(
   dataset: Dataset,
   split: Split,
-  transform: ImageTransform,
+  transform: IndexedTransform,
   { batchSize, order }: StreamOptions,
 ): AsyncGenerator<ImageBatch> {
   const { height, width, channels } = dataset;
@@ -49,7 +56,7 @@ export async function* transformedBatches(
     const indices = indicesOf(start, Math.min(batchSize, total - start), order);
     const bytes = buffers[(start / batchSize) % 2].subarray(0, indices.length * size);
     split.readImages(indices, bytes);
-    return { indices, bytes: await transform.apply(bytes, [indices.length, height, width, channels]) };
+    return { indices, bytes: await transform.apply(bytes, [indices.length, height, width, channels], indices) };
   };
   let next = total > 0 ? read(0) : undefined;
   for (let start = 0; next !== undefined; start += batchSize) {
@@ -68,7 +75,7 @@ export async function* transformedBatches(
 export function imageStream(
   dataset: Dataset,
   split: Split,
-  { transform, normalization, ...options }: BatchOptions & { readonly transform?: ImageTransform },
+  { transform, normalization, ...options }: BatchOptions & { readonly transform?: IndexedTransform },
 ): Iterable<ImageBatch> | AsyncIterable<ImageBatch> {
   return transform === undefined
     ? imageBatches(dataset, split, { ...options, normalization })

@@ -11,10 +11,10 @@ export interface InputTransform extends ImageTransform {
   close(): Promise<void>;
 }
 
-type ImagesShape = readonly [count: number, height: number, width: number, channels: number];
+export type ImagesShape = readonly [count: number, height: number, width: number, channels: number];
 
 /** Above so many pixels an image, resizing is worth the start of threads. */
-const smallInput = 96 * 96;
+export const smallInput = 96 * 96;
 
 /**
  * timm's transform for evaluation: resized until it covers the input divided by the crop fraction, then the centre. Images that have the
@@ -45,11 +45,12 @@ export function resizedInput(expected: ImageExpectation, size: PlaneSize): Input
   };
 }
 
-async function inParts(
+/** Has parts of a batch done at once. `start`: the first image of a part. */
+export async function inParts(
   bytes: Uint8Array,
   [count, height, width, channels]: ImagesShape,
   parts: number,
-  run: (bytes: Uint8Array, shape: ImagesShape) => Promise<Uint8Array>,
+  run: (bytes: Uint8Array, shape: ImagesShape, start: number) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const most = Math.ceil(count / parts);
   const image = height * width * channels;
@@ -57,7 +58,7 @@ async function inParts(
   for (let start = 0; start < count; start += most) {
     const images = Math.min(most, count - start);
     // A copy, since a thread would be sent all of the memory behind a part.
-    work.push(run(bytes.slice(start * image, (start + images) * image), [images, height, width, channels]));
+    work.push(run(bytes.slice(start * image, (start + images) * image), [images, height, width, channels], start));
   }
   const done = await Promise.all(work);
   const result = new Uint8Array(done.reduce((total, part) => total + part.length, 0));
