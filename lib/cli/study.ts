@@ -15,7 +15,12 @@ interface StudyCommand {
 }
 
 /** Loaded when chosen: a misspelt name needs no TensorFlow. */
-const studies: Readonly<Record<string, StudyCommand>> = {};
+const studies: Readonly<Record<string, StudyCommand>> = {
+  'dinov3-segmentation': {
+    about: 'U-Net against frozen DINOv3 encoders: train, evaluate, visualize',
+    load: () => import('./study-dinov3-segmentation'),
+  },
+};
 
 const help = (): string => `npm run study -- NAME [OPTIONS]
 

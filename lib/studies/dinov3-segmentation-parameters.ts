@@ -7,6 +7,7 @@ import { checkEncoder, dinov3EncoderNames, dinov3Encoders, tourEncoders, type Di
 import { dinov3ArmOptions, epochsOf, studySettings } from './dinov3-segmentation-arms';
 import { dinov3Models, noEncoder, type Dinov3Arm, type Dinov3Configuration, type Dinov3Model } from './dinov3-segmentation-results'; // prettier-ignore
 import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from './parameters'; // prettier-ignore
+import { shortHash } from './results';
 
 export const dinov3Notebook = '07_dinov3_segmentation';
 
@@ -92,6 +93,14 @@ export function openDinov3Data(
   return openSegmentationDataset(dataset, { size: imageSize, syntheticImages, skipBroken, seed, ...controls });
 }
 
+/** What a configuration says of its data. */
+export type ConfiguredData = Pick<SegmentationDataset, 'name' | 'sha256' | 'height' | 'splits'>;
+
+/** Stands for which images are in which split. */
+export function hashOfSplits({ splits }: Pick<SegmentationDataset, 'splits'>): string {
+  return shortHash({ train: splits.train.ids, val: splits.val.ids, test: splits.test.ids });
+}
+
 /** What a configuration needs beside the parameters. */
 export interface ConfigurationRequest {
   readonly arm: Dinov3Arm;
@@ -105,7 +114,7 @@ export interface ConfigurationRequest {
 /** One run as the parameters and its arm have it. */
 export function configurationOf(
   parameters: Pick<Dinov3Parameters, 'imageSize' | Exclude<keyof Dinov3Configuration['settings'], 'precision'>>,
-  dataset: Pick<SegmentationDataset, 'name' | 'sha256' | 'height'>,
+  dataset: ConfiguredData,
   { arm, model, encoder, fraction, seed }: ConfigurationRequest,
 ): Dinov3Configuration {
   const { batchSize, learningRate, weightDecay, diceWeight, patience, flips, flipTta, nativeScores } = parameters;
@@ -120,7 +129,7 @@ export function configurationOf(
     weightsKey: used?.weightsKey ?? '',
     fraction,
     seed,
-    data: { name: dataset.name, sha256: dataset.sha256, imageSize: dataset.height },
+    data: { name: dataset.name, sha256: dataset.sha256, imageSize: dataset.height, splits: hashOfSplits(dataset) },
     settings: {
       epochs: epochsOf({ arm, model, fraction }, parameters.epochs),
       batchSize,
@@ -149,7 +158,7 @@ export interface RunSelection {
 /** All runs of a selection, in an order in which each encoder is needed once: arms, networks, fractions, seeds. */
 export function configurationsOf(
   parameters: Dinov3Parameters,
-  dataset: Pick<SegmentationDataset, 'name' | 'sha256' | 'height'>,
+  dataset: ConfiguredData,
   encoders: readonly ConfigurationRequest['encoder'][],
   { arms = ['as-published', 'corrected'], models = dinov3Models, fractions = fractionsOf(parameters.fractions), seeds }: RunSelection = {}, // prettier-ignore
 ): Dinov3Configuration[] {

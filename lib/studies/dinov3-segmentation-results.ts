@@ -44,6 +44,8 @@ export const dinov3ConfigurationSchema = z.strictObject({
     sha256: z.string(),
     /** Pixels a side that images are read and scored at. */
     imageSize: z.int(),
+    /** Hash of which images are in which split: where the source does not say, a seed has drawn them. */
+    splits: z.string().optional(),
   }),
   settings: z.strictObject({
     /** At most. */

@@ -19,6 +19,7 @@ import { imageSource, type SegmentationSource, type SegmentationSplits } from '.
 import { trainSegmenter, type Segmenter } from '../training/segmenter';
 import type { Dinov3Encoder, EncoderVariant } from './dinov3-encoders';
 import { dinov3ArmOptions, imagenetNormalization, normalizationOf, planFraction } from './dinov3-segmentation-arms';
+import { hashOfSplits } from './dinov3-segmentation-parameters';
 import { encodedSource, splitMaps, type Dinov3Maps } from './dinov3-segmentation-maps';
 import { maskThreshold, quantizeProbabilities, type CalibrationRecord, type Dinov3Configuration, type Dinov3Result } from './dinov3-segmentation-results'; // prettier-ignore
 import { unetOfWidth } from './few-shot-segmentation-unet';
@@ -138,6 +139,8 @@ function checkResources(configuration: Dinov3Configuration, { dataset, encoder }
   const { data, model } = configuration;
   if (dataset.sha256 !== data.sha256 || dataset.height !== data.imageSize || dataset.width !== data.imageSize)
     throw new UserError(`The run is of ${data.name} at ${data.imageSize}×${data.imageSize} pixels, but ${dataset.name} at ${dataset.height}×${dataset.width} was opened: open the same data.`); // prettier-ignore
+  if (data.splits !== undefined && data.splits !== hashOfSplits(dataset))
+    throw new UserError(`The run has other images in its training, validation and test split than ${dataset.name} as it was opened: open it with the same seed.`); // prettier-ignore
   if (model === 'unet') return;
   if (encoder?.name !== configuration.encoder || encoder.weightsKey !== configuration.weightsKey)
     throw new UserError(`The run needs ${configuration.encoder} with its ${configuration.weights} weights, but ${encoder?.name ?? 'no encoder'} was opened: open the same weights.`); // prettier-ignore
