@@ -1,28 +1,11 @@
-// What the page does by itself: contents, folded code, light and dark. Without it everything can still be read.
+// What a notebook's page does by itself: contents, folded code. Without it everything can still be read. theme.js comes first.
 (() => {
   'use strict';
-  const root = document.documentElement;
-  const darkSystem = window.matchMedia('(prefers-color-scheme: dark)');
-  const store = {
-    get: (key) => {
-      try {
-        return localStorage.getItem(key);
-      } catch {
-        return null;
-      }
-    },
-    set: (key, value) => {
-      try {
-        localStorage.setItem(key, value);
-      } catch {
-        // A page opened from a file may keep nothing.
-      }
-    },
-  };
+  const { store } = window.pageTheme;
 
   function addContents() {
     const nav = document.querySelector('.contents');
-    const headings = [...document.querySelectorAll('main .prose > h2, main .prose > h3')];
+    const headings = [...document.querySelectorAll('main .prose > h2, main .prose > h3:not(.unlisted)')];
     if (headings.length < 3) return;
     const used = new Set();
     const links = headings.map((heading) => {
@@ -56,13 +39,11 @@
     followScroll(nav, headings, links);
   }
 
-  /** Marks the last heading above the upper third of the window. */
+  /** Marks the last heading above the upper third of the window; at the end of the page, the last. */
   function followScroll(nav, headings, links) {
-    let waiting = false;
     const mark = () => {
-      waiting = false;
       const line = window.innerHeight / 3;
-      const atEnd = window.innerHeight + window.scrollY >= document.body.scrollHeight - 2;
+      const atEnd = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 2;
       const above = headings.filter((heading) => heading.getBoundingClientRect().top < line).length;
       const current = atEnd ? links.length - 1 : Math.max(0, above - 1);
       links.forEach((link, index) => {
@@ -73,16 +54,30 @@
       if (offsetTop < nav.scrollTop || offsetTop + offsetHeight > nav.scrollTop + nav.clientHeight)
         nav.scrollTop = offsetTop - 80;
     };
-    const request = () => {
-      if (!waiting) window.requestAnimationFrame(mark);
-      waiting = true;
-    };
-    window.addEventListener('scroll', request, { passive: true });
-    window.addEventListener('resize', request);
-    mark();
+    // Called when a heading passes the line, either way, and when the page's last lines come or go.
+    const passing = new IntersectionObserver(mark, { rootMargin: '0px 0px -66.6%' });
+    headings.forEach((heading) => passing.observe(heading));
+    const ending = new IntersectionObserver(mark, { threshold: [0, 0.5, 1] });
+    ending.observe(document.querySelector('.page-footer'));
   }
 
-  function addSwitches() {
+  /** Regions are told apart by their names: a table of the text is called by the heading above it. */
+  function nameTables() {
+    const headings = [...document.querySelectorAll('main :is(h2, h3)')];
+    const counts = new Map();
+    for (const region of document.querySelectorAll('.prose > .scroll')) {
+      const above = headings.filter(
+        (heading) => heading.compareDocumentPosition(region) & Node.DOCUMENT_POSITION_FOLLOWING,
+      );
+      const heading = above.at(-1);
+      const name = heading ? heading.firstChild.textContent : 'Table';
+      const count = (counts.get(name) || 0) + 1;
+      counts.set(name, count);
+      region.setAttribute('aria-label', count === 1 ? `${name}, table` : `${name}, table ${count}`);
+    }
+  }
+
+  function addCodeSwitch() {
     const codeSwitch = document.getElementById('code-switch');
     const cells = [...document.querySelectorAll('details.code:not(.folded)')];
     const showCode = (shown) => {
@@ -96,23 +91,11 @@
       store.set('code', shown ? 'shown' : 'folded');
     });
     if (store.get('code') === 'shown') showCode(true);
-
-    const themeSwitch = document.getElementById('theme-switch');
-    const isDark = () => (root.dataset.theme || (darkSystem.matches ? 'dark' : 'light')) === 'dark';
-    const say = () => themeSwitch.setAttribute('aria-pressed', String(isDark()));
-    themeSwitch.addEventListener('click', () => {
-      root.dataset.theme = isDark() ? 'light' : 'dark';
-      store.set('theme', root.dataset.theme);
-      say();
-    });
-    darkSystem.addEventListener('change', say);
-    say();
-    document.querySelector('.controls').hidden = false;
   }
 
   function addCopyButtons() {
     if (!navigator.clipboard) return;
-    for (const code of document.querySelectorAll('details.code .highlight')) {
+    for (const code of document.querySelectorAll('details.code .highlight, .citations .highlight')) {
       const button = document.createElement('button');
       button.type = 'button';
       button.className = 'copy';
@@ -126,22 +109,8 @@
     }
   }
 
-  /** Paper is white and narrower than most windows; figures have to be drawn for it beforehand. */
-  function prepareForPrint() {
-    let before;
-    window.addEventListener('beforeprint', () => {
-      before = root.dataset.theme;
-      root.dataset.theme = 'light';
-      if (window.notebookFigures && window.notebookFigures.draw) window.notebookFigures.draw(660);
-    });
-    window.addEventListener('afterprint', () => {
-      if (before === undefined) delete root.dataset.theme;
-      else root.dataset.theme = before;
-    });
-  }
-
   addContents();
-  addSwitches();
+  nameTables();
+  addCodeSwitch();
   addCopyButtons();
-  prepareForPrint();
 })();

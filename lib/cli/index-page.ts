@@ -1,71 +1,100 @@
-import { relative, sep } from 'node:path';
+/** The gallery: what each notebook found, how sure it is, how long it took and how to repeat it. One file that loads nothing. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
 import { formatDuration } from '../display/format';
 import { escapeHtml } from '../display/html';
-import { readResults } from '../studies/results';
+import { projectRoot } from '../paths';
+import { address } from './page/page';
+import type { FinishedRun } from './page/finished-runs';
 
-export interface IndexEntry {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  /** The folder of the run. */
-  readonly directory: string;
-  readonly seconds: number;
+export interface IndexPage {
+  readonly runs: readonly FinishedRun[];
+  /** Where the page will be: links are relative to it. */
+  readonly folder: string;
+  /** HTML of further sections, below the gallery: each an element `section` with a heading of its own. */
+  readonly sections?: readonly string[];
 }
 
-/** The page that links to the notebooks' pages: one self-contained file. Links are relative to `folder`. */
-export function indexPage(entries: readonly IndexEntry[], folder: string): string {
-  const cards = entries.map((entry) => card(entry, folder)).join('\n');
-  return `<!doctype html>
+const title = 'Transfer learning in medical imaging';
+const description = 'Published studies as TypeScript notebooks: each as published and corrected, with the uncertainty.';
+/** Pixels of a picture: twice what it is shown with. */
+const pictureWidth = 760;
+
+export async function indexPage({ runs, folder, sections = [] }: IndexPage): Promise<string> {
+  const cards = await Promise.all(runs.map((run) => card(run, folder)));
+  return `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Transfer learning in medical imaging</title>
-<style>${style}</style>
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<meta name="description" content="${description}">
+<meta property="og:title" content="${title}">
+<meta property="og:description" content="${description}">
+<link rel="icon" href="data:,">
+<script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
+<style>${own('blog.css')}${own('prose.css')}${own('code.css')}${own('gallery.css')}</style>
 </head>
 <body>
-<main>
-<h1>Transfer learning in medical imaging</h1>
-<p class="lede">Published studies as TypeScript notebooks: each as published and corrected, with the uncertainty.</p>
-<ol>
-${cards}
+<a class="skip-link" href="#content">Skip to the content</a>
+<div class="controls" hidden><button type="button" id="theme-switch" aria-pressed="false">Dark</button></div>
+<header class="page-header">
+<h1>${title}</h1>
+<p class="lede">${description}</p>
+</header>
+<main id="content" tabindex="-1">
+<ol class="gallery">
+${cards.join('\n')}
 </ol>
+${sections.join('\n')}
 </main>
-<footer>Not for clinical use.</footer>
+<footer class="page-footer"><p><strong>Not for clinical use.</strong> These pages report research; nothing on them is medical advice or a medical device.</p></footer>
+<script>${own('theme.js')}</script>
 </body>
 </html>
 `;
 }
 
-function card({ name, title, description, directory, seconds }: IndexEntry, folder: string): string {
-  const link = relative(folder, directory).split(sep).map(encodeURIComponent).join('/');
-  const results = readResults(directory);
+async function card(run: FinishedRun, folder: string): Promise<string> {
+  const { name, description: about, directory, results, headline, seconds, command } = run;
+  const link = (file: string): string => address(folder, join(directory, file));
   const facts = [
     `Notebook ${name.slice(0, 2)}`,
-    `${results?.profile ?? 'tour'} profile`,
-    ...(results ? [`on ${results.data.name}`] : []),
-    `ran in ${formatDuration(seconds)}`,
+    ...(results === undefined ? [] : [`${results.profile} profile`, `on ${results.data.name}`]),
+    ...(seconds === undefined ? [] : [`ran in ${formatDuration(seconds)}`]),
   ];
-  return `<li><h2><a href="${link}/index.html">${escapeHtml(title)}</a></h2>
-<p>${escapeHtml(description)}</p>
-<p class="facts">${facts.map((fact) => `<span>${escapeHtml(fact)}</span>`).join('')}</p></li>`;
+  const found =
+    headline === undefined
+      ? ''
+      : `<dl><dt>Found</dt><dd>${escapeHtml(headline.result)}</dd><dt>How sure</dt><dd>${escapeHtml(headline.certainty)}</dd></dl>`;
+  const repeat =
+    command === undefined ? '' : `<p class="repeat"><span>Repeat it</span> <code>${escapeHtml(command)}</code></p>`;
+  return `<li>
+${await previewPicture(run, link('index.html'))}<div>
+<h2><a href="${link('index.html')}">${escapeHtml(run.title)}</a></h2>
+<p>${escapeHtml(about)}</p>
+${found}
+${repeat}
+<p class="facts">${facts.map((fact) => `<span>${escapeHtml(fact)}</span>`).join('')}<a href="${link('notebook.ipynb')}">Notebook<span class="hidden"> of ${escapeHtml(run.title)}</span></a>${results === undefined ? '' : `<a href="${link('results.json')}">Results<span class="hidden"> of ${escapeHtml(run.title)}</span></a>`}</p>
+</div></li>`;
 }
 
-const style = `
-:root { color-scheme: light dark; --text: #1b1f24; --quiet: #57606a; --line: #d0d7de; --card: #fff; --page: #f6f8fa; --link: #0550ae; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6edf3; --quiet: #9da7b3; --line: #30363d; --card: #161b22; --page: #0d1117; --link: #79b8ff; }
+/** The headline figure, as a link that only a pointer needs: the title is the same link. */
+async function previewPicture({ preview: { light, dark } }: FinishedRun, link: string): Promise<string> {
+  if (light === undefined) return '';
+  const image = async (png: Buffer, theme: string): Promise<string> =>
+    `<img class="on-${theme}" src="${await thumbnail(png)}" alt="">`;
+  const pictures = (await image(light, 'light')) + (dark === undefined ? '' : await image(dark, 'dark'));
+  return `<a class="preview${dark === undefined ? '' : ' themed'}" href="${link}" tabindex="-1" aria-hidden="true">${pictures}</a>`;
 }
-body { margin: 0; background: var(--page); color: var(--text); font: 1.05rem/1.55 system-ui, sans-serif; }
-main, footer { max-width: 46rem; margin: 0 auto; padding: 2.5rem 1.25rem 1rem; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; }
-.lede { color: var(--quiet); font-size: 1.15rem; margin: 0 0 2rem; }
-ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; }
-li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1.1rem 1.3rem; }
-h2 { font-size: 1.25rem; margin: 0 0 .3rem; }
-a { color: var(--link); }
-a:focus-visible { outline: 3px solid var(--link); outline-offset: 3px; }
-p { margin: 0 0 .5rem; }
-.facts { color: var(--quiet); font-size: .9rem; margin: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
-footer { color: var(--quiet); font-size: .9rem; }
-`;
+
+async function thumbnail(png: Buffer): Promise<string> {
+  const small = await sharp(png).resize({ width: pictureWidth, withoutEnlargement: true }).webp({ quality: 82 }).toBuffer(); // prettier-ignore
+  return `data:image/webp;base64,${small.toString('base64')}`;
+}
+
+function own(name: string): string {
+  return readFileSync(join(projectRoot, 'lib', 'blog', name), 'utf8');
+}

@@ -1,10 +1,10 @@
 /** Jupyter's programs as this project runs them: by the environment that the set-up made, and without anything of the user's own. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
 import { projectRoot } from '../paths';
+import type { Notebook } from './notebook-file';
 
 export const pythonPath = join(projectRoot, '.venv', 'bin', 'python');
 
@@ -43,7 +43,8 @@ export async function executeNotebook(
   target: string,
   { environment, onCell }: ExecuteOptions = {},
 ): Promise<void> {
-  const child = spawn(pythonPath, [join(projectRoot, 'lib', 'cli', 'execute.py'), source, target], {
+  const child = spawn(pythonPath, [join(projectRoot, 'lib', 'cli', 'execute.py'), resolve(source), resolve(target)], {
+    cwd: projectRoot, // the kernel refuses to start in another copy of the project
     env: jupyterEnvironment(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -77,27 +78,27 @@ export function failureText(message: string): string {
 /** As the kernel prints it, after a word of its own where no cell waits for the error. */
 const userErrorLine = /^(\w+: )?UserError: /;
 
-/** Converts a notebook with its outputs to a page by the project's template. */
-export async function convertNotebook(source: string, target: string): Promise<void> {
-  const child = spawn(
-    pythonPath,
-    [
-      ...['-m', 'nbconvert', '--to', 'html', '--template', 'blog', '--embed-images', '--log-level', 'ERROR'],
-      // The folder in which a folder `blog` is looked for, and the one that the template's own paths begin at.
-      `--TemplateExporter.extra_template_basedirs=${join(projectRoot, 'lib')}`,
-      `--TemplateExporter.extra_template_paths=${projectRoot}`,
-      ...['--stdout', source],
-    ],
-    { env: jupyterEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+/**
+ * Converts a notebook with its outputs to HTML by the project's template. Pictures that it names are looked for in `folder`. What the
+ * template asks for beyond the notebook is in its metadata `page`: see page/page-data.ts.
+ */
+export async function convertNotebook(notebook: Notebook, folder: string): Promise<Buffer> {
+  const child = spawn(pythonPath, [join(projectRoot, 'lib', 'cli', 'convert.py'), projectRoot, folder], {
+    env: jupyterEnvironment(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const pieces: Buffer[] = [];
   let errors = '';
   child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
   child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
+  child.stdin.on('error', () => {}); // it ended early, and says why by its exit code
+  child.stdin.end(JSON.stringify(notebook));
   const code = await exitCode(child);
   if (code !== 0)
-    throw new UserError(`${source} could not be exported: ${errors.trim().split('\n').pop() || `exit code ${code}`}`);
-  writeFileAtomic(target, Buffer.concat(pieces));
+    throw new UserError(
+      `The notebook could not be made a page: ${errors.trim().split('\n').pop() || `exit code ${code}`}`,
+    );
+  return Buffer.concat(pieces);
 }
 
 /** Waits for a child; when this process is asked to end, so is the child, and the promise rejects. */

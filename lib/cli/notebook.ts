@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors';
 import { notebookNames } from '../studies/notebooks';
 import { parseCommandLine, runCommand } from './command';
+import { stillsRemark } from './page/page';
 import { createProgressLine } from './progress-line';
 import { runNotebook } from './run-notebook';
 
@@ -32,13 +33,15 @@ export async function main(args: string[]): Promise<void> {
     );
   }
   const line = createProgressLine(process.stdout, 15_000);
-  const { name, directory, seconds, continued } = await runNotebook(positionals[0], {
+  const { name, directory, seconds, continued, stillsMissing } = await runNotebook(positionals[0], {
     settings: values.set ?? [],
     profile: values.profile,
     out: values.out,
     onCell: ({ cell, cells }) => line.update(`${positionals[0]}: cell ${cell} of ${cells}`),
   });
   line.clear();
+  const remark = stillsRemark(stillsMissing);
+  if (remark !== undefined) console.log(remark);
   console.log(
     `${name} ${continued ? 'continued and finished' : 'finished'} in ${seconds.toFixed(1)} s: ${join(directory, 'index.html')}`,
   );

@@ -6,12 +6,15 @@ import { syntheticBlood } from '../data/open';
 import { datasetNames } from '../data/registry';
 import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
+import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../studies/notebooks';
 import { profiles, resolveParameters } from '../studies/parameters';
 import { resultsFileName, runIdOf } from '../studies/results';
-import { convertNotebook, executeNotebook, type CellEvent } from './jupyter';
+import { executeNotebook, type CellEvent } from './jupyter';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
+import { previewNames } from './page/finished-runs';
+import { writePage } from './page/page';
 
 export interface RunNotebookOptions {
   /** `name=value` texts, as given. */
@@ -28,6 +31,8 @@ export interface FinishedNotebook {
   readonly directory: string;
   readonly seconds: number;
   readonly continued: boolean;
+  /** Why the page's charts have no still pictures; undefined where they have. */
+  readonly stillsMissing?: string;
 }
 
 /** What is under way, below the run's folder; gone when the run is finished. */
@@ -55,8 +60,8 @@ export async function runNotebook(given: string, options: RunNotebookOptions): P
     await check(parameters);
     const lock = await lockFolder(directory);
     try {
-      const continued = await execute(name, withParameters(readNotebook(path), set), directory, options.onCell);
-      return { name, directory, seconds: (performance.now() - started) / 1000, continued };
+      const done = await execute(name, withParameters(readNotebook(path), set), directory, options.onCell);
+      return { name, directory, seconds: (performance.now() - started) / 1000, ...done };
     } finally {
       lock.release();
     }
@@ -72,7 +77,7 @@ async function execute(
   notebook: Notebook,
   directory: string,
   onCell: RunNotebookOptions['onCell'],
-): Promise<boolean> {
+): Promise<Pick<FinishedNotebook, 'continued' | 'stillsMissing'>> {
   const unfinished = join(directory, unfinishedName);
   const continued = existsSync(join(unfinished, 'checkpoints'));
   try {
@@ -83,11 +88,16 @@ async function execute(
     const input = join(unfinished, 'input.ipynb');
     writeFileSync(input, JSON.stringify(notebook));
     await executeNotebook(input, executed, { environment: { NOTEBOOK_RUN_DIRECTORY: unfinished }, onCell });
-    await convertNotebook(executed, page);
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
+    const { headline, stillsMissing } = await writePage(executed, page);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
+    for (const theme of ['light', 'dark'] as const) {
+      const [preview, path] = [headline?.[theme], join(directory, previewNames[theme])];
+      if (preview === undefined) rmSync(path, { force: true });
+      else writeFileAtomic(path, preview);
+    }
     rmSync(unfinished, { recursive: true, force: true });
-    return continued;
+    return { continued, stillsMissing };
   } catch (error) {
     // Checkpoints are worth keeping: the same command continues from them. Everything else is not.
     if (!existsSync(join(unfinished, 'checkpoints'))) rmSync(unfinished, { recursive: true, force: true });
@@ -119,6 +129,9 @@ export function parseSettings(
 
 function parseNamed(name: string, text: string, workingDirectory: string): unknown {
   if (name === 'dataset') return absoluteDataset(text, workingDirectory);
+  if (name === 'datasets')
+    return text.replace(/[^,]*(\/|\.npz(?=,|$))[^,]*/g, (path) => resolve(workingDirectory, path));
+  if (name === 'store' && text !== '' && text !== 'auto') return resolve(workingDirectory, text);
   if (name === 'weights' && text.endsWith('.safetensors')) return resolve(workingDirectory, text);
   return parseValue(text);
 }

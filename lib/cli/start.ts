@@ -3,8 +3,10 @@ import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook, notebookNames } from '../studies/notebooks';
 import { parseCommandLine, runCommand } from './command';
-import { indexPage, type IndexEntry } from './index-page';
-import { readNotebook } from './notebook-file';
+import { indexPage } from './index-page';
+import { finishedRuns } from './page/finished-runs';
+import { linkNeighbours } from './page/neighbours';
+import { stillsRemark } from './page/page';
 import { createProgressLine } from './progress-line';
 import { runNotebook } from './run-notebook';
 
@@ -23,18 +25,21 @@ export async function main(args: string[]): Promise<void> {
   }
   const names = positionals.length > 0 ? positionals.map((given) => findNotebook(given).name) : notebookNames();
   const line = createProgressLine(process.stdout, 15_000);
-  const entries: IndexEntry[] = [];
+  let remark: string | undefined;
   for (const name of names) {
-    const { directory, seconds } = await runNotebook(name, {
+    const { seconds, stillsMissing } = await runNotebook(name, {
       settings: [],
       onCell: ({ cell, cells }) => line.update(`${name}: cell ${cell} of ${cells}`),
     });
     line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`);
-    const { title = name, description = '' } = readNotebook(findNotebook(name).path).metadata;
-    entries.push({ name, title, description, directory, seconds });
+    remark ??= stillsRemark(stillsMissing);
   }
+  if (remark !== undefined) console.log(remark);
   const index = join(outputsDirectory, 'index.html');
-  writeFileAtomic(index, indexPage(entries, outputsDirectory));
+  // Those of earlier starts too: `npm start -- 01` takes nothing away.
+  const runs = finishedRuns(outputsDirectory);
+  linkNeighbours(runs, index);
+  writeFileAtomic(index, await indexPage({ runs, folder: outputsDirectory }));
   console.log(`Open ${index}`);
 }
 

@@ -7,8 +7,8 @@ import { show, type Displayable } from './mime';
 /** The word in an output by which the page's template finds and drops it: the page has its own copy in its head. */
 export const libraryMarker = 'data-plotly-library';
 
-/** Unpacks Plotly and runs it, unless another notebook in the same browser window has done so already. */
-const loader = `(async () => {
+/** Script that unpacks Plotly from the element `plotly-library` and runs it, unless this browser window has it already. */
+export const plotlyLoader = `(async () => {
   if (!window.Plotly) {
     const packed = atob(document.getElementById('plotly-library').textContent);
     const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
@@ -30,13 +30,19 @@ export function initializeDisplay(): void {
 
 /** The output of `initializeDisplay`. */
 export function displayLibrary(): Displayable {
-  const plotly = readFileSync(join(projectRoot, 'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js'));
-  const packed = gzipSync(plotly, { level: 9 }).toString('base64');
   const html =
     `<div ${libraryMarker}><style>${readOwn('display.css')}</style>` +
-    `<script type="text/plain" id="plotly-library">${packed}</script>` +
-    `<script>${readOwn('figure-runtime.js')}${loader}</script></div>`;
+    `<script type="text/plain" id="plotly-library">${packedPlotly()}</script>` +
+    `<script>${readOwn('figure-runtime.js')}${plotlyLoader}</script></div>`;
   return { html, text: 'Displays are ready.' };
+}
+
+/** Where Plotly's own file is. */
+export const plotlyPath = join(projectRoot, 'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js');
+
+/** Plotly in gzip and base64, for `plotlyLoader`. */
+export function packedPlotly(): string {
+  return gzipSync(readFileSync(plotlyPath), { level: 9 }).toString('base64');
 }
 
 function readOwn(name: string): string {

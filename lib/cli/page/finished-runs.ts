@@ -1,0 +1,64 @@
+/** Which notebooks have been run with their usual parameters, so that their pages can be listed and linked. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../../errors';
+import { headline, type Headline } from '../../studies/headline';
+import { findNotebook, notebookNames } from '../../studies/notebooks';
+import { resolveParameters } from '../../studies/parameters';
+import { readResults, runIdOf, type Results } from '../../studies/results';
+import { readNotebook } from '../notebook-file';
+import { pageMetadata, runSeconds } from './metadata';
+import { repeatCommand } from './provenance';
+
+/** The figure that stands for a run on light paper and on dark, where it could be drawn. */
+export const previewNames = { light: 'preview.png', dark: 'preview-dark.png' } as const;
+
+export interface FinishedRun {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly directory: string;
+  readonly results?: Results;
+  readonly headline?: Headline;
+  readonly seconds?: number;
+  readonly command?: string;
+  readonly preview: { readonly light?: Buffer; readonly dark?: Buffer };
+}
+
+/** The usual runs that are finished below a folder, in reading order. */
+export function finishedRuns(folder: string): FinishedRun[] {
+  return notebookNames().flatMap((name) => {
+    const { specs } = findNotebook(name);
+    const directory = join(folder, name, runIdOf(name, resolveParameters(specs, {})));
+    if (!existsSync(join(directory, 'index.html'))) return [];
+    try {
+      return [finishedRun(name, directory)];
+    } catch (error) {
+      if (error instanceof UserError) return []; // a damaged one hides no other
+      throw error;
+    }
+  });
+}
+
+/** What the folder of a finished run says about it. */
+export function finishedRun(name: string, directory: string): FinishedRun {
+  const notebook = readNotebook(join(directory, 'notebook.ipynb'));
+  const { title, description } = pageMetadata(notebook, name);
+  const results = readResults(directory);
+  return {
+    name,
+    title,
+    description,
+    directory,
+    results,
+    headline: results && headline(results),
+    seconds: runSeconds(notebook),
+    command: results && repeatCommand(results),
+    preview: { light: picture(directory, 'light'), dark: picture(directory, 'dark') },
+  };
+}
+
+function picture(directory: string, theme: keyof typeof previewNames): Buffer | undefined {
+  const path = join(directory, previewNames[theme]);
+  return existsSync(path) ? readFileSync(path) : undefined;
+}

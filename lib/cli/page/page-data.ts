@@ -1,0 +1,74 @@
+/** What the template of the page is given: everything in words, so that the template only has to place it. */
+import { formatDuration } from '../../display/format';
+import { scriptJson } from '../../display/html';
+import type { Results } from '../../studies/results';
+import type { Notebook } from '../notebook-file';
+import { bibtexOfPage, bibtexOfStudy, licenseUrl, structuredData } from './citation';
+import { openingHeading, pageMetadata, readingMinutes, runSeconds, type Person, type Study } from './metadata';
+import { provenance, type Provenance } from './provenance';
+
+export interface PageContext {
+  /** Title of a notebook that says none. */
+  readonly fallbackTitle: string;
+  readonly results?: Results;
+  /** Where the page is published. */
+  readonly url?: string;
+  /** Full address of a picture for previews. */
+  readonly image?: string;
+}
+
+/** Read by lib/blog/index.html.j2 as `nb.metadata.page`. */
+export interface PageData {
+  readonly title: string;
+  /** The title as Markdown. */
+  readonly heading: string;
+  readonly description: string;
+  readonly date?: string;
+  /** Such as `24 November 2026`. */
+  readonly dateInWords?: string;
+  readonly authors: readonly Person[];
+  readonly tags: readonly string[];
+  readonly license?: { readonly text: string; readonly url?: string };
+  readonly study?: Study;
+  readonly url?: string;
+  readonly image?: string;
+  readonly readingTime: string;
+  readonly runTime?: string;
+  /** JSON-LD that may stand in a script element. */
+  readonly structuredData: string;
+  readonly citations: readonly { readonly title: string; readonly bibtex: string }[];
+  readonly provenance?: Provenance;
+}
+
+/** @throws UserError where the notebook's metadata are not what they must be */
+export function pageData(notebook: Notebook, { fallbackTitle, results, url, image }: PageContext): PageData {
+  const metadata = pageMetadata(notebook, fallbackTitle);
+  const { title, date, license, study } = metadata;
+  const minutes = readingMinutes(notebook);
+  const seconds = runSeconds(notebook);
+  const picture = image ?? absoluteUrl(metadata.image, url);
+  const citations = [{ title: 'This page', bibtex: bibtexOfPage(metadata, url) }];
+  if (study !== undefined) citations.push({ title: 'The study that it repeats', bibtex: bibtexOfStudy(study) });
+  return {
+    ...metadata,
+    heading: openingHeading(notebook) ?? title,
+    dateInWords: date && inWords(date),
+    license: license === undefined ? undefined : { text: license, url: licenseUrl(license) },
+    url,
+    image: picture,
+    readingTime: `${minutes} min read`,
+    runTime: seconds === undefined ? undefined : `ran in ${formatDuration(seconds)}`,
+    structuredData: scriptJson(structuredData({ metadata, readingMinutes: minutes, url, image: picture })),
+    // A page by nobody cannot be cited.
+    citations: metadata.authors.length === 0 ? citations.slice(1) : citations,
+    provenance: provenance(results, seconds),
+  };
+}
+
+function absoluteUrl(image: string | undefined, url: string | undefined): string | undefined {
+  return image !== undefined && URL.canParse(image, url) ? new URL(image, url).href : undefined;
+}
+
+function inWords(date: string): string {
+  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).format(new Date(date)); // prettier-ignore
+}

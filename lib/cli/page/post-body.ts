@@ -1,0 +1,176 @@
+/** A notebook's cells as Markdown for a static site generator, and the files that the text shows. */
+import { readFileSync } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import { libraryMarker } from '../../display/library';
+import { cellSource, type Notebook, type NotebookCell } from '../notebook-file';
+import { chartFile } from './chart-file';
+import type { Dialect } from './dialects';
+import { joined, showsOutputs, splitFigures, type CellOutput, type PageFigure } from './figures';
+import { escapeMarkdown, htmlToMarkdown } from './html-to-markdown';
+import type { Still } from './stills';
+import { unescapeHtml } from './unescape-html';
+
+export interface PostInput {
+  readonly notebook: Notebook;
+  readonly dialect: Dialect;
+  /** Of the notebook, for addresses. */
+  readonly name: string;
+  /** Where pictures of the notebook's texts are looked for. */
+  readonly folder: string;
+  readonly figures: readonly PageFigure[];
+  readonly stills: ReadonlyMap<number, Still>;
+}
+
+export interface PostBody {
+  readonly text: string;
+  /** What goes into the folder of pictures, by name. */
+  readonly files: ReadonlyMap<string, string | Buffer>;
+}
+
+interface Work extends PostInput {
+  readonly files: Map<string, string | Buffer>;
+  readonly language: string;
+  /** Figures that have been met so far. */
+  met: number;
+}
+
+export function postBody(input: PostInput): PostBody {
+  const { language_info: language } = input.notebook.metadata as {
+    readonly language_info?: { readonly name?: string };
+  };
+  const work: Work = { ...input, files: new Map(), language: language?.name ?? '', met: 0 };
+  const first = input.notebook.cells.find((cell) => cell.cell_type === 'markdown');
+  const parts = input.notebook.cells.map((cell, index) => cellMarkdown(cell, index, cell === first, work));
+  return { text: parts.filter((part) => part.trim() !== '').join('\n\n'), files: work.files };
+}
+
+/** The file of a figure's still picture. */
+export function pictureName({ number }: Pick<PageFigure, 'number'>): string {
+  return `figure-${number}.png`;
+}
+
+function cellMarkdown(cell: NotebookCell, index: number, opening: boolean, work: Work): string {
+  const { tags = [] } = cell.metadata;
+  if (tags.includes('remove-cell') || cell.cell_type === 'raw') return '';
+  const source = cellSource(cell);
+  if (cell.cell_type === 'markdown') {
+    // The title is in the front matter.
+    return proseMarkdown(opening ? source.replace(/^\s*# +.+\n?/, '') : source, cell, index, work);
+  }
+  const code = tags.includes('remove-input') || source.trim() === '' ? '' : fence(source, work);
+  const outputs = showsOutputs(cell) ? (cell.outputs ?? []) : [];
+  const shown = outputs.map((output, at) => outputMarkdown(output as CellOutput, `${index + 1}-${at + 1}`, work));
+  const hidden = tags.includes('hide-input') || tags.includes('hide-cell');
+  return [hidden && code !== '' ? work.dialect.fold('Code', code) : code, ...shown]
+    .filter((part) => part.trim() !== '')
+    .join('\n\n');
+}
+
+/** Pictures beside the notebook or attached to the cell go along. */
+function proseMarkdown(source: string, cell: NotebookCell, index: number, work: Work): string {
+  const attachments = (cell as { attachments?: Record<string, Record<string, string>> }).attachments ?? {};
+  const pieces = source.split(/(!\[[^\]]*\]\([^()\s]+\))/);
+  return pieces
+    .map((piece, at) => {
+      const [, alt, target] = /^!\[([^\]]*)\]\(([^()\s]+)\)$/.exec(piece) ?? [];
+      if (target === undefined || /^(https?|data):/.test(target)) return work.dialect.literal(piece);
+      const content = target.startsWith('attachment:')
+        ? Object.values(attachments[target.slice('attachment:'.length)] ?? {}).map((text) =>
+            Buffer.from(text, 'base64'),
+          )[0]
+        : readPicture(resolve(work.folder, decodeURIComponent(target)));
+      if (content === undefined) return work.dialect.literal(piece);
+      return `![${work.dialect.literal(alt)}](${addFile(`picture-${index + 1}-${at}${extname(target)}`, content, work)})`;
+    })
+    .join('');
+}
+
+function readPicture(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined; // the text keeps its reference, as it was
+  }
+}
+
+function addFile(file: string, content: string | Buffer, { files, dialect, name }: Work): string {
+  files.set(file, content);
+  return dialect.address(name, file);
+}
+
+/** A block of code, which no run of backticks in it can end. */
+function fence(text: string, { dialect, language }: Pick<Work, 'dialect' | 'language'>): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const ticks = '`'.repeat(Math.max(3, longest + 1));
+  return `${ticks}${language}\n${dialect.literal(text.trimEnd())}\n${ticks}`;
+}
+
+const pictureTypes: Readonly<Record<string, string>> = {
+  'image/png': 'png',
+  'image/jpeg': 'jpg',
+  'image/svg+xml': 'svg',
+};
+
+function outputMarkdown({ output_type: type, data = {}, text }: CellOutput, name: string, work: Work): string {
+  const plain = (content: string): string =>
+    content.trim() === '' ? '' : fence(withoutColors(content), { dialect: work.dialect, language: 'text' });
+  if (type === 'stream') return plain(joined(text));
+  const html = joined(data['text/html']);
+  if (html.includes(libraryMarker)) return '';
+  if (html !== '') return htmlOutput(html, work);
+  for (const [mime, extension] of Object.entries(pictureTypes)) {
+    const picture = joined(data[mime]);
+    if (picture === '') continue;
+    const content = extension === 'svg' ? picture : Buffer.from(picture, 'base64');
+    return `![Output of the cell above](${addFile(`output-${name}.${extension}`, content, work)})`;
+  }
+  const markdown = joined(data['text/markdown']);
+  return markdown === '' ? plain(joined(data['text/plain'])) : work.dialect.literal(markdown);
+}
+
+function withoutColors(text: string): string {
+  return text.replace(/\u001b\[[0-9;]*m/g, '');
+}
+
+function htmlOutput(html: string, work: Work): string {
+  return splitFigures(html)
+    .map((piece) => {
+      if (!piece.isFigure) return work.dialect.literal(htmlToMarkdown(piece.html));
+      const figure = work.figures[work.met];
+      work.met += 1;
+      return figureMarkdown(figure, work);
+    })
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** The still picture with its caption; the chart itself where the generator lets it through; the numbers, folded. */
+function figureMarkdown(figure: PageFigure, work: Work): string {
+  const { dialect, stills } = work;
+  const { number, label, caption, html } = figure;
+  const text = (words: string): string => dialect.literal(escapeMarkdown(words));
+  const still = stills.get(number);
+  const parts: string[] = [];
+  if (still !== undefined) parts.push(`![${text(label)}](${addFile(pictureName(figure), still.light, work)})`);
+  else if (figure.kind === 'grid') parts.push(gridPictures(figure, work));
+  if (figure.kind === 'chart' && dialect.embed !== undefined) {
+    const { file, height } = chartFile(figure);
+    const chart = dialect.embed(addFile(`figure-${number}.html`, file, work), label, height);
+    parts.push(still === undefined ? chart : dialect.fold('Interactive chart', chart));
+  }
+  parts.push(`*Figure ${number}. ${text(caption)}*`);
+  const [, data] = /<details class="nb-details">[\s\S]*?<\/summary>([\s\S]*?)<\/details>/.exec(html) ?? [];
+  if (data !== undefined) parts.push(dialect.fold('Data as table', dialect.literal(htmlToMarkdown(data))));
+  return parts.join('\n\n');
+}
+
+/** A grid's images one after another, where no browser could make one picture of them. */
+function gridPictures({ html, number }: PageFigure, work: Work): string {
+  const images = [...html.matchAll(/<img src="data:image\/png;base64,([^"]*)" alt="([^"]*)"/g)];
+  return images
+    .map(([, data, alt], index) => {
+      const address = addFile(`figure-${number}-${index + 1}.png`, Buffer.from(data, 'base64'), work);
+      return `![${work.dialect.literal(escapeMarkdown(unescapeHtml(alt)))}](${address})`;
+    })
+    .join(' ');
+}

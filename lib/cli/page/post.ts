@@ -1,0 +1,73 @@
+/** Writes a notebook with its outputs as a post for a static site generator: Markdown with front matter, pictures beside it. */
+import { basename, dirname, join } from 'node:path';
+import { writeFileAtomic } from '../../files';
+import { readResults } from '../../studies/results';
+import { readNotebook } from '../notebook-file';
+import { dialects, type Dialect, type DialectName } from './dialects';
+import { findFigures, headlineFigure } from './figures';
+import { escapeMarkdown } from './html-to-markdown';
+import { pageMetadata, readingMinutes } from './metadata';
+import { pageData, type PageData } from './page-data';
+import { pictureName, postBody } from './post-body';
+import { writeSharedPlotly } from './shared-plotly';
+import { drawStills } from './stills';
+
+export interface WrittenPost {
+  /** The text's file. */
+  readonly path: string;
+  /** Why figures have no still pictures; undefined where they have. */
+  readonly stillsMissing?: string;
+}
+
+export interface PostOptions {
+  readonly format: DialectName;
+  /** The layout below it is the generator's own. */
+  readonly folder: string;
+  /** Where the post will be published. */
+  readonly url?: string;
+}
+
+/** @throws UserError where the notebook, its metadata or its results.json are damaged */
+export async function writePost(source: string, { format, folder, url }: PostOptions): Promise<WrittenPost> {
+  const notebook = readNotebook(source);
+  const dialect = dialects[format];
+  const results = readResults(dirname(source));
+  // A run's notebook is always called `notebook.ipynb`.
+  const fallbackTitle = results?.notebook ?? basename(source, '.ipynb');
+  const name = fallbackTitle.replace(/[^\w-]+/g, '-');
+  const metadata = pageMetadata(notebook, fallbackTitle);
+  const data = pageData(notebook, { fallbackTitle, results, url });
+  const figures = findFigures(notebook);
+  const { byNumber: stills, missing } = await drawStills(figures);
+  const { text, files } = postBody({ notebook, dialect, name, folder: dirname(source), figures, stills });
+  const headline = headlineFigure(figures);
+  const image = headline !== undefined && stills.has(headline.number) ? pictureName(headline) : undefined;
+  const frontMatter = dialect.frontMatter({ metadata, readingMinutes: readingMinutes(notebook), name, image });
+  const pictures = join(folder, dialect.pictures(name));
+  for (const [file, content] of files) writeFileAtomic(join(pictures, file), content);
+  if ([...files.keys()].some((file) => file.endsWith('.html'))) writeSharedPlotly(pictures);
+  const path = join(folder, dialect.file(name, metadata.date));
+  writeFileAtomic(path, `${[frontMatter, text, ...ending(data, dialect)].join('\n\n')}\n`);
+  return { path, stillsMissing: missing };
+}
+
+/** How it was run, how it is cited, and what it is not for. */
+function ending({ provenance, citations }: PageData, dialect: Dialect): string[] {
+  const parts: string[] = [];
+  if (provenance !== undefined) {
+    parts.push('## How this was run');
+    if (provenance.command !== undefined) parts.push(`\`\`\`sh\n${dialect.literal(provenance.command)}\n\`\`\``);
+    const cell = (text: string): string => dialect.literal(escapeMarkdown(text));
+    const rows = provenance.groups.flatMap(({ title, rows: facts }) =>
+      facts.map(([fact, value]) => `| ${title} | ${cell(fact)} | ${cell(value)} |`),
+    );
+    parts.push(['| | | |', '| --- | --- | --- |', ...rows].join('\n'));
+  }
+  if (citations.length > 0) parts.push('## How to cite');
+  for (const { title, bibtex } of citations)
+    parts.push(`${title}:`, `\`\`\`bibtex\n${dialect.literal(bibtex)}\n\`\`\``);
+  parts.push(
+    '**Not for clinical use.** This page reports research; nothing on it is medical advice or a medical device.',
+  );
+  return parts;
+}

@@ -1,0 +1,119 @@
+/** Still pictures of figures, for readers without scripts, feeds and previews: drawn in a Chromium, all in one start of it. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { projectRoot } from '../../paths';
+import { chromiumMissing, findChromium, launchChromium } from '../chromium';
+import type { PageFigure } from './figures';
+
+/** A figure as a PNG, on light paper and, where it was asked for, on dark. */
+export interface Still {
+  readonly light: Buffer;
+  readonly dark?: Buffer;
+  /** In CSS pixels; the picture has more. */
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Stills {
+  /** By the figures' numbers; empty where nothing could be drawn. */
+  readonly byNumber: ReadonlyMap<number, Still>;
+  /** Why there are none. */
+  readonly missing?: string;
+}
+
+/** Width of the column that figures stand in, in CSS pixels, and how many pixels the picture has for each. */
+const columnWidth = 800;
+const pixelRatio = 1.5;
+const patience = 30_000;
+
+/** Never fails for want of a browser: a page without stills is still a page. */
+export async function drawStills(
+  figures: readonly PageFigure[],
+  { dark = false }: { readonly dark?: boolean } = {},
+): Promise<Stills> {
+  if (figures.length === 0) return { byNumber: new Map() };
+  let browser: Browser | undefined;
+  try {
+    const path = findChromium();
+    if (path === undefined) return { byNumber: new Map(), missing: chromiumMissing };
+    browser = await launchChromium(path);
+    const light = await drawAll(browser, figures, 'light');
+    const night = dark ? await drawAll(browser, figures, 'dark') : [];
+    const stills = figures.map(({ number }, index): [number, Still] => {
+      const { width, height, png } = light[index];
+      return [number, { light: png, dark: night[index]?.png, width, height }];
+    });
+    return { byNumber: new Map(stills) };
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    return { byNumber: new Map(), missing: `Chromium did not draw them (${reason})` };
+  } finally {
+    await browser?.close();
+  }
+}
+
+interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  readonly png: Buffer;
+}
+
+async function drawAll(browser: Browser, figures: readonly PageFigure[], theme: 'light' | 'dark'): Promise<Drawing[]> {
+  const page = await browser.newPage({
+    viewport: { width: columnWidth, height: 600 },
+    deviceScaleFactor: pixelRatio,
+    offline: true,
+  });
+  try {
+    await page.setContent(sheet(figures, theme), { timeout: patience });
+    await page.waitForFunction(
+      `[...document.images].every((image) => image.complete) && document.querySelectorAll('figure.nb-figure').length === document.querySelectorAll('figure.nb-figure .main-svg:first-child').length`,
+      undefined,
+      { timeout: patience },
+    );
+    const drawings: Drawing[] = [];
+    for (const { number } of figures) drawings.push(await drawOne(page, number));
+    return drawings;
+  } finally {
+    await page.close();
+  }
+}
+
+async function drawOne(page: Page, number: number): Promise<Drawing> {
+  const place = page.locator(`#still-${number}`);
+  const box = await place.boundingBox();
+  const picture = await place.screenshot({ animations: 'disabled', timeout: patience });
+  // Charts have few colours; photographs in a grid look the same in 256.
+  const png = await sharp(picture).png({ palette: true, quality: 90, compressionLevel: 9, effort: 10 }).toBuffer();
+  return { width: Math.round(box?.width ?? columnWidth), height: Math.round(box?.height ?? 0), png };
+}
+
+/** A page with the figures alone. A notebook may come from anywhere: only the project's own scripts run, and nothing is loaded. */
+function sheet(figures: readonly PageFigure[], theme: 'light' | 'dark'): string {
+  const nonce = randomBytes(16).toString('hex');
+  const policy = `default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'nonce-${nonce}'`;
+  const script = (text: string): string => `<script nonce="${nonce}">${text.replace(/<\/script/gi, '<\\/script')}</script>`; // prettier-ignore
+  const charts = figures.some(({ kind }) => kind === 'chart');
+  const body = figures.map(({ number, html }) => `<div class="place" id="still-${number}">${html}</div>`);
+  return `<!DOCTYPE html><html lang="en" data-theme="${theme}"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<style>${own('lib/blog/blog.css')}${own('lib/display/display.css')}${sheetStyle}</style>
+${charts ? script(own('node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js')) : ''}</head><body>${body.join('')}
+${charts ? script(`${own('lib/display/figure-runtime.js')}\nfor (const figure of document.querySelectorAll('figure[data-figure]')) window.notebookFigures.push(figure);`) : ''}</body></html>`;
+}
+
+const sheetStyle = `
+body { margin: 0; padding: 0; }
+.place { width: max-content; min-width: min(${columnWidth}px, 100%); padding: 12px; background: var(--page-paper); }
+.place figure.nb-figure { width: ${columnWidth}px; margin: 0; }
+.place figure.nb-grid { max-width: ${columnWidth}px; margin: 0; }
+.place .nb-plot { overflow: visible; }
+figcaption, .nb-details, .modebar-container, .modebar { display: none !important; }
+`;
+
+function own(path: string): string {
+  return readFileSync(join(projectRoot, path), 'utf8');
+}

@@ -1,0 +1,107 @@
+/** What a run found, in a sentence with its uncertainty, and how sure that is: for a reader who looks at nothing else. */
+import { formatInteger, formatPercent } from '../display/format';
+import { wilsonInterval } from '../metrics/intervals';
+import { syntheticBlood } from '../data/open';
+import { syntheticLesions } from '../data/synthetic-lesions-dataset';
+import type { ClassificationRow, Results, SegmentationRow } from './results';
+
+export interface Headline {
+  readonly result: string;
+  /** What the uncertainty covers, and what it leaves out. */
+  readonly certainty: string;
+}
+
+type Row = Results['results'][number];
+type Settings = ClassificationRow['settings'];
+
+const protocolWords: Readonly<Record<Row['protocol'], string>> = {
+  scratch: 'trained from scratch',
+  frozen: 'frozen, with a head trained on its features',
+  'fine-tuned': 'fine-tuned as a whole',
+  linear: 'frozen, with logistic regression on its features',
+  knn: 'frozen, with nearest neighbours among its features',
+};
+
+/** Undefined where a run has no scores of a kind that is known here. */
+export function headline(results: Results): Headline | undefined {
+  const corrected = results.results.filter(({ arm }) => arm === 'corrected');
+  const rows = corrected.length > 0 ? corrected : results.results;
+  // Rows of several datasets are no answers to one question.
+  if (new Set(rows.map((row) => row.dataset)).size > 1) return undefined;
+  const classified = rows.filter(isClassification);
+  if (classified.length > 0) return classificationHeadline(classified, results);
+  const segmented = rows.filter(isSegmentation);
+  return segmented.length > 0 ? segmentationHeadline(segmented, results) : undefined;
+}
+
+function isClassification(row: Row): row is ClassificationRow & Row {
+  return Number.isFinite(row.testAccuracy) && Number.isFinite(row.bestValAccuracy) && row.testDice === undefined;
+}
+
+function isSegmentation(row: Row): row is SegmentationRow & Row {
+  return Number.isFinite(row.testDice) && Number.isFinite(row.bestValDice) && Number.isFinite(row.trainImages);
+}
+
+function name({ model, protocol, settings }: Row & { readonly settings?: Settings }): string {
+  const size = settings?.sourceSize;
+  return `${model}, ${protocolWords[protocol]}${size === undefined ? '' : `, at ${size}×${size} pixels`}`;
+}
+
+function classificationHeadline(rows: readonly (ClassificationRow & Row)[], results: Results): Headline {
+  // The validation split decides which one is told: the best on the test split would be too good.
+  const best = rows.reduce((a, b) => (b.bestValAccuracy > a.bestValAccuracy ? b : a));
+  const count = results.data.splits.test ?? 0;
+  const interval = count > 0 ? wilsonInterval(best.testAccuracy * count, count) : undefined;
+  const others = rows.filter(({ model, protocol }) => model !== best.model || protocol !== best.protocol);
+  const second = others.reduce<ClassificationRow | undefined>((a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a), undefined); // prettier-ignore
+  const against = second === undefined ? '' : `; next is ${name(second)}, with ${formatPercent(second.testAccuracy)}`;
+  return {
+    result: `${name(best)}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.`,
+    certainty: `${interval === undefined ? 'No interval: the number of test images is not known.' : `The interval covers which ${formatInteger(count)} images were tested, not the chance in training (one seed).`}${origin(results)}`,
+  };
+}
+
+function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results: Results): Headline {
+  const fewest = Math.min(...rows.map(({ trainImages }) => trainImages));
+  const groups = new Map<string, (SegmentationRow & Row)[]>();
+  for (const row of rows.filter(({ trainImages }) => trainImages === fewest)) {
+    const key = `${name(row)} ${String(row.series)}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const ranked = [...groups.values()]
+    .map((group) => ({
+      title: name(group[0]),
+      series: group[0].series,
+      dice: group.map(({ testDice }) => testDice),
+      selected: average(group.map(({ bestValDice }) => bestValDice)),
+    }))
+    .sort((a, b) => b.selected - a.selected)
+    .map(({ title, series, dice }, _, all) => {
+      // A study's letter for a series says something only where a sentence could mean two of them.
+      const ambiguous = typeof series === 'string' && all.filter((other) => other.title === title).length > 1;
+      return { title: ambiguous ? `${title} (${series})` : title, dice };
+    });
+  const [best, second] = ranked;
+  const spread = best.dice.length > 1 ? ` (${best.dice.length} draws of them: ${Math.min(...best.dice).toFixed(3)} to ${Math.max(...best.dice).toFixed(3)})` : ''; // prettier-ignore
+  const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.dice).toFixed(3)}`;
+  const test = results.data.splits.test;
+  return {
+    result: `From ${formatInteger(fewest)} training images, ${best.title}, reaches a Dice of ${average(best.dice).toFixed(3)}${spread}${against}.`,
+    certainty: `Means over ${test === undefined ? 'the' : formatInteger(test)} test images; ${best.dice.length > 1 ? 'the range says how much it matters which images are drawn' : 'a single draw of the images'}.${origin(results)}`,
+  };
+}
+
+/** The caveats that hold for a whole run. */
+function origin({ data, results, profile }: Results): string {
+  const notes: string[] = [];
+  if (data.name.startsWith(syntheticBlood) || data.name.startsWith(syntheticLesions))
+    notes.push('The images are drawn by this project and say nothing about a laboratory.');
+  if (results.every(({ weights, protocol }) => weights === 'random' && protocol !== 'scratch'))
+    notes.push('The weights are random instead of pretrained.');
+  else if (profile === 'tour') notes.push('At tour size, far below the study’s.');
+  return notes.map((note) => ` ${note}`).join('');
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
