@@ -9,19 +9,20 @@ const { setUp, root } = require('./setup.cjs');
 /** @param {string} command @param {string[]} args */
 async function main(command, args) {
   if (command === 'setup') {
-    const unknown = args.find((arg) => !['--gpu', '--force', '--help'].includes(arg));
-    if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --force, or none.`);
+    const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--help'].includes(arg));
+    if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --ray, --force, or none.`);
     if (args.includes('--help')) {
       console.log(
-        'npm run setup [-- --gpu] [-- --force]\n  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)\n  --force  from the beginning',
+        'npm run setup [-- --gpu] [-- --ray] [-- --force]\n  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)\n  --ray    Ray, for studies on a cluster\n  --force  from the beginning',
       );
       return 0;
     }
-    const done = await setUp({ gpu: args.includes('--gpu') || undefined, force: args.includes('--force') });
+    const [gpu, ray, force] = ['--gpu', '--ray', '--force'].map((option) => args.includes(option));
+    const done = await setUp({ gpu: gpu || undefined, ray, force });
     if (!done) console.log('Nothing to do: everything is set up.');
     return 0;
   }
-  await setUp({ log: console.error });
+  await setUp({ ray: command === 'test' && 'try', log: console.error });
   return await start(command, args);
 }
 

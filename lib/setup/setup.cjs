@@ -30,19 +30,22 @@ const addonLink = path.join(tfjsPackage, 'lib', 'napi-v8', 'tfjs_binding.node');
 const addon = path.join(environment, 'tfjs', 'tfjs_binding.node');
 
 /**
- * Does whatever is missing. Prints a line with the elapsed time for each step that ran.
- * @param {{ gpu?: boolean, force?: boolean, log?: (line: string) => void }} [options]
+ * Does whatever is missing. Prints a line with the elapsed time for each step that ran. Ray comes where it is asked for, and stays; with
+ * `try`, a failure to install it is told and ends nothing.
+ * @param {{ gpu?: boolean, ray?: boolean | 'try', force?: boolean, log?: (line: string) => void }} [options]
  * @returns {Promise<boolean>} whether anything was done
  */
-async function setUp({ gpu, force = false, log = console.log } = {}) {
+async function setUp({ gpu, ray = false, force = false, log = console.log } = {}) {
   needs.requireNode(process.versions.node);
   needs.requirePlatform(process.platform, process.arch);
   const variant = tensorflowVariant(gpu);
-  if (!force && isComplete(variant)) return false;
+  const withRay = ray !== false || fs.existsSync(rayStamp);
+  const complete = () => isComplete(variant) && (!withRay || rayDone());
+  if (!force && complete()) return false;
   const release = await lock(log);
   try {
     if (force) fs.rmSync(environment, { recursive: true, force: true });
-    if (!force && isComplete(variant)) return false;
+    if (!force && complete()) return false;
     const started = Date.now();
     startLog();
     log('Setting up:');
@@ -60,7 +63,11 @@ async function setUp({ gpu, force = false, log = console.log } = {}) {
     // The addon needs both, but not JupyterLab.
     const results = await Promise.allSettled([
       packages,
-      python.then(() => step('JupyterLab and nbconvert', requirementsDone, installRequirements)),
+      python
+        .then(() => step('JupyterLab and nbconvert', requirementsDone, installRequirements))
+        .then(() =>
+          withRay ? step('Ray', rayDone, ray === 'try' ? () => tryInstallRay(log) : installRay) : undefined,
+        ),
       Promise.all([packages, python]).then(() => step('TensorFlow.js addon', addonDone, buildAddon)),
     ]);
     const failure = results.find((result) => result.status === 'rejected');
@@ -154,6 +161,29 @@ function requirementsDone() {
 async function installRequirements() {
   await pip(['--no-deps', '--prefer-binary', '-r', requirementsFile]);
   fs.writeFileSync(requirementsStamp, hashOf(requirementsFile));
+}
+
+const rayRequirementsFile = path.join(__dirname, 'requirements-ray.txt');
+const rayStamp = path.join(environment, '.set-up-ray');
+
+function rayDone() {
+  return stampIs(rayStamp, hashOf(rayRequirementsFile));
+}
+
+async function installRay() {
+  await pip(['--no-deps', '--prefer-binary', '-r', rayRequirementsFile]);
+  fs.writeFileSync(rayStamp, hashOf(rayRequirementsFile));
+}
+
+/** @param {(line: string) => void} log */
+async function tryInstallRay(log) {
+  try {
+    await installRay();
+  } catch (error) {
+    log(
+      `  Ray cannot be installed, so that nothing of it is tested: ${error instanceof Error ? error.message : error}`,
+    );
+  }
 }
 
 // --- TensorFlow --------------------------------------------------------------------------------------------------------------

@@ -187,6 +187,25 @@ test('--gpu asks for the wheel with CUDA, and it stays', () => {
   assert.match(setUp().stdout, /Nothing to do/);
 });
 
+test('--ray adds Ray, which stays and is kept up to date; nothing else asks for it', () => {
+  assert.doesNotMatch(setUp().stdout, /Ray/);
+  assert.match(setUp(['--ray']).stdout, /^Setting up:\n {2}Ray .* s\nReady[^\n]*\n$/);
+  assert.match(setUp().stdout, /Nothing to do/);
+  assert.match(setUp(['--force']).stdout, /Ray /);
+  writeFileSync(join(project, 'lib', 'setup', 'requirements-ray.txt'), 'ray==0\n');
+  assert.match(setUp().stdout, /Ray /);
+});
+
+test('npm test goes on where Ray cannot be installed', () => {
+  setUp();
+  const code = `require('./lib/setup/setup.cjs').setUp({ ray: 'try' })`;
+  const env = { PATH: tools, HOME: base, PIP_FAILS: 'error: no wheel of ray' };
+  const { status, stdout } = spawnSync(join(tools, 'node'), ['-e', code], { cwd: project, encoding: 'utf8', env });
+  assert.equal(status, 0);
+  assert.match(stdout, /Ray cannot be installed, so that nothing of it is tested: .*no wheel of ray/);
+  assertOneLine(setUp(['--ray'], { PIP_FAILS: 'error: no wheel of ray' }), /no wheel of ray/);
+});
+
 test('--force starts from the beginning', () => {
   setUp();
   assert.match(setUp(['--force']).stdout, /npm packages(.|\n)*TensorFlow(.|\n)*kernel/);
