@@ -5,6 +5,7 @@ import {
   formatDecimal,
   formatDuration,
   formatInteger,
+  formatInterval,
   formatNumber,
   formatPercent,
   heading,
@@ -40,4 +41,9 @@ test('column names become headings', () => {
   assert.equal(heading('testHd95'), 'Test HD95');
   assert.equal(heading('learningRate'), 'Learning rate');
   assert.equal(heading('True class'), 'True class');
+});
+
+test('the ends of an interval have the same number of decimals and a minus', () => {
+  assert.equal(formatInterval({ low: -0.01, high: 0.2 }), '−0.010 – 0.200');
+  assert.equal(formatInterval({ low: 0.81249, high: 0.9 }, 2), '0.81 – 0.90');
 });

@@ -36,3 +36,8 @@ test('each component spreads over its own channel, but for a hundredth at either
   assert.deepEqual(pixel(pixels, 199), [255, 0, 0]);
   assert.ok(Math.abs(pixel(pixels, 100)[0] - 128) < 3, 'the unusual place has not made all others alike');
 });
+
+test('maps with a range in common can be compared', () => {
+  assert.deepEqual(heatPixels([1, 2], [0, 4]), heatPixels([0, 1, 2, 4]).subarray(3, 9));
+  assert.deepEqual(pixel(heatPixels([4], [0, 4]), 0), [253, 231, 37]);
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { thresholdMask, type Mask } from '../../lib/data/mask';
-import { crossedBootstrapInterval } from '../../lib/metrics/crossed-bootstrap';
+import { crossedBootstrapInterval, intervalOverDraws } from '../../lib/metrics/crossed-bootstrap';
 import { bootstrapInterval, mean, meanInterval } from '../../lib/metrics/intervals';
 import { compareAllPairs, comparePaired } from '../../lib/metrics/paired-comparison';
 import {
@@ -170,6 +170,13 @@ describe('bootstrap over draws and images', () => {
     assertClose(result.low, low, 1e-14, 'low');
     assertClose(result.high, high, 1e-14, 'high');
     assert.notDeepEqual(crossedBootstrapInterval({ values, seed: seed + 1, resamples }), result);
+  });
+
+  it('is over images alone where there is one draw', () => {
+    const [draw] = values;
+    assert.deepEqual(intervalOverDraws({ values: [draw], seed: 1, resamples: 50 }), { mean: mean(draw), ...meanInterval(draw, { seed: 1, resamples: 50 }) }); // prettier-ignore
+    assert.deepEqual(intervalOverDraws({ values, seed, resamples }), crossedBootstrapInterval({ values, seed, resamples })); // prettier-ignore
+    assert.throws(() => intervalOverDraws({ values: [], seed: 1 }), userError(/there is none/));
   });
 
   it('is wider than one over images of the mean draw, and as wide where draws do not differ', () => {
