@@ -70,13 +70,13 @@ export function withParameters(notebook: Notebook, parameters: Readonly<Record<s
 /** Metadata that a committed notebook may have; editors add their own at every save. */
 const keptMetadata = [
   'authors',
-  'citation',
   'date',
   'description',
   'image',
   'kernelspec',
   'language_info',
   'license',
+  'study',
   'tags',
   'title',
 ];
