@@ -30,3 +30,4 @@ export { seriesNames } from './studies/few-shot-segmentation-arms';
 export { timingRows } from './studies/few-shot-segmentation-tables';
 export { caseNames, casePanel, denoisingLosses, denoisingPanel, publishedBars, scoreBars, segmentationLosses, seriesLosses } from './studies/few-shot-segmentation-figures'; // prettier-ignore
 export { resolutionStudy } from './studies/resolution-study';
+export { medmnist2dBenchmark } from './studies/medmnist2d-benchmark';

@@ -108,7 +108,8 @@ export function differenceFigure(
   const shown = intervals.filter(({ comparison }) => comparison.first.arm === arm);
   if (shown.length === 0) return undefined;
   const [{ comparison: one, datasets }] = shown;
-  const title = `${one.title.replace(` (${one.setting})`, '')}, ${armTitle(arm)}`;
+  const ofArm = one.second.arm === arm ? `, ${armTitle(arm)}` : '';
+  const title = `${one.title.replace(` (${one.setting})`, '')}${ofArm}`;
   return differenceChart(
     {
       title,
@@ -129,6 +130,7 @@ export function differenceFigure(
 
 /** The setting in which a method differs from another. */
 function sideTitle(method: GridMethod, other: GridMethod): string {
+  if (method.arm !== other.arm) return armTitle(method.arm);
   if (method.network !== other.network) return gridNetworks[method.network].title;
   if (method.optimizer !== other.optimizer) return optimizerTitles[method.optimizer];
   return gridInitializations[method.initialization];

@@ -194,7 +194,7 @@ function sharedTitle({ arm, network, initialization, optimizer }: GridMethod, fi
     fixed.network === undefined ? gridNetworks[network].title : undefined,
     fixed.initialization === undefined ? gridInitializations[initialization] : undefined,
     fixed.optimizer === undefined ? optimizerTitles[optimizer] : undefined,
-    arm === 'as-published' ? armTitle(arm) : undefined,
+    fixed.arm === undefined && arm === 'as-published' ? armTitle(arm) : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
 }

@@ -205,6 +205,7 @@ export interface GridComparisonDefinition {
 }
 
 export interface GridSelection {
+  readonly arm?: Arm;
   readonly network?: GridNetworkName;
   readonly initialization?: GridInitialization;
   readonly optimizer?: GridOptimizerName;
@@ -238,6 +239,12 @@ export function comparisonsOf({ resnet, swin }: NetworkPair) {
       first: { initialization: 'pretrained' },
       second: { initialization: 'scratch' },
       claim: 'Pretraining helps, Swin-B more than ResNet-50.',
+    },
+    arms: {
+      title: 'Corrected against as published',
+      first: { arm: 'corrected' },
+      second: { arm: 'as-published' },
+      claim: 'The study has one of the two only.',
     },
   } as const satisfies Record<string, GridComparisonDefinition>;
 }

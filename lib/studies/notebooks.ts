@@ -5,6 +5,12 @@ import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { dinoStudy } from './dino-frozen';
 import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation-parameters'; // prettier-ignore
+import {
+  medmnist2dNotebook,
+  medmnist2dParameterSpecs,
+  planGrid,
+  type Medmnist2dParameters,
+} from './medmnist2d-parameters';
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
 import { checkEncoder } from './segmentation-encoders';
@@ -37,6 +43,12 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
       checkResolutionNetworks(parameters);
       (await openSizes(sizesRequest(parameters))).close();
+    },
+  },
+  [medmnist2dNotebook]: {
+    specs: medmnist2dParameterSpecs,
+    async check(given) {
+      await planGrid(given as Medmnist2dParameters);
     },
   },
   [fewShotNotebook]: {
