@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { openSegmentationDataset, type OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { UserError } from '../errors';
-import { checkEncoder, dinov3EncoderNames, dinov3Encoders, tourEncoders, type Dinov3Encoder, type Dinov3EncoderName } from './dinov3-encoders'; // prettier-ignore
+import { checkEncoder, dinov3EncoderNames, dinov3Encoders, type Dinov3Encoder, type Dinov3EncoderName } from './dinov3-encoders'; // prettier-ignore
 import { dinov3ArmOptions, epochsOf, studySettings } from './dinov3-segmentation-arms';
 import { dinov3Models, noEncoder, type Dinov3Arm, type Dinov3Configuration, type Dinov3Model } from './dinov3-segmentation-results'; // prettier-ignore
 import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from './parameters'; // prettier-ignore
@@ -11,8 +11,11 @@ import { shortHash } from './results';
 
 export const dinov3Notebook = '07_dinov3_segmentation';
 
-/** Stands for the three encoders of the study, or for the small ones in the tour with random weights. */
+/** Stands for the three encoders of the study, or for two of the small ones in the tour with random weights. */
 export const automaticEncoders = 'auto';
+
+/** As published, cut off after block 11, the large one is the same network as the other: its width is the same. */
+const encodersOfTour = ['dinov3_tour_b', 'dinov3_tour_l'] as const satisfies readonly Dinov3EncoderName[];
 
 const fractionsParameter: ParameterSpec<string> = {
   schema: z.coerce.string().refine((text) => fractionsOf(text).every((fraction) => fraction > 0 && fraction <= 1)),
@@ -29,7 +32,7 @@ export const dinov3ParameterSpecs = {
     'synthetic-lesions or a folder’s path',
   ),
   imageSize: integerParameter('Pixels a side that images are read at; a multiple of 16', { tour: 64, paper: studySettings.imageSize }, 32, 1024), // prettier-ignore
-  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 96, paper: 2594 }, 16, 20_000), // prettier-ignore
+  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 64, paper: 2594 }, 16, 20_000), // prettier-ignore
   skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }),
   weights: weightsParameter,
   encoders: textParameter(
@@ -41,9 +44,9 @@ export const dinov3ParameterSpecs = {
   fractions: fractionsParameter,
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over the training images, at most', { tour: 6, paper: studySettings.epochs }, 1, 10_000), // prettier-ignore
+  epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: studySettings.epochs }, 1, 10_000), // prettier-ignore
   ...common,
-  batchSize: integerParameter('Images a step', { tour: 8, paper: studySettings.batchSize }, 1, 1024),
+  batchSize: integerParameter('Images a step', { tour: 4, paper: studySettings.batchSize }, 1, 1024),
   learningRate: numberParameter('Learning rate of AdamW at the start of the cosine', { tour: 3e-3, paper: studySettings.learningRate }, 1e-8, 10), // prettier-ignore
   weightDecay: numberParameter('Weight decay of AdamW', { tour: 1e-4, paper: studySettings.weightDecay }, 0, 1),
   diceWeight: numberParameter('Weight of a soft Dice loss beside the cross-entropy', { tour: 0, paper: 0 }, 0, 100),
@@ -75,7 +78,7 @@ export function encodersOf({
   imageSize,
 }: Pick<Dinov3Parameters, 'encoders' | 'profile' | 'weights' | 'imageSize'>): Dinov3EncoderName[] {
   // prettier-ignore
-  const automatic = profile === 'tour' && weights === 'random' ? Object.keys(tourEncoders) : Object.keys(dinov3Encoders); // prettier-ignore
+  const automatic = profile === 'tour' && weights === 'random' ? encodersOfTour : Object.keys(dinov3Encoders); // prettier-ignore
   const names =
     encoders === automaticEncoders ? automatic : [...new Set(encoders.split(',').map((name) => name.trim()))];
   if (names.length > 1 && weights.endsWith('.safetensors') && !weights.includes('{encoder}'))

@@ -151,26 +151,3 @@ export function publishedCostRows() {
     return { network: networkTitles[network], parameters: all, trained, trainedShare: (100 * trained) / all };
   });
 }
-
-/** One row a group of all that has been run: what it was trained with, and what came of it. Whoever changes a setting adds a row. */
-export function comparisonRows(runs: readonly ShownRun[]) {
-  return groupRuns(runs).map((group) => {
-    const { weights, settings } = group.runs[0].configuration;
-    const { epochs, batchSize, learningRate, weightDecay, diceWeight } = settings;
-    return {
-      ...place(group),
-      weights,
-      seeds: group.runs.length,
-      dice: mean(metricOfGroup(group, 'dice')),
-      jaccard: mean(metricOfGroup(group, 'jaccard')),
-      bestValDice: meanOf(group, ({ bestValDice }) => bestValDice),
-      epochs,
-      selectedEpoch: meanOf(group, ({ selectedEpoch }) => selectedEpoch),
-      batchSize,
-      learningRate,
-      weightDecay,
-      diceWeight,
-      seconds: meanOf(group, ({ seconds }) => seconds),
-    };
-  });
-}

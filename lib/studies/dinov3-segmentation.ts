@@ -9,17 +9,21 @@
 import { join } from 'node:path';
 import type { OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { mean } from '../metrics/intervals';
 import { openDinov3Encoder, type Dinov3Encoder, type Dinov3EncoderName, type EncoderOptions } from './dinov3-encoders';
 import { describeDinov3Arms } from './dinov3-segmentation-arms';
-import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation-parameters'; // prettier-ignore
-import type { Dinov3Arm, Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
+import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation-parameters'; // prettier-ignore
+import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
 import { rowOfRun } from './dinov3-segmentation-rows';
 import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation-runs';
 import { parameterRows, resolveParameters } from './parameters';
 import type { SegmentationRow } from './results';
 import { comparableResults, openRun, recordResults } from './run';
 
-export type TrainingChoice = RunSelection & RunsControls;
+/** What a training may be given other than the parameters have it. */
+export type ChangedSettings = Pick<GivenDinov3Parameters, 'epochs' | 'batchSize' | 'learningRate' | 'weightDecay' | 'diceWeight' | 'patience' | 'flips' | 'flipTta' | 'unetWidth' | 'decoderWidth'>; // prettier-ignore
+
+export type TrainingChoice = RunSelection & RunsControls & { readonly settings?: ChangedSettings };
 
 /**
  * Opens the study with a notebook's parameters.
@@ -37,6 +41,8 @@ export function dinov3Segmentation(given: GivenDinov3Parameters) {
     intervals: { seed, resamples: parameters.profile === 'tour' ? 1000 : 5000 },
     /** Whose Dino U-Nets are trained. */
     encoderNames,
+    /** Of the training images, ascending. */
+    fractions: fractionsOf(parameters.fractions),
     /** One row a parameter: its value, where that comes from, and what it means. */
     parameterRows: () => parameterRows(dinov3ParameterSpecs, given, parameters),
     openData: (controls: Pick<OpenSegmentationOptions, 'signal' | 'onProgress'> = {}) =>
@@ -52,13 +58,15 @@ export function dinov3Segmentation(given: GivenDinov3Parameters) {
     /**
      * Trains the runs of a selection that are not finished yet, and records their rows. What is stopped or killed continues with the same
      * call; undefined where it was stopped.
+     * @throws UserError for changed settings out of range
      */
     trainRuns: async (
       dataset: SegmentationDataset,
       encoders: readonly Dinov3Encoder[],
-      { signal, onProgress, onRun, ...selection }: TrainingChoice = {},
+      { signal, onProgress, onRun, settings = {}, ...selection }: TrainingChoice = {},
     ): Promise<Dinov3Run[] | undefined> => {
-      const configurations = configurationsOf(parameters, dataset, encoders, selection);
+      const changed = resolveParameters(dinov3ParameterSpecs, { ...given, ...settings });
+      const configurations = configurationsOf(changed, dataset, encoders, selection);
       const runs = await trainDinov3Runs(store, configurations, { dataset, encoders, cache }, { signal, onProgress, onRun }); // prettier-ignore
       for (const finished of runs ?? [])
         recordResults(run, dataset, finished.id, [rowOfRun(finished)], finished.result.history);
@@ -66,30 +74,37 @@ export function dinov3Segmentation(given: GivenDinov3Parameters) {
     },
     /** The runs that are finished, of a list or of a selection. */
     finishedRuns: (configurations: readonly Dinov3Configuration[]): Dinov3Run[] => store.finished(configurations),
-    /** One row for each run that this notebook has finished on these data, whatever its parameters were. */
-    comparison: (dataset: SegmentationDataset, arm?: Dinov3Arm) =>
-      comparableResults(run, dataset)
-        .flatMap(({ results }) => results as unknown as SegmentationRow[])
-        .filter((row) => arm === undefined || row.arm === arm)
-        .map(comparisonRow),
+    /** One row for all seeds of what this notebook has finished on these data, whatever its parameters were. */
+    comparison: (dataset: SegmentationDataset) =>
+      comparisonOfRuns(
+        comparableResults(run, dataset).flatMap(({ results }) => results as unknown as SegmentationRow[]),
+      ),
   };
 }
 
-function comparisonRow(row: SegmentationRow) {
-  return {
-    model: row.model,
-    encoder: String(row.encoder),
-    weights: row.weights,
-    protocol: row.protocol,
-    arm: row.arm,
-    trainImages: row.trainImages,
-    seed: Number(row.settings.seed),
-    testDice: row.testDice,
-    testIou: row.testIou,
-    testSensitivity: row.testSensitivity,
-    testHd95: row.testHd95,
-    epochs: Number(row.settings.epochs),
-    learningRate: Number(row.settings.learningRate),
-    seconds: row.seconds,
-  };
+/** Means over seeds; runs that several parameters of the notebook have in common count once. */
+function comparisonOfRuns(all: readonly SegmentationRow[]) {
+  const rows = [...new Map(all.map((row) => [row.trainingKey, row])).values()];
+  const keyOf = ({ arm, model, weights, trainImages, settings }: SegmentationRow): string =>
+    JSON.stringify([arm, model, weights, trainImages, { ...settings, seed: undefined }]);
+  return [...new Set(rows.map(keyOf))].map((key) => {
+    const seeds = rows.filter((row) => keyOf(row) === key);
+    const [{ model, weights, arm, trainImages, settings }] = seeds;
+    const of = (fact: 'testDice' | 'testIou' | 'testSensitivity' | 'testHd95' | 'seconds'): number => mean(seeds.map((row) => row[fact])); // prettier-ignore
+    return {
+      model,
+      weights,
+      arm,
+      trainImages,
+      seeds: seeds.length,
+      testDice: of('testDice'),
+      testIou: of('testIou'),
+      testSensitivity: of('testSensitivity'),
+      testHd95: of('testHd95'),
+      epochs: Number(settings.epochs),
+      batchSize: Number(settings.batchSize),
+      learningRate: Number(settings.learningRate),
+      seconds: of('seconds'),
+    };
+  });
 }

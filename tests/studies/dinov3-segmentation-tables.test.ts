@@ -5,7 +5,7 @@ import { armRows, comparePairs, winRateRows } from '../../lib/studies/dinov3-seg
 import { fractionTitle, groupRuns, networkTitle } from '../../lib/studies/dinov3-segmentation-groups';
 import { networkOfEncoder, publishedDice } from '../../lib/studies/dinov3-segmentation-published';
 import { dinov3EncoderNames } from '../../lib/studies/dinov3-encoders';
-import { areComparable, calibrationRows, cleaningRows, comparisonRows, costRows, flipRows, isDataOfStudy, publishedCostRows, publishedScoreRows, scoreRows } from '../../lib/studies/dinov3-segmentation-tables'; // prettier-ignore
+import { areComparable, calibrationRows, cleaningRows, costRows, flipRows, isDataOfStudy, publishedCostRows, publishedScoreRows, scoreRows } from '../../lib/studies/dinov3-segmentation-tables'; // prettier-ignore
 import { userError } from '../data/user-error';
 import { readFixture } from '../metrics/masks';
 import { recordOf, scoresOf } from './dinov3-records';
@@ -165,12 +165,6 @@ describe('tables of the DINOv3 study', () => {
     assert.deepEqual([rows[0].trainedShare, rows[1].trainedShare], [100, 16]);
     assert.deepEqual([rows[1].firstEpoch, rows[1].laterEpochs, rows[1].millisecondsPerImage, rows[1].featureSeconds], [60, 15, 7, 40]); // prettier-ignore
     assert.deepEqual(publishedCostRows().map(({ trainedShare }) => Math.round(trainedShare)), [100, 16, 4, 3]); // prettier-ignore
-  });
-
-  it('get a row more for another setting', () => {
-    const dice = [0.8];
-    const rows = comparisonRows([recordOf({ dice }), recordOf({ dice, settings: { learningRate: 1e-3 } })]);
-    assert.deepEqual(rows.map(({ learningRate }) => learningRate), [3e-4, 1e-3]); // prettier-ignore
   });
 });
 
