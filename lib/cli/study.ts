@@ -16,6 +16,10 @@ interface StudyCommand {
 
 /** Loaded when chosen: a misspelt name needs no TensorFlow. */
 const studies: Readonly<Record<string, StudyCommand>> = {
+  medmnist2d: {
+    about: 'ResNet-50 and Swin-B on twelve datasets: 480 runs, on this machine or on a Ray cluster',
+    load: () => import('./study/medmnist2d'),
+  },
   'dinov3-segmentation': {
     about: 'U-Net against frozen DINOv3 encoders: train, evaluate, visualize',
     load: () => import('./study-dinov3-segmentation'),

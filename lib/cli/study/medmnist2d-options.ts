@@ -1,0 +1,205 @@
+/** The options of `npm run study -- medmnist2d`, checked. */
+import { resolve } from 'node:path';
+import { suggestion, UserError } from '../../errors';
+import { outputsDirectory } from '../../paths';
+import { medmnist2dParameterSpecs, planGrid, type GridPlan } from '../../studies/medmnist2d-parameters';
+import { resolveParameters } from '../../studies/parameters';
+import { parseCommandLine } from '../command';
+import { transfers, type Transfer } from './ray-engine';
+
+export const help = `npm run study -- medmnist2d [OPTIONS]
+
+The grid of the MedMNIST2D study: datasets × networks × initializations × optimizers × seeds, 480 runs unless told otherwise. A run is its
+configuration's hash: it is done once, whoever starts it, and a run that was killed is continued.
+
+What is run
+  --profile PROFILE         paper (by default): the study's settings; tour: small networks on drawn images, for a few minutes
+  --datasets A,B            names of MedMNIST2D, paths of .npz files, all, or stand-ins (drawn by this project, one of each kind of task)
+  --size PIXELS             of MedMNIST's images: 28, 64, 128 or 224
+  --networks A,B            resnet50, swin_b; resnet_tour, swin_tour
+  --initializations A,B     pretrained, scratch
+  --optimizers A,B          adamw, sgd
+  --arms A,B                corrected, as-published
+  --seeds N                 how many, counted from 0; or a list with commas, such as 0,2
+  --epochs N                at most; --batch-size N, --patience N likewise in place of the profile's
+
+How
+  --store FOLDER            the runs' folder, outputs/medmnist2d (paper) or outputs/medmnist2d-tour by default
+  --no-resume               refuses a folder that has runs of this grid already; by default they are continued
+  --retries N               how often a run is continued whose process or machine was lost, 2 by default
+  --dry-run                 only says which runs there are, which are finished, and about how long the others take
+  --json                    the outcome, or the dry run, as one JSON object
+
+Where: --engine local (by default), a process a run on this machine
+  --workers N               processes at once, 1 by default
+  --cpus-per-run N          threads of each, by default its share of the processor
+  --gpus-per-run N          GPUs of each; by default all see all
+
+Where: --engine ray, a task a run on a cluster that is there (npm run setup -- --ray)
+  --address HOST:PORT       of the cluster's head, or auto (by default) for the cluster of this machine
+  --cpus-per-run N          asked of Ray, 1 by default; --gpus-per-run N, 0 by default
+  --workers N               the most runs at once, by default what the cluster can take
+  --transfer WAY            shared-path (by default): all machines see the store at the same path; object-store: results and checkpoints
+                            come through Ray's object store, and only this machine has the store
+
+Ctrl+C ends it softly and keeps what was reached, a second one at once. The same number of threads gives the same results, bit for bit.
+
+Examples
+  npm run study -- medmnist2d --profile tour --workers 2
+  npm run study -- medmnist2d --datasets breastmnist,retinamnist --seeds 3 --dry-run
+  npm run study -- medmnist2d --engine ray --address 10.0.0.5:6379 --cpus-per-run 8 --gpus-per-run 1`;
+
+const options = {
+  profile: { type: 'string', default: 'paper' },
+  datasets: { type: 'string' },
+  size: { type: 'string' },
+  networks: { type: 'string' },
+  initializations: { type: 'string' },
+  optimizers: { type: 'string' },
+  arms: { type: 'string' },
+  seeds: { type: 'string' },
+  epochs: { type: 'string' },
+  'batch-size': { type: 'string' },
+  patience: { type: 'string' },
+  store: { type: 'string' },
+  resume: { type: 'boolean' },
+  'no-resume': { type: 'boolean' },
+  retries: { type: 'string', default: '2' },
+  'dry-run': { type: 'boolean' },
+  json: { type: 'boolean' },
+  engine: { type: 'string', default: 'local' },
+  workers: { type: 'string' },
+  'cpus-per-run': { type: 'string' },
+  'gpus-per-run': { type: 'string' },
+  address: { type: 'string' },
+  transfer: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
+
+export interface StudyRequest {
+  readonly plan: GridPlan;
+  readonly store: string;
+  readonly resume: boolean;
+  readonly retries: number;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly engine: EngineRequest;
+}
+
+export type EngineRequest =
+  | {
+      readonly name: 'local';
+      readonly workers: number;
+      readonly threads: number | undefined;
+      readonly gpus: number | undefined;
+    }
+  | {
+      readonly name: 'ray';
+      readonly address: string;
+      readonly workers: number | undefined;
+      readonly cpus: number;
+      readonly gpus: number;
+      readonly transfer: Transfer;
+    };
+
+/**
+ * What is asked for; `help` for --help. Files of datasets are opened, nothing else.
+ * @throws UserError for what is misspelt, out of range or does not go together
+ */
+export async function readRequest(args: string[]): Promise<StudyRequest | 'help'> {
+  const { values, positionals } = parseCommandLine(args, options);
+  if (values.help === true) return 'help';
+  if (positionals.length > 0)
+    throw new UserError(`medmnist2d takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  if (values.resume === true && values['no-resume'] === true)
+    throw new UserError('--resume and --no-resume contradict each other: give one of them.');
+  const engine = readEngine(values);
+  const parameters = resolveParameters(medmnist2dParameterSpecs, {
+    profile: values.profile,
+    datasets: values.datasets,
+    size: numberIfOne(values.size),
+    networks: values.networks,
+    initializations: values.initializations,
+    optimizers: values.optimizers,
+    arms: values.arms,
+    seeds: values.seeds === undefined ? undefined : readSeeds(values.seeds),
+    epochs: numberIfOne(values.epochs),
+    batchSize: numberIfOne(values['batch-size']),
+    patience: numberIfOne(values.patience),
+  });
+  const folder = parameters.profile === 'tour' ? 'medmnist2d-tour' : 'medmnist2d';
+  const plan = await planGrid(parameters);
+  return {
+    plan: { ...plan, source: { ...plan.source, files: absolute(plan.source.files) } },
+    store: resolve(values.store ?? `${outputsDirectory}/${folder}`),
+    resume: values['no-resume'] !== true,
+    retries: wholeNumber('retries', values.retries, 0, 1000),
+    dryRun: values['dry-run'] === true,
+    json: values.json === true,
+    engine,
+  };
+}
+
+function readEngine(values: Values): EngineRequest {
+  const name = choice('engine', values.engine, ['local', 'ray'] as const);
+  const workers = values.workers === undefined ? undefined : wholeNumber('workers', values.workers, 1, 10_000);
+  const [cpus, gpus] = [values['cpus-per-run'], values['gpus-per-run']];
+  if (name === 'local') {
+    for (const option of ['address', 'transfer'] as const) {
+      if (values[option] !== undefined)
+        throw new UserError(`--${option} is of --engine ray: add that, or leave --${option} out.`);
+    }
+    return {
+      name,
+      workers: workers ?? 1,
+      threads: cpus === undefined ? undefined : wholeNumber('cpus-per-run', cpus, 1, 1024),
+      gpus: gpus === undefined ? undefined : wholeNumber('gpus-per-run', gpus, 0, 64),
+    };
+  }
+  return {
+    name,
+    workers,
+    address: values.address ?? 'auto',
+    cpus: wholeNumber('cpus-per-run', cpus ?? '1', 1, 1024),
+    gpus: fraction('gpus-per-run', gpus ?? '0'),
+    transfer: choice('transfer', values.transfer ?? 'shared-path', transfers),
+  };
+}
+
+function choice<T extends string>(option: string, given: string, allowed: readonly T[]): T {
+  const found = allowed.find((name) => name === given);
+  if (found !== undefined) return found;
+  throw new UserError(
+    `--${option} is "${given}"${suggestion(given, allowed) || '.'} It must be ${allowed.join(' or ')}.`,
+  );
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UserError(`--${option} is "${text}", but must be a whole number from ${least} to ${most}.`);
+}
+
+/** Ray shares a GPU among tasks that ask for a part of it. */
+function fraction(option: string, text: string): number {
+  const value = Number(text);
+  if (/^(\d+|0?\.\d+)$/.test(text) && value <= 64) return value;
+  throw new UserError(`--${option} is "${text}", but must be a whole number, or a part of one GPU such as 0.5.`);
+}
+
+/** What is no number stays text, for the message of the parameter. */
+function numberIfOne(text: string | undefined): string | number | undefined {
+  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : text;
+}
+
+/** A number counts seeds from 0, a list names them. */
+function readSeeds(text: string): string {
+  if (text.includes(',')) return text;
+  return Array.from({ length: wholeNumber('seeds', text, 1, 10_000) }, (_, seed) => seed).join(',');
+}
+
+/** A worker is started elsewhere. */
+function absolute(files: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(path)]));
+}
