@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { dinoStudy } from './dino-frozen';
+import { dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation-parameters'; // prettier-ignore
 import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation-parameters'; // prettier-ignore
 import {
   medmnist2dNotebook,
@@ -59,6 +60,14 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       const { splits, close } = await openFewShotData(parameters);
       close();
       usableSizes(parameters.sizes, splits.train.count);
+    },
+  },
+  [dinov3Notebook]: {
+    specs: dinov3ParameterSpecs,
+    async check(given) {
+      const parameters = given as Dinov3Parameters;
+      encodersOf(parameters);
+      (await openDinov3Data(parameters)).close();
     },
   },
 };
