@@ -108,7 +108,7 @@ class Client(NotebookClient):
 def main(source, target):
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     notebook = nbformat.read(source, as_version=4)
-    client = Client(notebook, timeout=None, kernel_name="tslab", resources={"metadata": {"path": os.getcwd()}})
+    client = Client(notebook, timeout=None, startup_timeout=600, kernel_name="tslab", resources={"metadata": {"path": os.getcwd()}})
     try:
         client.execute()
     except CellExecutionError as error:

@@ -6,16 +6,19 @@ import { join } from 'node:path';
 import { UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
+import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, strippedProblems } from './notebook-file';
 import { runNotebook } from './run-notebook';
 
 const help = `npm test [-- --only STEP]
 
-Formatting, lint, types (by TypeScript and by the kernel's older one), unit tests, notebooks. Steps: ${['format', 'lint', 'types', 'unit', 'notebooks'].join(', ')}.
+Formatting, lint, types (by TypeScript and by the kernel's older one), unit tests, JupyterLab and pages in a browser,
+notebooks. Steps: ${['format', 'lint', 'types', 'unit', 'browser', 'notebooks'].join(', ')}.
 
   npm test
-  npm test -- --only unit`;
+  npm test -- --only unit
+  npm run test:browser        the same as npm test -- --only browser`;
 
 interface Step {
   readonly name: string;
@@ -56,7 +59,8 @@ const steps: readonly Step[] = [
       withNotebookSources(() => tool(process.execPath, [kernelCompiler, '-p', 'lib/setup/tsconfig-notebooks.json'])),
   },
   { name: 'notebooks are stripped', group: 'format', run: checkStripped },
-  { name: 'unit tests', group: 'unit', run: unitTests },
+  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts') },
+  { name: 'tests in a browser', group: 'browser', run: browserTests },
   ...notebookNames().map((name): Step => ({
     name: `${name} at tour size`,
     group: 'notebooks',
@@ -90,9 +94,10 @@ function tool(command: string, args: readonly string[]): void {
   if (status !== 0) throw new UserError(`${stdout}${stderr}\n${command} found something to mend.`);
 }
 
-/** The runner's closing count is shown; its whole report only where a test failed. */
-function unitTests(): void {
-  const args = ['--import', 'tsx', '--test', '--test-reporter', 'spec', ...testFiles(join(projectRoot, 'tests'))];
+/** Runs the files of `tests` whose names end so. The runner's closing count is shown; its whole report only where a test failed. */
+function runTests(ending: string): void {
+  const files = testFiles(join(projectRoot, 'tests'), ending);
+  const args = ['--import', 'tsx', '--test', '--test-reporter', 'spec', ...files];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: projectRoot,
     encoding: 'utf8',
@@ -100,12 +105,17 @@ function unitTests(): void {
   });
   const closing = stdout.lastIndexOf('\nℹ tests ');
   console.log(status === 0 && closing >= 0 ? stdout.slice(closing + 1).trimEnd() : stdout + stderr);
-  if (status !== 0) throw new UserError('A unit test failed.');
+  if (status !== 0) throw new UserError('A test failed.');
 }
 
-function testFiles(folder: string): string[] {
+function browserTests(): void {
+  if (findChromium() === undefined) console.log(`skipped: ${chromiumMissing}`);
+  else runTests('.browser.ts');
+}
+
+function testFiles(folder: string, ending: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

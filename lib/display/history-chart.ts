@@ -36,7 +36,7 @@ export function trainingHistory(run: TrainingHistory, { label, caption }: ChartO
       xaxis2: { ...epochAxis(run.history), anchor: 'y2', domain: [0.54, 1] },
       yaxis2: { title: { text: 'Accuracy' }, anchor: 'x2', range: [0, 1.05] },
       shapes: bestLine(run),
-      annotations: run.history.length === 0 ? [emptyNote] : scoreBox(run),
+      annotations: run.history.length === 0 ? emptyNotes : scoreBox(run),
     },
     narrowLayout: {
       title: figureTitle(title, 34),
@@ -109,9 +109,22 @@ function bestLine(run: TrainingHistory): object[] {
   ];
 }
 
-const emptyNote = { text: 'No epoch was finished.', showarrow: false, xref: 'paper', yref: 'paper', x: 0.5, y: 0.5 };
+const emptyNotes = ['', '2'].map((panel) => ({
+  text: 'No epoch was finished.',
+  showarrow: false,
+  ...{ xref: `x${panel} domain`, yref: `y${panel} domain`, x: 0.5, y: 0.5 },
+}));
 
-/** The scores, in the corner that accuracies rarely reach. */
+/** Whether the scores hide less of the accuracies above than below. */
+function highBoxIsFreer({ history }: TrainingHistory): boolean {
+  const accuracies = history
+    .slice(Math.floor(history.length / 3))
+    .flatMap((row) => [row.trainAccuracy, row.valAccuracy]);
+  const hidden = (from: number, to: number): number => accuracies.filter((value) => value > from && value < to).length;
+  return hidden(0.7, 1.05) < hidden(0, 0.35);
+}
+
+/** The scores, at the right where accuracies are not: usually below. */
 function scoreBox(run: TrainingHistory): object[] {
   const best = bestRow(run);
   const lines: string[] = [];
@@ -120,7 +133,8 @@ function scoreBox(run: TrainingHistory): object[] {
   }
   if (best !== undefined) lines.push(`Best val accuracy ${formatPercent(best.valAccuracy)} (epoch ${best.epoch})`);
   if (lines.length === 0) return [];
-  const place = { xref: 'x2 domain', yref: 'y2 domain', x: 0.98, y: 0.04, xanchor: 'right', yanchor: 'bottom' };
+  const corner = highBoxIsFreer(run) ? { y: 0.96, yanchor: 'top' } : { y: 0.04, yanchor: 'bottom' };
+  const place = { xref: 'x2 domain', yref: 'y2 domain', x: 0.98, xanchor: 'right', ...corner };
   const look = {
     showarrow: false,
     align: 'left',

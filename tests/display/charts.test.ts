@@ -69,7 +69,21 @@ test('a run of one epoch and a run that was stopped draw too', () => {
   assert.equal(one.data.length, 4);
   assert.deepEqual(annotations(one.layout), []);
   const none = trainingHistory({ model: 'ViT', history: [], bestEpoch: 3 }, { label }).figure;
-  assert.equal(annotations(none.layout)[0]?.text, 'No epoch was finished.');
+  assert.deepEqual(
+    annotations(none.layout).map(({ text }) => text),
+    ['No epoch was finished.', 'No epoch was finished.'],
+  );
+});
+
+test('the scores of a training history stand where its accuracies are not', () => {
+  const place = (factor: number): unknown => {
+    const history = rows(12).map((row) => ({ ...row, trainAccuracy: factor, valAccuracy: factor }));
+    const [box] = trainingHistory({ model: 'ViT', history, bestEpoch: 3 }, { label }).figure.layout.annotations as { yanchor: string }[]; // prettier-ignore
+    return box?.yanchor;
+  };
+  assert.equal(place(0.9), 'bottom');
+  assert.equal(place(0.5), 'bottom');
+  assert.equal(place(0.2), 'top');
 });
 
 test('a confusion matrix shows counts and shares of the row', () => {

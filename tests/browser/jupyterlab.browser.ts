@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Locator } from 'playwright-core';
+import { readNotebook, withParameters } from '../../lib/cli/notebook-file';
+import { outputsDirectory, projectRoot } from '../../lib/paths';
+import { readAllResults, type Results } from '../../lib/studies/results';
+import { launch, skipWithoutChromium } from './chromium';
+import { patience, startLab, until } from './jupyterlab';
+
+const name = '01_resnet_from_scratch';
+const screenshots = join(outputsDirectory, 'screenshots');
+/** So small that a training takes seconds. */
+const parameters = { epochs: 2, syntheticImages: 120, batchSize: 32 };
+const cells = {
+  setUp: 'initializeDisplay',
+  beforeTraining: [
+    ...['nb.environment()', 'let profile', 'epochs = 2', 'study.parameterRows', 'study.openData'],
+    ...['nb.sampleImages', 'nb.classBalance', 'study.createModel'],
+  ],
+  training: 'nb.trainingHistory',
+  afterTraining: ['nb.confusionMatrix', 'test.report'],
+  comparison: 'study.comparison',
+} as const;
+
+/** What has to be the same when the same is trained again. */
+function numbers(all: readonly Results[]): object {
+  const timeless = (row: object): object => ({ ...row, seconds: undefined });
+  const trainings = all.flatMap(
+    ({ results, history }) =>
+    results.map((row) => ({ row: timeless(row), history: history[row.trainingKey].map((epoch) => timeless(epoch as object)) })), // prettier-ignore
+  );
+  return Object.fromEntries(trainings.map((each) => [JSON.stringify(each.row), each.history]));
+}
+
+/** The colour in which a drawn figure's axes are labelled. */
+async function labelColor(figure: Locator): Promise<string> {
+  const label = figure.locator('.xtick text').first();
+  return String(await label.evaluate('(text) => getComputedStyle(text).fill'));
+}
+
+test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * patience }, async (t) => {
+  mkdirSync(screenshots, { recursive: true });
+  const lab = await startLab();
+  const browser = await launch();
+  try {
+    const source = readNotebook(join(projectRoot, 'notebooks', `${name}.ipynb`));
+    const { page, complaints, cell, ...notebook } = await lab.open(browser, withParameters(source, parameters));
+    const figure = cell(cells.training).element.locator('figure.nb-figure');
+    const rows = cell(cells.comparison).element.locator('.nb-table tbody tr');
+    const recorded = (): Results[] => readAllResults(join(lab.outputs, name));
+    const picture = (what: string) => page.screenshot({ path: join(screenshots, `jupyterlab-${what}.png`) });
+
+    await t.test('it is run cell by cell, and every figure is drawn', async () => {
+      await cell(cells.setUp).run();
+      for (const each of cells.beforeTraining) await cell(each).run();
+      await cell(cells.training).run();
+      assert.match((await cell(cells.training).element.textContent()) ?? '', /ResNet-18 · 2 epochs · /);
+      for (const each of cells.afterTraining) await cell(each).run();
+      await cell(cells.comparison).run();
+      assert.equal(await rows.count(), 2);
+      for (const each of [...cells.beforeTraining, cells.training, ...cells.afterTraining]) {
+        for (const one of await cell(each).element.locator('figure[data-figure]').all()) {
+          await one.scrollIntoViewIfNeeded();
+          await one.locator('svg.main-svg').first().waitFor();
+          assert.equal(await one.locator('.nb-placeholder').count(), 0);
+        }
+      }
+      await figure.scrollIntoViewIfNeeded();
+      await picture('light');
+    });
+    const first = numbers(recorded());
+
+    await t.test('figures follow the theme while they are open', async () => {
+      const light = await labelColor(figure);
+      await notebook.setTheme('JupyterLab Dark');
+      await figure.scrollIntoViewIfNeeded();
+      await until(async () => (await labelColor(figure)) !== light);
+      await picture('dark');
+      await notebook.setTheme('JupyterLab Light');
+      await until(async () => (await labelColor(figure)) === light);
+    });
+
+    await t.test('another value adds a training to the comparison', async () => {
+      await cell(cells.training).replace('{ ...study.parameters }', '{ ...study.parameters, learningRate: 3e-4 }');
+      await cell(cells.training).run();
+      await cell(cells.comparison).run();
+      assert.equal(await rows.count(), 4);
+    });
+
+    await t.test('the stop button ends a training softly', async () => {
+      await cell(cells.training).replace('learningRate: 3e-4', 'epochs: 500');
+      await cell(cells.training).start();
+      await cell(cells.training)
+        .element.locator('.nb-progress', { hasText: /epoch ([3-9]|\d\d+) of 500/ })
+        .waitFor();
+      await notebook.stop();
+      await cell(cells.training).ended();
+      await cell(cells.training).element.locator('.nb-progress', { hasText: /stopped after [1-9]\d* of 500 epochs/ }).waitFor(); // prettier-ignore
+      await figure.locator('svg.main-svg').first().waitFor();
+      await picture('stopped');
+    });
+
+    await t.test('after a restart, all cells run to the same numbers', async () => {
+      await cell(cells.training).replace(', epochs: 500', '');
+      const [before] = recorded();
+      await notebook.restartAndRunAll();
+      assert.equal(await rows.count(), 4);
+      const [after] = recorded();
+      const again = numbers([after]);
+      for (const [row, history] of Object.entries(first)) assert.deepEqual(again[row as keyof object], history);
+      assert.notDeepEqual(
+        after.results.map(({ seconds }) => seconds),
+        before.results.map(({ seconds }) => seconds),
+      );
+      await picture('run-all');
+    });
+
+    await t.test('saved, it is small and holds Plotly once', async () => {
+      const saved = await notebook.save();
+      assert.ok(saved.bytes < 2e6, `${saved.bytes} bytes`);
+      assert.equal(JSON.stringify(saved.notebook).split('id=\\"plotly-library\\"').length - 1, 1);
+    });
+
+    assert.deepEqual(complaints, []);
+  } finally {
+    await browser.close();
+    await lab.close();
+  }
+});
