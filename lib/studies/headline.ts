@@ -56,7 +56,7 @@ function classificationHeadline(rows: readonly (ClassificationRow & Row)[], resu
   const second = others.reduce<ClassificationRow | undefined>((a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a), undefined); // prettier-ignore
   const against = second === undefined ? '' : `; next is ${name(second)}, with ${formatPercent(second.testAccuracy)}`;
   return {
-    result: `${name(best)}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.`,
+    result: `${capitalized(name(best))}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.`,
     certainty: `${interval === undefined ? 'No interval: the number of test images is not known.' : `The interval covers which ${formatInteger(count)} images were tested, not the chance in training (one seed).`}${origin(results)}`,
   };
 }
@@ -100,6 +100,10 @@ function origin({ data, results, profile }: Results): string {
     notes.push('The weights are random instead of pretrained.');
   else if (profile === 'tour') notes.push('At tour size, far below the study’s.');
   return notes.map((note) => ` ${note}`).join('');
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function average(values: readonly number[]): number {

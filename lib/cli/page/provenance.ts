@@ -60,7 +60,10 @@ export function repeatCommand({ notebook, profile, parameters }: Results): strin
     const usual: Readonly<Record<string, unknown>> = resolveParameters(specs, { profile });
     const settings = Object.entries(parameters)
       .filter(([key, value]) => key in usual && JSON.stringify(value) !== JSON.stringify(usual[key]))
-      .map(([key, value]) => ` --set ${shellWord(`${key}=${published(value)}`)}`);
+      .map(
+        ([key, value]) =>
+          ` --set ${shellWord(`${key}=${typeof value === 'string' && isAbsolute(value) ? `path/to/${basename(value)}` : text(value)}`)}`,
+      );
     return `npm run notebook -- ${name.slice(0, 2)}${profile === 'tour' ? '' : ` --profile ${profile}`}${settings.join('')}`;
   } catch (error) {
     if (error instanceof UserError) return undefined; // of another version, or not this project's
