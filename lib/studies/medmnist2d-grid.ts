@@ -3,17 +3,22 @@ import type { Dataset, Task } from '../data/dataset';
 import { datasetFile, findDataset } from '../data/registry';
 import { imageSizes, type PublishedScore } from '../data/registry-types';
 import { isSyntheticTask, openSyntheticTask } from '../data/synthetic-tasks';
-import { suggestion, UserError } from '../errors';
 import type { Schedule } from '../training/schedules';
 import type { Arm } from './arms';
 import {
+  checkedLearningRates,
+  checkedSchedule,
+  checkSeeds,
+  chosen,
+  chosenInitializations,
+  type LearningRates,
+} from './medmnist2d-checks';
+import {
   gridArms,
-  gridInitializations,
   gridInputSize,
   gridNetworks,
   gridNormalization,
   gridOptimizers,
-  gridSchedule,
   gridSeeds,
   gridDatasetNames,
   medmnist2dStudy,
@@ -22,6 +27,7 @@ import {
   type GridAugmentation,
   type GridEvaluation,
   type GridInitialization,
+  type GridNetwork,
   type GridNetworkName,
   type GridOptimizer,
   type GridOptimizerName,
@@ -76,6 +82,8 @@ export interface GridOptions {
   readonly arms?: readonly string[];
   readonly seeds?: readonly number[];
   readonly schedule?: Partial<GridSchedule>;
+  /** In place of the study's, and of the tour's networks' own. */
+  readonly learningRates?: LearningRates;
 }
 
 /** The run's id: ten hexadecimal digits. */
@@ -98,6 +106,7 @@ export function gridConfigurations(options: GridOptions = {}): GridConfiguration
   const optimizers = chosen('optimizer', options.optimizers, gridOptimizers);
   const chosenArms = options.arms === undefined ? (['corrected'] as const) : chosen('arm', options.arms, gridArms);
   const schedule = checkedSchedule(options.schedule);
+  const learningRates = checkedLearningRates(options.learningRates);
   checkSeeds(seeds);
   const bySize = [...datasets].sort((a, b) => trainImages(a) - trainImages(b));
   return seeds.flatMap((seed) =>
@@ -106,7 +115,7 @@ export function gridConfigurations(options: GridOptions = {}): GridConfiguration
         networks.flatMap((network) =>
           initializations.flatMap((initialization) =>
             optimizers.map((optimizer) =>
-              configurationOf({ dataset, arm, network, initialization, optimizer, schedule, seed }),
+              configurationOf({ dataset, arm, network, initialization, optimizer, schedule, learningRates, seed }),
             ),
           ),
         ),
@@ -122,6 +131,7 @@ interface Choice {
   readonly initialization: GridInitialization;
   readonly optimizer: GridOptimizerName;
   readonly schedule: GridSchedule;
+  readonly learningRates: LearningRates;
   readonly seed: number;
 }
 
@@ -132,11 +142,14 @@ function configurationOf({
   initialization,
   optimizer,
   schedule,
+  learningRates,
   seed,
 }: Choice): GridConfiguration {
   const { evaluation, horizontalFlip } = gridArms[arm];
   const { loss, activation } = taskHeads[dataset.task];
-  const { inputSize, pretrained } = gridNetworks[network];
+  const { inputSize, pretrained, learningRates: ofNetwork }: GridNetwork = gridNetworks[network];
+  const settings = gridOptimizers[optimizer];
+  const learningRate = learningRates[optimizer] ?? ofNetwork?.[optimizer] ?? settings.learningRate;
   return {
     study: medmnist2dStudy,
     arm,
@@ -144,7 +157,7 @@ function configurationOf({
     network,
     initialization,
     weights: initialization === 'pretrained' && pretrained !== undefined ? pretrained : 'random',
-    optimizer: gridOptimizers[optimizer],
+    optimizer: { ...settings, learningRate },
     schedule,
     inputSize,
     normalization: gridNormalization,
@@ -242,63 +255,4 @@ export function describeGridDatasets(datasets: readonly GridDataset[]) {
 /** NaN would not sort: datasets of unknown size come first. */
 function trainImages({ name }: GridDataset): number {
   return gridDatasetNames().includes(name) ? findDataset(name).splits.train : 0;
-}
-
-function chosen<K extends string>(what: string, given: readonly string[] | undefined, table: Record<K, unknown>): K[] {
-  const names = Object.keys(table) as K[];
-  if (given === undefined) return names;
-  return given.map((name) => {
-    const known = names.find((candidate) => candidate === name);
-    if (known !== undefined) return known;
-    throw new UserError(
-      `There is no ${what} "${name}" in this grid${suggestion(name, names) || '.'} Known are ${names.join(', ')}.`,
-    );
-  });
-}
-
-function chosenInitializations(
-  networks: readonly GridNetworkName[],
-  given: readonly string[] | undefined,
-): GridInitialization[] {
-  const random = networks.find((network) => gridNetworks[network].pretrained === undefined);
-  if (random === undefined) return chosen('initialization', given, gridInitializations);
-  const initializations = chosen('initialization', given ?? ['scratch'], gridInitializations);
-  if (!initializations.includes('pretrained')) return initializations;
-  throw new UserError(
-    `There are no pretrained weights of ${random}: set initializations to scratch, or another network.`,
-  );
-}
-
-/** Fewer epochs have a warm-up of the same share, unless one is given. */
-function checkedSchedule(given: Partial<GridSchedule> = {}): GridSchedule {
-  const share = gridSchedule.warmupEpochs / gridSchedule.epochs;
-  const schedule: GridSchedule = {
-    ...gridSchedule,
-    warmupEpochs: Math.round(share * (given.epochs ?? gridSchedule.epochs)),
-    ...given,
-  };
-  const { epochs, warmupEpochs, batchSize, patience, minDelta } = schedule;
-  for (const [name, value, least] of [
-    ['epochs', epochs, 1],
-    ['warmupEpochs', warmupEpochs, 0],
-    ['batchSize', batchSize, 1],
-    ['patience', patience, 1],
-  ] as const) {
-    if (!(Number.isInteger(value) && value >= least)) {
-      throw new UserError(`${name} is ${value}, but must be a whole number of at least ${least}.`);
-    }
-  }
-  if (warmupEpochs >= epochs) {
-    throw new UserError(`A warm-up of ${warmupEpochs} epochs does not fit into ${epochs}: it has to end before.`);
-  }
-  if (!(minDelta >= 0)) throw new UserError(`minDelta is ${minDelta}, but must be 0 or more.`);
-  return schedule;
-}
-
-function checkSeeds(seeds: readonly number[]): void {
-  const wrong = seeds.find((seed) => !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31));
-  if (wrong !== undefined)
-    throw new UserError(`A seed is ${wrong}, but must be a whole number from 0 to ${2 ** 31 - 1}.`);
-  if (new Set(seeds).size < seeds.length)
-    throw new UserError(`Seeds are ${seeds.join(', ')}, but each may be there once only.`);
 }

@@ -24,14 +24,18 @@ export interface GridNetwork {
   readonly inputSize: number;
   /** Weights of ImageNet-1k, by their full name: without a tag, timm loads others for Swin-B, trained on ImageNet-22k first. */
   readonly pretrained: PretrainedName | undefined;
+  /** In place of the optimizers' own. */
+  readonly learningRates?: Readonly<Record<GridOptimizerName, number>>;
 }
 
 /** Pixels a side of what the study's networks see. */
 export const gridInputSize = 224;
 
+const tourLearningRates = { adamw: 3e-3, sgd: 0.05 };
+
 /**
  * timm's names. `a1_in1k` is what timm loads for `resnet50`, as modern a recipe as Swin-B's, so that networks are compared, not recipes.
- * The tour's are small networks of the same two kinds, for which there are no published weights.
+ * The tour's are small networks of the same two kinds, for which there are no published weights; they learn in few steps, if in large ones.
  */
 export const gridNetworks = {
   resnet50: {
@@ -46,8 +50,20 @@ export const gridNetworks = {
     inputSize: gridInputSize,
     pretrained: 'swin_base_patch4_window7_224.ms_in1k',
   },
-  resnet_tour: { title: 'small ResNet', architecture: 'resnet_tour', inputSize: 28, pretrained: undefined },
-  swin_tour: { title: 'small Swin', architecture: 'swin_tour', inputSize: 28, pretrained: undefined },
+  resnet_tour: {
+    title: 'small ResNet',
+    architecture: 'resnet_tour',
+    inputSize: 28,
+    pretrained: undefined,
+    learningRates: tourLearningRates,
+  },
+  swin_tour: {
+    title: 'small Swin',
+    architecture: 'swin_tour',
+    inputSize: 28,
+    pretrained: undefined,
+    learningRates: tourLearningRates,
+  },
 } as const satisfies Record<string, GridNetwork>;
 export type GridNetworkName = keyof typeof gridNetworks;
 
@@ -174,7 +190,7 @@ export const declaredHere: readonly { readonly what: string; readonly choice: st
   {
     what: 'Weights',
     choice: Object.values(gridNetworks)
-      .map(({ pretrained }) => pretrained)
+      .flatMap(({ pretrained }) => pretrained ?? [])
       .join(', '),
     why: 'the study says ImageNet-1k; timm’s default for Swin-B was trained on ImageNet-22k first',
   },

@@ -11,8 +11,8 @@ import type { Tensor2D, Tensor4D } from '../tf';
 /** One block a stage, a quarter of the width. */
 const resnet: ResnetConfig = { depths: [1, 1, 1, 1], block: 'basic', width: 16 };
 
-/** Patches of 2×2 pixels, so that there are four windows which move, and then one. */
-const swin: SwinConfig = { patchSize: 2, window: 7, width: 32, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
+/** Two blocks on patches of 4×4 pixels: one window has all of the image, and need not move. */
+const swin: SwinConfig = { patchSize: 4, window: 7, width: 64, depths: [2], heads: [2], normEpsilon: 1e-5 };
 
 interface TourNetwork {
   table(classes: number): ParameterTable;

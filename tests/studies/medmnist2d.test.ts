@@ -147,6 +147,13 @@ describe('the grid', () => {
   it('has small networks for a tour, from scratch alone', () => {
     const tour = gridConfigurations({ datasets: ['breastmnist'], networks: Object.values(networkPairs.tour) });
     assert.equal(tour.length, 2 * 2 * 5);
+    const rates = (options: object): Set<number> =>
+      new Set(
+        gridConfigurations({ datasets: ['breastmnist'], ...options }).map(({ optimizer }) => optimizer.learningRate),
+      );
+    assert.deepEqual([...rates({ networks: ['swin_tour'] })], [3e-3, 0.05]);
+    assert.deepEqual([...rates({ networks: ['swin_tour'], learningRates: { sgd: 0.02 } })], [3e-3, 0.02]);
+    assert.deepEqual([...rates({})], [2e-4, 0.01]);
     for (const { network, inputSize, weights, initialization } of tour)
       assert.deepEqual([inputSize, weights, initialization], [gridNetworks[network].inputSize, 'random', 'scratch']);
     const { first, title } = comparisonsOf(networkPairs.tour).scratch;
@@ -162,6 +169,7 @@ describe('the grid', () => {
       /no network "resnet5" in this grid, did you mean "resnet50"\? Known are resnet50, swin_b/,
     );
     refused({ networks: ['swin_tour'], initializations: ['pretrained'] }, /no pretrained weights of swin_tour: set/);
+    refused({ learningRates: { sgd: 0 } }, /learning rate of sgd is 0, but/);
     refused({ optimizers: ['adam'] }, /did you mean "adamw"/);
     refused({ initializations: ['random'] }, /Known are pretrained, scratch/);
     refused({ arms: ['published'] }, /no arm "published"/);

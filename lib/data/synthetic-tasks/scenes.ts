@@ -43,19 +43,19 @@ export const drawCell: DrawScene = ([label], size, random) => {
     wavyDisc(x, y, radius, 5, 0.3, turn),
   ];
   paint(canvas, nuclei[label], stain, { opacity: () => 0.7 });
-  return developed(canvas, random, 0.16);
+  return developed(canvas, random, 0.1);
 };
 
 /** A dark nodule in speckle, in grey; its class is whether its outline is even. */
 export const drawNodule: DrawScene = ([label], size, random) => {
   const canvas = createCanvas(size, [between(random, 0.45, 0.6)]);
   const [x, y] = [between(random, 0.38, 0.62), between(random, 0.38, 0.62)];
-  const radius = between(random, 0.2, 0.3);
-  const depth = label === 1 ? between(random, 0.16, 0.32) : between(random, 0, 0.12);
+  const radius = between(random, 0.22, 0.3);
+  const depth = label === 1 ? between(random, 0.2, 0.38) : between(random, 0, 0.1);
   const outline = wavyDisc(x, y, radius, 4 + random.integer(4), depth, between(random, 0, 2 * Math.PI));
   paint(canvas, outline, [between(random, 0.15, 0.3)], { softness: 0.08 });
   // Speckle is stronger where the echo is.
-  const speckled = canvas.values.map((value) => value * (1 + between(random, -0.45, 0.45)));
+  const speckled = canvas.values.map((value) => value * (1 + between(random, -0.3, 0.3)));
   return developed({ ...canvas, values: speckled }, random, 0.05);
 };
 
@@ -109,7 +109,7 @@ const signs: readonly Sign[] = [
 /** The back of an eye, in colour; its grade is how many dark spots there are, give or take. Bright spots mean nothing. */
 export const drawRetina: DrawScene = ([grade], size, random) => {
   const canvas = createCanvas(size, [0.05, 0.03, 0.03]);
-  const warmth = between(random, 0.55, 0.8);
+  const warmth = between(random, 0.65, 0.8);
   paint(canvas, disc(0.5, 0.5, 0.46), [warmth, 0.55 * warmth, 0.3 * warmth]);
   const spot = (): [number, number] => {
     const [distance, angle] = [0.38 * Math.sqrt(random.uniform()), between(random, 0, 2 * Math.PI)];
@@ -121,6 +121,6 @@ export const drawRetina: DrawScene = ([grade], size, random) => {
   const bright = random.integer(5);
   if (bright > 0) paint(canvas, spots(bright, 0.03), [0.9, 0.8, 0.4]);
   const dark = Math.max(0, 3 * grade + random.integer(3) - 1);
-  if (dark > 0) paint(canvas, spots(dark, 0.032), [0.35, 0.05, 0.05]);
+  if (dark > 0) paint(canvas, spots(dark, 0.042), [0.35, 0.05, 0.05]);
   return developed(canvas, random, 0.08);
 };
