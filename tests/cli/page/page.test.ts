@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { indexPage } from '../../../lib/cli/index-page';
+import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
+import { linkNeighbours } from '../../../lib/cli/page/neighbours';
+import { pageLimit, writePage } from '../../../lib/cli/page/page';
+import { writePost } from '../../../lib/cli/page/post';
+import { escapeHtml } from '../../../lib/display/html';
+import { evil, exampleNotebook, metadata, results } from './example';
+import { userError } from '../../data/user-error';
+
+const folder = mkdtempSync(join(tmpdir(), 'page-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const source = join(folder, 'run', 'notebook.ipynb');
+const target = join(folder, 'run', 'index.html');
+let page: string;
+let bytes: number;
+
+// What is asserted here holds without a browser; tests/browser looks at the rest.
+before(async () => {
+  process.env.PATH = '';
+  process.env.PLAYWRIGHT_BROWSERS_PATH = join(folder, 'none');
+  delete process.env.CHROMIUM_PATH;
+  mkdirSync(dirname(source));
+  writeFileSync(source, JSON.stringify(await exampleNotebook()));
+  writeFileSync(join(folder, 'run', 'results.json'), JSON.stringify(results));
+  const written = await writePage(source, target);
+  assert.match(written.stillsMissing ?? '', /^no Chromium was found: install one/);
+  page = readFileSync(target, 'utf8');
+  bytes = written.bytes;
+});
+
+/** The content of a meta element, whichever order its attributes are in. */
+function meta(name: string): string {
+  const [tag = ''] = new RegExp(`<meta [^>]*(?:name|property)="${name}"[^>]*>`).exec(page) ?? [];
+  const [, double, single] = / content=(?:"([^"]*)"|'([^']*)')/.exec(tag) ?? [];
+  return resolved(double ?? single ?? '');
+}
+
+function resolved(text: string): string {
+  return text.replace(/&(amp|lt|gt|quot|#34|#39);/g, (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#34': '"', '#39': "'" })[name] ?? ''); // prettier-ignore
+}
+
+test('the page loads nothing, and stays below its limit', () => {
+  assert.equal(bytes, Buffer.byteLength(page));
+  assert.equal(bytes, statSync(target).size);
+  assert.ok(bytes < pageLimit / 3, `${bytes} bytes for two charts`);
+  const loading = [...page.matchAll(/<(?:script|img|source|link|iframe|embed|object|video|audio)\b[^>]*\b(?:src|srcset|href|data)="([^"]*)"/g)]; // prettier-ignore
+  assert.ok(loading.length > 2);
+  for (const [tag, address] of loading) assert.match(address, /^data:/, tag);
+  assert.doesNotMatch(page, /@import|url\((?!['"]?(data:|#))/);
+  assert.equal(page.match(/id="plotly-library"/g)?.length, 1, 'the set-up cell’s own copy is left out');
+});
+
+test('texts of the metadata are shown and never obeyed', () => {
+  assert.equal(resolved(/<title>([^<]*)<\/title>/.exec(page)?.[1] ?? ''), evil.replace('`x`', 'x'));
+  assert.equal(meta('og:title'), evil.replace('`x`', 'x'));
+  assert.equal(meta('description'), metadata.description);
+  assert.equal(meta('og:description'), metadata.description);
+  assert.equal(meta('article:published_time'), '2026-11-24');
+  assert.ok(page.includes('<a href="https://example.org/ada">Ada O’Hara</a>, Blaise &amp; Co'));
+  assert.ok(page.includes('<time datetime="2026-11-24">24 November 2026</time>'));
+  assert.ok(page.includes('<span>3 min read</span>'));
+  assert.ok(page.includes('<span>ran in 6.5\u00a0s</span>'));
+  assert.match(
+    page,
+    /<a (?=[^>]*rel="license")[^>]*href="https:\/\/spdx\.org\/licenses\/Apache-2\.0\.html"[^>]*>Apache-2\.0<\/a>/,
+  );
+});
+
+test('structured data are JSON, and end where their element ends', () => {
+  const json = /<script type="application\/ld\+json">([\s\S]*?)<\/script>/.exec(page)?.[1] ?? '';
+  const { headline, description, author } = JSON.parse(json) as Record<string, unknown>;
+  assert.deepEqual([headline, description], [evil.replace('`x`', 'x'), metadata.description]);
+  assert.equal((author as object[]).length, 2);
+});
+
+test('the end says how the page was run and how to cite it', () => {
+  assert.ok(page.includes('npm run notebook -- 01 --set dataset=path/to/cells.npz --set epochs=9'));
+  for (const text of ['f00d', 'abcdef0123', '2.21.0', '12,000 train']) assert.ok(page.includes(`<dd>${text}`), text);
+  assert.ok(page.includes('@misc{ohara2026quotes'));
+  assert.ok(page.includes('@misc{muller2025a,'));
+  assert.ok(!page.includes('/home/somebody'));
+});
+
+test('charts have a caption, a place and a text for readers without scripts; code is folded by its tags', () => {
+  assert.equal(page.match(/<figcaption>/g)?.length, 3);
+  assert.ok(page.includes('<figcaption>Another chart.</figcaption>'));
+  assert.equal(
+    page.match(/The chart is drawn by a script; without it, its numbers are in the table below/g)?.length,
+    2,
+  );
+  assert.equal(page.match(/<summary>Data as table<\/summary>/g)?.length, 2);
+  assert.match(page, /<details class="code folded">/);
+  assert.match(page, /<div (?=[^>]*role="region")(?=[^>]*tabindex="0")[^>]*class="scroll"[^>]*><table>/);
+});
+
+test('pages share Plotly where they are told to', async () => {
+  const shared = join(folder, 'site', 'one.html');
+  const assets = join(folder, 'site', 'shared assets');
+  await writePage(source, shared, { assets, url: 'https://example.org/one.html' });
+  const text = readFileSync(shared, 'utf8');
+  const [name] = readdirSync(assets);
+  assert.match(name, /^plotly-cartesian-\d+\.\d+\.\d+\.min\.js$/);
+  const [, address] = /<script src="([^"]*)">/.exec(text) ?? [];
+  assert.equal(address, `shared%20assets/${name}`);
+  assert.ok(text.length < bytes / 3 && !text.includes('id="plotly-library"'));
+  assert.match(text, /<link (?=[^>]*rel="canonical")[^>]*href="https:\/\/example\.org\/one\.html"/);
+  assert.ok(text.includes('url    = {https://example.org/one.html}'));
+});
+
+test('a notebook without metadata and outputs makes a page without Plotly', async () => {
+  const bare = join(folder, 'bare.ipynb');
+  writeFileSync(bare, JSON.stringify({ cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 }));
+  assert.equal((await writePage(bare, join(folder, 'bare.html'))).stillsMissing, undefined);
+  const text = readFileSync(join(folder, 'bare.html'), 'utf8');
+  assert.ok(text.includes('<title>bare</title>') && text.length < 60_000);
+  assert.doesNotMatch(text, /plotly-library|id="how-/);
+  writeFileSync(bare, JSON.stringify({ cells: [], metadata: { date: 'today' }, nbformat: 4, nbformat_minor: 5 }));
+  await assert.rejects(writePage(bare, join(folder, 'bare.html')), userError(/"date" is "today", but must be a day/));
+});
+
+const runs = (): FinishedRun[] =>
+  ['a', 'b', 'c'].map((name) => {
+    const directory = join(folder, 'outputs', `0${name} x`, 'run');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'index.html'), page);
+    for (const file of ['notebook.ipynb', 'results.json'])
+      writeFileSync(join(directory, file), readFileSync(join(folder, 'run', file)));
+    return { ...finishedRun(name, directory), title: `${name} & <${name}>` };
+  });
+
+test('pages are linked with those that are there, once', () => {
+  const three = runs();
+  const index = join(folder, 'outputs', 'index.html');
+  linkNeighbours(three, index);
+  linkNeighbours(three, index);
+  const links = three.map(({ directory }) => {
+    const text = readFileSync(join(directory, 'index.html'), 'utf8');
+    assert.equal(text.match(/<nav class="neighbours"/g)?.length, 1);
+    const nav = /<nav class="neighbours"[\s\S]*?<\/nav>/.exec(text)?.[0] ?? '';
+    return [...nav.matchAll(/<a class="(\w+)"[^>]*href="([^"]*)"/g)].map(([, rel, address]) => {
+      const path = resolve(directory, decodeURIComponent(address));
+      assert.ok(rel === 'all' || existsSync(path), path);
+      return rel;
+    });
+  });
+  assert.deepEqual(links, [
+    ['next', 'all'],
+    ['prev', 'next', 'all'],
+    ['prev', 'all'],
+  ]);
+  linkNeighbours(three.slice(0, 1), index);
+  assert.ok(readFileSync(join(three[0].directory, 'index.html'), 'utf8').includes('class="all"'));
+  assert.ok(!readFileSync(join(three[0].directory, 'index.html'), 'utf8').includes('class="next"'));
+});
+
+test('the gallery tells of each notebook what was found, how sure it is and how to repeat it', async () => {
+  const three = runs();
+  const text = await indexPage({
+    runs: three,
+    folder: join(folder, 'outputs'),
+    sections: ['<section id="more"></section>'],
+  });
+  assert.equal(text.match(/<li>\n/g)?.length, 3);
+  assert.ok(text.includes('a &amp; &lt;a&gt;') && !text.includes('<a>'));
+  assert.ok(text.includes(escapeHtml(three[0].headline?.result ?? 'none')));
+  assert.ok(text.includes(escapeHtml(three[0].headline?.certainty ?? 'none')));
+  assert.ok(text.includes('npm run notebook -- 01 --set dataset=path/to/cells.npz --set epochs=9'));
+  assert.ok(text.includes('<section id="more"></section>'));
+  for (const [, address] of text.matchAll(/<a [^>]*href="([^"#]+)"/g))
+    assert.ok(existsSync(join(folder, 'outputs', decodeURIComponent(address))), address);
+});
+
+test('a post holds everything by files beside it, in the generator’s own layout', async () => {
+  for (const [format, file, pictures] of [
+    ['hugo', 'index.md', 'figures'],
+    ['jekyll', '_posts/2026-11-24-01_resnet_from_scratch.md', 'assets/01_resnet_from_scratch'],
+    ['quarto', 'index.qmd', 'figures'],
+    ['markdown', 'index.md', 'figures'],
+  ] as const) {
+    const { path, stillsMissing } = await writePost(source, { format, folder: join(folder, format) });
+    assert.equal(path, join(folder, format, file));
+    assert.match(stillsMissing ?? '', /^no Chromium/);
+    const text = readFileSync(path, 'utf8');
+    // No browser: the grid's images one by one, charts where HTML is let through.
+    const files = readdirSync(join(folder, format, pictures)).sort();
+    const charts = format === 'jekyll' || format === 'quarto' ? ['figure-2.html', 'figure-3.html'] : [];
+    const plotly = files.filter((name) => name.startsWith('plotly-'));
+    assert.deepEqual(files, ['figure-1-1.png', 'figure-1-2.png', ...charts, ...plotly], format);
+    assert.equal(plotly.length, charts.length === 0 ? 0 : 1);
+    for (const name of [...files.slice(0, 2), ...charts]) assert.ok(text.includes(`/${name}`), `${format}: ${name}`);
+    assert.ok(!text.includes('# A heading'), 'the title is in the front matter');
+    assert.ok(text.includes('````typescript\n'), 'a fence that the code does not end');
+    assert.ok(text.includes('| a\\|b | 0.931 |'));
+    assert.ok(text.includes('*Figure 3. Another chart.*') && text.includes('Data as table'));
+    assert.ok(text.includes('## How this was run') && text.includes('```bibtex'));
+    assert.doesNotMatch(text, /data:image|<script|plotly-library/);
+  }
+  assert.ok(readFileSync(join(folder, 'jekyll/_posts/2026-11-24-01_resnet_from_scratch.md'), 'utf8').includes('`{{ "{{" }} liquid }}`')); // prettier-ignore
+  assert.ok(readFileSync(join(folder, 'hugo/index.md'), 'utf8').includes(`'{{</* shortcode */>}} {% raw %}`));
+});

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { headline } from '../../lib/studies/headline';
+import type { Results } from '../../lib/studies/results';
+
+type Row = Results['results'][number];
+const row = (values: Partial<Row>): Row => ({ trainingKey: 'a', model: 'small ViT', weights: 'file', protocol: 'frozen', arm: 'corrected', parameters: 1, trainableParameters: 1, seconds: 1, ...values }); // prettier-ignore
+const results = (rows: readonly Row[], change: Partial<Results> = {}): Results => ({
+  notebook: 'n',
+  runId: 'r',
+  profile: 'paper',
+  parameters: {},
+  seed: 1,
+  environment: {},
+  data: { name: 'cells', sha256: '', splits: { train: 9, val: 9, test: 200 } },
+  results: [...rows],
+  history: {},
+  ...change,
+});
+
+test('the validation split decides which classifier is told, and the test split how good it is', () => {
+  const told = headline(
+    results([
+      row({ bestValAccuracy: 0.8, testAccuracy: 0.99 }),
+      row({ protocol: 'fine-tuned', bestValAccuracy: 0.9, testAccuracy: 0.905 }),
+      row({ protocol: 'scratch', arm: 'as-published', bestValAccuracy: 0.95, testAccuracy: 0.5 }),
+    ]),
+  );
+  // Wilson's interval of 181 of 200, as statsmodels' proportion_confint gives it: 0.8564 to 0.9383.
+  assert.equal(
+    told?.result,
+    'Small ViT, fine-tuned as a whole, gives 90.5\u00a0% of the test images their right class (95\u00a0% interval: 85.6\u00a0% to 93.8\u00a0%); next is small ViT, frozen, with a head trained on its features, with 99.0\u00a0%.',
+  );
+  assert.equal(told?.certainty, 'The interval covers which 200 images were tested, not the chance in training (one seed).'); // prettier-ignore
+});
+
+test('what makes a number say less is said', () => {
+  const rows = [row({ weights: 'random', bestValAccuracy: 0.5, testAccuracy: 0.5 })];
+  const data = { name: 'synthetic-blood', sha256: '', splits: { test: 100 } };
+  assert.match(headline(results(rows, { profile: 'tour', data }))?.certainty ?? '', /drawn by this project and say nothing about a laboratory\. The weights are random instead of pretrained\.$/); // prettier-ignore
+  const scratch = [row({ protocol: 'scratch', weights: 'random', bestValAccuracy: 0.5, testAccuracy: 0.5 })];
+  assert.match(headline(results(scratch, { profile: 'tour' }))?.certainty ?? '', / At tour size, far below the study’s\.$/); // prettier-ignore
+  const unknown = headline(results(rows, { data: { ...data, splits: {} } }));
+  assert.match(unknown?.certainty ?? '', /^No interval/);
+  assert.doesNotMatch(unknown?.result ?? '', /interval/);
+});
+
+test('of segmentation, the fewest images and the spread over their draws are told', () => {
+  const score = (trainImages: number, testDice: number, bestValDice: number, more: Partial<Row> = {}): Row => row({ trainImages, testDice, bestValDice, testAccuracy: 0.9, ...more }); // prettier-ignore
+  const told = headline(
+    results([
+      score(100, 0.99, 0.99),
+      score(10, 0.8, 0.9, { draw: 0, series: 'F' }),
+      score(10, 0.7, 0.8, { draw: 1, series: 'F' }),
+      score(10, 0.9, 0.7, { series: 'F without denoising' }),
+    ]),
+  );
+  assert.equal(
+    told?.result,
+    'From 10 training images, small ViT, frozen, with a head trained on its features (F), reaches a Dice of 0.750 (2 draws of them: 0.700 to 0.800); next is small ViT, frozen, with a head trained on its features (F without denoising), with 0.900.',
+  );
+  assert.equal(told?.certainty, 'Means over 200 test images; the range says how much it matters which images are drawn.'); // prettier-ignore
+});
+
+test('no sentence is made of rows that do not belong together, or of none', () => {
+  const scores = { bestValAccuracy: 0.5, testAccuracy: 0.5 };
+  assert.equal(headline(results([row({ ...scores, dataset: 'a' }), row({ ...scores, dataset: 'b' })])), undefined);
+  assert.equal(headline(results([])), undefined);
+  assert.equal(headline(results([row({})])), undefined);
+});
