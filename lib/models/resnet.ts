@@ -1,6 +1,7 @@
 /** ResNet (He et al. 2016) with torchvision's tensor names: the 7×7 stem with stride 2, four stages, global average pooling. */
 import { maxPool2d } from '../tensor/pooling';
 import { type Tensor2D, type Tensor4D } from '../tf';
+import { tidyPart } from './blocks';
 import { addBatchNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { batchNorm, convolution, linear, type Scope } from './scope';
 
@@ -22,9 +23,9 @@ export type ResnetName = keyof typeof resnetConfigs;
 
 const stageStrides = [1, 2, 2, 2];
 
-/** What a forward pass gives. Feature maps by depth, each N×H×W×C. */
+/** What a forward pass gives. */
 export interface ResnetOutput {
-  readonly stem: Tensor4D;
+  /** Feature maps by depth, each N×H×W×C. */
   readonly stages: readonly Tensor4D[];
   /** N×C: the last stage averaged over its positions. */
   readonly pooled: Tensor2D;
@@ -68,17 +69,23 @@ export function resnetParameters(
 
 /** images: N×H×W×3, normalised. */
 export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: ResnetConfig): ResnetOutput {
-  const stem = batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1'), { relu: true }); // N×H/2×W/2×64
-  let x: Tensor4D = maxPool2d(stem, { size: 3, stride: 2, padding: 1 }); // N×H/4×W/4×64
+  // Each part tidies up after itself: what no gradient needs is gone when the next begins.
+  let x = tidyPart(p, () => maxPool2d(resnetStem(images, p), { size: 3, stride: 2, padding: 1 })); // N×H/4×W/4×64
   const outputs = stageStrides.map((stride, stage) => {
     for (let index = 0; index < depths[stage]; index++) {
       const run = block === 'basic' ? basicBlock : bottleneckBlock;
-      x = run(x, p.at(`layer${stage + 1}.${index}`), index === 0 ? stride : 1);
+      const input = x;
+      x = tidyPart(p, () => run(input, p.at(`layer${stage + 1}.${index}`), index === 0 ? stride : 1));
     }
     return x;
   });
   const pooled = x.mean<Tensor2D>([1, 2]); // N×C
-  return { stem, stages: outputs, pooled, logits: p.optional('fc.weight') ? linear(pooled, p.at('fc')) : undefined };
+  return { stages: outputs, pooled, logits: p.optional('fc.weight') ? linear(pooled, p.at('fc')) : undefined };
+}
+
+/** What comes before pooling. images: N×H×W×3 → N×H/2×W/2×64. */
+export function resnetStem(images: Tensor4D, p: Scope): Tensor4D {
+  return batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1'), { relu: true });
 }
 
 /** N×H×W×C → N×H/stride×W/stride×width. */

@@ -61,6 +61,26 @@ const defineTraining = (name: string, keepsOutput: boolean) =>
     },
   });
 
+/** What an output was computed from, for operations that compute it again for their gradient instead of keeping it. */
+export interface NormalizedOrigin {
+  /** x, scale, offset, the batch's mean and 1/√(variance + ε). */
+  readonly inputs: readonly [Tensor, Tensor, Tensor, Tensor, Tensor];
+  readonly relu: boolean;
+}
+
+const origins = new WeakMap<Tensor, NormalizedOrigin>();
+
+/** The origin of an output of `batchNormTraining` without a shortcut; undefined for other tensors, and where it is gone. */
+export function normalizedOrigin(output: Tensor): NormalizedOrigin | undefined {
+  const origin = origins.get(output);
+  return origin?.inputs.every(({ isDisposed }) => !isDisposed) ? origin : undefined;
+}
+
+/** The output again, bit for bit. */
+export function normalizeAgain({ inputs, relu }: NormalizedOrigin): Tensor4D {
+  return execute('NotebookNormalize', [attribute.bool('relu', relu)], inputs) as Tensor4D;
+}
+
 const runTraining = defineTraining('BatchNormTraining', false);
 const runTrainingBehindShortcut = defineTraining('BatchNormTrainingBehindShortcut', true);
 
@@ -80,6 +100,7 @@ export function batchNormTraining(
   const attributes = { epsilon, momentum, relu, hasResidual: residual !== undefined };
   const run = residual !== undefined && relu ? runTrainingBehindShortcut : runTraining;
   const outputs = withResidual(residual, (given) => run({ x, scale, offset, ...running, residual: given }, attributes));
+  if (residual === undefined) origins.set(outputs[0], { inputs: [x, scale, offset, outputs[3], outputs[4]], relu });
   return {
     output: outputs[0] as Tensor4D,
     running: { mean: outputs[1] as Tensor1D, variance: outputs[2] as Tensor1D },

@@ -1,4 +1,7 @@
-import { tf, type Tensor4D } from '../tf';
+import { tf, type Tensor, type Tensor4D } from '../tf';
+import { normalizeAgain, normalizedOrigin } from './batch-norm';
+import { attribute, execute } from './native';
+import { defineOperation } from './operation';
 
 export interface ConvolutionOptions {
   readonly stride?: number;
@@ -15,6 +18,75 @@ interface Axis {
   readonly outputs: number;
 }
 
+interface Plan {
+  readonly stride: number;
+  readonly padding: 'SAME' | 'VALID';
+  /** Zeros that are put around the image first: top and bottom, left and right. */
+  readonly around: readonly [rows: [number, number], columns: [number, number]];
+  readonly xShape: Tensor4D['shape'];
+  readonly filterShape: Tensor4D['shape'];
+}
+
+/** The gradient keeps the image as it was given, and pads it again: the padded one would be a second copy. */
+const runConvolution = defineOperation<'x' | 'filter', Plan>({
+  name: 'ConvolutionAsPyTorch',
+  saveInputs: ['x', 'filter'],
+  forward: ({ x, filter }, plan) => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]),
+  gradient: ([outputGradient], [x, filter], plan) => ({
+    x: () => imageGradient(outputGradient, filter, plan),
+    filter: () => filterGradient(outputGradient, x, plan),
+  }),
+});
+
+type Origin = 'source' | 'scale' | 'offset' | 'mean' | 'inverseDeviation';
+const origin: readonly Origin[] = ['source', 'scale', 'offset', 'mean', 'inverseDeviation'];
+
+/** Where the image is batch norm's output: what that was computed from is kept for batch norm's own gradient anyway. */
+const runConvolutionOfNormalized = defineOperation<'x' | 'filter' | Origin, Plan & { readonly relu: boolean }>({
+  name: 'ConvolutionOfNormalized',
+  saveInputs: ['filter', ...origin],
+  constants: origin,
+  forward: ({ x, filter }, plan) => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]),
+  gradient: ([outputGradient], [filter, source, scale, offset, mean, inverseDeviation], plan) => ({
+    x: () => imageGradient(outputGradient, filter, plan),
+    filter: () =>
+      tf.tidy(() => {
+        const inputs = [source, scale, offset, mean, inverseDeviation] as const;
+        return filterGradient(outputGradient, normalizeAgain({ inputs, relu: plan.relu }), plan);
+      }),
+  }),
+});
+
+const attributesOf = ({ stride, padding }: Plan) => [
+  attribute.type('T', 'float32'),
+  attribute.ints('strides', [1, stride, stride, 1]),
+  attribute.string('padding', padding),
+  attribute.string('data_format', 'NHWC'),
+];
+
+function padded(x: Tensor, { around: [rows, columns] }: Plan): Tensor {
+  return isPadded([rows, columns]) ? tf.pad(x, [[0, 0], rows, columns, [0, 0]]) : x; // prettier-ignore
+}
+
+const isPadded = (around: Plan['around']): boolean => around.flat().some((zeros) => zeros > 0);
+
+function imageGradient(outputGradient: Tensor, filter: Tensor, plan: Plan): Tensor {
+  return tf.tidy(() => {
+    const [[top, bottom], [left, right]] = plan.around;
+    const [count, height, width, channels] = plan.xShape;
+    const shape = tf.tensor1d([count, top + height + bottom, left + width + right, channels], 'int32');
+    const gradient = execute('Conv2DBackpropInput', attributesOf(plan), [shape, filter, outputGradient]);
+    return isPadded(plan.around) ? gradient.slice([0, top, left, 0], plan.xShape) : gradient;
+  });
+}
+
+function filterGradient(outputGradient: Tensor, x: Tensor, plan: Plan): Tensor {
+  return tf.tidy(() => {
+    const shape = tf.tensor1d(plan.filterShape, 'int32');
+    return execute('Conv2DBackpropFilter', attributesOf(plan), [padded(x, plan), shape, outputGradient]);
+  });
+}
+
 /**
  * 2-D convolution with PyTorch's padding. x: N×H×W×C, filter: kH×kW×C×O → N×H'×W'×O with H' = ⌊(H + 2·padding − kH) / stride⌋ + 1.
  *
@@ -24,7 +96,7 @@ interface Axis {
  */
 export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 }: ConvolutionOptions = {}): Tensor4D {
   const [, height, width, channels] = x.shape;
-  const [filterHeight, filterWidth, , filters] = filter.shape;
+  const [filterHeight, filterWidth, filterChannels, filters] = filter.shape;
   const rows = planAxis(height, filterHeight, stride, padding);
   const columns = planAxis(width, filterWidth, stride, padding);
   const liveFilter =
@@ -35,15 +107,25 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 
     const product = x.reshape([-1, height * width * channels]).matMul(liveFilter.reshape([-1, filters])); // N×O
     return product.reshape([-1, 1, 1, filters]);
   }
-  if (isSame(rows, height, stride) && isSame(columns, width, stride)) return tf.conv2d(x, liveFilter, stride, 'same');
-  return tf.conv2d(pad(x, rows, columns), liveFilter, stride, 'valid');
-}
-
-function pad(x: Tensor4D, rows: Pick<Axis, 'before' | 'after'>, columns: Pick<Axis, 'before' | 'after'>): Tensor4D {
-  if (rows.before + rows.after + columns.before + columns.after === 0) return x;
-  const { before: top, after: bottom } = rows;
-  const { before: left, after: right } = columns;
-  return tf.pad4d(x, [[0, 0], [top, bottom], [left, right], [0, 0]]); // prettier-ignore
+  if (Math.min(rows.outputs, columns.outputs) < 1)
+    throw new Error(
+      `A filter of ${filterHeight}×${filterWidth} does not fit into images of ${height}×${width} with padding ${padding}.`,
+    );
+  if (filterChannels !== channels)
+    throw new Error(`The depth of input is ${channels}, but the filter is for ${filterChannels} channels.`);
+  const same = isSame(rows, height, stride) && isSame(columns, width, stride);
+  const plan: Plan = {
+    stride,
+    padding: same ? 'SAME' : 'VALID',
+    around: same ? [[0, 0], [0, 0]] : [[rows.before, rows.after], [columns.before, columns.after]], // prettier-ignore
+    xShape: x.shape,
+    filterShape: liveFilter.shape,
+  };
+  const normalized = normalizedOrigin(x);
+  if (normalized === undefined) return runConvolution({ x, filter: liveFilter }, plan)[0] as Tensor4D;
+  const [source, scale, offset, mean, inverseDeviation] = normalized.inputs;
+  const inputs = { x, filter: liveFilter, source, scale, offset, mean, inverseDeviation };
+  return runConvolutionOfNormalized(inputs, { ...plan, relu: normalized.relu })[0] as Tensor4D;
 }
 
 function planAxis(size: number, filterSize: number, stride: number, padding: number): Axis {

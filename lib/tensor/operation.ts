@@ -7,6 +7,8 @@ export interface Operation<Inputs extends string, Attributes extends object> {
   /** Which inputs and outputs the gradient needs; they are kept until it has run. */
   readonly saveInputs?: readonly Inputs[];
   readonly saveOutputs?: readonly number[];
+  /** Inputs that no gradient passes through, whatever they were made from. */
+  readonly constants?: readonly Inputs[];
   forward(inputs: Record<Inputs, Tensor>, attributes: Attributes): Tensor | Tensor[];
   /**
    * The gradient of each input as a function, called only for inputs that a gradient is asked of: a frozen weight costs nothing.
@@ -22,7 +24,7 @@ export interface Operation<Inputs extends string, Attributes extends object> {
 export function defineOperation<Inputs extends string, Attributes extends object>(
   operation: Operation<Inputs, Attributes>,
 ): (inputs: Record<Inputs, Tensor>, attributes: Attributes) => Tensor[] {
-  const { name, saveInputs = [], saveOutputs = [], gradient } = operation;
+  const { name, saveInputs = [], saveOutputs = [], constants = [], gradient } = operation;
   const backendName = 'tensorflow';
   if (tf.getKernel(name, backendName) !== undefined) {
     tf.unregisterKernel(name, backendName);
@@ -46,9 +48,24 @@ export function defineOperation<Inputs extends string, Attributes extends object
     },
   });
   return (inputs, attributes) => {
-    const outputs = tf
-      .engine()
-      .runKernel(name, inputs, attributes as Parameters<ReturnType<typeof tf.engine>['runKernel']>[2]);
-    return Array.isArray(outputs) ? outputs : [outputs];
+    const detached = constants.map((input) => [input, withoutHistory(inputs[input])] as const);
+    try {
+      const outputs = tf
+        .engine()
+        .runKernel(
+          name,
+          { ...inputs, ...Object.fromEntries(detached) },
+          attributes as Parameters<ReturnType<typeof tf.engine>['runKernel']>[2],
+        );
+      return Array.isArray(outputs) ? outputs : [outputs];
+    } finally {
+      tf.dispose(detached.map(([, tensor]) => tensor));
+    }
   };
+}
+
+/** The same memory as a tensor of its own, which tfjs does not know to depend on anything. */
+function withoutHistory({ dataId, shape, dtype }: Tensor): Tensor {
+  tf.backend().incRef(dataId);
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
 }

@@ -15,12 +15,14 @@ import {
   type ParameterTable,
   type Parameters,
 } from '../../lib/models/parameters';
-import { resnetConfigs, resnetForward, resnetParameters, type ResnetName } from '../../lib/models/resnet';
+import { tidyPart } from '../../lib/models/blocks';
+import { resnetConfigs, resnetForward, resnetParameters, resnetStem, type ResnetName } from '../../lib/models/resnet';
 import { createScope } from '../../lib/models/scope';
 import { tf, type Scalar, type Tensor, type Tensor2D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
+import { liveBytes, type LiveBytes } from '../live-bytes';
 import { noise } from '../noise';
 
 /** Norm of a tensor's values, and their dot product with noise. */
@@ -131,9 +133,9 @@ describe('ResNet', () => {
               3,
             ]);
             const check = (scope: ReturnType<typeof createScope>): Tensor2D => {
-              const { stem, stages, pooled, logits } = resnetForward(images, scope, resnetConfigs[name]);
+              const { stages, pooled, logits } = resnetForward(images, scope, resnetConfigs[name]);
               assert.ok(logits);
-              assertFingerprint(stem.dataSync(), golden.stem, 1e-5, 'stem');
+              assertFingerprint(resnetStem(images, scope).dataSync(), golden.stem, 1e-5, 'stem');
               stages.forEach((stage, index) =>
                 assertFingerprint(stage.dataSync(), golden.stages[index], 1e-4, `stage ${index + 1}`),
               );
@@ -157,6 +159,60 @@ describe('ResNet', () => {
       }
     });
   }
+});
+
+describe('memory of a pass', () => {
+  const config = resnetConfigs.resnet18;
+  const [count, size] = [2, 64];
+  /** Bytes that the stem's convolution gives; what else is large has a half of it, a quarter, an eighth and so on. */
+  const unit = (count * size * size * 64 * 4) / 4;
+  const images = () => tf.tensor4d(Float32Array.from(noise(imageStream, count * size * size * 3)), [count, size, size, 3]); // prettier-ignore
+
+  it('in training is what the gradients need: of a block what each convolution gives and the output', () => {
+    const { parameters } = formulaModel('resnet18');
+    tf.tidy(() => {
+      const given = images();
+      let forward: LiveBytes | undefined;
+      const whole = liveBytes(() =>
+        tf.tidy(() => {
+          lossAndGradients(parameters, trainableNames(parameters), (scope) => {
+            let loss: Scalar | undefined;
+            forward = liveBytes(() => {
+              loss = tidyPart(
+                scope,
+                () => resnetForward(given, scope, config).logits?.square().mean<Scalar>() as Scalar,
+              );
+            });
+            return { loss: loss as Scalar };
+          });
+        }),
+      );
+      // The stem keeps its convolution, the pooled maxima and their places; each block two convolutions, that of the shortcut, its output.
+      const stages = [0, 1, 2, 3].map((stage) => (2 * 3 + (stage === 0 ? 0 : 1)) / (4 * 2 ** stage));
+      const kept = 1 + 2 / 4 + stages.reduce((total, stage) => total + stage);
+      assert.ok(forward);
+      assert.ok(forward.after < (kept + 0.2) * unit, `${forward.after / unit} units after the forward pass`);
+      assert.ok(forward.most < (kept + 0.25) * unit, `${forward.most / unit} units at the most in the forward pass`);
+      // On the way back, gradients take the place of what they have used up: all of them, and the weights as they were read.
+      const weights = 2 * 4 * countParameters(parameters);
+      assert.ok(
+        whole.most < weights + 3.5 * unit,
+        `${(whole.most - weights) / unit} units beside weights and gradients`,
+      );
+    });
+    disposeParameters(parameters);
+  });
+
+  it('in evaluation is what the stem needs: its convolution, the batch norm of that, the maxima and their places', () => {
+    const { parameters } = formulaModel('resnet18');
+    tf.tidy(() => {
+      const [given, scope] = [images(), createScope(readParameters(parameters))];
+      const { after, most } = liveBytes(() => tf.tidy(() => void resnetForward(given, scope, config)));
+      assert.equal(after, 0);
+      assert.ok(most < 2.6 * unit, `${most / unit} units`);
+    });
+    disposeParameters(parameters);
+  });
 });
 
 describe('initial values', () => {

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createRandom } from '../../lib/random';
+import { batchNormTraining, normalizedOrigin } from '../../lib/tensor/batch-norm';
 import { conv2d } from '../../lib/tensor/convolution';
 import { composedMaxPool2d, maxPool2d } from '../../lib/tensor/pooling';
-import { tf, type Tensor, type Tensor4D } from '../../lib/tf';
+import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../../lib/tf';
 import { assertClose } from '../close';
 
 type Shape = [number, number, number, number];
@@ -37,6 +38,10 @@ function wholeTensor(shape: Shape, ...name: (string | number)[]): Tensor4D {
 
 function ones(shape: Shape): Tensor4D {
   return tf.ones(shape);
+}
+
+function channelsOf(value: number, count: number): Tensor1D {
+  return tf.fill([count], value);
 }
 
 /** All different and all negative. */
@@ -117,6 +122,70 @@ describe('conv2d', () => {
         assertClose(filter.dataSync(), ofFilter.dataSync(), 1e-6, `${what}: filter`);
       });
     }
+  });
+
+  for (const relu of [true, false])
+    for (const [side, kernel, stride, padding] of [
+      [6, 3, 1, 1],
+      [7, 3, 2, 1],
+      [8, 3, 2, 1], // padded first
+      [5, 1, 2, 0],
+      [1, 3, 1, 1], // a matrix product
+    ]) {
+      const what = `${side}×${side}, kernel ${kernel}, stride ${stride}, padding ${padding}, ${relu ? 'with' : 'without'} ReLU`;
+      it(`computes batch norm's output again for its gradient, bit for bit what is kept: ${what}`, () => {
+        const before = tf.memory().numTensors;
+        tf.tidy(() => {
+          const random = createRandom(3, what);
+          const draw = (shape: number[]): Tensor =>
+            tf.tensor(
+              Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.uniform() - 1),
+              shape,
+            );
+          const running = { mean: channelsOf(0, 37), variance: channelsOf(1, 37) };
+          const leaves = [draw([3, side, side, 37]), draw([37]), draw([37]), draw([kernel, kernel, 37, 5])];
+          const run = (again: boolean) =>
+            tf.valueAndGrads((x, scale, offset, filter) => {
+              const { output } = batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu }); // prettier-ignore
+              assert.ok(normalizedOrigin(output) !== undefined);
+              // A copy has no origin.
+              const image = again ? output : output.clone();
+              return conv2d(image, filter as Tensor4D, { stride, padding }).square();
+            })(leaves);
+          const [actual, expected] = [run(true), run(false)];
+          assert.deepEqual(actual.value.dataSync(), expected.value.dataSync());
+          actual.grads.forEach((gradient, index) => {
+            assert.ok(gradient.abs().sum().dataSync()[0] > 0 || side === 1, `gradient ${index} is not zero`);
+            assert.deepEqual(gradient.dataSync(), expected.grads[index].dataSync(), `gradient ${index}`);
+          });
+        });
+        assert.equal(tf.memory().numTensors, before);
+      });
+    }
+
+  it("keeps batch norm's output where what it was computed from is gone, and nothing beside it where it is there", () => {
+    const [x, scale, filter] = [ones([2, 8, 8, 4]), channelsOf(1, 4), ones([3, 3, 4, 4])];
+    const running = { mean: scale, variance: scale };
+    const kept = (discard: boolean): number => {
+      const buffers: number[] = [];
+      tf.tidy(() =>
+        tf.grad((given: Tensor) => {
+          const image = given.add<Tensor4D>(1);
+          const result = tf.tidy(() => {
+            const { output } = batchNormTraining(image, scale, scale, running, { relu: true });
+            buffers.push(tf.memory().numDataBuffers);
+            if (discard) image.dispose();
+            return conv2d(output, filter, { padding: 1 });
+          });
+          buffers.push(tf.memory().numDataBuffers);
+          return result;
+        })(x),
+      );
+      return buffers[1] - buffers[0];
+    };
+    // The convolution's result comes, and with the inner tidy go batch norm's running statistics, and its output unless it is kept.
+    assert.deepEqual([kept(false), kept(true)], [-2, -1]);
+    tf.dispose([x, scale, filter]);
   });
 
   it('leaves no tensor behind', () => {

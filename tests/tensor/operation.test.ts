@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { defineOperation, type Operation } from '../../lib/tensor/operation';
-import { tf, type Tensor } from '../../lib/tf';
+import { tf, type Scalar, type Tensor } from '../../lib/tf';
+import { valueAndGradients } from '../../lib/training/backward';
 
 interface Power {
   readonly exponent: number;
@@ -70,6 +71,34 @@ describe('defineOperation', () => {
       tf.grads((a, b) => run({ x: a, factor: b }, { exponent: 2 })[0])([x, factor]);
       assert.deepEqual(calls.splice(0).sort(), ['factor', 'forward', 'x']);
     });
+  });
+
+  it('passes no gradient through constants, whatever they were made from, and keeps their values where they are saved', () => {
+    const before = tf.memory();
+    tf.tidy(() => {
+      const run = defineOperation<'x' | 'factor', Record<string, never>>({
+        name: 'TestConstant',
+        saveInputs: ['factor'],
+        constants: ['factor'],
+        forward: ({ x, factor }) => x.mul(factor),
+        gradient: ([outputGradient], [factor]) => ({ x: () => outputGradient.mul(factor) }),
+      });
+      const x = tf.tensor1d([1, 2, 3]);
+      const square = (value: Tensor): Tensor => {
+        const factor = value.square();
+        const output = run({ x: value, factor }, {})[0];
+        assert.ok(!factor.isDisposed);
+        factor.dispose(); // what is saved does not depend on it
+        return output;
+      };
+      const { value, grad } = tf.valueAndGrad(square)(x);
+      assert.deepEqual([...value.dataSync()], [1, 8, 27]);
+      assert.deepEqual([...grad.dataSync()], [1, 4, 9]); // not 3, 12, 27
+      const own = valueAndGradients(() => square(x).sum<Scalar>(), [x]);
+      assert.deepEqual([...own.gradients[0].dataSync()], [1, 4, 9]);
+    });
+    const { numTensors, numDataBuffers } = tf.memory();
+    assert.deepEqual([numTensors, numDataBuffers], [before.numTensors, before.numDataBuffers]);
   });
 
   it('replaces an operation of the same name, forward and backward, without a warning', (context) => {

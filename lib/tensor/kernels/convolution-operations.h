@@ -79,6 +79,35 @@ class BatchNormOp : public OpKernel {
   bool relu_;
 };
 
+// The output of NotebookBatchNorm without a residual, bit for bit, from what its gradient keeps: computed again instead of kept as well.
+REGISTER_OP("NotebookNormalize")
+    .Input("x: float").Input("scale: float").Input("offset: float").Input("mean: float").Input("inverse_deviation: float")
+    .Output("output: float").Attr("relu: bool").UNKNOWN_SHAPE;
+
+class NormalizeOp : public OpKernel {
+ public:
+  explicit NormalizeOp(OpKernelConstruction* construction) : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("relu", &relu_));
+  }
+  void Compute(OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &scale = context->input(1), &offset = context->input(2);
+    const Tensor &mean = context->input(3), &inverse = context->input(4);
+    Rows rows;
+    REQUIRE(context, ReadRows(x, &rows));
+    REQUIRE(context, scale.NumElements() == rows.width && offset.NumElements() == rows.width);
+    REQUIRE(context, mean.NumElements() == rows.width && inverse.NumElements() == rows.width);
+    Tensor* output;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
+    std::vector<float> a, b;
+    NormalizingMap(rows.width, Values(scale), Values(offset), Values(mean), Values(inverse), &a, &b);
+    ChannelAffine(context, rows.count, rows.width, Values(x), a.data(), b.data(), nullptr, relu_,
+                  output->flat<float>().data());
+  }
+
+ private:
+  bool relu_;
+};
+
 // `output` is used with ReLU and a residual only, else may be empty; without a residual, its gradient is empty.
 REGISTER_OP("NotebookBatchNormGrad")
     .Input("output_gradient: float").Input("x: float").Input("scale: float").Input("offset: float").Input("mean: float")
@@ -191,6 +220,7 @@ class MaxPoolGradOp : public OpKernel {
 REGISTER_KERNEL_BUILDER(Name("NotebookChannelAffine").Device(DEVICE_CPU), ChannelAffineOp);
 REGISTER_KERNEL_BUILDER(Name("NotebookBatchNorm").Device(DEVICE_CPU), BatchNormOp);
 REGISTER_KERNEL_BUILDER(Name("NotebookBatchNormGrad").Device(DEVICE_CPU), BatchNormGradOp);
+REGISTER_KERNEL_BUILDER(Name("NotebookNormalize").Device(DEVICE_CPU), NormalizeOp);
 REGISTER_KERNEL_BUILDER(Name("NotebookMaxPool").Device(DEVICE_CPU), MaxPoolOp);
 REGISTER_KERNEL_BUILDER(Name("NotebookMaxPoolGrad").Device(DEVICE_CPU), MaxPoolGradOp);
 
