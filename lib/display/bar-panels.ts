@@ -38,6 +38,8 @@ export interface BarPanels {
   readonly digits?: number;
 }
 
+/** Letters in a line of a group's name. */
+const groupNameWidth = 12;
 /** Share of a group's room that its bars take. */
 const groupWidth = 0.84;
 const rowHeight = 190;
@@ -57,6 +59,7 @@ export function barPanels(given: BarPanels, { label, caption }: ChartOptions): F
   const across = Math.min(columns, panels.length);
   const bars = groups.length * panels[0].series.length;
   const narrow = Math.min(bars > 4 ? 1 : 2, across);
+  const longest = Math.max(...groups.flatMap((name) => wrapText(name, groupNameWidth)).map(({ length }) => length));
   return createFigure({
     data: [
       ...panels.flatMap((panel, at) => panel.series.map((_, index) => barTrace(given, at, index))),
@@ -69,7 +72,7 @@ export function barPanels(given: BarPanels, { label, caption }: ChartOptions): F
       annotations: panels.flatMap((panel, at) => [panelTitle(panel, at), ...barNumbers(given, at)]),
     },
     narrowLayout: { ...axesLayout(given, narrow, 152), title: figureTitle(title, 34) },
-    width: { least: Math.max(340, narrow * (40 + 24 * bars)) },
+    width: { least: Math.max(340, narrow * (40 + Math.max(24 * bars, groups.length * (10 + 6.5 * longest)))) },
     label,
     caption: notes.length === 0 ? undefined : notes.join(' '),
     table: tableRows(given),
@@ -190,7 +193,7 @@ function barNumbers({ groups, panels, range, digits = 3 }: BarPanels, at: number
 /** Axes of panels in rows of so many, under so many pixels for title and legend. */
 function axesLayout({ groups, panels, valueTitle, range }: BarPanels, columns: number, above: number): PlotLayout {
   const rows = Math.ceil(panels.length / columns);
-  const names = groups.map((name) => wrapText(name, 12));
+  const names = groups.map((name) => wrapText(name, groupNameWidth));
   const below = 16 + 14 * Math.max(...names.map(({ length }) => length));
   const height = above + below + rows * rowHeight;
   const inside = height - above - below;
@@ -209,6 +212,8 @@ function axesLayout({ groups, panels, valueTitle, range }: BarPanels, columns: n
       tickvals: groups.map((__, group) => group),
       ticktext: names.map((lines) => lines.map(escapeLabel).join('<br>')),
       tickfont: { size: 11 },
+      // Slanted names would reach into the panel below.
+      tickangle: 0,
       range: [-0.5, groups.length - 0.5],
       showgrid: false,
       zeroline: false,

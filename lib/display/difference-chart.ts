@@ -42,7 +42,6 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
   ].filter((note) => note !== undefined);
   const above = 56 + (series.length > 1 ? 26 : 0) + 18;
   const height = above + 56 + rows.length * rowHeight(series.length);
-  const reach = Math.max(...series.flatMap(({ differences }) => differences.flatMap(ends)).map(Math.abs), 0) || 0.01;
   return createFigure({
     data: series.map((_, index) => trace(given, index)),
     layout: {
@@ -51,8 +50,7 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
       margin: { t: above },
       showlegend: series.length > 1,
       legend: { y: 1 + 22 / (height - above - 56) },
-      // Symmetric, so that the side of 0 is seen at once.
-      xaxis: { title: { text: xTitle }, range: [-1.12 * reach, 1.12 * reach], nticks: 7, zeroline: false },
+      xaxis: { title: { text: xTitle }, range: rangeOf(series), nticks: 7, zeroline: false },
       yaxis: {
         tickmode: 'array',
         tickvals: rows.map((_, row) => row),
@@ -86,6 +84,13 @@ function checkRows({ rows, series }: DifferenceChart): void {
   const wrong = series.find(({ differences }) => differences.length !== rows.length);
   if (wrong === undefined) return;
   throw new Error(`"${wrong.name}" has ${wrong.differences.length} differences, but there are ${rows.length} rows.`);
+}
+
+/** Around 0, with room on either side of it for what that side means. */
+function rangeOf(series: DifferenceChart['series']): [number, number] {
+  const all = series.flatMap(({ differences }) => differences.flatMap(ends));
+  const reach = Math.max(0, ...all.map(Math.abs)) || 0.01;
+  return [Math.min(-0.3 * reach, 1.1 * Math.min(0, ...all)), Math.max(0.3 * reach, 1.1 * Math.max(0, ...all))];
 }
 
 const ends = (one: Difference | null): number[] => (one === null ? [] : [one.value, ...(one.interval ?? [])]);
