@@ -21,12 +21,25 @@ interface Kept {
   readonly value: number;
 }
 
+function nextEpoch({ epoch, value }: Kept, id: string, seed: number): Kept {
+  return { epoch: epoch + 1, value: (value + createRandom(seed, `${id} ${epoch + 1}`).uniform()) / 2 };
+}
+
+const beginning: Kept = { epoch: 0, value: 0.5 };
+
+/** What a run ends with, however often it is stopped and continued. */
+export function expectedAuc(id: string, { seed, schedule }: GridConfiguration): number {
+  let kept = beginning;
+  while (kept.epoch < schedule.epochs) kept = nextEpoch(kept, id, seed);
+  return kept.value;
+}
+
 const train: TrainRun<GridConfiguration, GridResult> = async (run, { signal, onProgress }) => {
   const { id, configuration, directory } = run;
   const note = (event: string): void => appendFileSync(process.env[logVariable] ?? '', `${event} ${id} ${process.pid}\n`); // prettier-ignore
   const path = join(directory, 'checkpoints', 'kept.json');
   const { epochs } = configuration.schedule;
-  let kept: Kept = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : { epoch: 0, value: 0.5 };
+  let kept = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : beginning;
   note(`start-${kept.epoch}`);
   const [mishap, seed] = (process.env[mishapVariable] ?? '').split(' ');
   while (kept.epoch < epochs) {
@@ -40,9 +53,8 @@ const train: TrainRun<GridConfiguration, GridResult> = async (run, { signal, onP
       if (mishap === 'die-always') process.kill(process.pid, 'SIGKILL');
     }
     await sleep(Number(process.env[epochVariable] ?? 20));
-    const epoch = kept.epoch + 1;
-    const drawn = createRandom(configuration.seed, `${id} ${epoch}`).uniform();
-    kept = { epoch, value: (kept.value + drawn) / 2 };
+    kept = nextEpoch(kept, id, configuration.seed);
+    const { epoch } = kept;
     writeFileAtomic(path, JSON.stringify(kept));
     const row = { epoch, trainLoss: 1, trainAccuracy: 0, valLoss: 1, valAccuracy: 0, valAuc: kept.value, learningRate: 1, seconds: 0.1 }; // prettier-ignore
     onProgress({ kind: 'epoch', epoch, epochs, row });
