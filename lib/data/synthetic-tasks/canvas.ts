@@ -17,7 +17,8 @@ export type Shape = (x: number, y: number) => number;
 
 export function createCanvas(size: number, background: Tone): Canvas {
   const channels = background.length;
-  const values = Float32Array.from({ length: size * size * channels }, (_, index) => background[index % channels]);
+  const values = new Float32Array(size * size * channels);
+  for (let index = 0; index < values.length; index++) values[index] = background[index % channels];
   return { size, channels, values };
 }
 
@@ -29,8 +30,9 @@ export function paint(
   { softness = 0.04, opacity = () => 1 }: { softness?: number; opacity?: (x: number, y: number) => number } = {},
 ): void {
   for (let row = 0, at = 0; row < size; row++) {
+    const y = (row + 0.5) / size;
     for (let column = 0; column < size; column++, at += channels) {
-      const [x, y] = [(column + 0.5) / size, (row + 0.5) / size];
+      const x = (column + 0.5) / size;
       const covered = Math.min(1, Math.max(0, 0.5 - shape(x, y) / softness)) * opacity(x, y);
       if (covered === 0) continue;
       for (let channel = 0; channel < channels; channel++)
@@ -41,9 +43,10 @@ export function paint(
 
 /** The picture as bytes, with uniform noise of its own in each pixel and channel, up to `noise` in both directions. */
 export function developed({ values }: Canvas, random: Random, noise: number): Uint8Array {
-  return Uint8Array.from(values, (value) =>
-    Math.min(255, Math.max(0, Math.round(255 * (value + noise * (2 * random.uniform() - 1))))),
-  );
+  const bytes = new Uint8ClampedArray(values.length); // rounds, and cuts off what is outside
+  for (let index = 0; index < values.length; index++)
+    bytes[index] = 255 * (values[index] + noise * (2 * random.uniform() - 1));
+  return new Uint8Array(bytes.buffer);
 }
 
 export const everywhere: Shape = () => -1;
