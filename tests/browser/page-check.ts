@@ -1,0 +1,97 @@
+/** What must hold for an exported page in a browser, at one width and in one theme. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { outputsDirectory, projectRoot } from '../../lib/paths';
+
+/** Milliseconds: a machine that computes something else at the same time may be many times slower. */
+export const patience = 120_000;
+
+export interface View {
+  readonly theme: 'light' | 'dark';
+  readonly width: 'phone' | 'desktop';
+}
+
+export const views: readonly View[] = [
+  { theme: 'light', width: 'desktop' },
+  { theme: 'dark', width: 'desktop' },
+  { theme: 'light', width: 'phone' },
+  { theme: 'dark', width: 'phone' },
+];
+
+export interface OpenPage {
+  readonly page: Page;
+  /** What the browser complained about since the page was opened, and every address that it wanted. */
+  readonly complaints: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Opens a page from disk, without a network. */
+export async function openPage(browser: Browser, path: string, view: View, scripts = true): Promise<OpenPage> {
+  const phone = view.width === 'phone';
+  const context = await browser.newContext({
+    viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 900 },
+    hasTouch: phone,
+    isMobile: phone,
+    colorScheme: view.theme,
+    offline: true,
+    javaScriptEnabled: scripts,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  const complaints: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (!/^(data|blob):/.test(request.url()) && request.url() !== pathToFileURL(path).href)
+      complaints.push(request.url());
+  });
+  await page.goto(pathToFileURL(path).href);
+  return { page, complaints, close: () => context.close() };
+}
+
+/** Every chart of a page that is not folded away has been drawn. */
+export async function figuresDrawn(page: Page): Promise<number> {
+  await page.waitForFunction(
+    `[...document.querySelectorAll('figure[data-figure] [data-plot]')].every((plot) => plot.clientWidth === 0 || plot.querySelector('.main-svg'))`,
+  );
+  return page.locator('figure[data-figure] .main-svg:first-child').count();
+}
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+const axe = readFileSync(join(projectRoot, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+
+/** Serious and critical findings of axe, with everything unfolded; none is what is wanted. */
+export async function axeFindings(page: Page): Promise<string[]> {
+  await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
+  await figuresDrawn(page);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<{ violations: Violation[] }>('axe.run()');
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
+}
+
+/** A page never scrolls sideways as a whole: what is wider scrolls by itself, and can be focused for it. */
+export async function assertFits(page: Page): Promise<void> {
+  const [content, window] = await page.evaluate<[number, number]>('[document.documentElement.scrollWidth, document.documentElement.clientWidth]'); // prettier-ignore
+  assert.ok(content <= window, `the page is ${content} pixels wide in a window of ${window}`);
+  const unreachable = await page.evaluate<string[]>(
+    `[...document.querySelectorAll('main *')].filter((element) => element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(element).overflowX) && element.tabIndex < 0).map((element) => element.outerHTML.slice(0, 120))`,
+  );
+  assert.deepEqual(unreachable, [], 'scrolls, but cannot be reached by keyboard');
+}
+
+/** Keeps a picture of the whole page below outputs/, for a look. */
+export async function keepScreenshot(page: Page, name: string): Promise<void> {
+  const folder = join(outputsDirectory, 'screenshots');
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, timeout: patience });
+}

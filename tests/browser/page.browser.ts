@@ -1,0 +1,205 @@
+/** The page of a small notebook, and of every notebook that has been run: opened from disk, in both themes, on a phone and a desktop. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
+import { indexPage } from '../../lib/cli/index-page';
+import { finishedRun, finishedRuns, previewNames } from '../../lib/cli/page/finished-runs';
+import { pageLimit, writePage } from '../../lib/cli/page/page';
+import { writePost } from '../../lib/cli/page/post';
+import { outputsDirectory } from '../../lib/paths';
+import { exampleNotebook, results } from '../cli/page/example';
+import { launch, skipWithoutChromium as skip } from './chromium';
+import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, patience, views } from './page-check';
+
+const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
+const source = join(folder, 'run', 'notebook.ipynb');
+const example = join(folder, 'run', 'index.html');
+const gallery = join(folder, 'index.html');
+const timeout = 5 * patience;
+let browser: Browser;
+
+before(
+  async () => {
+    if (skip !== false) return;
+    browser = await launch();
+    mkdirSync(dirname(source));
+    writeFileSync(source, JSON.stringify(await exampleNotebook()));
+    writeFileSync(join(dirname(source), 'results.json'), JSON.stringify(results));
+    const { headline, stillsMissing } = await writePage(source, example);
+    assert.equal(stillsMissing, undefined);
+    for (const theme of ['light', 'dark'] as const)
+      writeFileSync(join(dirname(source), previewNames[theme]), headline?.[theme] ?? '');
+    const runs = [finishedRun('01_resnet_from_scratch', dirname(source))];
+    writeFileSync(gallery, await indexPage({ runs, folder }));
+  },
+  { timeout },
+);
+after(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const finished = finishedRuns(outputsDirectory);
+const pages: readonly (readonly [name: string, path: string])[] = [
+  ['a small notebook', example],
+  ...finished.map(({ name, directory }) => [name, join(directory, 'index.html')] as const),
+];
+
+for (const [name, path] of pages) {
+  test(`the page of ${name} is whole in both themes and at both widths`, { skip, timeout }, async () => {
+    assert.ok(readFileSync(path).length <= pageLimit, 'the page is too large');
+    for (const view of views) {
+      const { page, complaints, close } = await openPage(browser, path, view);
+      const charts = await page.locator('figure[data-figure]').count();
+      await assertFits(page);
+      const findings = await axeFindings(page);
+      assert.deepEqual(findings, [], `${view.theme}, ${view.width}`);
+      assert.equal(await figuresDrawn(page), charts);
+      assert.equal(await page.locator('.nb-still, .nb-placeholder').count(), 0, 'a script has drawn over the stills');
+      assert.deepEqual(complaints, []);
+      if (path !== example) await keepScreenshot(page, `${name}-${view.theme}-${view.width}`);
+      await close();
+    }
+  });
+}
+
+test('the gallery is whole in both themes and at both widths', { skip, timeout }, async () => {
+  for (const view of views) {
+    const { page, complaints, close } = await openPage(browser, gallery, view);
+    await assertFits(page);
+    assert.deepEqual(await axeFindings(page), []);
+    assert.equal(await page.locator(`.preview img.on-${view.theme}`).isVisible(), true);
+    assert.equal(await page.locator('.preview img:visible').count(), 1);
+    assert.deepEqual(complaints, []);
+    await close();
+  }
+});
+
+test(
+  'the contents lead to their sections and follow the scroll; on a phone they are folded',
+  { skip, timeout },
+  async () => {
+    // prettier-ignore
+    const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+    const current = page.locator('.contents a[aria-current]');
+    assert.deepEqual(await page.locator('.contents a').allTextContents(), ['Data', 'Training', 'A part', 'Results', 'How this was run', 'How to cite']); // prettier-ignore
+    await page.locator('.contents a', { hasText: 'Results' }).click();
+    assert.match(page.url(), /#Results$/);
+    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
+    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'How to cite'`);
+    await page.evaluate('window.scrollTo(0, 0)');
+    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Data'`);
+    assert.equal(await current.count(), 1);
+    await close();
+    const phone = await openPage(browser, example, { theme: 'light', width: 'phone' });
+    const contents = phone.page.locator('.contents details');
+    assert.equal(await contents.getAttribute('open'), null);
+    await contents.locator('summary').press('Enter');
+    await phone.page.locator('.contents a', { hasText: 'Training' }).click();
+    assert.match(phone.page.url(), /#Training$/);
+    await phone.close();
+  },
+);
+
+test('one switch opens all code but what is folded, and both switches are kept', { skip, timeout }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  const open = (): Promise<number> => page.locator('details.code[open]').count();
+  const all = await page.locator('details.code:not(.folded)').count();
+  assert.ok(all >= 3 && (await open()) === 0);
+  const paper = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
+  const light = await paper();
+  await page.locator('#code-switch').press('Enter');
+  await page.locator('#theme-switch').press('Space');
+  assert.equal(await open(), all);
+  const dark = await paper();
+  assert.notEqual(dark, light);
+  for (const button of ['#code-switch', '#theme-switch'])
+    assert.equal(await page.locator(button).getAttribute('aria-pressed'), 'true');
+  await page.reload();
+  assert.deepEqual([await open(), await paper()], [all, dark]);
+  await page.locator('#code-switch').click();
+  assert.equal(await open(), 0);
+  await close();
+});
+
+test('the keyboard begins with the skip link and sees where it is', { skip, timeout }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  const focused = (expression: string): Promise<unknown> => page.evaluate(`(() => { const focused = document.activeElement; return ${expression}; })()`); // prettier-ignore
+  await page.keyboard.press('Tab');
+  assert.equal(await focused('focused.className'), 'skip-link');
+  const top = await page.locator('.skip-link').boundingBox();
+  assert.ok(top !== null && top.y >= 0, 'the skip link is shown while it is focused');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused('focused.id'), 'content');
+  const tables = await page.locator('.scroll').count();
+  assert.equal(tables, 1);
+  assert.equal(await page.locator('.scroll').getAttribute('aria-label'), 'Data, table');
+  let steps = 0;
+  await page.keyboard.press('Tab');
+  while ((await focused('focused.closest("main") !== null')) && steps < 100) {
+    assert.notEqual(await focused('getComputedStyle(focused).outlineStyle'), 'none', String(await focused('focused.outerHTML.slice(0, 150)'))); // prettier-ignore
+    await page.keyboard.press('Tab');
+    steps += 1;
+  }
+  assert.ok(steps > 5, `${steps} places`);
+  await close();
+});
+
+test('without scripts, pictures stand for charts and everything can be read', { skip, timeout }, async () => {
+  for (const theme of ['light', 'dark'] as const) {
+    const { page, close } = await openPage(browser, example, { theme, width: 'desktop' }, false);
+    const stills = page.locator('.nb-still img');
+    assert.equal(await stills.count(), 2);
+    assert.equal(await stills.first().getAttribute('alt'), 'Accuracy of "a" & b');
+    await stills.first().scrollIntoViewIfNeeded();
+    const { data, info } = await sharp(await stills.first().screenshot()).removeAlpha().raw().toBuffer({ resolveWithObject: true }); // prettier-ignore
+    // The corner is paper, in the theme's colour.
+    assert.equal(data[0] > 200, theme === 'light', `${theme}: ${data[0]}`);
+    assert.ok(info.width > 300, 'as large as the chart');
+    await close();
+  }
+});
+
+test('figures that are drawn after the theme was changed are in its colours', { skip, timeout }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  await figuresDrawn(page);
+  const ink = `getComputedStyle(document.querySelector('figure[data-figure] .xtick text')).fill`;
+  const light = await page.evaluate<string>(ink);
+  await page.locator('#theme-switch').click();
+  await page.waitForFunction(`${ink} !== ${JSON.stringify(light)}`);
+  await close();
+});
+
+test('a reader who wants no motion gets none', { skip, timeout }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  const behaviour = (): Promise<string> => page.evaluate('getComputedStyle(document.documentElement).scrollBehavior');
+  assert.equal(await behaviour(), 'smooth');
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  assert.equal(await behaviour(), 'auto');
+  await close();
+});
+
+test(
+  'posts get a picture of every figure, and interactive charts that draw themselves',
+  { skip, timeout },
+  async () => {
+    const { path, stillsMissing } = await writePost(source, { format: 'quarto', folder: join(folder, 'quarto') });
+    assert.equal(stillsMissing, undefined);
+    const text = readFileSync(path, 'utf8');
+    for (const number of [1, 2, 3]) {
+      assert.ok(text.includes(`](figures/figure-${number}.png)`));
+      const { width = 0, format } = await sharp(join(folder, 'quarto', 'figures', `figure-${number}.png`)).metadata();
+      assert.ok(width > 300 && format === 'png');
+    }
+    const chart = join(folder, 'quarto', 'figures', 'figure-2.html');
+    const { page, complaints, close } = await openPage(browser, chart, { theme: 'dark', width: 'phone' });
+    assert.equal(await figuresDrawn(page), 1);
+    assert.match(complaints.join(), /^file:.*plotly-cartesian-[\d.]+min\.js$/, 'nothing but the shared file is loaded');
+    await close();
+  },
+);
