@@ -49,7 +49,7 @@ visualize                contact sheets and overlays of test images, from hard t
 
 Examples
   npm run study -- dinov3-segmentation train --model unet --data-fraction 1 --dataset data/isic2018
-  npm run study -- dinov3-segmentation train --model unet,dino-unet --encoder small,base,large --seed 1,2,3 --dataset data/isic2018
+  npm run study -- dinov3-segmentation train --model unet,dino-unet --encoder small,base --seed 1,2,3 --dataset data/isic2018
   npm run study -- dinov3-segmentation train --model dino-unet --data-fraction 0.25 --seed 1 --resume
   npm run study -- dinov3-segmentation evaluate --json > runs.json
   npm run study -- dinov3-segmentation visualize --num-samples 10 --dataset data/isic2018`;

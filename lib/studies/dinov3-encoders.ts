@@ -227,7 +227,7 @@ function lastBlock({ blocks }: BlockSelection): number {
 function tourTable(config: VitConfig): ParameterTable {
   const table = vitParameters(config, { classes: 0 });
   return Object.fromEntries(
-    Object.entries(table).map(([name, spec]) => [name, /\.gamma_\d$/.test(name) ? { ...spec, initial: 0.1 } : spec]),
+    Object.entries(table).map(([name, spec]) => [name, /\.gamma_\d$/.test(name) ? { ...spec, initial: 3 } : spec]),
   );
 }
 

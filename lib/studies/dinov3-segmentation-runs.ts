@@ -8,7 +8,7 @@ import type { FeatureCache } from '../training/feature-cache';
 import type { Dinov3Encoder } from './dinov3-encoders';
 import { openDinov3Maps, type Dinov3Maps } from './dinov3-segmentation-maps';
 import { dinov3ConfigurationSchema, dinov3ResultSchema, type Dinov3Configuration, type Dinov3Result, type Dinov3Run } from './dinov3-segmentation-results'; // prettier-ignore
-import { forgetCheckpoints, trainDinov3Run } from './dinov3-segmentation-training';
+import { forgetCheckpoints, trainDinov3Run, type Dinov3Controls } from './dinov3-segmentation-training';
 import { runMissing } from './grid-runs';
 import { openRunStore, type RunStore } from './run-store';
 
@@ -95,9 +95,7 @@ export interface RunsResources {
   readonly featureCache?: FeatureCache;
 }
 
-export interface RunsControls {
-  /** Ends the work softly; the same call continues it. */
-  readonly signal?: AbortSignal;
+export interface RunsControls extends Dinov3Controls {
   /** Of all runs together. */
   readonly onProgress?: (event: TrainingEvent) => void;
   /** Of each run. */
@@ -122,7 +120,7 @@ export async function trainDinov3Runs(
   store: Dinov3Store,
   configurations: readonly Dinov3Configuration[],
   resources: RunsResources,
-  { signal, onProgress = () => undefined, onRun = () => undefined }: RunsControls = {},
+  { signal, onProgress = () => undefined, onRun = () => undefined, saveEverySeconds }: RunsControls = {},
 ): Promise<Dinov3Run[] | undefined> {
   const { dataset, encoders, cache, featureCache } = resources;
   const report = combinedProgress(configurations, dataset, onProgress);
@@ -161,6 +159,7 @@ export async function trainDinov3Runs(
           const maps = needsMaps ? await mapsOf(configuration, encoder, onMaps) : undefined;
           return await trainDinov3Run(configuration, { dataset, encoder, maps }, directory, id, {
             signal,
+            saveEverySeconds,
             onProgress(training) {
               report(configuration)(training);
               if (training.kind === 'epoch') onRun({ kind: 'epoch', ...about, training });

@@ -37,15 +37,14 @@ export interface Dinov3Controls {
   /** Ends the run softly; the same call continues it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
+  /** That a kill may cost; 20 by default. */
+  readonly saveEverySeconds?: number;
 }
 
 export const probabilitiesFile = 'probabilities.npy';
 /** The selected epoch's weights, without the frozen encoder's. */
 export const weightsFile = 'best.safetensors';
 const checkpointFolder = 'checkpoints';
-
-/** Seconds that a kill may cost. */
-const saveEverySeconds = 20;
 
 /**
  * Trains and tests in a folder of its own, where a killed or stopped run continues; undefined where it was stopped.
@@ -56,7 +55,7 @@ export async function trainDinov3Run(
   resources: Dinov3Resources,
   directory: string,
   key: string,
-  { signal, onProgress }: Dinov3Controls = {},
+  { signal, onProgress, saveEverySeconds = 20 }: Dinov3Controls = {},
 ): Promise<Dinov3Result | undefined> {
   checkResources(configuration, resources);
   const { seed, settings } = configuration;
