@@ -47,7 +47,12 @@ export function formatRate(imagesPerSecond: number): string {
 
 /** The ends of an interval with the same number of decimals: 0.812 – 0.845. */
 export function formatInterval({ low, high }: { readonly low: number; readonly high: number }, digits = 3): string {
-  return `${low.toFixed(digits)} – ${high.toFixed(digits)}`.replace(/-/g, '−');
+  const text = (value: number): string =>
+    value
+      .toFixed(digits)
+      .replace(/^-(?=[0.]*$)/, '')
+      .replace('-', '−');
+  return `${text(low)} – ${text(high)}`;
 }
 
 const abbreviations: Readonly<Record<string, string>> = {

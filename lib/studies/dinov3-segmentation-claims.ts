@@ -10,7 +10,7 @@ export interface ClaimContext {
   readonly options: IntervalOptions;
   /**
    * Whether these runs can be held against the study's numbers: its data, and its networks with their published weights. Otherwise only the
-   * direction of a difference is compared, and the verdict says that it is of other data.
+   * direction of a difference is compared, and the verdict is of other data (`here`).
    */
   readonly comparable: boolean;
 }
@@ -18,12 +18,12 @@ export interface ClaimContext {
 /** The verdict in words. `within`: whether the published number is in our interval; said only where the data are the study's. */
 export function verdictText({ outcome, within }: Pick<Measured, 'outcome' | 'within'>, comparable: boolean): string {
   if (outcome === 'not testable') return 'cannot be tested';
-  if (outcome === 'not run') return 'not run here';
+  if (outcome === 'not run') return 'not run';
   if (!comparable) {
     return {
-      holds: 'holds on these data',
-      fails: 'does not hold on these data',
-      undecided: 'undecided on these data',
+      holds: 'holds here',
+      fails: 'does not hold here',
+      undecided: 'undecided here',
     }[outcome];
   }
   const size = within === undefined ? '' : within ? '; its size fits too' : '; of another size';
@@ -51,23 +51,23 @@ const claims: readonly Claim[] = [
     measure: (groups, options) => differenceClaim(unetFirst(pairAt(groups, 1)), deficitAtAll, options),
   },
   {
-    claim: 'The U-Net wins fewer than half of the images at 25 %',
+    claim: 'U-Net wins less than half of the images at 25 %',
     published: formatPercent(winRates.quarter),
     measure: (groups, options) => winRateClaim(groups, 0.25, winRates.quarter, options),
   },
   {
-    claim: 'The U-Net wins more than half of the images at 100 %',
+    claim: 'U-Net wins more than half of the images at 100 %',
     published: formatPercent(winRates.all),
     measure: (groups, options) => winRateClaim(groups, 1, winRates.all, options),
   },
   {
-    claim: 'The curves cross: few images for DINOv3, many for the U-Net',
-    published: `${crossingBetween.join(' – ')} images; by its own table ${Math.round(publishedCrossing())}`,
+    claim: 'Up to some size DINOv3 is ahead, then the U-Net',
+    published: `${crossingBetween.join(' – ')} images (by its table ${Math.round(publishedCrossing())})`,
     measure: crossingClaim,
   },
   {
-    claim: 'DINOv3 reaches with a seventh of the images what the U-Net does',
-    published: `${dataEfficiency}×; by its own table ${formatDecimal(publishedEfficiency(), 1)}×`,
+    claim: 'DINOv3 needs a seventh of the U-Net’s images',
+    published: `${dataEfficiency}× (by its table ${formatDecimal(publishedEfficiency(), 1)}×)`,
     measure: efficiencyClaim,
   },
   {
@@ -80,7 +80,7 @@ const claims: readonly Claim[] = [
   },
   {
     claim: 'Larger encoders are not better in order',
-    published: 'in order at 25 % alone, Large with half of its blocks',
+    published: 'in order at 25 % only',
     measure: hierarchyClaim,
   },
   {
@@ -89,8 +89,8 @@ const claims: readonly Claim[] = [
     measure: hardCasesClaim,
   },
   {
-    claim: 'It saves annotation costs of $12–14K, ROI 10–20×',
-    published: '$12–14K',
+    claim: 'Annotation costs are saved',
+    published: '$12–14K, ROI 10–20×',
     measure: () => ({ compared: 'prices that the study does not state', value: '', outcome: 'not testable' }),
   },
 ];
@@ -122,4 +122,9 @@ export function claimRows(runs: readonly ShownRun[], { options, comparable }: Cl
       };
     }),
   );
+}
+
+/** The network that stands for the study's Base in the claims, for a caption; undefined where there is none. */
+export function standInOfBase(runs: readonly ShownRun[]): string | undefined {
+  return baseOf(groupRuns(runs))[0]?.network;
 }

@@ -93,7 +93,6 @@ export function reliabilityOfPixels(
   const groups = groupRuns(runs).filter((group) => group.fraction === fraction);
   const nameOf = seriesNames(groups);
   const [{ result }] = groups[0].runs;
-  const near = `Within ${result.calibration.bandWidth} pixels of the border`;
   const panelOf = (title: string, binsOf: (calibration: Dinov3Result['calibration']) => readonly CalibrationBin[]) => ({
     title,
     curves: groups.map((group) => ({
@@ -106,8 +105,8 @@ export function reliabilityOfPixels(
       title: `Reliability of pixels at ${fractionTitle(fraction)} of the training images, ${armsTitle(groups)}`,
       panels: [
         panelOf('All pixels', ({ before }) => before.bins),
-        panelOf(near, ({ before }) => before.borderBins),
-        panelOf(`${near}, with temperature`, ({ after }) => after.borderBins),
+        panelOf('At the border', ({ before }) => before.borderBins),
+        panelOf('At the border, scaled', ({ after }) => after.borderBins),
       ],
       confidenceTitle: 'Predicted P(lesion)',
       accuracyTitle: 'Share of lesion',
@@ -115,7 +114,7 @@ export function reliabilityOfPixels(
     {
       label:
         'Share of lesion pixels over their predicted probability for each network, of all pixels and near the border',
-      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure.`, // prettier-ignore
+      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${result.calibration.bandWidth} pixels of it. Scaled: logits divided by the temperature.`, // prettier-ignore
     },
   );
 }
@@ -139,7 +138,7 @@ export function trainingLosses(runs: readonly ShownRun[]): FigureDisplay {
   return lossCurves(
     {
       title: `Loss per epoch, ${armsTitle(groups)}`,
-      lossTitle: 'Training loss',
+      lossTitle: 'Loss',
       panels: fractions.map((fraction) => ({
         title: `${fractionTitle(fraction)} of the images`,
         curves: groups

@@ -32,7 +32,7 @@ export const dinov3ParameterSpecs = {
     'synthetic-lesions or a folder’s path',
   ),
   imageSize: integerParameter('Pixels a side that images are read at; a multiple of 16', { tour: 64, paper: studySettings.imageSize }, 32, 1024), // prettier-ignore
-  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 64, paper: 2594 }, 16, 20_000), // prettier-ignore
+  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 96, paper: 2594 }, 16, 20_000), // prettier-ignore
   skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }),
   weights: weightsParameter,
   encoders: textParameter(
@@ -44,7 +44,7 @@ export const dinov3ParameterSpecs = {
   fractions: fractionsParameter,
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: studySettings.epochs }, 1, 10_000), // prettier-ignore
+  epochs: integerParameter('Passes over the training images, at most', { tour: 6, paper: studySettings.epochs }, 1, 10_000), // prettier-ignore
   ...common,
   batchSize: integerParameter('Images a step', { tour: 4, paper: studySettings.batchSize }, 1, 1024),
   learningRate: numberParameter('Learning rate of AdamW at the start of the cosine', { tour: 3e-3, paper: studySettings.learningRate }, 1e-8, 10), // prettier-ignore

@@ -6,5 +6,5 @@ export { areComparable, calibrationRows, cleaningRows, costRows, flipRows, score
 export { armRows, winRateRows } from './dinov3-segmentation-comparisons';
 export { consensusPanel, samplePanel, worstPanel } from './dinov3-segmentation-panels';
 export { consensusRows } from './dinov3-segmentation-masks';
-export { claimRows } from './dinov3-segmentation-claims';
+export { claimRows, standInOfBase } from './dinov3-segmentation-claims';
 export { leftOut } from './dinov3-segmentation-arms';

@@ -101,10 +101,19 @@ function comparisonOfRuns(all: readonly SegmentationRow[]) {
       testIou: of('testIou'),
       testSensitivity: of('testSensitivity'),
       testHd95: of('testHd95'),
+      changed: differencesOf(settings, rows.filter((row) => row.arm === arm && row.model === model && row.trainImages === trainImages)), // prettier-ignore
       epochs: Number(settings.epochs),
       batchSize: Number(settings.batchSize),
       learningRate: Number(settings.learningRate),
       seconds: of('seconds'),
     };
   });
+}
+
+/** Settings in which trainings of the same network on as many images differ, as text; a cell that was run again with another value is one. */
+function differencesOf(settings: SegmentationRow['settings'], alike: readonly SegmentationRow[]): string {
+  return Object.keys(settings)
+    .filter((name) => name !== 'seed' && alike.some((row) => row.settings[name] !== settings[name]))
+    .map((name) => `${name} ${settings[name]}`)
+    .join(', ');
 }

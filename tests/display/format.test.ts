@@ -46,4 +46,5 @@ test('column names become headings', () => {
 test('the ends of an interval have the same number of decimals and a minus', () => {
   assert.equal(formatInterval({ low: -0.01, high: 0.2 }), '−0.010 – 0.200');
   assert.equal(formatInterval({ low: 0.81249, high: 0.9 }, 2), '0.81 – 0.90');
+  assert.equal(formatInterval({ low: -0.0004, high: -0.0006 }), '0.000 – −0.001', 'there is no minus zero');
 });

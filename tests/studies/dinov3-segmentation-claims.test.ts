@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { claimRows, verdictText } from '../../lib/studies/dinov3-segmentation-claims';
+import { claimRows, standInOfBase, verdictText } from '../../lib/studies/dinov3-segmentation-claims';
 import {
   crossingPoint,
   imagesToReach,
@@ -57,14 +57,14 @@ function verdicts(runs: readonly ShownRun[], comparable = false): Map<string, st
 
 const ahead = 'Frozen DINOv3 is ahead at 25 %';
 const behind = 'The U-Net is ahead at 100 %';
-const fewWins = 'The U-Net wins fewer than half of the images at 25 %';
-const manyWins = 'The U-Net wins more than half of the images at 100 %';
-const cross = 'The curves cross: few images for DINOv3, many for the U-Net';
-const seventh = 'DINOv3 reaches with a seventh of the images what the U-Net does';
+const fewWins = 'U-Net wins less than half of the images at 25 %';
+const manyWins = 'U-Net wins more than half of the images at 100 %';
+const cross = 'Up to some size DINOv3 is ahead, then the U-Net';
+const seventh = 'DINOv3 needs a seventh of the U-Net’s images';
 const declines = 'Base declines from 50 % to 100 %';
 const hierarchy = 'Larger encoders are not better in order';
 const hardCases = 'DINOv3 is more robust on hard cases';
-const saves = 'It saves annotation costs of $12–14K, ROI 10–20×';
+const saves = 'Annotation costs are saved';
 
 describe('a verdict', () => {
   const estimate = { mean: 0.02, low: 0.01, high: 0.03 };
@@ -83,14 +83,14 @@ describe('a verdict', () => {
   it('speaks of the study only where the data are the study’s', () => {
     assert.equal(verdictText({ outcome: 'holds', within: true }, true), 'confirmed; its size fits too');
     assert.equal(verdictText({ outcome: 'holds', within: false }, true), 'confirmed; of another size');
-    assert.equal(verdictText({ outcome: 'holds', within: true }, false), 'holds on these data');
+    assert.equal(verdictText({ outcome: 'holds', within: true }, false), 'holds here');
     assert.equal(verdictText({ outcome: 'fails', within: false }, true), 'contradicted');
-    assert.equal(verdictText({ outcome: 'fails' }, false), 'does not hold on these data');
+    assert.equal(verdictText({ outcome: 'fails' }, false), 'does not hold here');
     assert.equal(verdictText({ outcome: 'undecided', within: true }, true), 'undecided; its size fits too');
-    assert.equal(verdictText({ outcome: 'undecided' }, false), 'undecided on these data');
+    assert.equal(verdictText({ outcome: 'undecided' }, false), 'undecided here');
     for (const comparable of [true, false]) {
       assert.equal(verdictText({ outcome: 'not testable' }, comparable), 'cannot be tested');
-      assert.equal(verdictText({ outcome: 'not run' }, comparable), 'not run here');
+      assert.equal(verdictText({ outcome: 'not run' }, comparable), 'not run');
     }
   });
 });
@@ -152,7 +152,7 @@ describe('the claims of the DINOv3 study', () => {
       runsWith({ unet: [0.9, 0.88, 0.8], small: [0.7, 0.72, 0.81], base: [0.75, 0.8, 0.85], large: [0.8, 0.85, 0.9] }),
     );
     for (const claim of [ahead, behind, fewWins, manyWins, cross, declines, hierarchy, hardCases])
-      assert.equal(found.get(claim), 'does not hold on these data', claim);
+      assert.equal(found.get(claim), 'does not hold here', claim);
   });
 
   it('are undecided where networks are alike', () => {
@@ -163,15 +163,15 @@ describe('the claims of the DINOv3 study', () => {
     });
     const found = verdicts(runs);
     for (const claim of [ahead, behind, fewWins, manyWins, cross, declines, hierarchy])
-      assert.equal(found.get(claim), 'undecided on these data', claim);
+      assert.equal(found.get(claim), 'undecided here', claim);
   });
 
   it('cannot see a factor beyond the fractions that were run', () => {
     const runs = runsWith({ unet: [0.6, 0.65, 0.7], base: [0.9, 0.9, 0.9] });
     const row = claimRows(runs, { options, comparable: false }).find(({ claim }) => claim === seventh);
-    assert.deepEqual([row?.ours, row?.verdict], ['> 4.0×', 'undecided on these data']);
+    assert.deepEqual([row?.ours, row?.verdict], ['> 4.0×', 'undecided here']);
     const crossing = claimRows(runs, { options, comparable: false }).find(({ claim }) => claim === cross);
-    assert.deepEqual([crossing?.ours, crossing?.verdict], ['> 2594 images', 'does not hold on these data']);
+    assert.deepEqual([crossing?.ours, crossing?.verdict], ['> 2594 images', 'does not hold here']);
   });
 
   it('are measured with another network where Base is missing, which is said', () => {
@@ -179,8 +179,11 @@ describe('the claims of the DINOv3 study', () => {
     const of = (name: string) => rows.find(({ claim }) => claim === name);
     assert.equal(of(ahead)?.compared, 'DINOv3-S − U-Net');
     assert.equal(of(ahead)?.ours, '+0.050');
+    assert.equal(standInOfBase(runsWith({ unet: [0.8], small: [0.85] })), 'DINOv3-S');
+    assert.equal(standInOfBase(runsWith(fixture.published)), 'DINOv3-B');
+    assert.equal(standInOfBase(runsWith({ unet: [0.8] })), undefined);
     for (const claim of [behind, manyWins, cross, seventh, declines, hierarchy])
-      assert.equal(of(claim)?.verdict, 'not run here', claim);
+      assert.equal(of(claim)?.verdict, 'not run', claim);
   });
 
   it('have a difference to the published number only where it can be compared, and a row an arm', () => {

@@ -71,7 +71,8 @@ describe('charts of the DINOv3 study', () => {
     const { figure } = reliabilityOfPixels(runs, { fraction: 1 });
     assert.equal(figure.data.length, 9);
     const titles = (figure.layout.annotations as { text: string }[]).map(({ text }) => text);
-    assert.deepEqual(titles, ['<b>All pixels</b>', '<b>Within 2 pixels of the border</b>', '<b>Within 2 pixels of the border, with temperature</b>']); // prettier-ignore
+    assert.deepEqual(titles, ['<b>All pixels</b>', '<b>At the border</b>', '<b>At the border, scaled</b>']);
+    assert.match(String(figure.caption), /within 2 pixels of it/);
   });
 
   it('show the losses of the first seed, a diagram a fraction', () => {
