@@ -9,6 +9,7 @@ import { linkNeighbours } from './page/neighbours';
 import { stillsRemark } from './page/page';
 import { createProgressLine } from './progress-line';
 import { runNotebook } from './run-notebook';
+import { runsSections } from './runs-section';
 
 const help = `npm start [-- NAME …]
 
@@ -39,7 +40,7 @@ export async function main(args: string[]): Promise<void> {
   // Those of earlier starts too: `npm start -- 01` takes nothing away.
   const runs = finishedRuns(outputsDirectory);
   linkNeighbours(runs, index);
-  writeFileAtomic(index, await indexPage({ runs, folder: outputsDirectory }));
+  writeFileAtomic(index, await indexPage({ runs, folder: outputsDirectory, sections: runsSections(outputsDirectory) }));
   console.log(`Open ${index}`);
 }
 

@@ -2,6 +2,7 @@ import { UserError, suggestion } from '../errors';
 import { formatDecimal, formatInteger, heading, missing } from './format';
 import { escapeHtml } from './html';
 import type { Displayable } from './mime';
+import { sortButton, sortScript } from './table-sorting';
 
 /** What a table needs of a danfo DataFrame. Said by structure: danfo's own types would load TensorFlow's into every cell. */
 export interface FrameLike {
@@ -20,6 +21,8 @@ export interface TableOptions {
   readonly headings?: Readonly<Record<string, string>>;
   /** Marks the highest or the lowest value of a column, and says which of the two it is. */
   readonly highlight?: Readonly<Record<string, 'highest' | 'lowest'>>;
+  /** Headings become buttons by which the reader sorts. */
+  readonly sortable?: boolean;
 }
 
 interface Cell {
@@ -40,7 +43,8 @@ export function table(frame: FrameLike | readonly object[], options: TableOption
   const records = toRecords(frame);
   const names = columnNames(records, options.columns);
   const columns = names.map((name) => readColumn(name, records.rows, options));
-  return { html: tableHtml(columns, records.rows.length, options.caption), text: tableText(columns, options.caption) };
+  const html = tableHtml(columns, records.rows.length, options);
+  return { html, text: tableText(columns, options.caption) };
 }
 
 interface Records {
@@ -109,8 +113,9 @@ function cellText(value: unknown, digits: number): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function tableHtml(columns: readonly Column[], rows: number, caption: string): string {
-  const head = columns.map((column) => `<th scope="col"${numericClass(column)}>${escapeHtml(column.heading)}</th>`);
+function tableHtml(columns: readonly Column[], rows: number, { caption, sortable = false }: TableOptions): string {
+  const title = (column: Column): string => (sortable ? sortButton(column.heading) : escapeHtml(column.heading));
+  const head = columns.map((column) => `<th scope="col"${numericClass(column)}>${title(column)}</th>`);
   const body = Array.from(
     { length: rows },
     (_, row) => `<tr>${columns.map((column, at) => cellHtml(column, row, at)).join('')}</tr>`,
@@ -119,7 +124,7 @@ function tableHtml(columns: readonly Column[], rows: number, caption: string): s
   const name = escapeHtml(caption);
   return (
     `<div class="nb-display nb-table" role="region" aria-label="${name}" tabindex="0"><table><caption>${name}</caption>` +
-    `<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`
+    `<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>${sortable ? sortScript : ''}</div>`
   );
 }
 

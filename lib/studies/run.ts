@@ -49,6 +49,11 @@ export function keepsFinished(): boolean {
   return process.env[directoryVariable] !== undefined;
 }
 
+/** The folder of the run that a command has this notebook do; undefined in JupyterLab. */
+export function runDirectoryInUse(): string | undefined {
+  return process.env[directoryVariable];
+}
+
 /** What results say of the data. */
 export type RecordedData = Pick<Dataset, 'name' | 'sha256'> & {
   readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;

@@ -34,10 +34,15 @@ function numbers(all: readonly Results[]): object {
   return Object.fromEntries(trainings.map((each) => [JSON.stringify(each.row), each.history]));
 }
 
+/** An element, as far as this test looks into it: the types of browsers are not part of this project. */
+interface Element {
+  readonly ownerDocument: { readonly defaultView: { getComputedStyle(element: unknown): { readonly fill: string } } };
+}
+
 /** The colour in which a drawn figure's axes are labelled. */
-async function labelColor(figure: Locator): Promise<string> {
+function labelColor(figure: Locator): Promise<string> {
   const label = figure.locator('.xtick text').first();
-  return String(await label.evaluate('(text) => getComputedStyle(text).fill'));
+  return label.evaluate((text: Element) => text.ownerDocument.defaultView.getComputedStyle(text).fill);
 }
 
 test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * patience }, async (t) => {

@@ -1,0 +1,31 @@
+/** The part of the index that compares all kept runs of each notebook. */
+import { join } from 'node:path';
+import { escapeHtml } from '../display/html';
+import { displayLibrary } from '../display/library';
+import { compareRuns } from '../studies/compare-runs';
+import { notebookNames, notebooksDirectory } from '../studies/notebooks';
+import { listRuns } from '../studies/run-index';
+import { readNotebook } from './notebook-file';
+import { pageMetadata } from './page/metadata';
+
+/** An element `section`, or none where no run is kept below the folder. It carries Plotly only where there is something to draw. */
+export function runsSections(folder: string): string[] {
+  const comparisons = notebookNames().flatMap((name) => {
+    const trainings = new Set(
+      listRuns({ notebook: name, folder }).map(({ runId, trainingKey }) => `${runId} ${trainingKey}`),
+    );
+    if (trainings.size === 0) return [];
+    const { title } = pageMetadata(readNotebook(join(notebooksDirectory, `${name}.ipynb`)), name);
+    const count = trainings.size === 1 ? 'one training' : `${trainings.size} trainings`;
+    const { html } = compareRuns(name, { folder });
+    return [`<details class="run-comparison"><summary>${escapeHtml(title)}: ${count}</summary>${html}</details>`];
+  });
+  if (comparisons.length === 0) return [];
+  const library = comparisons.some((html) => html.includes('data-figure')) ? displayLibrary().html : '';
+  return [
+    `<section aria-labelledby="runs"><h2 id="runs">Choose and compare runs</h2>
+<p>Every training that was run so far, its settings and its scores. Headings sort; each further run (<code>npm run notebook -- 01 --set learningRate=3e-4</code>, or a changed cell in JupyterLab) adds a row and a line.</p>
+${library}
+${comparisons.join('\n')}</section>`,
+  ];
+}

@@ -1,0 +1,185 @@
+/** All trainings of a notebook beside one another: what was tried, what came of it, and which of them to choose. */
+import { heading } from '../display/format';
+import { escapeHtml } from '../display/html';
+import type { Displayable } from '../display/mime';
+import { parallelCoordinates } from '../display/parallel-coordinates';
+import { status } from '../display/status';
+import { table } from '../display/tables';
+import { trainingCurves } from '../display/training-curves';
+import { findNotebook } from './notebooks';
+import { listRuns, scoreNames, type RunRecord } from './run-index';
+
+export interface CompareRunsOptions {
+  /** Where runs are kept, a folder for each notebook; `outputs` unless given. */
+  readonly folder?: string;
+}
+
+/** So many curves can be told apart. */
+const mostCurves = 6;
+
+/**
+ * The trainings that are kept of a notebook: a table to sort, parallel coordinates of what varied against the scores, and losses per
+ * epoch; for each dataset apart, since scores on different data cannot be compared.
+ * @param notebook its name or number, such as 01
+ * @throws UserError where there is no such notebook
+ */
+export function compareRuns(notebook: string, { folder }: CompareRunsOptions = {}): Displayable {
+  const { name } = findNotebook(notebook);
+  const records = listRuns({ notebook: name, folder });
+  if (records.length === 0) {
+    return status(
+      `No training of ${name} is kept yet: run its training cell, or \`npm run notebook -- ${name.slice(0, 2)}\`.`,
+    );
+  }
+  const parts = [...groupByData(records).values()].flatMap(comparisonParts);
+  return {
+    html: `<div class="nb-display nb-runs">${parts.map(({ html }) => html).join('')}</div>`,
+    text: parts.map(({ text }) => text).join('\n\n'),
+  };
+}
+
+/** Records by their data, in order of first appearance. */
+function groupByData(records: readonly RunRecord[]): Map<string, RunRecord[]> {
+  const groups = new Map<string, RunRecord[]>();
+  for (const record of records) {
+    const group = groups.get(record.data.sha256) ?? [];
+    groups.set(record.data.sha256, [...group, record]);
+  }
+  return groups;
+}
+
+function comparisonParts(records: readonly RunRecord[]): Displayable[] {
+  const data = `${records[0].data.name} (${records[0].data.sha256.slice(0, 8)})`;
+  const settings = settingsOf(records);
+  const varied = settings.filter(({ values }) => new Set(values).size > 1);
+  const same = settings.filter((each) => !varied.includes(each));
+  const scores = scoreNames.filter((score) => records.some((record) => record.scores[score] !== undefined));
+  const rows = records.map((record, index) => ({
+    ...Object.fromEntries(varied.map(({ name, values }) => [name, values[index]])),
+    arm: record.arm,
+    ...Object.fromEntries(scores.map((score) => [score, record.scores[score]])),
+    seconds: record.seconds,
+  }));
+  const parts = [
+    table(rows, {
+      caption: `${countOf(records)} on ${data}`,
+      digits: { ...Object.fromEntries(scores.map((score) => [score, 4])), seconds: 1 },
+      sortable: true,
+    }),
+    sameInAll(same),
+  ];
+  const trainings = oneForEach(records);
+  if (trainings.length < 2) return parts;
+  const names = trainings.map((index) => runName(varied, records[index].arm, index));
+  return [...parts, ...parallelPart(), ...curvesPart()];
+
+  function parallelPart(): Displayable[] {
+    if (varied.length === 0 || scores.length === 0) return [];
+    const selection = selectionScores.find(({ score }) => scores.includes(score));
+    const best = selection && highest(trainings.map((index) => records[index].scores[selection.score]));
+    const marked = selection === undefined || best === undefined ? '' : `; the highest ${selection.title} has ${names[best]}`; // prettier-ignore
+    const axis = (title: string, values: Setting['values']) => ({
+      title: heading(title),
+      values: trainings.map((index) => values[index]),
+    });
+    return [
+      parallelCoordinates(
+        {
+          title: 'Settings and results of each training',
+          axes: [
+            ...varied.map(({ name, values }) => axis(name, values)),
+            ...scores.map((score) =>
+              axis(
+                score,
+                records.map((record) => record.scores[score]),
+              ),
+            ),
+          ],
+          names,
+          ...(selection === undefined ? {} : { best, bestTitle: `Highest ${selection.title}` }),
+        },
+        {
+          label: `Settings and scores of ${trainings.length} trainings on ${data}, a line each${marked}`,
+          caption: 'Choose by the validation split: whoever chooses by test scores reports them too high.',
+        },
+      ),
+    ];
+  }
+
+  function curvesPart(): Displayable[] {
+    const drawn = trainings.filter((index) => records[index].history.length > 0).slice(-mostCurves);
+    if (drawn.length < 2) return [];
+    const curves = drawn.map((index) => ({
+      name: runName(varied, records[index].arm, index),
+      points: records[index].history.map(({ epoch, valLoss }) => ({ epoch, value: valLoss })),
+    }));
+    return [
+      trainingCurves(
+        { title: 'Validation loss of each training', yTitle: 'Validation loss', curves },
+        { label: `Validation loss per epoch of the last ${drawn.length} trainings on ${data}` },
+      ),
+    ];
+  }
+}
+
+const selectionScores = [
+  { score: 'bestValAccuracy', title: 'validation accuracy' },
+  { score: 'bestValDice', title: 'validation Dice' },
+] as const;
+
+/** The index of the highest value; the first of several. */
+function highest(values: readonly (number | undefined)[]): number | undefined {
+  let best: number | undefined;
+  values.forEach((value, index) => {
+    if (value !== undefined && value > ((best === undefined ? undefined : values[best]) ?? -Infinity)) best = index;
+  });
+  return best;
+}
+
+interface Setting {
+  readonly name: string;
+  /** Of each record. */
+  readonly values: readonly (string | number | undefined)[];
+}
+
+/** Everything that a training was given, network first. */
+function settingsOf(records: readonly RunRecord[]): Setting[] {
+  const named = (['model', 'weights', 'protocol', 'profile'] as const).map((name) => ({
+    name,
+    values: records.map((record) => record[name]),
+  }));
+  const keys = [...new Set(records.flatMap(({ settings }) => Object.keys(settings)))];
+  return [...named, ...keys.map((name) => ({ name, values: records.map(({ settings }) => settings[name]) }))];
+}
+
+/** The index of one record of each training: both arms were trained alike, and the corrected one is how it should be scored. */
+function oneForEach(records: readonly RunRecord[]): number[] {
+  const chosen = new Map<string, number>();
+  records.forEach(({ trainingKey, runId, arm }, index) => {
+    const key = `${runId} ${trainingKey}`;
+    if (!chosen.has(key) || arm === 'corrected') chosen.set(key, index);
+  });
+  return [...chosen.values()];
+}
+
+/** What sets a training apart from the others. */
+function runName(varied: readonly Setting[], arm: string, index: number): string {
+  const parts = varied.map(({ name, values }) => `${heading(name).toLowerCase()} ${valueText(values[index])}`);
+  return parts.length > 0 ? parts.join(', ') : `training ${index + 1} (${arm})`;
+}
+
+function sameInAll(same: readonly Setting[]): Displayable {
+  const parts = same.map(({ name, values }) => `${heading(name).toLowerCase()} ${valueText(values[0])}`);
+  const text = `The same in all: ${parts.join(', ')}.`;
+  return parts.length === 0 ? { html: '', text: '' } : { html: `<p class="nb-remark">${escapeHtml(text)}</p>`, text };
+}
+
+function countOf(records: readonly RunRecord[]): string {
+  const count = oneForEach(records).length;
+  return count === 1 ? 'One training' : `${count} trainings`;
+}
+
+function valueText(value: string | number | undefined): string {
+  if (value === undefined) return 'none';
+  return String(typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+}

@@ -1,0 +1,62 @@
+/** The comparison of runs on the index: opened from disk, sorted by the keyboard. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { indexPage } from '../../lib/cli/index-page';
+import { runsSections } from '../../lib/cli/runs-section';
+import { recordRuns } from '../studies/recorded-runs';
+import { launch, skipWithoutChromium as skip } from './chromium';
+import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, patience, views } from './page-check';
+
+const folder = mkdtempSync(join(tmpdir(), 'compare-browser-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test(
+  'runs are compared on the index, and its table is sorted by the keyboard',
+  { skip, timeout: 5 * patience },
+  async () => {
+    const accuracies = [0.81, 0.9, 0.7, 0.62];
+    recordRuns(
+      folder,
+      '01_resnet_from_scratch',
+      accuracies.map((bestValAccuracy, index) => ({
+        ...{ learningRate: 10 ** -(index + 2), epochs: 3 + (index % 2), bestValAccuracy, testAccuracy: bestValAccuracy - 0.02 }, // prettier-ignore
+      })),
+    );
+    const path = join(folder, 'index.html');
+    writeFileSync(path, await indexPage({ runs: [], folder, sections: runsSections(folder) }));
+    const browser = await launch();
+    try {
+      for (const view of views) {
+        const { page, complaints, close } = await openPage(browser, path, view);
+        const summary = page.locator('.run-comparison > summary');
+        await summary.focus();
+        await page.keyboard.press('Enter');
+        assert.equal(await figuresDrawn(page), 2);
+        await assertFits(page);
+        assert.deepEqual(await axeFindings(page), [], `${view.theme}, ${view.width}`);
+
+        const table = page.locator('.nb-table', { has: page.locator('button[data-sort]') });
+        const heading = table.locator('thead th', { hasText: 'Best val accuracy' });
+        const button = heading.locator('button');
+        const column = await heading.evaluate((cell: { readonly cellIndex: number }) => cell.cellIndex);
+        const shown = (): Promise<string[]> => table.locator(`tbody tr > :nth-child(${column + 1})`).allTextContents();
+        const ascending = [0.62, 0.7, 0.81, 0.9].flatMap((value) => [value.toFixed(4), value.toFixed(4)]);
+        await button.focus();
+        await page.keyboard.press('Enter');
+        assert.deepEqual(await shown(), [...ascending].reverse());
+        assert.equal(await heading.getAttribute('aria-sort'), 'descending');
+        await page.keyboard.press('Space');
+        assert.deepEqual(await shown(), ascending);
+        assert.equal(await heading.getAttribute('aria-sort'), 'ascending');
+        assert.deepEqual(complaints, []);
+        await keepScreenshot(page, `runs-${view.theme}-${view.width}`);
+        await close();
+      }
+    } finally {
+      await browser.close();
+    }
+  },
+);
