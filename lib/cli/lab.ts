@@ -1,13 +1,32 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { notebooksDirectory } from '../studies/notebooks';
 import { projectRoot } from '../paths';
 import { runCommand } from './command';
 import { jupyterEnvironment, pythonPath } from './jupyter';
 
+const help = `npm run lab [-- OPTION …]
+
+Opens JupyterLab in the folder of the notebooks, for this machine alone and with its token. Ctrl+C ends it.
+
+Options are JupyterLab's own, among them
+  --no-browser            only prints the address
+  --ServerApp.port=PORT   8888 by default, or the next that is free
+  --help-all              shows all
+
+Examples
+  npm run lab
+  npm run lab -- --no-browser --ServerApp.port=9000`;
+
 /**
  * Opens JupyterLab on this machine alone, with its token: no option turns that off. Further arguments go to JupyterLab.
  */
 export async function main(args: string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(help);
+    return;
+  }
+  compileLibrary();
   const child = spawn(
     pythonPath,
     ['-m', 'jupyterlab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${projectRoot}`, ...openAt(args)],
@@ -20,6 +39,14 @@ export async function main(args: string[]): Promise<void> {
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   process.exitCode = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+}
+
+/** Now, and not when the first notebook waits for its kernel. A kernel does it itself where this fails. */
+function compileLibrary(): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(projectRoot, 'lib/setup/compile-library.cjs')], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) console.error(stderr);
 }
 
 /** Starts in the folder of the notebooks; whoever runs as root has to say so to JupyterLab, which we do for containers. */

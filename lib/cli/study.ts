@@ -32,7 +32,11 @@ ${Object.entries(studies)
   .map(([name, { about }]) => `  ${name.padEnd(22)}${about}`)
   .join('\n')}
 
-"npm run study -- NAME --help" shows a study's options, with examples.`;
+"npm run study -- NAME --help" shows a study's options.
+
+Examples
+  npm run study -- medmnist2d --profile tour --workers 2
+  npm run study -- dinov3-segmentation evaluate`;
 
 /** The command `npm run study`. Throws a UserError for a study that does not exist. */
 export async function main(args: string[], context: StudyContext = {}): Promise<void> {

@@ -6,15 +6,25 @@ const { pathToFileURL } = require('node:url');
 const { MissingNeed } = require('./needs.cjs');
 const { setUp, root } = require('./setup.cjs');
 
+const setUpHelp = `npm run setup [-- --gpu] [-- --ray] [-- --force]
+
+Does whatever is missing of the set-up; every other command does so too.
+
+  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)
+  --ray    Ray, for studies on a cluster
+  --force  from the beginning
+
+Examples
+  npm run setup
+  npm run setup -- --gpu`;
+
 /** @param {string} command @param {string[]} args */
 async function main(command, args) {
   if (command === 'setup') {
     const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--help'].includes(arg));
     if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --ray, --force, or none.`);
     if (args.includes('--help')) {
-      console.log(
-        'npm run setup [-- --gpu] [-- --ray] [-- --force]\n  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)\n  --ray    Ray, for studies on a cluster\n  --force  from the beginning',
-      );
+      console.log(setUpHelp);
       return 0;
     }
     const [gpu, ray, force] = ['--gpu', '--ray', '--force'].map((option) => args.includes(option));
