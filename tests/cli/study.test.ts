@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { main as study } from '../../lib/cli/study';
 import { main, runTitle } from '../../lib/cli/study/medmnist2d';
+import { projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
 import { assertComplete, gridArguments, gridRuns, isRunning, openGrid, readLog, startGrid, type GridProcess } from './study-grid'; // prettier-ignore
-import { mishapVariable } from './study-worker';
+import { epochVariable, logVariable, mishapVariable } from './study-worker';
 
 const root = mkdtempSync(join(tmpdir(), 'study-'));
 const started: GridProcess[] = [];
@@ -113,40 +116,40 @@ describe('npm run study', () => {
 describe('a grid on this machine', { timeout: 600_000 }, () => {
   it('does every run once, several at a time, reports a failed one and does it the next time', async () => {
     const { store, log } = place();
-    const args = [...gridArguments(store, 2, 2), '--workers', '3', '--json'];
+    const args = [...gridArguments(store, 2, 2), '--networks', 'resnet50', '--workers', '3', '--json'];
     const failing = start(args, { log, variables: { [mishapVariable]: 'fail 1' } });
     assert.equal(await failing.ended, 1);
-    assert.match(failing.output(), /8 runs have failed: The loss is no number\. \(8 runs\)/);
+    assert.match(failing.output(), /4 runs have failed: The loss is no number\. \(4 runs\)/);
     assert.match(failing.output(), /failed {4}breastmnist, .*, seed 1: The loss is no number\.\n(.|\n)* all of it: /);
-    const configurations = gridRuns(2, 2);
+    const configurations = gridRuns(2, 2).filter(({ network }) => network === 'resnet50');
     const { finished, missing } = openGrid(store).overview(configurations);
-    assert.deepEqual([finished.length, missing.length], [8, 8]);
+    assert.deepEqual([finished.length, missing.length], [4, 4]);
     const failure = readFileSync(join(store, missing[0].id, 'failure.log'), 'utf8');
     assert.match(failure, /The loss is no number\.\nError: The loss is no number\.\n {4}at /);
     const second = start(args, { log });
     assert.equal(await second.ended, 0);
     const [report] = /^\{(.|\n)*\}$/m.exec(second.output()) ?? [''];
     const { runs, finishedNow, failed, stopped } = JSON.parse(report) as Record<string, unknown>;
-    assert.deepEqual({ runs, finishedNow, failed, stopped }, { runs: 16, finishedNow: 8, failed: [], stopped: false });
+    assert.deepEqual({ runs, finishedNow, failed, stopped }, { runs: 8, finishedNow: 4, failed: [], stopped: false });
     assertComplete(store, configurations);
     const ends = readLog(log).filter(({ event }) => event === 'end').map(({ id }) => id); // prettier-ignore
-    assert.equal(ends.length, 16);
-    assert.equal(new Set(ends).size, 16);
+    assert.equal(ends.length, 8);
+    assert.equal(new Set(ends).size, 8);
     const refused = start([...args, '--no-resume'], { log });
     assert.equal(await refused.ended, 1);
-    assert.match(refused.output(), /has 16 of these runs already: leave --no-resume out/);
+    assert.match(refused.output(), /has 8 of these runs already: leave --no-resume out/);
   });
 
   it('continues a run whose process was killed, as often as it may', async () => {
     const { store, log } = place();
     const args = [...gridArguments(store, 1, 3), '--workers', '2', '--networks', 'resnet50', '--optimizers', 'sgd'];
-    const once = start(args, { log, variables: { [mishapVariable]: 'die 0' } });
+    const first = start(args, { log, variables: { [mishapVariable]: 'die 0' } });
     // It dies with one epoch behind it, in every attempt: the second one begins there.
-    assert.equal(await once.ended, 1);
-    assert.match(once.output(), /lost {6}breastmnist, .*: its process was ended by SIGKILL; it is continued/);
-    assert.match(once.output(), /2 runs have failed: its process was ended by SIGKILL, 3 times \(2 runs\)/);
-    const [first] = openGrid(store).overview(gridRuns(1, 3).filter(({ network, optimizer }) => network === 'resnet50' && optimizer.name === 'sgd')).missing; // prettier-ignore
-    const starts = (): string[] => readLog(log).filter(({ id }) => id === first.id).map(({ event }) => event); // prettier-ignore
+    assert.equal(await first.ended, 1);
+    assert.match(first.output(), /lost {6}breastmnist, .*: its process was ended by SIGKILL; it is continued/);
+    assert.match(first.output(), /2 runs have failed: its process was ended by SIGKILL, 3 times \(2 runs\)/);
+    const [run] = openGrid(store).overview(gridRuns(1, 3).filter(({ network, optimizer }) => network === 'resnet50' && optimizer.name === 'sgd')).missing; // prettier-ignore
+    const starts = (): string[] => readLog(log).filter(({ id }) => id === run.id).map(({ event }) => event); // prettier-ignore
     assert.deepEqual(starts(), ['start-0', 'start-1', 'start-1']);
     const second = start(args, { log });
     assert.equal(await second.ended, 0, second.output());
@@ -217,6 +220,54 @@ describe('a grid on this machine', { timeout: 600_000 }, () => {
     }
     // Nobody is left to tell a worker to end, and it ends.
     while (readLog(log).some(({ pid }) => isRunning(pid))) await sleep(20);
+  });
+});
+
+describe('a worker', () => {
+  interface Worker {
+    readonly child: ChildProcess;
+    readonly directory: string;
+    readonly log: string;
+  }
+
+  /** One that is at work. */
+  async function begin(job: { temporary?: boolean } = {}): Promise<Worker> {
+    const { store: directory, log } = place();
+    mkdirSync(directory, { recursive: true });
+    const [configuration] = gridRuns(1, 100_000);
+    const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'study-worker.ts')], {
+      cwd: projectRoot,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: { ...process.env, [logVariable]: log, [epochVariable]: '5' },
+    });
+    workers.push(child);
+    child.stdin?.write(`${JSON.stringify({ id: 'run', configuration, directory, context: {}, ...job })}\n`);
+    while (!existsSync(join(directory, 'checkpoints', 'kept.json'))) await sleep(10);
+    return { child, directory, log };
+  }
+
+  const workers: ChildProcess[] = [];
+  after(() => workers.forEach((child) => child.kill('SIGKILL')));
+
+  it('ends with whoever has started it, and keeps what it has reached unless that is only temporary', async () => {
+    for (const temporary of [false, true]) {
+      const { child, directory, log } = await begin({ temporary });
+      child.kill('SIGINT'); // of a terminal: not for it
+      child.stdin?.end();
+      assert.deepEqual(await once(child, 'exit'), [1, null]);
+      assert.equal(existsSync(join(directory, 'checkpoints', 'kept.json')), !temporary);
+      assert.deepEqual(readLog(log).map(({ event }) => event), ['start-0']); // prettier-ignore
+    }
+  });
+
+  it('ends where another one has its run', async () => {
+    const { child, directory } = await begin();
+    const taken = `${directory}-taken`;
+    renameSync(directory, taken);
+    const [code] = (await once(child, 'exit')) as [number];
+    // It may have made the folder again before it looked.
+    assert.equal(code, 1);
+    assert.ok(existsSync(join(taken, 'checkpoints', 'kept.json')));
   });
 });
 

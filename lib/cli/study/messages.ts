@@ -8,6 +8,8 @@ export const workerJobSchema = z.object({
   configuration: z.custom<object>((value) => typeof value === 'object' && value !== null),
   /** What the run leaves goes there. Where the folder disappears, somebody else has the run. */
   directory: z.string(),
+  /** Whether the folder goes with the process: what was in it has been sent elsewhere. */
+  temporary: z.boolean().optional(),
   /** Further arguments of the training: where data and weights are. */
   context: z.looseObject({}),
 });

@@ -133,10 +133,11 @@ export function createGridView<C>(
 
   function update(): void {
     const interval = terminal ? updateMilliseconds : plainMilliseconds;
-    if (timer !== undefined) return;
     const rest = last + interval - now();
-    if (rest <= 0) draw();
-    else if (terminal) {
+    if (rest <= 0) {
+      clearTimeout(timer);
+      draw();
+    } else if (terminal && timer === undefined) {
       timer = setTimeout(draw, rest);
       timer.unref();
     }

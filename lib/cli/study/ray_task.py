@@ -31,7 +31,7 @@ def work(job, settings, files):
         return
     folder = CarriedFolder(files) if files is not None else None
     if folder is not None:
-        job = {**job, "directory": folder.path}
+        job = {**job, "directory": folder.path, "temporary": True}
     process = subprocess.Popen(
         [node, "--import", "tsx", script],
         cwd=project,

@@ -1,7 +1,9 @@
 /** A process that does one run and ends. It records nothing: the result goes to whoever has started it and holds the run's claim. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { UserError } from '../../errors';
+import { temporarySibling } from '../../files';
 import type { TrainingEvent } from '../../training/events';
 import { eventLine, workerJobSchema, type WorkerEvent, type WorkerJob } from './messages';
 
@@ -20,23 +22,26 @@ export function runWorker<C extends object, R>(train: TrainRun<C, R>): void {
   const controller = new AbortController();
   // Ctrl+C reaches all processes of a terminal; the one that holds the claim decides.
   process.on('SIGINT', () => undefined);
-  let started = false;
+  let job: WorkerJob | undefined;
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    if (!started) {
-      started = true;
-      void work(line, train, controller.signal);
+    if (job === undefined) {
+      job = workerJobSchema.parse(JSON.parse(line));
+      void work(job, train, controller.signal);
     } else if (line === 'stop') controller.abort();
   });
   // Nobody is left to take the result; what was kept is continued by somebody else.
-  lines.on('close', () => process.exit(1));
-  process.stdout.on('error', () => process.exit(1));
+  const leave = (): never => {
+    if (job?.temporary === true) rmSync(job.directory, { recursive: true, force: true });
+    process.exit(1);
+  };
+  lines.on('close', leave);
+  process.stdout.on('error', leave);
 }
 
-async function work<C extends object, R>(line: string, train: TrainRun<C, R>, signal: AbortSignal): Promise<void> {
+async function work<C extends object, R>(job: WorkerJob, train: TrainRun<C, R>, signal: AbortSignal): Promise<void> {
   let last: WorkerEvent;
   try {
-    const job = workerJobSchema.parse(JSON.parse(line));
     watch(job);
     const { context, id, directory } = job;
     const configuration = job.configuration as C;
@@ -50,10 +55,15 @@ async function work<C extends object, R>(line: string, train: TrainRun<C, R>, si
   process.stdout.write(eventLine(last), () => process.exit(0));
 }
 
-/** A worker that was taken for dead must not go on when another one does its run. */
+/**
+ * A worker that was taken for dead must not go on when another one does its run. The folder's name does not tell: saving a checkpoint makes
+ * it again.
+ */
 function watch({ directory }: WorkerJob): void {
+  const mark = temporarySibling(join(directory, 'worker'));
+  writeFileSync(mark, '');
   setInterval(() => {
-    if (existsSync(directory)) return;
+    if (existsSync(mark)) return;
     process.stderr.write('Somebody else has taken the run over.\n');
     process.exit(1);
   }, directoryMilliseconds).unref();
