@@ -61,19 +61,20 @@
     ending.observe(document.querySelector('.page-footer'));
   }
 
-  /** Regions are told apart by their names: a table of the text is called by the heading above it. */
-  function nameTables() {
+  /** Regions are told apart by their names: a table of the text is called by the heading above it, and a second one of a name numbered. */
+  function nameRegions() {
     const headings = [...document.querySelectorAll('main :is(h2, h3)')];
-    const counts = new Map();
     for (const region of document.querySelectorAll('.prose > .scroll')) {
       const above = headings.filter(
         (heading) => heading.compareDocumentPosition(region) & Node.DOCUMENT_POSITION_FOLLOWING,
       );
-      const heading = above.at(-1);
-      const name = heading ? heading.firstChild.textContent : 'Table';
-      const count = (counts.get(name) || 0) + 1;
-      counts.set(name, count);
-      region.setAttribute('aria-label', count === 1 ? `${name}, table` : `${name}, table ${count}`);
+      if (above.length > 0) region.setAttribute('aria-label', `${above.at(-1).firstChild.textContent}, table`);
+    }
+    const counts = new Map();
+    for (const region of document.querySelectorAll('main [role="region"]')) {
+      const name = region.getAttribute('aria-label');
+      counts.set(name, (counts.get(name) || 0) + 1);
+      if (counts.get(name) > 1) region.setAttribute('aria-label', `${name}, ${counts.get(name)}`);
     }
   }
 
@@ -110,7 +111,7 @@
   }
 
   addContents();
-  nameTables();
+  nameRegions();
   addCodeSwitch();
   addCopyButtons();
 })();

@@ -9,7 +9,7 @@ import { runNotebook } from './run-notebook';
 const help = `npm run notebook -- NAME [--set name=value …] [--profile tour|paper] [--out DIR]
 
 Executes a notebook and writes notebook.ipynb, index.html and results.json to DIR
-(default: outputs/NAME/<run id>). The same command with the same DIR continues an unfinished run.
+(default: outputs/NAME/<run id>), and preview.png, its main figure, where there is a Chromium. The same command with the same DIR continues an unfinished run.
 
   npm run notebook -- 01
   npm run notebook -- 01 --set epochs=12 --set learningRate=3e-4
