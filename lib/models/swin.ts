@@ -6,6 +6,7 @@ import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '..
 import type { ParameterSpec, ParameterTable } from './parameters';
 import { addLinear, addNorm } from './parameters';
 import { convolution, layerNorm, linear, linearWithoutBias, type Scope } from './scope';
+import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface SwinConfig {
   readonly patchSize: number;
@@ -95,18 +96,30 @@ export function checkSwinSize({ height, width }: PlaneSize, { patchSize, depths,
   }
 }
 
-/** images: N×H×W×3, normalised; every stage's feature map must be made of whole windows (224×224 for window 7). */
-export function swinForward(images: Tensor4D, p: Scope, config: SwinConfig): SwinOutput {
+/**
+ * images: N×H×W×3, normalised; every stage's feature map must be made of whole windows (224×224 for window 7). `stochasticDepth` is for
+ * training.
+ */
+export function swinForward(
+  images: Tensor4D,
+  p: Scope,
+  config: SwinConfig,
+  stochasticDepth?: StochasticDepth,
+): SwinOutput {
   const { patchSize, window, depths, heads, normEpsilon } = config;
   checkSwinSize({ height: images.shape[1], width: images.shape[2] }, config);
   const patches = convolution(images, p.at('patch_embed.proj'), { stride: patchSize }); // N×H/4×W/4×C
+  const rates = stochasticDepth && blockRates(stochasticDepth.rate, depths);
   let x = layerNorm(patches, p.at('patch_embed.norm'), normEpsilon);
   const stages = depths.map((depth, stage) => {
     const layer = p.at(`layers.${stage}`);
     if (stage > 0) x = mergePatches(x, layer.at('downsample'), normEpsilon);
     for (let index = 0; index < depth; index++) {
       const shift = index % 2 === 1 && x.shape[1] > window ? Math.floor(window / 2) : 0;
-      x = tf.tidy(() => block(x, layer.at(`blocks.${index}`), { window, heads: heads[stage], shift, normEpsilon }));
+      const drop = rates && ((branch: Tensor4D) => dropBranch(branch, rates[stage][index], stochasticDepth.random));
+      x = tf.tidy(() =>
+        block(x, layer.at(`blocks.${index}`), { window, heads: heads[stage], shift, normEpsilon, drop }),
+      );
     }
     return x;
   });
@@ -136,15 +149,18 @@ interface BlockConfig {
   /** How far the windows are moved up and to the left. */
   readonly shift: number;
   readonly normEpsilon: number;
+  /** What stochastic depth does to a branch. */
+  readonly drop?: (branch: Tensor4D) => Tensor4D;
 }
 
 /** N×H×W×C → N×H×W×C. */
 function block(x: Tensor4D, p: Scope, config: BlockConfig): Tensor4D {
-  const afterAttention = x.add<Tensor4D>(
-    windowAttention(layerNorm(x, p.at('norm1'), config.normEpsilon), p.at('attn'), config),
-  );
+  const { drop } = config;
+  const attended = windowAttention(layerNorm(x, p.at('norm1'), config.normEpsilon), p.at('attn'), config);
+  const afterAttention = x.add<Tensor4D>(drop ? drop(attended) : attended);
   const normed = layerNorm(afterAttention, p.at('norm2'), config.normEpsilon);
   const inner = biasGelu(linearWithoutBias(normed, p.at('mlp.fc1')), p.get('mlp.fc1.bias') as Tensor1D);
+  if (drop) return afterAttention.add<Tensor4D>(drop(linear(inner, p.at('mlp.fc2'))));
   return biasResidual(afterAttention, linearWithoutBias(inner, p.at('mlp.fc2')), p.get('mlp.fc2.bias') as Tensor1D);
 }
 

@@ -56,6 +56,7 @@ export interface GridConfiguration {
   readonly arm: Arm;
   readonly dataset: GridDataset;
   readonly network: GridNetworkName;
+  readonly stochasticDepth: number;
   readonly initialization: GridInitialization;
   /** Full name of the pretrained weights, or `random`. */
   readonly weights: string;
@@ -147,7 +148,7 @@ function configurationOf({
 }: Choice): GridConfiguration {
   const { evaluation, horizontalFlip } = gridArms[arm];
   const { loss, activation } = taskHeads[dataset.task];
-  const { inputSize, pretrained, learningRates: ofNetwork }: GridNetwork = gridNetworks[network];
+  const { inputSize, pretrained, stochasticDepth, learningRates: ofNetwork }: GridNetwork = gridNetworks[network];
   const settings = gridOptimizers[optimizer];
   const learningRate = learningRates[optimizer] ?? ofNetwork?.[optimizer] ?? settings.learningRate;
   return {
@@ -156,6 +157,7 @@ function configurationOf({
     dataset,
     network,
     initialization,
+    stochasticDepth,
     weights: initialization === 'pretrained' && pretrained !== undefined ? pretrained : 'random',
     optimizer: { ...settings, learningRate },
     schedule,

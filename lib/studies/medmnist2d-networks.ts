@@ -2,6 +2,7 @@
 import { loadBackbone, createBackbone, type WeightsSource } from '../models/backbone';
 import { disposeParameters, exportParameters, type ParameterTable } from '../models/parameters';
 import type { WeightsOptions } from '../models/hub';
+import { swinConfigs, swinForward } from '../models/swin';
 import type { Tensor2D } from '../tf';
 import type { Classifier } from '../training/classifier';
 import { gridNetworks } from './medmnist2d';
@@ -18,7 +19,7 @@ export type GridWeights = WeightsOptions;
  * @throws UserError where pretrained weights cannot be had
  */
 export async function createGridClassifier(
-  { network, weights, inputSize, head }: GridConfiguration,
+  { network, weights, inputSize, head, stochasticDepth }: GridConfiguration,
   options: GridWeights = {},
 ): Promise<{ readonly classifier: GridClassifier; readonly source: WeightsSource }> {
   const { title, architecture } = gridNetworks[network];
@@ -33,7 +34,12 @@ export async function createGridClassifier(
   const classifier: GridClassifier = {
     name: title,
     table: withQuietBranches(table),
-    forward: (images, scope) => forward(images, scope).logits as Tensor2D,
+    forward(images, scope, random) {
+      if (architecture === 'resnet50' || random === undefined || stochasticDepth === 0)
+        return forward(images, scope).logits as Tensor2D;
+      const dropped = { rate: stochasticDepth, random };
+      return swinForward(images, scope, swinConfigs[architecture], dropped).logits as Tensor2D;
+    },
   };
   if (weights === 'random') return { classifier, source: { kind: 'random' } };
   const { parameters, source } = await loadBackbone({ ...options, name: weights, weights: 'hub', size: inputSize });

@@ -24,6 +24,8 @@ export interface GridNetwork {
   readonly inputSize: number;
   /** Weights of ImageNet-1k, by their full name: without a tag, timm loads others for Swin-B, trained on ImageNet-22k first. */
   readonly pretrained: PretrainedName | undefined;
+  /** Probability that the last block is left out of a training step; what timm has where, as in the study, nothing else is asked for. */
+  readonly stochasticDepth: number;
   /** In place of the optimizers' own. */
   readonly learningRates?: Readonly<Record<GridOptimizerName, number>>;
 }
@@ -43,18 +45,21 @@ export const gridNetworks = {
     architecture: 'resnet50',
     inputSize: gridInputSize,
     pretrained: 'resnet50.a1_in1k',
+    stochasticDepth: 0,
   },
   swin_b: {
     title: 'Swin-B',
     architecture: 'swin_base_patch4_window7_224',
     inputSize: gridInputSize,
     pretrained: 'swin_base_patch4_window7_224.ms_in1k',
+    stochasticDepth: 0.1,
   },
   resnet_tour: {
     title: 'small ResNet',
     architecture: 'resnet_tour',
     inputSize: 28,
     pretrained: undefined,
+    stochasticDepth: 0,
     learningRates: tourLearningRates,
   },
   swin_tour: {
@@ -62,6 +67,7 @@ export const gridNetworks = {
     architecture: 'swin_tour',
     inputSize: 28,
     pretrained: undefined,
+    stochasticDepth: 0,
     learningRates: tourLearningRates,
   },
 } as const satisfies Record<string, GridNetwork>;

@@ -6,7 +6,7 @@ import { medmnistAuc } from '../metrics/auc';
 import { crossEntropy, medmnistAccuracy } from '../metrics/classification';
 import { disposeParameters, trainableNames, type Parameters, type ParameterTable } from '../models/parameters';
 import type { Scope } from '../models/scope';
-import { createRandom } from '../random';
+import { createRandom, type Random } from '../random';
 import type { Tensor2D, Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import { createOptimizer, type OptimizerSettings } from './create-optimizer';
@@ -26,8 +26,8 @@ import { taskLoss } from './task-loss';
 export interface Classifier {
   readonly name: string;
   readonly table: ParameterTable;
-  /** images: N×H×W×3, normalised → logits N×classes. */
-  forward(images: Tensor4D, scope: Scope): Tensor2D;
+  /** images: N×H×W×3, normalised → logits N×classes. `random`, in training only: numbers of this step, for what it leaves out by chance. */
+  forward(images: Tensor4D, scope: Scope, random?: Random): Tensor2D;
   readonly normalization: Normalization;
   /** Brings images to the size that the network takes, and has the normalisation then; by default they stay as the dataset has them. */
   readonly transform?: ImageTransform;
@@ -153,7 +153,11 @@ export async function trainClassifier(
           transform: trainingTransform?.(epoch) ?? transform,
           order: createRandom(seed, 'shuffle', epoch).permutation(train.count),
         }),
-      loss: (batch, scope) => taskLoss(dataset.task, forward(batch.images, withFrozenNorms(scope, isFrozen)), batch),
+      loss: (batch, scope) => {
+        const random = createRandom(seed, 'step', followed.optimizer.steps);
+        const logits = forward(batch.images, withFrozenNorms(scope, isFrozen), random);
+        return taskLoss(dataset.task, logits, batch);
+      },
       validate: async (signal) => {
         const scored = await score('val', signal);
         // Metrics refuse what is not finite; here, it says that the weights are broken.

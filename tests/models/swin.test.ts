@@ -10,9 +10,11 @@ import {
   type Parameters,
 } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
+import { blockRates } from '../../lib/models/stochastic-depth';
 import { checkSwinSize, swinConfigs, swinForward, swinParameters, type SwinConfig } from '../../lib/models/swin';
 import { translateNames, type Checkpoint } from '../../lib/models/weight-names';
 import { parametersFromCheckpoint } from '../../lib/models/weights-file';
+import { createRandom } from '../../lib/random';
 import { tf, type Scalar, type Tensor, type Tensor4D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
@@ -32,6 +34,15 @@ interface Golden {
 }
 
 const fixture: Golden[] = JSON.parse(readFileSync(join(__dirname, '../fixtures/swin.json'), 'utf8'));
+/** Made by make_stochastic_depth.py. */
+const dropped = JSON.parse(readFileSync(join(__dirname, '../fixtures/stochastic_depth.json'), 'utf8')) as {
+  batch: number;
+  rate: number;
+  seed: number;
+  kept: number[][];
+  logits: number[];
+  gradients: Record<string, Fingerprint>;
+};
 const classes = 5;
 /** As in the fixture's script. */
 const config: SwinConfig = { patchSize: 4, window: 4, width: 16, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
@@ -110,6 +121,56 @@ describe('Swin transformer with the same weights as timm’s', () => {
       assert.equal(tf.memory().numTensors, before);
     });
   }
+});
+
+describe('stochastic depth', () => {
+  it('leaves out the branches that timm leaves out, with the same logits and gradients', () => {
+    const { batch, rate, seed, kept } = dropped;
+    const golden = { ...fixture[0], batch, height: 32, width: 32 };
+    const before = tf.memory().numTensors;
+    const parameters = load(golden.shapes);
+    const random = createRandom(seed, 'step', 0);
+    let drawn = 0;
+    const uniform = (): number => {
+      drawn++;
+      return random.uniform();
+    };
+    tf.tidy(() => {
+      const images = imagesOf(golden);
+      const direction = tf.tensor2d(Float32Array.from(noise(lossStream, batch * classes)), [batch, classes]);
+      let logits: number[] = [];
+      const { gradients } = lossAndGradients(parameters, trainableNames(parameters), (scope) => {
+        const output = swinForward(images, scope, config, { rate, random: { uniform } });
+        assert.ok(output.logits);
+        logits = [...output.logits.dataSync()];
+        return { loss: output.logits.mul(direction).sum<Scalar>() };
+      });
+      assertClose(logits, dropped.logits, 2e-6, 'logits');
+      for (const [name, gradient] of gradients) {
+        const published = publishedLayout(gradient, name, parameters.table[name].shape);
+        assertFingerprint(published, dropped.gradients[name], 2e-5, `gradient of ${name}`);
+      }
+    });
+    assert.equal(drawn, kept.flat().length);
+    disposeParameters(parameters);
+    assert.equal(tf.memory().numTensors, before);
+  });
+
+  it('is as if it were not there at rate 0', () => {
+    const parameters = load(fixture[0].shapes);
+    tf.tidy(() => {
+      const scope = createScope(readParameters(parameters), true);
+      const random = { uniform: (): number => assert.fail('nothing is drawn') };
+      const { logits } = swinForward(imagesOf(fixture[0]), scope, config, { rate: 0, random });
+      assertClose(logits?.dataSync() ?? [], fixture[0].logits, 2e-6, 'logits');
+    });
+    disposeParameters(parameters);
+  });
+
+  it('rises evenly over all blocks', () => {
+    assert.deepEqual(blockRates(0.4, [2, 3]), [[0, 0.1], [0.2, 0.30000000000000004, 0.4]]); // prettier-ignore
+    assert.deepEqual(blockRates(0.4, [1]), [[0]]);
+  });
 });
 
 describe('Swin transformer', () => {

@@ -155,6 +155,27 @@ describe('trainClassifier', () => {
     assert.notDeepEqual((await ordersOf(6))[0], first);
   });
 
+  it('gives each step random numbers of its own, the same ones where it is continued, and evaluation none', async () => {
+    const draws: (number | undefined)[] = [];
+    const dropping: Classifier = {
+      ...toy,
+      forward(images, scope, random) {
+        const draw = random?.uniform();
+        draws.push(draw);
+        return toyForward(images, scope).mul(draw === undefined ? 1 : 2 * draw);
+      },
+    };
+    const whole = await train({}, {}, { classifier: dropping });
+    const drawn = draws.splice(0);
+    // Four batches and a validation in each of the six epochs, then the two tests.
+    assert.equal(new Set(drawn.filter((draw) => draw !== undefined)).size, 24);
+    assert.equal(drawn.filter((draw) => draw === undefined).length, 6 + (whole.bestEpoch === 6 ? 1 : 2));
+    const checkpoints = openCheckpoints(join(scratch, 'dropping'), 'toy');
+    await train({}, { ...abortAfter(2), checkpoints }, { classifier: dropping });
+    const continued = await train({}, { checkpoints }, { classifier: dropping });
+    assert.deepEqual(comparable(continued), comparable(whole));
+  });
+
   it('continues a stopped training to the same end, test scores included', async () => {
     const whole = await train();
     const folder = join(scratch, 'stopped');
