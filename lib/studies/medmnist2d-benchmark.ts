@@ -7,11 +7,12 @@
 import type { Dataset } from '../data/dataset';
 import { locateDataset } from '../data/download';
 import { datasetNames } from '../data/registry';
+import { heading } from '../display/format';
 import { UserError } from '../errors';
 import type { TrainingEvent } from '../training/events';
 import { arms, type Arm } from './arms';
 import { runMissing } from './grid-runs';
-import { comparisonsOf, declaredHere, gridArms, gridOptimizers, networkPairs, optimizerTitles, type GridInitialization } from './medmnist2d'; // prettier-ignore
+import { comparisonsOf, declaredHere, gridArms, gridNetworks, gridOptimizers, networkPairs, optimizerTitles, type GridInitialization } from './medmnist2d'; // prettier-ignore
 import { noteRows, overallRows, pairedTestRows, roundingRows } from './medmnist2d-comparison-tables';
 import { openGridData } from './medmnist2d-data';
 import { differenceFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './medmnist2d-figures';
@@ -72,7 +73,8 @@ export function medmnist2dBenchmark(given: GivenMedmnist2dParameters) {
         ...row,
         trainImages: splitCounts(datasets[at], files).train,
       })),
-    optimizers: () => optimizerRows(),
+    /** One row a network and optimizer of the grid, with its settings and where they are from. */
+    optimizers: ({ configurations }: OpenGrid) => optimizerRows(configurations),
     /** What the study does not say, and was decided here. */
     declared: () => [...declaredHere],
     /** One row a difference between the arms. */
@@ -205,14 +207,20 @@ function positiveShare({ truth }: TestLabels): number {
   return positives / truth.length;
 }
 
-function optimizerRows() {
-  return Object.values(gridOptimizers).map(({ name, learningRate, weightDecay, ...rest }) => ({
-    optimizer: optimizerTitles[name],
-    learningRate,
-    weightDecay,
-    further: Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(', '), // prettier-ignore
-    from: name === 'adamw' ? 'code of the study' : 'chosen here: the study has none',
-  }));
+function optimizerRows(configurations: readonly GridConfiguration[]) {
+  const rows = configurations.map(({ network, optimizer }) => {
+    const { name, learningRate, weightDecay, ...rest } = optimizer;
+    const ofStudy = name === 'adamw' && learningRate === gridOptimizers.adamw.learningRate;
+    return {
+      network: gridNetworks[network].title,
+      optimizer: optimizerTitles[name],
+      learningRate,
+      weightDecay,
+      further: Object.entries(rest).map(([key, value]) => `${heading(key).toLowerCase()} ${value}`).join(', '), // prettier-ignore
+      from: ofStudy ? 'the study’s code' : 'chosen here',
+    };
+  });
+  return [...new Map(rows.map((row) => [`${row.network} ${row.optimizer} ${row.learningRate}`, row])).values()];
 }
 
 function armRows() {

@@ -66,11 +66,11 @@ export const medmnist2dParameterSpecs = {
   seeds: seedsParameter,
   epochs: integerParameter(
     'Passes over the training images, at most',
-    { tour: 4, paper: gridSchedule.epochs },
+    { tour: 3, paper: gridSchedule.epochs },
     1,
     10_000,
   ),
-  batchSize: integerParameter('Images a step', { tour: 32, paper: gridSchedule.batchSize }, 1, 4096),
+  batchSize: integerParameter('Images a step', { tour: 24, paper: gridSchedule.batchSize }, 1, 4096),
   patience: integerParameter('Epochs without a better validation AUC that end a training', { tour: gridSchedule.patience, paper: gridSchedule.patience }, 1, 10_000), // prettier-ignore
   train: booleanParameter('Whether this notebook does missing runs itself, one after the other', {
     tour: true,

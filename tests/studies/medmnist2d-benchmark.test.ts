@@ -72,6 +72,15 @@ describe('a grid in a notebook', () => {
     assert.equal(grid.configurations.length, 2 * 2 * 2);
     assert.deepEqual(grid.images.map(({ name }) => name), ['cells.npz', 'nodes.npz']); // prettier-ignore
     assert.equal(study.describeDatasets(grid)[0].trainImages, 16);
+    assert.deepEqual(
+      study
+        .optimizers(grid)
+        .map(({ optimizer, learningRate, further, from }) => [optimizer, learningRate, further, from]),
+      [
+        ['AdamW', 3e-3, 'beta1 0.9, beta2 0.999, epsilon 1e-8', 'chosen here'],
+        ['SGD', 0.05, 'momentum 0.9, nesterov true', 'chosen here'],
+      ],
+    );
     assert.match(study.progress(study.look(grid)).message, /^0 of 8 runs/);
     assert.deepEqual(rowsOf(directory), []);
 
