@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
-import { readNotebook, withParameters } from '../../lib/cli/notebook-file';
+import { readNotebook, withParameters, type Notebook } from '../../lib/cli/notebook-file';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { readAllResults, type Results } from '../../lib/studies/results';
 import { launch, skipWithoutChromium } from './chromium';
@@ -22,7 +22,15 @@ const cells = {
   training: 'nb.trainingHistory',
   afterTraining: ['nb.confusionMatrix', 'test.report'],
   comparison: 'study.comparison',
+  allRuns: 'compareRuns',
 } as const;
+
+/** The notebook with another cell at its end, which compares all runs. */
+function withComparison(notebook: Notebook): Notebook {
+  const source = `import { compareRuns } from './lib/studies/compare-runs';\nnb.show(compareRuns('01'));`;
+  const cell = { cell_type: 'code', id: 'all-runs', metadata: {}, source, outputs: [], execution_count: null } as const;
+  return { ...notebook, cells: [...notebook.cells, cell] };
+}
 
 /** What has to be the same when the same is trained again. */
 function numbers(all: readonly Results[]): object {
@@ -51,9 +59,12 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * pati
   const browser = await launch();
   try {
     const source = readNotebook(join(projectRoot, 'notebooks', `${name}.ipynb`));
-    const { page, complaints, cell, ...notebook } = await lab.open(browser, withParameters(source, parameters));
+    const opened = withParameters(withComparison(source), parameters);
+    const { page, complaints, cell, ...notebook } = await lab.open(browser, opened);
     const figure = cell(cells.training).element.locator('figure.nb-figure');
     const rows = cell(cells.comparison).element.locator('.nb-table tbody tr');
+    /** Of the parallel coordinates, then of the losses. */
+    const lines = cell(cells.allRuns).element.locator('.scatterlayer .trace');
     const recorded = (): Results[] => readAllResults(join(lab.outputs, name));
     const picture = (what: string) => page.screenshot({ path: join(screenshots, `jupyterlab-${what}.png`) });
 
@@ -65,6 +76,8 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * pati
       for (const each of cells.afterTraining) await cell(each).run();
       await cell(cells.comparison).run();
       assert.equal(await rows.count(), 2);
+      await cell(cells.allRuns).run();
+      assert.equal(await lines.count(), 0, 'one training is compared with nothing');
       for (const each of [...cells.beforeTraining, cells.training, ...cells.afterTraining]) {
         for (const one of await cell(each).element.locator('figure[data-figure]').all()) {
           await one.scrollIntoViewIfNeeded();
@@ -87,11 +100,15 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * pati
       await until(async () => (await labelColor(figure)) === light);
     });
 
-    await t.test('another value adds a training to the comparison', async () => {
+    await t.test('another value adds a row and a curve', async () => {
       await cell(cells.training).replace('{ ...study.parameters }', '{ ...study.parameters, learningRate: 3e-4 }');
       await cell(cells.training).run();
       await cell(cells.comparison).run();
       assert.equal(await rows.count(), 4);
+      await cell(cells.allRuns).run();
+      await cell(cells.allRuns).element.scrollIntoViewIfNeeded();
+      await until(async () => (await lines.count()) === 4);
+      await picture('runs');
     });
 
     await t.test('the stop button ends a training softly', async () => {
