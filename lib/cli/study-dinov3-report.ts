@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
+import { mean } from '../metrics/intervals';
 import { contactSheet, encodePicture, samplePictures, spacedSamples } from '../studies/dinov3-segmentation-overlays';
 import type { Dinov3Configuration, Dinov3Run } from '../studies/dinov3-segmentation-results';
 import { rowOfRun } from '../studies/dinov3-segmentation-rows';
 import type { StoredRuns } from '../studies/dinov3-segmentation-runs';
 import { alignColumns } from './align-columns';
 
-const columns = ['run', 'arm', 'network', 'data', 'seed', 'images', 'Dice', 'Jaccard', 'sensitivity', 'HD95', 'ECE', 'cleaned', 'trained', 'all', 'ms/image', 'epochs']; // prettier-ignore
+const columns = ['run', 'arm', 'network', 'data', 'seed', 'images', 'Dice', 'Jaccard', 'sensitivity', 'HD95', 'ECE', 'cleaned', 'trained', 'all', 'ms/image', 'epochs', 'first s', 'later s']; // prettier-ignore
 
-/** One line a run: means over its test images. */
+/** One line a run: means over its test images, and seconds of the first epoch, with the maps, and of the later ones. */
 export function runTable(runs: readonly Dinov3Run[]): string {
   const lines = runs.map((run) => {
     const row = rowOfRun(run);
@@ -35,6 +36,8 @@ export function runTable(runs: readonly Dinov3Run[]): string {
       millions(result.parameters),
       number(result.millisecondsPerImage, 1),
       `${result.selectedEpoch} of ${result.epochs}`,
+      number(result.secondsPerEpoch[0], 1),
+      result.epochs === 1 ? '' : number(mean(result.secondsPerEpoch.slice(1)), 1),
     ];
   });
   const right = columns.map((_, index) => index).filter((index) => index > 2);

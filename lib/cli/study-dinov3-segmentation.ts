@@ -130,14 +130,20 @@ function describeRun(configuration: Dinov3Configuration): string {
 
 function describeRuns(line: ProgressLine, count: number): (event: RunEvent) => void {
   let started = 0;
-  return ({ kind, id, configuration, training }) => {
+  let featureSeconds = 0;
+  return ({ kind, id, configuration, training, seconds }) => {
     const run = describeRun(configuration);
-    if (kind === 'started') line.print(`${++started}/${count}  ${id}  ${run}`);
+    if (kind === 'started') {
+      featureSeconds = 0;
+      line.print(`${++started}/${count}  ${id}  ${run}`);
+    }
+    if (seconds !== undefined) featureSeconds = seconds;
     if (kind === 'features' && training?.kind === 'batch')
       line.update(`maps of ${configuration.encoder}: ${training.step} of ${training.steps} batches`);
     if (kind === 'epoch' && training?.kind === 'epoch') {
       const { row, epoch, epochs } = training;
-      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valAccuracy.toFixed(4)}, ${row.seconds.toFixed(1)} s`); // prettier-ignore
+      const maps = epoch === 1 && featureSeconds > 0 ? ` after ${featureSeconds.toFixed(1)} s for the maps` : '';
+      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valAccuracy.toFixed(4)}, ${row.seconds.toFixed(1)} s${maps}`); // prettier-ignore
     }
   };
 }

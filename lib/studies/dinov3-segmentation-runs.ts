@@ -108,6 +108,8 @@ export interface RunEvent {
   readonly configuration: Dinov3Configuration;
   /** Where there is an epoch, or maps are computed. */
   readonly training?: TrainingEvent;
+  /** Once all maps are there: what the encoder took for them when they were computed, be it by an earlier run. */
+  readonly seconds?: number;
 }
 
 /**
@@ -157,6 +159,7 @@ export async function trainDinov3Runs(
         const needsMaps = configuration.model === 'dino-unet' && cache && encoder !== undefined;
         try {
           const maps = needsMaps ? await mapsOf(configuration, encoder, onMaps) : undefined;
+          if (maps !== undefined) onRun({ kind: 'features', ...about, seconds: maps.seconds });
           return await trainDinov3Run(configuration, { dataset, encoder, maps }, directory, id, {
             signal,
             saveEverySeconds,
