@@ -33,3 +33,4 @@ export { resolutionStudy } from './studies/resolution-study';
 export { dinov3Segmentation } from './studies/dinov3-segmentation';
 export * as dinov3 from './studies/dinov3-segmentation-views';
 export { medmnist2dBenchmark } from './studies/medmnist2d-benchmark';
+export { compareRuns } from './studies/compare-runs';

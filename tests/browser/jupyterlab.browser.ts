@@ -27,7 +27,7 @@ const cells = {
 
 /** The notebook with another cell at its end, which compares all runs. */
 function withComparison(notebook: Notebook): Notebook {
-  const source = `import { compareRuns } from './lib/studies/compare-runs';\nnb.show(compareRuns('01'));`;
+  const source = `nb.show(nb.compareRuns('01'));`;
   const cell = { cell_type: 'code', id: 'all-runs', metadata: {}, source, outputs: [], execution_count: null } as const;
   return { ...notebook, cells: [...notebook.cells, cell] };
 }
