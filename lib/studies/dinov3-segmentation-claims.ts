@@ -62,12 +62,12 @@ const claims: readonly Claim[] = [
   },
   {
     claim: 'Up to some size DINOv3 is ahead, then the U-Net',
-    published: `${crossingBetween.join(' – ')} images (by its table ${Math.round(publishedCrossing())})`,
+    published: `${crossingBetween.join(' – ')} images (table: ${Math.round(publishedCrossing())})`,
     measure: crossingClaim,
   },
   {
     claim: 'DINOv3 needs a seventh of the U-Net’s images',
-    published: `${dataEfficiency}× (by its table ${formatDecimal(publishedEfficiency(), 1)}×)`,
+    published: `${dataEfficiency}× (table: ${formatDecimal(publishedEfficiency(), 1)}×)`,
     measure: efficiencyClaim,
   },
   {
@@ -80,7 +80,7 @@ const claims: readonly Claim[] = [
   },
   {
     claim: 'Larger encoders are not better in order',
-    published: 'in order at 25 % only',
+    published: '1 of 3 in order',
     measure: hierarchyClaim,
   },
   {
@@ -90,7 +90,7 @@ const claims: readonly Claim[] = [
   },
   {
     claim: 'Annotation costs are saved',
-    published: '$12–14K, ROI 10–20×',
+    published: '$12–14K',
     measure: () => ({ compared: 'prices that the study does not state', value: '', outcome: 'not testable' }),
   },
 ];

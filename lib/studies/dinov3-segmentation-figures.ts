@@ -130,28 +130,29 @@ export function mergeBins(all: readonly (readonly CalibrationBin[])[]): Calibrat
   });
 }
 
-/** Loss per epoch of each network, a diagram for each fraction, of the first seed. */
-export function trainingLosses(runs: readonly ShownRun[]): FigureDisplay {
+/** Dice per epoch of each network, a diagram for each fraction, of the first seed. The epoch is chosen by it. */
+export function trainingCurves(runs: readonly ShownRun[]): FigureDisplay {
   const groups = groupRuns(runs);
   const nameOf = seriesNames(groups);
   const fractions = [...new Set(groups.map(({ fraction }) => fraction))].sort((a, b) => a - b);
   return lossCurves(
     {
-      title: `Loss per epoch, ${armsTitle(groups)}`,
-      lossTitle: 'Loss',
+      title: `Dice per epoch, ${armsTitle(groups)}`,
+      lossTitle: 'Dice',
       panels: fractions.map((fraction) => ({
         title: `${fractionTitle(fraction)} of the images`,
         curves: groups
           .filter((group) => group.fraction === fraction)
           .map((group) => {
             const [{ result }] = group.runs;
-            return { name: nameOf(group), history: result.history, bestEpoch: result.selectedEpoch };
+            const history = result.history.map(({ epoch, trainDice, valDice }) => ({ epoch, trainLoss: trainDice, valLoss: valDice })); // prettier-ignore
+            return { name: nameOf(group), history, bestEpoch: result.selectedEpoch };
           }),
       })),
     },
     {
       label:
-        'Training and validation loss per epoch of each network, one diagram for each fraction of the training images',
+        'Dice of training and validation images per epoch for each network, one diagram for each fraction of the training images',
       caption:
         'Dashed vertical lines: the epoch with the highest validation Dice, whose weights are tested. First seed.',
     },

@@ -150,7 +150,7 @@ export function hierarchyClaim(groups: readonly RunGroup[], options: IntervalOpt
   const better = steps.filter(({ paired }) => paired.interval.low > 0);
   return {
     compared: [...new Set(steps.map(({ larger, smaller }) => comparedNames(larger, smaller)))].join('; '),
-    value: `${better.length} better, ${worse.length} worse of ${steps.length}`,
+    value: `${better.length} up, ${worse.length} down`,
     outcome: worse.length > 0 ? 'holds' : better.length === steps.length ? 'fails' : 'undecided',
   };
 }

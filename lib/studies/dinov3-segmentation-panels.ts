@@ -18,7 +18,7 @@ const imageSize = 132;
 interface PanelOptions {
   /** Of the training images. */
   readonly fraction: number;
-  /** Test images that are shown. Default 4. */
+  /** Test images that are shown. Default 3: as many fit beside each other on a phone. */
   readonly count?: number;
 }
 
@@ -26,7 +26,7 @@ interface PanelOptions {
 export function samplePanel(
   runs: readonly Dinov3Run[],
   dataset: SegmentationDataset,
-  { fraction, count = 4, seed = 42 }: PanelOptions & { readonly seed?: number },
+  { fraction, count = 3, seed = 42 }: PanelOptions & { readonly seed?: number },
 ): Promise<Displayable> {
   const { test } = dataset.splits;
   const indices = [...createRandom(seed, 'samples', 'test').permutation(test.count).slice(0, count)];
@@ -38,7 +38,7 @@ export function samplePanel(
 export function worstPanel(
   runs: readonly Dinov3Run[],
   dataset: SegmentationDataset,
-  { fraction, count = 4 }: PanelOptions,
+  { fraction, count = 3 }: PanelOptions,
 ): Promise<Displayable> {
   const indices = hardestImages(runs, fraction).slice(0, count);
   return predictions(runs, dataset, { fraction, indices, which: 'The test images that are hardest for all networks together' }); // prettier-ignore
@@ -77,7 +77,7 @@ async function predictions(
       }),
     );
     const trained = `trained on ${fractionTitle(fraction)} of the images (${groups[0].trainImages}), ${armsTitle(groups)}`; // prettier-ignore
-    const ids = `From the left: ${indices.map((index) => test.ids[index]).join(', ')}.`;
+    const ids = `For each network ${indices.map((index) => test.ids[index]).join(', ')}.`;
     return await grid(dataset, { images, columns: indices.length, caption: `${which}, ${trained}. ${ids} ${overlayLegend}` }); // prettier-ignore
   } finally {
     opened.close();
@@ -97,7 +97,7 @@ export async function consensusPanel(
   const ofRuns = chosen.map(({ run }) => run);
   const agreements = readConsensus(ofRuns, dataset).map(({ agreement }) => agreement);
   const order = agreements.map((_, image) => image).sort((a, b) => agreements[a] - agreements[b] || a - b);
-  const places = [0, Math.floor(order.length / 4), Math.floor(order.length / 2), order.length - 1];
+  const places = [0, Math.floor(order.length / 2), order.length - 1];
   const indices = [...new Set(places)].map((place) => order[place]);
   const opened = openMasks(ofRuns, dataset);
   try {
@@ -132,7 +132,7 @@ function consensusImages(
   const map = heatPixels(votes, [0, masks.length]);
   return {
     above: maskOverlay(above),
-    below: { pixels: map, height, width, channels: 3, title: agreement, alt: `How many networks have each pixel of test image ${id} in their mask, ${agreement}` }, // prettier-ignore
+    below: { pixels: map, height, width, channels: 3, title: `${id}\n${agreement}`, alt: `How many networks have each pixel of test image ${id} in their mask, ${agreement}` }, // prettier-ignore
   };
 }
 

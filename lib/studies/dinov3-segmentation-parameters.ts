@@ -32,7 +32,7 @@ export const dinov3ParameterSpecs = {
     'synthetic-lesions or a folder’s path',
   ),
   imageSize: integerParameter('Pixels a side that images are read at; a multiple of 16', { tour: 64, paper: studySettings.imageSize }, 32, 1024), // prettier-ignore
-  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 96, paper: 2594 }, 16, 20_000), // prettier-ignore
+  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 72, paper: 2594 }, 16, 20_000), // prettier-ignore
   skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }),
   weights: weightsParameter,
   encoders: textParameter(

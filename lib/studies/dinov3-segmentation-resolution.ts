@@ -91,7 +91,7 @@ function diceOf(truth: Mask, prediction: Mask): number {
 export function resolutionPanel(
   encoder: EncoderShape,
   dataset: SegmentationDataset,
-  { count = 4 }: { readonly count?: number } = {},
+  { count = 3 }: { readonly count?: number } = {},
 ): Promise<Displayable> {
   const { test } = dataset.splits;
   const indices = Array.from({ length: Math.min(count, test.count) }, (_, index) => index);

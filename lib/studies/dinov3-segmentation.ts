@@ -12,6 +12,7 @@ import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { mean } from '../metrics/intervals';
 import { openDinov3Encoder, type Dinov3Encoder, type Dinov3EncoderName, type EncoderOptions } from './dinov3-encoders';
 import { describeDinov3Arms } from './dinov3-segmentation-arms';
+import { armTitle } from './dinov3-segmentation-groups';
 import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation-parameters'; // prettier-ignore
 import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
 import { rowOfRun } from './dinov3-segmentation-rows';
@@ -94,7 +95,7 @@ function comparisonOfRuns(all: readonly SegmentationRow[]) {
     return {
       model,
       weights,
-      arm,
+      arm: armTitle(arm),
       trainImages,
       seeds: seeds.length,
       testDice: of('testDice'),

@@ -96,7 +96,7 @@ export function recordOf(facts: RunFacts): Dinov3Run {
       selectedEpoch: 2,
       bestValDice: 0.8,
       bestValLoss: 0.3,
-      history: [1, 2].map((epoch) => ({ epoch, trainLoss: 0.5 / epoch, trainDice: 0.7, valLoss: 0.6 / epoch, valDice: 0.7, learningRate: 3e-4, seconds: 10 })), // prettier-ignore
+      history: [1, 2].map((epoch) => ({ epoch, trainLoss: 0.5 / epoch, trainDice: 0.5 + epoch / 10, valLoss: 0.6 / epoch, valDice: 0.3 + epoch / 10, learningRate: 3e-4, seconds: 10 })), // prettier-ignore
       threshold: 0.5,
       testIds: dice.map((_, index) => `test_${String(index).padStart(3, '0')}`),
       scores: scoresOf(dice),
