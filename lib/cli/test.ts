@@ -1,6 +1,6 @@
 /** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
@@ -144,10 +144,15 @@ function checkStripped(): void {
   if (problems.length > 0) throw new UserError(problems.join('\n'));
 }
 
+/** Bytes: what repositories and browsers show without trouble. */
+const largestNotebook = 2_000_000;
+
 async function runOnce(name: string): Promise<void> {
   const out = mkdtempSync(join(tmpdir(), 'notebook-'));
   try {
     await runNotebook(name, { settings: [], out });
+    const { size } = statSync(join(out, 'notebook.ipynb'));
+    if (size > largestNotebook) throw new UserError(`${name} is saved with ${size} bytes, but at most ${largestNotebook} are wanted.`); // prettier-ignore
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

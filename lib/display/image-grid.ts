@@ -30,7 +30,7 @@ export interface ImageGridOptions {
 const titleWidth = 14;
 const usualSize = 112;
 
-/** Images in a grid, each a PNG inside the HTML. Small ones keep their pixels, and the browser enlarges them without blurring. */
+/** Images in a grid, inside the HTML. Small ones keep their pixels, and the browser enlarges them without blurring. */
 export async function imageGrid(options: ImageGridOptions): Promise<Displayable> {
   const { images, columns = 4, caption, note, size = usualSize } = options;
   const items = await Promise.all(images.map((image) => itemHtml(image, size)));
@@ -46,13 +46,13 @@ export async function imageGrid(options: ImageGridOptions): Promise<Displayable>
 }
 
 async function itemHtml(image: GridImage, size: number): Promise<string> {
-  const png = await encodePng(image, size);
+  const { type, data } = await encode(image, size);
   const pixelated = image.width < size ? ' class="nb-pixelated"' : '';
   const lines = wrapText(image.title, Math.round((titleWidth * size) / usualSize))
     .map(escapeHtml)
     .join('<br>');
   return (
-    `<li><img src="data:image/png;base64,${png.toString('base64')}" alt="${escapeHtml(image.alt)}" width="${size}" ` +
+    `<li><img src="data:image/${type};base64,${data.toString('base64')}" alt="${escapeHtml(image.alt)}" width="${size}" ` +
     `height="${Math.round((size * image.height) / image.width)}"${pixelated}><span class="nb-title">${markHtml(image)}${lines}</span></li>`
   );
 }
@@ -62,15 +62,20 @@ function markHtml({ mark }: GridImage): string {
   return `<span class="nb-mark" role="img" aria-label="${mark}">${mark === 'correct' ? '✓' : '✗'}</span> `;
 }
 
-async function encodePng({ pixels, height, width, channels }: GridImage, size: number): Promise<Buffer> {
+interface EncodedImage {
+  readonly type: 'png' | 'webp';
+  readonly data: Buffer;
+}
+
+async function encode({ pixels, height, width, channels }: GridImage, size: number): Promise<EncodedImage> {
   if (pixels.length !== height * width * channels) {
     throw new Error(
       `An image of ${height}×${width}×${channels} has ${height * width * channels} bytes; got ${pixels.length}.`,
     );
   }
   const image = sharp(pixels, { raw: { height, width, channels: channels as 1 | 2 | 3 | 4 } });
-  if (width < size) return image.png({ compressionLevel: 9 }).toBuffer();
+  if (width < size) return { type: 'png', data: await image.png({ compressionLevel: 9 }).toBuffer() };
   const reduced = width > 2 * size ? image.resize({ width: 2 * size }) : image;
-  // 256 colours look the same at this size and take a third of the bytes: a notebook holds many images.
-  return reduced.png({ compressionLevel: 9, palette: true, quality: 95 }).toBuffer();
+  // Looks the same at this size and takes a third of the bytes of 256 colours as PNG: a notebook holds many images.
+  return { type: 'webp', data: await reduced.webp({ quality: 90, smartSubsample: true }).toBuffer() };
 }

@@ -166,10 +166,10 @@ function figureMarkdown(figure: PageFigure, work: Work): string {
 
 /** A grid's images one after another, where no browser could make one picture of them. */
 function gridPictures({ html, number }: PageFigure, work: Work): string {
-  const images = [...html.matchAll(/<img src="data:image\/png;base64,([^"]*)" alt="([^"]*)"/g)];
+  const images = [...html.matchAll(/<img src="data:image\/(png|webp);base64,([^"]*)" alt="([^"]*)"/g)];
   return images
-    .map(([, data, alt], index) => {
-      const address = addFile(`figure-${number}-${index + 1}.png`, Buffer.from(data, 'base64'), work);
+    .map(([, extension, data, alt], index) => {
+      const address = addFile(`figure-${number}-${index + 1}.${extension}`, Buffer.from(data, 'base64'), work);
       return `![${work.dialect.literal(escapeMarkdown(unescapeHtml(alt)))}](${address})`;
     })
     .join(' ');
