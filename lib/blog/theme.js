@@ -34,17 +34,23 @@
     document.querySelector('.controls').hidden = false;
   }
 
-  /** Paper is white and narrower than most windows; figures have to be drawn for it beforehand. */
+  /** Paper is white and narrower than most windows; figures have to be drawn for it beforehand, and wide tables made smaller. */
   function prepareForPrint() {
+    const paperWidth = 660;
+    const tables = [...document.querySelectorAll('.nb-table table, .scroll table')];
     let before;
     window.addEventListener('beforeprint', () => {
       before = root.dataset.theme;
       root.dataset.theme = 'light';
-      if (window.notebookFigures && window.notebookFigures.draw) window.notebookFigures.draw(660);
+      root.dataset.printing = '';
+      for (const table of tables) table.style.zoom = Math.min(1, paperWidth / Math.max(1, table.scrollWidth));
+      if (window.notebookFigures && window.notebookFigures.draw) window.notebookFigures.draw(paperWidth);
     });
     window.addEventListener('afterprint', () => {
       if (before === undefined) delete root.dataset.theme;
       else root.dataset.theme = before;
+      delete root.dataset.printing;
+      for (const table of tables) table.style.zoom = '';
     });
   }
 

@@ -89,6 +89,20 @@ export async function assertFits(page: Page): Promise<void> {
   assert.deepEqual(unreachable, [], 'scrolls, but cannot be reached by keyboard');
 }
 
+/** On paper the page is light, nothing is cut off at the side, and what only works on a screen is left out. */
+export async function assertPrints(page: Page): Promise<void> {
+  await page.setViewportSize({ width: 680, height: 960 });
+  await page.evaluate(`window.dispatchEvent(new Event('beforeprint'))`);
+  await page.emulateMedia({ media: 'print' });
+  await figuresDrawn(page);
+  assert.equal(await page.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(255, 255, 255)');
+  const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+  assert.ok(width <= 680, `${width} pixels on a paper of 680`);
+  assert.equal(await page.locator('.controls, .contents, .skip-link, .copy').filter({ visible: true }).count(), 0);
+  await page.evaluate(`window.dispatchEvent(new Event('afterprint'))`);
+  assert.equal(await page.evaluate(`document.documentElement.hasAttribute('data-printing')`), false);
+}
+
 /** Keeps a picture of the whole page below outputs/, for a look. */
 export async function keepScreenshot(page: Page, name: string): Promise<void> {
   const folder = join(outputsDirectory, 'screenshots');

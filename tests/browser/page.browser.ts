@@ -13,7 +13,16 @@ import { writePost } from '../../lib/cli/page/post';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, patience, views } from './page-check';
+import {
+  assertFits,
+  assertPrints,
+  axeFindings,
+  figuresDrawn,
+  keepScreenshot,
+  openPage,
+  patience,
+  views,
+} from './page-check';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
@@ -62,6 +71,7 @@ for (const [name, path] of pages) {
       assert.equal(await page.locator('.nb-still, .nb-placeholder').count(), 0, 'a script has drawn over the stills');
       assert.deepEqual(complaints, []);
       if (path !== example) await keepScreenshot(page, `${name}-${view.theme}-${view.width}`);
+      if (view.theme === 'dark' && view.width === 'desktop') await assertPrints(page);
       await close();
     }
   });

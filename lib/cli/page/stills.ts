@@ -40,12 +40,21 @@ export async function drawStills(
     const path = findChromium();
     if (path === undefined) return { byNumber: new Map(), missing: chromiumMissing };
     browser = await launchChromium(path);
-    const light = await drawAll(browser, figures, 'light');
-    const night = dark ? await drawAll(browser, figures, 'dark') : [];
-    const stills = figures.map(({ number }, index): [number, Still] => {
-      const { width, height, png } = light[index];
-      return [number, { light: png, dark: night[index]?.png, width, height }];
+    const page = await browser.newPage({
+      viewport: { width: columnWidth, height: 600 },
+      deviceScaleFactor: pixelRatio,
+      offline: true,
     });
+    await page.setContent(sheet(figures), { timeout: patience });
+    const light = await drawAll(page, figures);
+    if (dark) await page.evaluate(`document.documentElement.dataset.theme = 'dark'; window.notebookFigures?.draw()`);
+    const night = dark ? await drawAll(page, figures) : [];
+    const stills = await Promise.all(
+      figures.map(async ({ number }, index): Promise<[number, Still]> => {
+        const { width, height, png } = light[index];
+        return [number, { light: await png, dark: await night[index]?.png, width, height }];
+      }),
+    );
     return { byNumber: new Map(stills) };
   } catch (error) {
     const [reason] = (error as Error).message.split('\n');
@@ -58,47 +67,40 @@ export async function drawStills(
 interface Drawing {
   readonly width: number;
   readonly height: number;
-  readonly png: Buffer;
+  /** Made small while the next one is drawn. */
+  readonly png: Promise<Buffer>;
 }
 
-async function drawAll(browser: Browser, figures: readonly PageFigure[], theme: 'light' | 'dark'): Promise<Drawing[]> {
-  const page = await browser.newPage({
-    viewport: { width: columnWidth, height: 600 },
-    deviceScaleFactor: pixelRatio,
-    offline: true,
-  });
-  try {
-    await page.setContent(sheet(figures, theme), { timeout: patience });
-    await page.waitForFunction(
-      `[...document.images].every((image) => image.complete) && document.querySelectorAll('figure.nb-figure').length === document.querySelectorAll('figure.nb-figure .main-svg:first-child').length`,
-      undefined,
-      { timeout: patience },
-    );
-    const drawings: Drawing[] = [];
-    for (const { number } of figures) drawings.push(await drawOne(page, number));
-    return drawings;
-  } finally {
-    await page.close();
+async function drawAll(page: Page, figures: readonly PageFigure[]): Promise<Drawing[]> {
+  await page.waitForFunction(
+    `[...document.images].every((image) => image.complete) && [...document.querySelectorAll('figure.nb-figure')].every((figure) => figure.querySelector('.main-svg'))`,
+    undefined,
+    { timeout: patience },
+  );
+  const drawings: Drawing[] = [];
+  for (const { number } of figures) {
+    const place = page.locator(`#still-${number}`);
+    const box = await place.boundingBox();
+    const png = compress(await place.screenshot({ animations: 'disabled', timeout: patience }));
+    png.catch(() => {}); // awaited later, and then it counts
+    drawings.push({ width: Math.round(box?.width ?? columnWidth), height: Math.round(box?.height ?? 0), png });
   }
+  return drawings;
 }
 
-async function drawOne(page: Page, number: number): Promise<Drawing> {
-  const place = page.locator(`#still-${number}`);
-  const box = await place.boundingBox();
-  const picture = await place.screenshot({ animations: 'disabled', timeout: patience });
-  // Charts have few colours; photographs in a grid look the same in 256.
-  const png = await sharp(picture).png({ palette: true, quality: 90, compressionLevel: 9, effort: 10 }).toBuffer();
-  return { width: Math.round(box?.width ?? columnWidth), height: Math.round(box?.height ?? 0), png };
+/** Charts have few colours; photographs in a grid look the same in 256. */
+function compress(picture: Buffer): Promise<Buffer> {
+  return sharp(picture).png({ palette: true, quality: 90, compressionLevel: 9, effort: 7 }).toBuffer();
 }
 
 /** A page with the figures alone. A notebook may come from anywhere: only the project's own scripts run, and nothing is loaded. */
-function sheet(figures: readonly PageFigure[], theme: 'light' | 'dark'): string {
+function sheet(figures: readonly PageFigure[]): string {
   const nonce = randomBytes(16).toString('hex');
   const policy = `default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'nonce-${nonce}'`;
   const script = (text: string): string => `<script nonce="${nonce}">${text.replace(/<\/script/gi, '<\\/script')}</script>`; // prettier-ignore
   const charts = figures.some(({ kind }) => kind === 'chart');
   const body = figures.map(({ number, html }) => `<div class="place" id="still-${number}">${html}</div>`);
-  return `<!DOCTYPE html><html lang="en" data-theme="${theme}"><head><meta charset="utf-8">
+  return `<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <style>${own('lib/blog/blog.css')}${own('lib/display/display.css')}${sheetStyle}</style>
 ${charts ? script(own('node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js')) : ''}</head><body>${body.join('')}
