@@ -1,8 +1,6 @@
 /** What a run found, in a sentence with its uncertainty, and how sure that is: for a reader who looks at nothing else. */
 import { formatInteger, formatPercent } from '../display/format';
 import { wilsonInterval } from '../metrics/intervals';
-import { syntheticBlood } from '../data/open';
-import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import type { ClassificationRow, Results, SegmentationRow } from './results';
 
 export interface Headline {
@@ -26,8 +24,7 @@ const protocolWords: Readonly<Record<Row['protocol'], string>> = {
 export function headline(results: Results): Headline | undefined {
   const corrected = results.results.filter(({ arm }) => arm === 'corrected');
   const rows = corrected.length > 0 ? corrected : results.results;
-  // Rows of several datasets are no answers to one question.
-  if (new Set(rows.map((row) => row.dataset)).size > 1) return undefined;
+  if (rows.some(({ dataset }) => dataset !== undefined)) return gridHeadline(rows.filter(isGridRow), results);
   const classified = rows.filter(isClassification);
   if (classified.length > 0) return classificationHeadline(classified, results);
   const segmented = rows.filter(isSegmentation);
@@ -63,11 +60,10 @@ function classificationHeadline(rows: readonly (ClassificationRow & Row)[], resu
 
 function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results: Results): Headline {
   const fewest = Math.min(...rows.map(({ trainImages }) => trainImages));
-  const groups = new Map<string, (SegmentationRow & Row)[]>();
-  for (const row of rows.filter(({ trainImages }) => trainImages === fewest)) {
-    const key = `${name(row)} ${String(row.series)}`;
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
+  const groups = grouped(
+    rows.filter(({ trainImages }) => trainImages === fewest),
+    (row) => `${name(row)} ${String(row.series)}`,
+  );
   const ranked = [...groups.values()]
     .map((group) => ({
       title: name(group[0]),
@@ -82,7 +78,7 @@ function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results:
       return { title: ambiguous ? `${title} (${series})` : title, dice };
     });
   const [best, second] = ranked;
-  const spread = best.dice.length > 1 ? ` (${best.dice.length} draws of them: ${Math.min(...best.dice).toFixed(3)} to ${Math.max(...best.dice).toFixed(3)})` : ''; // prettier-ignore
+  const spread = spreadOf(best.dice, 'draws of them');
   const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.dice).toFixed(3)}`;
   const test = results.data.splits.test;
   return {
@@ -91,10 +87,63 @@ function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results:
   };
 }
 
+/** A row of a grid of methods on datasets, with a seed each. */
+interface GridRow extends Row {
+  readonly dataset: string;
+  readonly seed: number;
+  readonly initialization: string;
+  readonly optimizer: string;
+  readonly valAuc: number;
+  readonly testAuc: number;
+}
+
+function isGridRow(row: Row): row is GridRow {
+  const texts = [row.dataset, row.initialization, row.optimizer].every((text) => typeof text === 'string');
+  return texts && [row.seed, row.valAuc, row.testAuc].every((value) => Number.isFinite(value));
+}
+
+const optimizerNames: Readonly<Record<string, string>> = { adamw: 'AdamW', sgd: 'SGD' };
+
+/** Only methods that have been run on every dataset, with the same seeds, can be averaged over datasets. */
+function gridHeadline(rows: readonly GridRow[], results: Results): Headline | undefined {
+  const datasets = new Set(rows.map(({ dataset }) => dataset)).size;
+  const methods =
+    [...grouped(rows, ({ model, initialization, optimizer }) => `${model}, ${initialization}, ${optimizerNames[optimizer] ?? optimizer}`)] // prettier-ignore
+      .map(([title, group]) => {
+        const seeds = [...grouped(group, ({ seed }) => String(seed)).values()].filter((one) => one.length === datasets);
+        return {
+          title,
+          aucs: seeds.map((one) => average(one.map(({ testAuc }) => testAuc))),
+          selected: average(seeds.flat().map(({ valAuc }) => valAuc)),
+        };
+      })
+      .filter(({ aucs }) => aucs.length > 0)
+      .sort((a, b) => b.selected - a.selected);
+  if (methods.length === 0) return undefined;
+  const [best, second] = methods;
+  const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.aucs).toFixed(3)}`;
+  return {
+    result: `${capitalized(best.title)}, has a mean AUC of ${average(best.aucs).toFixed(3)} over the test images of ${datasets === 1 ? 'a dataset' : `${datasets} datasets`}${spreadOf(best.aucs, 'seeds')}${against}.`,
+    certainty: `${best.aucs.length > 1 ? 'The range says how much the seed matters' : 'A single seed'}; datasets count alike, and the notebook tests each comparison.${origin(results)}`,
+  };
+}
+
+function spreadOf(values: readonly number[], unit: string): string {
+  return values.length < 2
+    ? ''
+    : ` (${values.length} ${unit}: ${Math.min(...values).toFixed(3)} to ${Math.max(...values).toFixed(3)})`;
+}
+
+function grouped<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
+  return groups;
+}
+
 /** The caveats that hold for a whole run. */
 function origin({ data, results, profile }: Results): string {
   const notes: string[] = [];
-  if (data.name.startsWith(syntheticBlood) || data.name.startsWith(syntheticLesions))
+  if (data.name.split(', ').some((dataset) => dataset.startsWith('synthetic-')))
     notes.push('The images are drawn by this project and say nothing about a laboratory.');
   if (results.every(({ weights, protocol }) => weights === 'random' && protocol !== 'scratch'))
     notes.push('The weights are random instead of pretrained.');

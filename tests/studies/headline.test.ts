@@ -62,6 +62,25 @@ test('of segmentation, the fewest images and the spread over their draws are tol
   assert.equal(told?.certainty, 'Means over 200 test images; the range says how much it matters which images are drawn.'); // prettier-ignore
 });
 
+test('of a grid, methods that ran on every dataset are averaged over datasets, with the range over seeds', () => {
+  const cell = (initialization: string, dataset: string, seed: number, valAuc: number, testAuc: number): Row =>
+    row({ model: 'Swin-B', initialization, optimizer: 'adamw', dataset, seed, valAuc, testAuc, testAccuracy: 0.5, bestValAccuracy: 0.5 }); // prettier-ignore
+  const told = headline(
+    results([
+      ...[cell('pretrained', 'a', 0, 0.9, 0.8), cell('pretrained', 'b', 0, 0.9, 0.6)],
+      ...[cell('pretrained', 'a', 1, 0.9, 0.9), cell('pretrained', 'b', 1, 0.9, 0.7)],
+      ...[cell('from scratch', 'a', 0, 0.7, 0.9), cell('from scratch', 'b', 0, 0.7, 0.9)],
+      // On one dataset only: perhaps the easy one.
+      ...[cell('elsewhere', 'a', 0, 1, 1), cell('pretrained', 'a', 2, 1, 1)],
+    ]),
+  );
+  assert.equal(
+    told?.result,
+    'Swin-B, pretrained, AdamW, has a mean AUC of 0.750 over the test images of 2 datasets (2 seeds: 0.700 to 0.800); next is Swin-B, from scratch, AdamW, with 0.900.',
+  );
+  assert.match(told?.certainty ?? '', /^The range says how much the seed matters; /);
+});
+
 test('no sentence is made of rows that do not belong together, or of none', () => {
   const scores = { bestValAccuracy: 0.5, testAccuracy: 0.5 };
   assert.equal(headline(results([row({ ...scores, dataset: 'a' }), row({ ...scores, dataset: 'b' })])), undefined);
