@@ -86,6 +86,15 @@ test('the path of a dataset becomes absolute, a name stays one', () => {
   rmSync(join(folder, 'bloodmnist'), { recursive: true });
 });
 
+test('the paths of several datasets and of a store of runs become absolute, names stay', () => {
+  const parse = (setting: string): unknown => Object.values(parseSettings([setting], undefined, folder))[0];
+  assert.equal(parse('datasets=cells.npz,bloodmnist,sub/x.npz'), `${dataset},bloodmnist,${join(folder, 'sub/x.npz')}`);
+  assert.equal(parse('datasets=stand-ins'), 'stand-ins');
+  assert.equal(parse(`datasets=${dataset}`), dataset);
+  assert.equal(parse('store=runs'), join(folder, 'runs'));
+  assert.equal(parse('store=auto'), 'auto');
+});
+
 test('the profile may be set in both ways, and is one of two', () => {
   assert.deepEqual(parseSettings([], 'paper', folder), { profile: 'paper' });
   assert.deepEqual(parseSettings(['profile=tour'], undefined, folder), { profile: 'tour' });
