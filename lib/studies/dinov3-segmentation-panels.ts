@@ -77,7 +77,7 @@ async function predictions(
       }),
     );
     const trained = `trained on ${fractionTitle(fraction)} of the images (${groups[0].trainImages}), ${armsTitle(groups)}`; // prettier-ignore
-    const ids = `For each network ${indices.map((index) => test.ids[index]).join(', ')}.`;
+    const ids = `For each network: ${indices.map((index) => test.ids[index]).join(', ')}.`;
     return await grid(dataset, { images, columns: indices.length, caption: `${which}, ${trained}. ${ids} ${overlayLegend}` }); // prettier-ignore
   } finally {
     opened.close();

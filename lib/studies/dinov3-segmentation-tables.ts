@@ -50,7 +50,6 @@ export function scoreRows(runs: readonly ShownRun[], options: IntervalOptions) {
       interval: formatInterval(dice),
       jaccard: mean(metricOfGroup(group, 'jaccard')),
       sensitivity: mean(metricOfGroup(group, 'sensitivity')),
-      specificity: mean(metricOfGroup(group, 'specificity')),
       hd95: mean(metricOfGroup(group, 'hd95')),
     };
   });
@@ -68,7 +67,6 @@ export function publishedScoreRows(): ReturnType<typeof scoreRows> {
     interval: '',
     jaccard: NaN,
     sensitivity: NaN,
-    specificity: NaN,
     hd95: NaN,
   }));
 }

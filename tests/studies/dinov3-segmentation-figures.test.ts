@@ -135,7 +135,7 @@ describe('pictures of the DINOv3 study', () => {
     assert.deepEqual(hardestImages(runs, 1), [4, 3, 2, 1, 0]);
     const { html } = await worstPanel(runs, dataset, { fraction: 1, count: 2 });
     assert.equal(html.match(/<img/g)?.length, 6);
-    assert.match(html, /For each network test_004, test_003\./);
+    assert.match(html, /For each network: test_004, test_003\./);
   });
 
   it('have the agreement of the networks', async () => {
