@@ -3,6 +3,7 @@ import { barPanels } from '../display/bar-panels';
 import { differenceChart, type Difference } from '../display/difference-chart';
 import type { FigureDisplay } from '../display/figure';
 import { rankChart } from '../display/rank-chart';
+import type { AucInterval } from '../metrics/auc-interval';
 import { summarizeSeeds } from '../metrics/seed-comparison';
 import { armTitle, type Arm } from './arms';
 import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from './medmnist2d';
@@ -99,7 +100,7 @@ export function rankFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): Figu
 
 /**
  * Differences of one kind of comparison in an arm, a series for each setting that it leaves open, with bootstrap intervals over test
- * images; undefined where the grid has no such comparison.
+ * images where their labels are on this machine; undefined where the grid has no such comparison.
  */
 export function differenceFigure(
   intervals: readonly ComparisonIntervals[],
@@ -116,16 +117,25 @@ export function differenceFigure(
       rows: datasets.map(({ dataset }) => datasetTitle(dataset.name)),
       series: shown.map(({ comparison, datasets: rows }) => ({
         name: comparison.setting,
-        differences: rows.map(({ interval }): Difference | null =>
-          interval === undefined ? null : { value: interval.value, interval: [interval.low, interval.high] },
-        ),
+        differences: rows.map(({ interval }, at) => differenceOf(interval, comparison.datasets[at].meanDifference)),
       })),
       xTitle: 'Difference in test AUC',
       sides: [`${sideTitle(one.second, one.first)} is better`, `${sideTitle(one.first, one.second)} is better`],
       intervalTitle: '95 % bootstrap intervals over test images, of the mean over seeds',
     },
-    { label: `${title}: differences in test AUC on ${datasets.length} datasets with their intervals` },
+    {
+      label: `${title}: differences in test AUC on ${datasets.length} datasets with their intervals`,
+      caption: shown.some((each) => each.datasets.some(({ pairs, interval }) => pairs > 0 && interval === undefined))
+        ? 'Points without a bar: the test labels are not on this machine.'
+        : undefined,
+    },
   );
+}
+
+/** Without an interval, the difference between the means of the pairs; null without a pair. */
+function differenceOf(interval: AucInterval | undefined, meanDifference: number): Difference | null {
+  if (interval !== undefined) return { value: interval.value, interval: [interval.low, interval.high] };
+  return Number.isNaN(meanDifference) ? null : { value: meanDifference };
 }
 
 /** The setting in which a method differs from another. */

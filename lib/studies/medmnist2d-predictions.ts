@@ -137,7 +137,7 @@ function differenceInterval(
   const without = { dataset, pairs: seeds.length, interval: undefined };
   if (seeds.length === 0) return { ...without, images: 0, note: 'No seed is finished on both sides.' };
   if (labels === undefined) {
-    const note = `The labels are not on this machine: npm run data -- download ${dataset.name}.`;
+    const note = 'The test labels are not on this machine, so that there is no interval: npm run data -- download DATASET.'; // prettier-ignore
     return { ...without, images: 0, note };
   }
   const [a, b] = [first, second].map((method) => readPredictions(snapshot, { dataset, method, seeds }, labels));

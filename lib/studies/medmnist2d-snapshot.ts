@@ -88,18 +88,27 @@ export function progressRows(snapshot: GridSnapshot): Record<string, string>[] {
   });
 }
 
-/** One row a cell that lacks seeds: which are finished, running and missing. */
+/** Where seeds are lacking: a row for each dataset and state, with the methods that are in it (all of the grid's where no other is). */
 export function incompleteRows(snapshot: GridSnapshot) {
   const list = (seeds: readonly number[]): string => [...seeds].sort((a, b) => a - b).join(', ');
-  return cellStates(snapshot)
-    .filter(({ finished, expected }) => finished.length < expected)
-    .map(({ dataset, method, finished, running, missing }) => ({
-      dataset: datasetTitle(dataset.name),
-      method: methodTitle(method),
-      finishedSeeds: list(finished),
-      runningSeeds: list(running),
-      missingSeeds: list(missing),
-    }));
+  const cells = cellStates(snapshot);
+  const groups = new Map<string, { dataset: string; methods: string[]; finishedSeeds: string; runningSeeds: string; missingSeeds: string }>(); // prettier-ignore
+  for (const { dataset, method, expected, finished, running, missing } of cells) {
+    if (finished.length === expected) continue;
+    const state = { finishedSeeds: list(finished), runningSeeds: list(running), missingSeeds: list(missing) };
+    const row = { dataset: datasetTitle(dataset.name), ...state };
+    const key = JSON.stringify(row);
+    const group = groups.get(key) ?? { ...row, methods: [] };
+    group.methods.push(methodTitle(method));
+    groups.set(key, group);
+  }
+  const ofDataset = (title: string): number =>
+    cells.filter(({ dataset }) => datasetTitle(dataset.name) === title).length;
+  return [...groups.values()].map(({ dataset, methods, ...seeds }) => ({
+    dataset,
+    methods: methods.length === ofDataset(dataset) ? `all ${methods.length}` : methods.join('; '),
+    ...seeds,
+  }));
 }
 
 /** In a few sentences, how much is there and what that means for what is computed of it. `complete`: nothing is missing. */
