@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { main } from '../../lib/cli/study/medmnist2d';
+import { rayMissing } from '../../lib/cli/study/ray-engine';
 import { projectRoot } from '../../lib/paths';
 import type { GridConfiguration } from '../../lib/studies/medmnist2d-grid';
 import { assertComplete, gridArguments, gridRuns, isRunning, readLog, startGrid, type GridProcess, type LogLine } from './study-grid'; // prettier-ignore
@@ -36,7 +37,8 @@ const seen = new Set<number>();
 async function startCluster(attempts = 3): Promise<Cluster> {
   const child = spawn(python, [join(__dirname, 'ray_cluster.py'), root, '2'], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, [logVariable]: log, [epochVariable]: String(epochMilliseconds) },
+    // The folder for what is temporary is theirs, too.
+    env: { ...process.env, TMPDIR: root, [logVariable]: log, [epochVariable]: String(epochMilliseconds) },
   });
   let errors = '';
   child.stderr.on('data', (piece: Buffer) => (errors += String(piece)));
@@ -199,6 +201,8 @@ describe('a grid on a Ray cluster of two nodes', { skip, timeout: 600_000 }, () 
     const again = start(args);
     assert.equal(await again.ended, 0, again.output());
     assertComplete(store, gridRuns(1, 40).filter(isOfFew));
+    // What the killed tasks left, later ones have removed.
+    assert.deepEqual(readdirSync(root).filter((name) => name.startsWith('study-run-')), []); // prettier-ignore
     const [, continued] = own().filter((line) => line.id === id && line.event.startsWith('start'));
     assert.ok(Number(continued.event.slice('start-'.length)) >= carried, continued.event);
   });
@@ -222,6 +226,18 @@ describe('a grid on a Ray cluster of two nodes', { skip, timeout: 600_000 }, () 
     assert.equal(first.event, 'start-0');
     assert.match(second.event, /^start-[1-9]/);
   });
+
+  it('says what no machine has, and stops while a run waits for it', async () => {
+    const store = join(root, 'large');
+    const grid = start([...rayArguments(connected().address, store, 1, 1), '--cpus-per-run', '4']);
+    await until(() => /No machine of the cluster has 4 CPUs: runs wait for one that has\./.test(grid.output()), grid);
+    await until(() => existsSync(store) && readdirSync(store).some((run) => attemptOf(store, run) !== undefined), grid);
+    grid.child.kill('SIGINT');
+    assert.equal(await grid.ended, 130, grid.output());
+    const [run, ...others] = readdirSync(store);
+    assert.deepEqual(others, []);
+    assert.ok(!existsSync(join(store, run, 'claim')));
+  });
 });
 
 describe('a cluster that is not there', { skip }, () => {
@@ -241,12 +257,26 @@ describe('a cluster that is not there', { skip }, () => {
   });
 });
 
+/** The folder of a run's latest attempt. */
+function attemptOf(store: string, id: string): string | undefined {
+  return readdirSync(join(store, id)).filter((name) => name.startsWith('attempt-')).sort().pop(); // prettier-ignore
+}
+
 function carriedEpochs(store: string, id: string): number {
   try {
-    const attempt = readdirSync(join(store, id)).filter((name) => name.startsWith('attempt-')).sort().pop(); // prettier-ignore
-    const kept = readFileSync(join(store, id, attempt ?? '', 'checkpoints', 'kept.json'), 'utf8');
+    const kept = readFileSync(join(store, id, attemptOf(store, id) ?? '', 'checkpoints', 'kept.json'), 'utf8');
     return (JSON.parse(kept) as { epoch: number }).epoch;
   } catch {
     return 0;
   }
 }
+
+describe('Ray that is not installed', { skip: existsSync(python) ? false : 'there is no .venv' }, () => {
+  it('is what the link to it says first', () => {
+    const driver = join(projectRoot, 'lib', 'cli', 'study', 'ray_driver.py');
+    // -S: without the environment's packages.
+    const { stdout } = spawnSync(python, ['-S', driver], { input: '{"connect": {}}\n', encoding: 'utf8' });
+    assert.deepEqual(JSON.parse(stdout), { event: 'missing' });
+    assert.match(rayMissing, /^Ray is not installed in this project: run `npm run setup -- --ray`/);
+  });
+});

@@ -30,8 +30,8 @@ export interface Engine {
   /** How many runs at once, which may change while machines come and go. */
   capacity(): number;
   start(job: WorkerJob, events: AttemptEvents): Attempt;
-  /** Calls back when the capacity has changed. */
-  onChange(listener: () => void): void;
+  /** Calls back when the capacity has changed, with what there is to say about it. */
+  onChange(listener: (note?: string) => void): void;
   /** Why nothing can be started any more; undefined while all is well. */
   failure(): Error | undefined;
   /** Ends whatever still runs, at once. */

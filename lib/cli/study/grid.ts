@@ -23,7 +23,7 @@ export type GridEvent<C> =
   /** It was not finished when this process began, and somebody else has finished it. */
   | (About<C> & { readonly kind: 'finished elsewhere' })
   | { readonly kind: 'waiting'; readonly elsewhere: number }
-  | { readonly kind: 'capacity'; readonly capacity: number };
+  | { readonly kind: 'capacity'; readonly capacity: number; readonly note?: string | undefined };
 
 export interface RunFailure {
   readonly message: string;
@@ -71,8 +71,8 @@ export async function workOffGrid<C extends object, R>(
   let left: readonly C[] = configurations.filter((configuration) => store.read(configuration) === undefined);
   let wake: () => void = () => undefined;
   const changed = (): void => wake();
-  engine.onChange(() => {
-    onEvent({ kind: 'capacity', capacity: engine.capacity() });
+  engine.onChange((note) => {
+    onEvent({ kind: 'capacity', capacity: engine.capacity(), note });
     changed();
   });
   const stop = (): void => {

@@ -150,9 +150,12 @@ export function createGridView<C>(
   }
 
   function onEvent(event: GridEvent<C>): void {
-    if (event.kind === 'capacity') capacity = event.capacity;
-    else if (event.kind === 'waiting') elsewhere = event.elsewhere;
-    else onRunEvent(event);
+    if (event.kind === 'capacity') {
+      capacity = event.capacity;
+      if (event.note !== undefined) note(event.note);
+    }
+    if (event.kind === 'waiting') elsewhere = event.elsewhere;
+    else if (event.kind !== 'capacity') onRunEvent(event);
     update();
   }
 

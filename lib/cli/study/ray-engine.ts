@@ -62,9 +62,9 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
   const log = createLogTail();
   const running = new Map<string, Running>();
   const threads = Math.max(1, Math.floor(cpus));
-  let cluster = { capacity: 0, nodes: 0 };
+  let cluster: { readonly capacity: number; readonly nodes: number } | undefined;
   let failure: Error | undefined;
-  let changed = (): void => undefined;
+  let changed = (note?: string): void => void note;
   let attempts = 0;
   let closing = false;
 
@@ -90,10 +90,16 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
     changed();
   });
 
+  /** Undefined where runs fit. */
+  function clusterNote(): string | undefined {
+    if (cluster === undefined || cluster.capacity > 0) return undefined;
+    return `No machine of the cluster has ${shareOf(options)}: runs wait for one that has.`;
+  }
+
   function handle(event: DriverEvent): void {
     if (event.event === 'cluster') {
       cluster = event;
-      changed();
+      changed(clusterNote());
     } else if (event.event === 'broken') failure = new UserError(event.message);
     if (!('task' in event)) return;
     const one = running.get(event.task);
@@ -126,9 +132,9 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
   }
 
   return {
-    description: `Ray ${answer.version} at ${address}, ${cpus} CPU${cpus === 1 ? '' : 's'}${gpus > 0 ? ` and ${gpus} GPU${gpus === 1 ? '' : 's'}` : ''} a run`,
+    description: `Ray ${answer.version} at ${address}, ${shareOf(options)} a run`,
     // A cluster that grows on demand may be empty until something waits.
-    capacity: () => Math.max(1, Math.min(workers, cluster.capacity)),
+    capacity: () => Math.max(1, Math.min(workers, cluster?.capacity ?? 0)),
     start(job, events) {
       const key = `${job.id}-${++attempts}`;
       const outcome = new Promise<AttemptOutcome>((resolve) => running.set(key, { events, end: resolve }));
@@ -136,7 +142,10 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
       else running.get(key)?.end({ kind: 'lost', message: failure.message, log: '' });
       return { outcome, stop: () => send({ stop: key }) };
     },
-    onChange: (listener) => void (changed = listener),
+    onChange(listener) {
+      changed = listener;
+      listener(clusterNote());
+    },
     failure: () => failure,
     async close() {
       closing = true;
@@ -146,6 +155,12 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
       clearTimeout(timer);
     },
   };
+}
+
+/** Such as `8 CPUs and 1 GPU`. */
+function shareOf({ cpus, gpus }: RayEngineOptions): string {
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  return gpus > 0 ? `${count(cpus, 'CPU')} and ${count(gpus, 'GPU')}` : count(cpus, 'CPU');
 }
 
 const closeMilliseconds = 10_000;

@@ -8,6 +8,7 @@ of studies: a run is a job for a worker process on whichever machine Ray chooses
   {"stop": KEY}                   softly
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -95,7 +96,8 @@ class Driver:
                 self.end(task, event="failed", message=f"its task failed: {first_line(error.cause)}", log=str(error))
         except self.ray.exceptions.RayError as error:
             # Its process, its machine, or an object on it.
-            self.end(task, event="lost", message=f"{type(error).__name__}: {first_line(error)}", log="")
+            reason = first_line(error).split(". ")[0]
+            self.end(task, event="lost", message=f"{type(error).__name__}, {reason}", log=str(error))
         except Exception as error:
             self.end(task, event="failed", message=f"{type(error).__name__}: {first_line(error)}", log=traceback.format_exc())
 
@@ -223,16 +225,16 @@ def main():
     output = Output(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)
     settings = json.loads(sys.stdin.readline())["connect"]
+    if importlib.util.find_spec("ray") is None:
+        output.send(event="missing")
+        return
     problem = prepare(settings["address"])
     if problem is not None:
         output.send(event="refused", message=problem)
         return
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    try:
-        import ray
-    except ImportError:
-        output.send(event="missing")
-        return
+    import ray
+
     try:
         ray.init(address=settings["address"], configure_logging=False, log_to_driver=False)
     except Exception as error:

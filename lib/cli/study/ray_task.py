@@ -118,17 +118,38 @@ def end(process):
     process.wait()
 
 
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 class CarriedFolder:
     """A run's folder on a machine that does not see the store."""
 
+    PREFIX = "study-run-"
+
     def __init__(self, files):
-        self.path = tempfile.mkdtemp(prefix="study-")
+        self.remove_abandoned()
+        self.path = tempfile.mkdtemp(prefix=f"{self.PREFIX}{os.getpid()}-")
         for name, content in files.items():
             path = os.path.join(self.path, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
         self.sent = self.listing()
+
+    def remove_abandoned(self):
+        """Where Ray ends a task at once, nobody is left to remove its folder."""
+        base = tempfile.gettempdir()
+        for name in os.listdir(base):
+            owner = name.removeprefix(self.PREFIX).split("-")[0]
+            if name.startswith(self.PREFIX) and owner.isdigit() and not is_running(int(owner)):
+                shutil.rmtree(os.path.join(base, name), ignore_errors=True)
 
     def listing(self):
         """Path by size and time; files that are being written do not count."""
