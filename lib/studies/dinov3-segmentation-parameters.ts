@@ -46,8 +46,8 @@ export const dinov3ParameterSpecs = {
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
   epochs: integerParameter('Passes over the training images, at most', { tour: 6, paper: studySettings.epochs }, 1, 10_000), // prettier-ignore
   ...common,
-  batchSize: integerParameter('Images a step', { tour: 4, paper: studySettings.batchSize }, 1, 1024),
-  learningRate: numberParameter('Learning rate of AdamW at the start of the cosine', { tour: 3e-3, paper: studySettings.learningRate }, 1e-8, 10), // prettier-ignore
+  batchSize: integerParameter('Images a step', { tour: 8, paper: studySettings.batchSize }, 1, 1024),
+  learningRate: numberParameter('Learning rate of AdamW at the start of the cosine', { tour: 6e-3, paper: studySettings.learningRate }, 1e-8, 10), // prettier-ignore
   weightDecay: numberParameter('Weight decay of AdamW', { tour: 1e-4, paper: studySettings.weightDecay }, 0, 1),
   diceWeight: numberParameter('Weight of a soft Dice loss beside the cross-entropy', { tour: 0, paper: 0 }, 0, 100),
   patience: integerParameter('Epochs without a better validation Dice that end a training', { tour: 10, paper: studySettings.patience }, 1, 10_000), // prettier-ignore
