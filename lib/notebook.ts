@@ -26,11 +26,11 @@ export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
 export { dinoFrozen } from './studies/dino-frozen';
 export { describeSegmentation, sampleMasks } from './studies/segmentation-views';
 export { fewShotSegmentation } from './studies/few-shot-segmentation';
-export { seriesNames } from './studies/few-shot-segmentation-arms';
-export { timingRows } from './studies/few-shot-segmentation-tables';
-export { caseNames, casePanel, denoisingLosses, denoisingPanel, publishedBars, scoreBars, segmentationLosses, seriesLosses } from './studies/few-shot-segmentation-figures'; // prettier-ignore
+export { seriesNames } from './studies/few-shot-segmentation/arms';
+export { timingRows } from './studies/few-shot-segmentation/tables';
+export { caseNames, casePanel, denoisingLosses, denoisingPanel, publishedBars, scoreBars, segmentationLosses, seriesLosses } from './studies/few-shot-segmentation/figures'; // prettier-ignore
 export { resolutionStudy } from './studies/resolution-study';
 export { dinov3Segmentation } from './studies/dinov3-segmentation';
-export * as dinov3 from './studies/dinov3-segmentation-views';
-export { medmnist2dBenchmark } from './studies/medmnist2d-benchmark';
+export * as dinov3 from './studies/dinov3-segmentation/views';
+export { medmnist2dBenchmark } from './studies/medmnist2d/benchmark';
 export { compareRuns } from './studies/compare-runs';

@@ -22,7 +22,7 @@ const studies: Readonly<Record<string, StudyCommand>> = {
   },
   'dinov3-segmentation': {
     about: 'U-Net against frozen DINOv3 encoders: train, evaluate, visualize',
-    load: () => import('./study-dinov3-segmentation'),
+    load: () => import('./study/dinov3-segmentation'),
   },
 };
 

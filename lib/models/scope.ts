@@ -1,6 +1,7 @@
 import { batchNormInference, batchNormTraining, type BatchNormOptions } from '../tensor/batch-norm';
 import { conv2d, type ConvolutionOptions } from '../tensor/convolution';
 import { addBias, product } from '../tensor/linear';
+import { biasGeluProduct, layerNormProduct } from '../tensor/recomputed-products';
 import { layerNorm as fusedLayerNorm } from '../tensor/transformer';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 
@@ -66,13 +67,32 @@ export function linear<T extends Tensor>(x: T, p: Scope): T {
 /** The product with the scope's `weight` alone, for operations that add the bias themselves. x: …×C → …×O. */
 export function linearWithoutBias<T extends Tensor>(x: T, p: Scope): T {
   const weight = p.get('weight') as Tensor2D;
-  const isRows = x.shape.length === 2;
-  const rows = isRows ? (x as Tensor as Tensor2D) : x.reshape<Tensor2D>([-1, weight.shape[0]]);
-  const output = product(rows, weight);
-  return (isRows ? output : output.reshape([...x.shape.slice(0, -1), weight.shape[1]])) as T;
+  return overRows(x, (rows) => product(rows, weight));
+}
+
+/** What a function of rows makes of the last axis. x: …×I → …×O. */
+function overRows<T extends Tensor>(x: T, compute: (rows: Tensor2D) => Tensor2D): T {
+  const leading = x.shape.slice(0, -1);
+  if (leading.length === 1) return compute(x as Tensor as Tensor2D) as Tensor as T;
+  const output = compute(x.reshape<Tensor2D>([-1, x.shape[leading.length]]));
+  return output.reshape([...leading, output.shape[1]]) as T;
 }
 
 /** Layer norm with the scope's `weight` and `bias`, over the last axis. x: …×C → …×C. */
 export function layerNorm<T extends Tensor>(x: T, p: Scope, epsilon: number): T {
   return fusedLayerNorm(x, p.get('weight') as Tensor1D, p.get('bias') as Tensor1D, epsilon);
+}
+
+/** `linearWithoutBias(layerNorm(x, norm, epsilon), p)`, without its input being kept for the gradient. x: …×C → …×O. */
+export function layerNormLinear<T extends Tensor>(x: T, norm: Scope, epsilon: number, p: Scope): T {
+  const affine = [norm.get('weight') as Tensor1D, norm.get('bias') as Tensor1D] as const;
+  return overRows(x, (rows) => layerNormProduct(rows, affine, epsilon, p.get('weight') as Tensor2D));
+}
+
+/**
+ * The hidden part of a transformer's MLP, `linearWithoutBias(gelu(hidden + bias), p)`, without the activations being kept for the
+ * gradient. hidden: …×C → …×O.
+ */
+export function biasGeluLinear<T extends Tensor>(hidden: T, bias: Tensor1D, p: Scope): T {
+  return overRows(hidden, (rows) => biasGeluProduct(rows, bias, p.get('weight') as Tensor2D));
 }

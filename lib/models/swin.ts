@@ -1,11 +1,12 @@
 /** Swin transformer (Liu et al. 2021) with timm's tensor names: attention in windows that move by half a window every other block. */
 import { UserError } from '../errors';
+import { addBias } from '../tensor/linear';
 import type { PlaneSize } from '../tensor/resample';
-import { biasGelu, biasResidual, roll, scaledDotProductAttention } from '../tensor/transformer';
+import { biasResidual, roll, scaledDotProductAttention } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { ParameterSpec, ParameterTable } from './parameters';
 import { addLinear, addNorm } from './parameters';
-import { convolution, layerNorm, linear, linearWithoutBias, type Scope } from './scope';
+import { biasGeluLinear, convolution, layerNorm, layerNormLinear, linear, type Scope } from './scope';
 import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface SwinConfig {
@@ -158,10 +159,10 @@ function block(x: Tensor4D, p: Scope, config: BlockConfig): Tensor4D {
   const { drop } = config;
   const attended = windowAttention(layerNorm(x, p.at('norm1'), config.normEpsilon), p.at('attn'), config);
   const afterAttention = x.add<Tensor4D>(drop ? drop(attended) : attended);
-  const normed = layerNorm(afterAttention, p.at('norm2'), config.normEpsilon);
-  const inner = biasGelu(linearWithoutBias(normed, p.at('mlp.fc1')), p.get('mlp.fc1.bias') as Tensor1D);
-  if (drop) return afterAttention.add<Tensor4D>(drop(linear(inner, p.at('mlp.fc2'))));
-  return biasResidual(afterAttention, linearWithoutBias(inner, p.at('mlp.fc2')), p.get('mlp.fc2.bias') as Tensor1D);
+  const hidden = layerNormLinear(afterAttention, p.at('norm2'), config.normEpsilon, p.at('mlp.fc1')); // N×H×W×4C
+  const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N×H×W×C
+  const bias = p.get('mlp.fc2.bias') as Tensor1D;
+  return drop ? afterAttention.add<Tensor4D>(drop(addBias(mixed, bias))) : biasResidual(afterAttention, mixed, bias);
 }
 
 function windowAttention(x: Tensor4D, p: Scope, { window, heads, shift }: BlockConfig): Tensor4D {

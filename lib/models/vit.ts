@@ -7,7 +7,6 @@ import type { PlaneSize } from '../tensor/resample';
 import { precisionOf, reshape, toPrecision } from '../tensor/precision';
 import {
   attentionWeights,
-  biasGelu,
   biasResidual,
   selfAttention,
   type AttentionLayout,
@@ -16,7 +15,15 @@ import {
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { rotaryPositions } from './positions';
-import { convolution, layerNorm, linear, linearWithoutBias, type Scope } from './scope';
+import {
+  biasGeluLinear,
+  convolution,
+  layerNorm,
+  layerNormLinear,
+  linear,
+  linearWithoutBias,
+  type Scope,
+} from './scope';
 
 export interface VitConfig {
   readonly patchSize: number;
@@ -205,20 +212,17 @@ interface BlockOptions {
 function block(x: Tensor2D, p: Scope, config: VitConfig, options: BlockOptions): BlockOutput {
   const { normEpsilon, layerScale } = config;
   const scales = layerScale?.map((name) => p.get(name) as Tensor1D) ?? [];
-  const attended = attention(layerNorm(x, p.at('norm1'), normEpsilon), p.at('attn'), config, options); // N·T×C, and N×H×T×T
-  const afterAttention = branch(x, attended.output, p.at('attn.proj'), scales[0]);
-  const hidden = linearWithoutBias(layerNorm(afterAttention, p.at('norm2'), normEpsilon), p.at('mlp.fc1')); // N·T×4C
-  const activated = biasGelu(hidden, p.get('mlp.fc1.bias') as Tensor1D);
-  return { tokens: branch(afterAttention, activated, p.at('mlp.fc2'), scales[1]), attention: attended.weights };
+  const qkv = layerNormLinear(x, p.at('norm1'), normEpsilon, p.at('attn.qkv')); // N·T×3C
+  const attended = attention(qkv, p.at('attn'), config, options); // N·T×C, and N×H×T×T
+  const projected = linearWithoutBias(attended.output, p.at('attn.proj'));
+  const afterAttention = biasResidual(x, projected, p.get('attn.proj.bias') as Tensor1D, scales[0]);
+  const hidden = layerNormLinear(afterAttention, p.at('norm2'), normEpsilon, p.at('mlp.fc1')); // N·T×4C
+  const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N·T×C
+  const output = biasResidual(afterAttention, mixed, p.get('mlp.fc2.bias') as Tensor1D, scales[1]);
+  return { tokens: output, attention: attended.weights };
 }
 
-/** x + scale · linear(inner). */
-function branch(x: Tensor2D, inner: Tensor2D, p: Scope, scale: Tensor1D | undefined): Tensor2D {
-  return biasResidual(x, linearWithoutBias(inner, p), p.get('bias') as Tensor1D, scale);
-}
-
-function attention(x: Tensor2D, p: Scope, { heads }: VitConfig, { tokens, rotary, keepAttention }: BlockOptions) {
-  const qkv = linearWithoutBias(x, p.at('qkv')); // N·T×3C
+function attention(qkv: Tensor2D, p: Scope, { heads }: VitConfig, { tokens, rotary, keepAttention }: BlockOptions) {
   const layout: AttentionLayout = { heads, tokens, rotary, bias: p.optional('qkv.bias') as Tensor1D | undefined };
   const weights = keepAttention ? attentionWeights(toPrecision(qkv, 'float32'), layout) : undefined;
   return { output: selfAttention(qkv, layout), weights };

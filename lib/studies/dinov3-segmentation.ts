@@ -3,20 +3,25 @@
  * training images (github.com/getrichthroughcode/dinov3-isic2018-segmentation).
  *
  * Published: frozen encoders are ahead on a quarter of the images, the U-Net on all of them, and larger encoders are not better. `corrected`:
- * what differs is listed in dinov3-segmentation-arms.ts. A run is one network on one fraction with one seed; dinov3-segmentation-results.ts
+ * what differs is listed in dinov3-segmentation/arms.ts. A run is one network on one fraction with one seed; dinov3-segmentation/results.ts
  * says what it leaves.
  */
 import { join } from 'node:path';
 import type { OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { mean } from '../metrics/intervals';
-import { openDinov3Encoder, type Dinov3Encoder, type Dinov3EncoderName, type EncoderOptions } from './dinov3-encoders';
-import { describeDinov3Arms } from './dinov3-segmentation-arms';
-import { armTitle } from './dinov3-segmentation-groups';
-import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation-parameters'; // prettier-ignore
-import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation-results';
-import { rowOfRun } from './dinov3-segmentation-rows';
-import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation-runs';
+import {
+  openDinov3Encoder,
+  type Dinov3Encoder,
+  type Dinov3EncoderName,
+  type EncoderOptions,
+} from './dinov3-segmentation/encoders';
+import { describeDinov3Arms } from './dinov3-segmentation/arms';
+import { armTitle } from './dinov3-segmentation/groups';
+import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation/parameters'; // prettier-ignore
+import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation/results';
+import { rowOfRun } from './dinov3-segmentation/rows';
+import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation/runs';
 import { parameterRows, resolveParameters } from './parameters';
 import type { SegmentationRow } from './results';
 import { comparableResults, openRun, recordResults } from './run';

@@ -3,19 +3,19 @@
  * encoder frozen (F) or, from ImageNet's weights, trained along (E), on 2000 down to 10 images (github.com/IsaacXu0808/DLMI-project).
  *
  * Published, on ISIC 2017: F beats E in the Jaccard index at 40, 20 and 10 images by about 0.01, and saves 47.79 % of the time. `corrected`:
- * what differs is `armOptions` in few-shot-segmentation-arms.ts.
+ * what differs is `armOptions` in few-shot-segmentation/arms.ts.
  */
 import type { OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { mean } from '../metrics/intervals';
-import { describeFewShotArms, planTraining, armOptions, type FewShotArm, type FewShotSettings, type SeriesName } from './few-shot-segmentation-arms'; // prettier-ignore
-import { denoise, type DenoisingRequest } from './few-shot-segmentation-denoising';
-import { isDataOfStudy } from './few-shot-segmentation-figures';
-import type { SeriesControls, SeriesRequest } from './few-shot-segmentation-maps';
-import { trainSeries, type FewShotTraining } from './few-shot-segmentation-series';
-import { compareSeries, modelSizes, planRows, publishedScoreRows, scoreRows } from './few-shot-segmentation-tables';
-import { trainUnet, type UnetSettings } from './few-shot-segmentation-unet';
-import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type GivenFewShotParameters } from './few-shot-segmentation-parameters'; // prettier-ignore
+import { describeFewShotArms, planTraining, armOptions, type FewShotArm, type FewShotSettings, type SeriesName } from './few-shot-segmentation/arms'; // prettier-ignore
+import { denoise, type DenoisingRequest } from './few-shot-segmentation/denoising';
+import { isDataOfStudy } from './few-shot-segmentation/figures';
+import type { SeriesControls, SeriesRequest } from './few-shot-segmentation/maps';
+import { trainSeries, type FewShotTraining } from './few-shot-segmentation/series';
+import { compareSeries, modelSizes, planRows, publishedScoreRows, scoreRows } from './few-shot-segmentation/tables';
+import { trainUnet, type UnetSettings } from './few-shot-segmentation/unet';
+import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type GivenFewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
 import { parameterRows, resolveParameters } from './parameters';
 import type { SegmentationRow } from './results';
 import { comparableResults, openRun } from './run';

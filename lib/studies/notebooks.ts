@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { dinoStudy } from './dino-frozen';
-import { dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation-parameters'; // prettier-ignore
-import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation-parameters'; // prettier-ignore
+import { dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation/parameters'; // prettier-ignore
+import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
 import {
   medmnist2dNotebook,
   medmnist2dParameterSpecs,
   planGrid,
   type Medmnist2dParameters,
-} from './medmnist2d-parameters';
+} from './medmnist2d/parameters';
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
 import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
 import { checkEncoder } from './segmentation-encoders';

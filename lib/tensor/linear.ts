@@ -6,7 +6,13 @@ import { typeAttribute } from './precision';
 
 const float32 = attribute.type('T', 'float32');
 
-function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+interface Transposed {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+/** a · b of two matrices, either read as its transpose; outside the tape, for the operations of this folder. */
+export function multiply(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: Transposed = {}): Tensor {
   const attributes = [
     typeAttribute(a),
     attribute.bool('transpose_a', transposeA),
@@ -18,10 +24,10 @@ function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean
 const runProduct = defineOperation<'x' | 'weight', Record<string, never>>({
   name: 'MatrixProduct',
   saveInputs: ['x', 'weight'],
-  forward: ({ x, weight }) => multiply(x, weight, false, false),
+  forward: ({ x, weight }) => multiply(x, weight),
   gradient: ([outputGradient], [x, weight]) => ({
-    x: () => multiply(outputGradient, weight, false, true),
-    weight: () => multiply(x, outputGradient, true, false),
+    x: () => multiply(outputGradient, weight, { transposeB: true }),
+    weight: () => multiply(x, outputGradient, { transposeA: true }),
   }),
 });
 

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../lib/paths';
-import { gridConfigurations, type GridConfiguration } from '../../lib/studies/medmnist2d-grid';
-import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../lib/studies/medmnist2d-results';
+import { gridConfigurations, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../lib/studies/medmnist2d/results';
 import { openRunStore } from '../../lib/studies/run-store';
 import { epochVariable, expectedAuc, logVariable } from './study-worker';
 

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { main } from '../../lib/cli/study/medmnist2d';
 import { rayMissing } from '../../lib/cli/study/ray-engine';
 import { projectRoot } from '../../lib/paths';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d-grid';
+import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
 import { assertComplete, gridArguments, gridRuns, isRunning, readLog, startGrid, type GridProcess, type LogLine } from './study-grid'; // prettier-ignore
 import { epochVariable, logVariable } from './study-worker';
 

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runWorker, type TrainRun } from '../../lib/cli/study/worker';
 import { writeFileAtomic } from '../../lib/files';
 import { createRandom } from '../../lib/random';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d-grid';
-import type { GridResult } from '../../lib/studies/medmnist2d-results';
+import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import type { GridResult } from '../../lib/studies/medmnist2d/results';
 
 /** Names the log file. */
 export const logVariable = 'STUDY_TEST_LOG';

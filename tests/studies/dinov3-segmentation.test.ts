@@ -9,16 +9,23 @@ import { scoreSegmentation } from '../../lib/metrics/segmentation';
 import { dinoUnetParameters } from '../../lib/models/dino-unet';
 import { countParameters } from '../../lib/models/parameters';
 import { projectRoot } from '../../lib/paths';
-import { contactSheet, samplePictures, spacedSamples } from '../../lib/studies/dinov3-segmentation-overlays';
-import { openTestProbabilities, quantizeProbabilities, type Dinov3Run } from '../../lib/studies/dinov3-segmentation-results'; // prettier-ignore
-import { rowOfRun } from '../../lib/studies/dinov3-segmentation-rows';
-import { openDinov3Store, readStoredRuns } from '../../lib/studies/dinov3-segmentation-runs';
-import { decoderConfig, trainDinov3Run } from '../../lib/studies/dinov3-segmentation-training';
+import { contactSheet, samplePictures, spacedSamples } from '../../lib/studies/dinov3-segmentation/overlays';
+import { openTestProbabilities, quantizeProbabilities, type Dinov3Run } from '../../lib/studies/dinov3-segmentation/results'; // prettier-ignore
+import { rowOfRun } from '../../lib/studies/dinov3-segmentation/rows';
+import { openDinov3Store, readStoredRuns } from '../../lib/studies/dinov3-segmentation/runs';
+import { decoderConfig, trainDinov3Run } from '../../lib/studies/dinov3-segmentation/training';
 import { openSafetensors } from '../../lib/tensor/safetensors';
 import { tf } from '../../lib/tf';
 import { userError } from '../data/user-error';
 import { withoutSeconds } from '../training/toy-segmentation';
-import { openToyEncoder, toyConfiguration, toyData, toyRuns, trainToyRuns, type ToyRun } from './dinov3-run';
+import {
+  openToyEncoder,
+  toyConfiguration,
+  toyData,
+  toyRuns,
+  trainToyRuns,
+  type ToyRun,
+} from './dinov3-segmentation/run';
 
 const scratch = mkdtempSync(join(tmpdir(), 'dinov3-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -129,7 +136,7 @@ describe('a run', () => {
 
   it('that is killed continues to the same end', async () => {
     const store = join(scratch, 'killed');
-    const script = join(__dirname, 'dinov3-run.ts');
+    const script = join(__dirname, 'dinov3-segmentation/run.ts');
     const child = spawn(process.execPath, ['--import', 'tsx', script, store, features, '2', '3'], { cwd: projectRoot, stdio: ['ignore', 'ignore', 'inherit'] }); // prettier-ignore
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     assert.equal(signal, 'SIGKILL');

@@ -8,13 +8,13 @@ import { drawSplits } from '../../lib/data/splits';
 import { disposeParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { readParameters } from '../../lib/models/parameters';
-import { describeFewShotArms, allSeries, armOptions, drawsOf, planTraining, recordOfSize, savedOfStudy, scoresOfStudy, seriesNames, sizesOfStudy, type FewShotOptions, type PlanRequest } from '../../lib/studies/few-shot-segmentation-arms'; // prettier-ignore
-import { fewShotParameterSpecs, usableSizes } from '../../lib/studies/few-shot-segmentation-parameters';
-import { denoise, type DenoisedEncoder } from '../../lib/studies/few-shot-segmentation-denoising';
-import { casePanel, findCase, scoreBars, seriesTitle } from '../../lib/studies/few-shot-segmentation-figures';
-import type { SeriesControls, SeriesRequest } from '../../lib/studies/few-shot-segmentation-maps';
-import { trainSeries, type FewShotTraining } from '../../lib/studies/few-shot-segmentation-series';
-import { compareSeries, modelSizes, scoreRows, timingRows } from '../../lib/studies/few-shot-segmentation-tables';
+import { describeFewShotArms, allSeries, armOptions, drawsOf, planTraining, recordOfSize, savedOfStudy, scoresOfStudy, seriesNames, sizesOfStudy, type FewShotOptions, type PlanRequest } from '../../lib/studies/few-shot-segmentation/arms'; // prettier-ignore
+import { fewShotParameterSpecs, usableSizes } from '../../lib/studies/few-shot-segmentation/parameters';
+import { denoise, type DenoisedEncoder } from '../../lib/studies/few-shot-segmentation/denoising';
+import { casePanel, findCase, scoreBars, seriesTitle } from '../../lib/studies/few-shot-segmentation/figures';
+import type { SeriesControls, SeriesRequest } from '../../lib/studies/few-shot-segmentation/maps';
+import { trainSeries, type FewShotTraining } from '../../lib/studies/few-shot-segmentation/series';
+import { compareSeries, modelSizes, scoreRows, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
 import { resolveParameters } from '../../lib/studies/parameters';
 import { readResults } from '../../lib/studies/results';
 import type { NotebookRun } from '../../lib/studies/run';

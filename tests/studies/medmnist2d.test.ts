@@ -24,7 +24,7 @@ import {
   registryGridDataset,
   selectedEpoch,
   type GridConfiguration,
-} from '../../lib/studies/medmnist2d-grid';
+} from '../../lib/studies/medmnist2d/grid';
 import {
   compareMethods,
   comparisonTableRows,
@@ -37,8 +37,8 @@ import {
   seedScores,
   type GridFinishedRun,
   type GridResult,
-} from '../../lib/studies/medmnist2d-results';
-import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../lib/studies/medmnist2d-views';
+} from '../../lib/studies/medmnist2d/results';
+import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../lib/studies/medmnist2d/views';
 import { openRunStore } from '../../lib/studies/run-store';
 import { userError } from '../data/user-error';
 

@@ -1,5 +1,5 @@
-import { gridConfigurations, gridRunId, type GridOptions } from '../../lib/studies/medmnist2d-grid';
-import type { GridRunClaim } from '../../lib/studies/medmnist2d-run';
+import { gridConfigurations, gridRunId, type GridOptions } from '../../lib/studies/medmnist2d/grid';
+import type { GridRunClaim } from '../../lib/studies/medmnist2d/run';
 
 /** A run that takes a second or two: the small ResNet on drawn images, five epochs by default. */
 export function syntheticRun(directory: string, options: GridOptions = {}): GridRunClaim {

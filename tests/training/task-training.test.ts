@@ -10,7 +10,7 @@ import type { ParameterTable } from '../../lib/models/parameters';
 import { linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
 import { gridNormalization } from '../../lib/studies/medmnist2d';
-import { gridLearningRate } from '../../lib/studies/medmnist2d-grid';
+import { gridLearningRate } from '../../lib/studies/medmnist2d/grid';
 import { tf, type Tensor2D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { trainClassifier, type Classifier, type ScheduledSettings, type TrainingControls } from '../../lib/training/classifier'; // prettier-ignore

@@ -1,9 +1,9 @@
 /** What a grid would do, and how long it would take. */
 import { formatDuration, formatInteger } from '../../display/format';
 import { gridNetworks, optimizerTitles } from '../../studies/medmnist2d';
-import { assumedThroughput, type RunDevice, type RunEstimate } from '../../studies/medmnist2d-estimate';
-import type { GridConfiguration } from '../../studies/medmnist2d-grid';
-import type { GridResult } from '../../studies/medmnist2d-results';
+import { assumedThroughput, type RunDevice, type RunEstimate } from '../../studies/medmnist2d/estimate';
+import type { GridConfiguration } from '../../studies/medmnist2d/grid';
+import type { GridResult } from '../../studies/medmnist2d/results';
 import type { RunOverview } from '../../studies/run-store';
 import { alignColumns } from '../align-columns';
 import type { StudyRequest } from './medmnist2d-options';

@@ -1,0 +1,160 @@
+/** The fourth study's charts. */
+import type { CalibrationBin } from '../../display/calibration-chart';
+import type { FigureDisplay } from '../../display/figure';
+import { lineComparison, type LineSeries } from '../../display/line-chart';
+import { lossCurves } from '../../display/loss-chart';
+import { reliabilityCurves } from '../../display/reliability-curves';
+import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup, type ShownRun } from './groups'; // prettier-ignore
+import { dataOfStudy, networkTitles, publishedDice, publishedNetworks } from './published';
+import type { Dinov3Result } from './results';
+import { estimateOf, type IntervalOptions } from './scores';
+
+/** A series' name, with its arm where there are several. */
+export function seriesNames(groups: readonly RunGroup[]): (group: RunGroup) => string {
+  const several = new Set(groups.map(({ arm }) => arm)).size > 1;
+  return ({ network, arm }) => (several ? `${network}, ${armTitle(arm)}` : network);
+}
+
+/** Of what runs there are, for titles. */
+export function armsTitle(groups: readonly RunGroup[]): string {
+  return [...new Set(groups.map(({ arm }) => armTitle(arm)))].join(' and ');
+}
+
+/** How many seeds the runs have, for captions. */
+function seedsTitle(groups: readonly RunGroup[]): string {
+  const seeds = Math.max(...groups.map(({ runs }) => runs.length));
+  return seeds > 1 ? ` and ${seeds} seeds` : ' (one seed)';
+}
+
+/**
+ * Test Dice over the number of training images with intervals: a line a network.
+ * @param options.published draws the study's values beside; only where the data are the study's
+ */
+export function diceOverImages(
+  runs: readonly ShownRun[],
+  { published = false, ...options }: IntervalOptions & { readonly published?: boolean },
+): FigureDisplay {
+  const groups = groupRuns(runs);
+  const nameOf = seriesNames(groups);
+  const series = firstOfSeries(groups).map((first): LineSeries => ({
+    name: nameOf(first),
+    points: groups
+      .filter((group) => isSameSeries(group, first))
+      .map((group) => {
+        const { mean, low, high } = estimateOf(group, 'dice', options);
+        return { x: group.trainImages, y: mean, interval: [low, high] };
+      }),
+  }));
+  return lineComparison(
+    {
+      series: [...series, ...(published ? publishedSeries() : [])],
+      xTitle: 'Training images',
+      yTitle: 'Test Dice',
+      title: `Test Dice over training images, ${armsTitle(groups)}`,
+      intervalTitle: `95 % bootstrap intervals over test images${seedsTitle(groups)}`,
+    },
+    { label: 'Test Dice of each network over the number of training images, with error bars' },
+  );
+}
+
+function firstOfSeries(groups: readonly RunGroup[]): RunGroup[] {
+  return groups.filter((group, index) => groups.findIndex((one) => isSameSeries(one, group)) === index);
+}
+
+/** The study's table as lines without intervals, for it has none. */
+function publishedSeries(): LineSeries[] {
+  return publishedNetworks.map((network) => ({
+    name: `${networkTitles[network]} (the study)`,
+    reference: true,
+    points: publishedDice
+      .filter((row) => row.network === network)
+      .map(({ fraction, dice }) => ({ x: Math.floor(dataOfStudy.train * fraction), y: dice })),
+  }));
+}
+
+/** The study's own table as a chart. */
+export function publishedDiceChart(): FigureDisplay {
+  return lineComparison(
+    {
+      series: publishedSeries().map(({ name, points }) => ({ name: name.replace(' (the study)', ''), points })),
+      xTitle: 'Training images',
+      yTitle: 'Test Dice',
+      title: 'What the study published: test Dice on ISIC 2018, one seed, no intervals',
+    },
+    { label: 'The study’s test Dice of four networks at 648, 1297 and 2594 training images' },
+  );
+}
+
+/** How sure the networks are of their pixels at one fraction: of all pixels, of those at the border, and of these with the temperature. */
+export function reliabilityOfPixels(
+  runs: readonly ShownRun[],
+  { fraction }: { readonly fraction: number },
+): FigureDisplay {
+  const groups = groupRuns(runs).filter((group) => group.fraction === fraction);
+  const nameOf = seriesNames(groups);
+  const [{ result }] = groups[0].runs;
+  const panelOf = (title: string, binsOf: (calibration: Dinov3Result['calibration']) => readonly CalibrationBin[]) => ({
+    title,
+    curves: groups.map((group) => ({
+      name: nameOf(group),
+      bins: mergeBins(group.runs.map((run) => binsOf(run.result.calibration))),
+    })),
+  });
+  return reliabilityCurves(
+    {
+      title: `Reliability of pixels at ${fractionTitle(fraction)} of the training images, ${armsTitle(groups)}`,
+      panels: [
+        panelOf('All pixels', ({ before }) => before.bins),
+        panelOf('At the border', ({ before }) => before.borderBins),
+        panelOf('At the border, scaled', ({ after }) => after.borderBins),
+      ],
+      confidenceTitle: 'Predicted P(lesion)',
+      accuracyTitle: 'Share of lesion',
+    },
+    {
+      label:
+        'Share of lesion pixels over their predicted probability for each network, of all pixels and near the border',
+      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${result.calibration.bandWidth} pixels of it. Scaled: logits divided by the temperature.`, // prettier-ignore
+    },
+  );
+}
+
+/** The same bins of several runs as if their pixels were together. */
+export function mergeBins(all: readonly (readonly CalibrationBin[])[]): CalibrationBin[] {
+  return all[0].map(({ lower, upper }, index) => {
+    const bins = all.map((run) => run[index]).filter(({ count }) => count > 0);
+    const count = bins.reduce((sum, bin) => sum + bin.count, 0);
+    const weighted = (key: 'confidence' | 'accuracy'): number =>
+      bins.reduce((sum, bin) => sum + bin[key] * bin.count, 0) / count;
+    return { lower, upper, count, confidence: weighted('confidence'), accuracy: weighted('accuracy') };
+  });
+}
+
+/** Dice per epoch of each network, a diagram for each fraction, of the first seed. The epoch is chosen by it. */
+export function trainingCurves(runs: readonly ShownRun[]): FigureDisplay {
+  const groups = groupRuns(runs);
+  const nameOf = seriesNames(groups);
+  const fractions = [...new Set(groups.map(({ fraction }) => fraction))].sort((a, b) => a - b);
+  return lossCurves(
+    {
+      title: `Dice per epoch, ${armsTitle(groups)}`,
+      lossTitle: 'Dice',
+      panels: fractions.map((fraction) => ({
+        title: `${fractionTitle(fraction)} of the images`,
+        curves: groups
+          .filter((group) => group.fraction === fraction)
+          .map((group) => {
+            const [{ result }] = group.runs;
+            const history = result.history.map(({ epoch, trainDice, valDice }) => ({ epoch, trainLoss: trainDice, valLoss: valDice })); // prettier-ignore
+            return { name: nameOf(group), history, bestEpoch: result.selectedEpoch };
+          }),
+      })),
+    },
+    {
+      label:
+        'Dice of training and validation images per epoch for each network, one diagram for each fraction of the training images',
+      caption:
+        'Dashed vertical lines: the epoch with the highest validation Dice, whose weights are tested. First seed.',
+    },
+  );
+}

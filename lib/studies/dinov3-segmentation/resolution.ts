@@ -1,0 +1,110 @@
+/** What the fourth study's decoder can draw, as published on the patches' grid and corrected on a pyramid. */
+import type { Mask } from '../../data/mask';
+import type { SegmentationDataset } from '../../data/segmentation-dataset';
+import { maskOverlay, overlayLegend } from '../../display/mask-overlay';
+import type { Displayable } from '../../display/mime';
+import { mean } from '../../metrics/intervals';
+import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
+import { levelScales } from '../../models/dino-unet';
+import { resizeBilinear } from '../../tensor/upsampling';
+import { tf, type Tensor4D } from '../../tf';
+import type { Dinov3Encoder } from './encoders';
+import { grid } from './panels';
+import { dinov3Arms, type Dinov3Arm } from './results';
+import { decoderConfig } from './training';
+import { readPair } from '../segmentation-views';
+
+type EncoderShape = Pick<Dinov3Encoder, 'rows' | 'columns' | 'channels' | 'variant'>;
+
+const levelNames = ['deepest', 'second', 'third', 'finest'] as const;
+
+/** One row a level of the decoder: its channels, and in each arm which block it is made of and on how many places it works. */
+export function decoderLevels(
+  encoder: EncoderShape,
+  { height }: Pick<SegmentationDataset, 'height'>,
+  decoderWidth: number,
+) {
+  const [published, corrected] = dinov3Arms.map((arm) => ({ arm, blocks: encoder.variant(arm).selection.blocks }));
+  const { widths } = decoderConfig(encoder.channels, decoderWidth, 'corrected');
+  const levels = levelNames.map((level, index) => ({
+    level,
+    channels: widths[index],
+    blockAsPublished: String(published.blocks[index]),
+    placesAsPublished: placesOf(encoder, 'as-published', index),
+    blockCorrected: String(corrected.blocks[widths.length - 1 - index]),
+    placesCorrected: placesOf(encoder, 'corrected', index),
+  }));
+  const last = (arm: Dinov3Arm): string => `image: × ${height / logitPlaces(encoder, arm)}`;
+  const empty = { channels: 1, blockAsPublished: '', blockCorrected: '' };
+  return [...levels, { ...empty, level: 'last interpolation', placesAsPublished: last('as-published'), placesCorrected: last('corrected') }]; // prettier-ignore
+}
+
+function placesOf({ rows, columns }: EncoderShape, arm: Dinov3Arm, level: number): string {
+  const scale = levelScales[arm][level];
+  return `${Math.ceil(rows * scale)} × ${Math.ceil(columns * scale)}`;
+}
+
+/** The places that an arm's logits have before the last interpolation. */
+export function logitPlaces({ rows }: Pick<EncoderShape, 'rows'>, arm: Dinov3Arm): number {
+  return rows * Math.max(...levelScales[arm]);
+}
+
+/**
+ * A mask as it comes back from so many places a side: the share of lesion in each place, enlarged bilinearly, above one half. No network
+ * is in it: it is what knowing every place exactly would draw.
+ */
+export function throughPlaces({ pixels, height, width }: Mask, places: number): Mask {
+  const drawn = tf.tidy(() => {
+    const full = tf.tensor4d(
+      Float32Array.from(pixels, (value) => (value === 0 ? 0 : 1)),
+      [1, height, width, 1],
+    );
+    const cell: [number, number] = [height / places, width / places];
+    const coarse = tf.avgPool<Tensor4D>(full, cell, cell, 'valid'); // 1×places×places×1
+    return resizeBilinear(coarse, { height, width }).dataSync();
+  });
+  return { height, width, pixels: Uint8Array.from(drawn, (value) => (value > 0.5 ? 1 : 0)) };
+}
+
+/** One row an arm: mean and lowest Dice of the test masks against themselves after a passage through the arm's places. */
+export function resolutionRows(encoder: EncoderShape, dataset: SegmentationDataset) {
+  const { test } = dataset.splits;
+  const truths = test.ids.map((_, index) => readPair(dataset, test, index).truth);
+  return dinov3Arms.map((arm) => {
+    const places = logitPlaces(encoder, arm);
+    const dices = truths.map((truth) => diceOf(truth, throughPlaces(truth, places)));
+    return {
+      arm: arm.replace('-', ' '),
+      places: `${places} × ${places}`,
+      pixelsPerPlace: dataset.height / places,
+      dice: mean(dices),
+      lowest: Math.min(...dices),
+    };
+  });
+}
+
+function diceOf(truth: Mask, prediction: Mask): number {
+  return scoresOfCounts(countPixels(truth, prediction)).dice;
+}
+
+/** A few test masks and what is left of them after a passage through the places of each arm: a row an arm. */
+export function resolutionPanel(
+  encoder: EncoderShape,
+  dataset: SegmentationDataset,
+  { count = 3 }: { readonly count?: number } = {},
+): Promise<Displayable> {
+  const { test } = dataset.splits;
+  const indices = Array.from({ length: Math.min(count, test.count) }, (_, index) => index);
+  const images = dinov3Arms.flatMap((arm) => {
+    const places = logitPlaces(encoder, arm);
+    return indices.map((index) => {
+      const { pixels, truth } = readPair(dataset, test, index);
+      const prediction = throughPlaces(truth, places);
+      const dice = diceOf(truth, prediction).toFixed(3);
+      const alt = `Test image ${test.ids[index]} with its mask and what ${places} × ${places} places leave of it, Dice ${dice}`;
+      return maskOverlay({ pixels, truth, prediction, title: `${places} × ${places} places\nDice ${dice}`, alt });
+    });
+  });
+  const caption = `What the resolution of the decoder leaves of a mask that is known exactly: as published (above) and corrected (below). No network is in this picture. ${overlayLegend.replace('the prediction', 'what is left')}`; // prettier-ignore
+  return grid(dataset, { images, columns: indices.length, caption });
+}

@@ -1,0 +1,144 @@
+/** What is reported of runs of the fourth study: rows for the display library. */
+import type { SegmentationDataset } from '../../data/segmentation-dataset';
+import { formatInterval } from '../../display/format';
+import { mean } from '../../metrics/intervals';
+import { dinov3Encoders } from './encoders';
+import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup, type ShownRun } from './groups';
+import { compareSeedTables, estimateOf, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type ScoredMasks } from './scores'; // prettier-ignore
+import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './published'; // prettier-ignore
+
+/** What every table says of a group first. */
+function place({ arm, network, fraction, trainImages }: RunGroup) {
+  return { network, arm: armTitle(arm), fraction: fractionTitle(fraction), trainImages };
+}
+
+/** Whether the data are the study's. @param dataset as it was opened */
+export function isDataOfStudy({
+  title,
+  height,
+  splits,
+}: Pick<SegmentationDataset, 'title' | 'height' | 'splits'>): boolean {
+  const counts = (['train', 'val', 'test'] as const).every((name) => splits[name].count === dataOfStudy[name]);
+  return title === dataOfStudy.title && height === dataOfStudy.imageSize && counts;
+}
+
+/**
+ * Whether runs can be held against the study's numbers: the same data, and its own networks with their published weights. The arm has to be
+ * said beside them all the same.
+ */
+export function areComparable(runs: readonly ShownRun[], dataset: Parameters<typeof isDataOfStudy>[0]): boolean {
+  const isOfStudy = ({ configuration: { model, encoder, weights, settings } }: ShownRun): boolean =>
+    model === 'unet' ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random';
+  return isDataOfStudy(dataset) && runs.every(isOfStudy);
+}
+
+/** One row a group: means over test images and seeds, and the interval of Dice. HD95 is in pixels. */
+export function scoreRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs).map((group) => {
+    const dice = estimateOf(group, 'dice', options);
+    return {
+      ...place(group),
+      seeds: group.runs.length,
+      dice: dice.mean,
+      interval: formatInterval(dice),
+      jaccard: mean(metricOfGroup(group, 'jaccard')),
+      sensitivity: mean(metricOfGroup(group, 'sensitivity')),
+      hd95: mean(metricOfGroup(group, 'hd95')),
+    };
+  });
+}
+
+/** The study's scores in the form of `scoreRows`, as far as it has them. */
+export function publishedScoreRows(): ReturnType<typeof scoreRows> {
+  return publishedDice.map(({ network, fraction, dice }) => ({
+    network: `${networkTitles[network]} (the study)`,
+    arm: 'as published',
+    fraction: fractionTitle(fraction),
+    trainImages: Math.floor(dataOfStudy.train * fraction),
+    seeds: 1,
+    dice,
+    interval: '',
+    jaccard: NaN,
+    sensitivity: NaN,
+    hd95: NaN,
+  }));
+}
+
+/**
+ * One row a group: calibration error of the pixels and of those near the border (means over images and seeds), before and after dividing
+ * the logits by the temperature.
+ */
+export function calibrationRows(runs: readonly ShownRun[]) {
+  return groupRuns(runs).map((group) => ({
+    ...place(group),
+    error: meanOf(group, ({ calibration }) => calibration.before.error),
+    errorAfter: meanOf(group, ({ calibration }) => calibration.after.error),
+    borderError: meanOf(group, ({ calibration }) => calibration.before.borderError),
+    borderErrorAfter: meanOf(group, ({ calibration }) => calibration.after.borderError),
+    temperature: meanOf(group, ({ temperature }) => temperature),
+  }));
+}
+
+/** What cleaning each mask changes: its largest component alone, with holes filled, as the truth of these data is one region. */
+export function cleaningRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs).map((group) => changeRow(group, 'cleanedScores', options));
+}
+
+/** What the mean probability over four flips changes; without a row for runs that did not predict them. */
+export function flipRows(runs: readonly ShownRun[], options: IntervalOptions) {
+  return groupRuns(runs.filter(({ result }) => result.flippedScores !== undefined)).map((group) =>
+    changeRow(group, 'flippedScores', options),
+  );
+}
+
+function changeRow(group: RunGroup, of: ScoredMasks, options: IntervalOptions) {
+  const [before, after] = [metricBySeed(group, 'dice'), metricBySeed(group, 'dice', of)];
+  const change = compareSeedTables(after, before, options);
+  const hd95 = (masks: ScoredMasks): number => mean(metricBySeed(group, 'hd95', masks).map(mean));
+  return {
+    ...place(group),
+    dice: mean(before.map(mean)),
+    diceAfter: mean(after.map(mean)),
+    difference: change.meanDifference,
+    interval: formatInterval(change.interval),
+    better: change.wins,
+    worse: change.losses,
+    hd95: hd95('scores'),
+    hd95After: hd95(of),
+  };
+}
+
+/** What a network costs, at its largest fraction: values, milliseconds per image, seconds of an epoch and of all. */
+export function costRows(runs: readonly ShownRun[]) {
+  const groups = groupRuns(runs);
+  const last = groups.filter(
+    (group) => !groups.some((one) => isSameSeries(one, group) && one.fraction > group.fraction),
+  );
+  return last.map((group) => {
+    const [{ result, configuration }] = group.runs;
+    const { parameters, trainableParameters } = result;
+    const epoch = (at: 'first' | 'later'): number =>
+      meanOf(group, ({ secondsPerEpoch: [first, ...later] }) => (at === 'first' || later.length === 0 ? first : mean(later))); // prettier-ignore
+    return {
+      ...place(group),
+      imageSize: configuration.data.imageSize,
+      parameters,
+      trainableParameters,
+      trainedShare: (100 * trainableParameters) / parameters,
+      millisecondsPerImage: meanOf(group, ({ millisecondsPerImage }) => millisecondsPerImage),
+      featureSeconds: meanOf(group, ({ featureSeconds }) => featureSeconds),
+      firstEpoch: epoch('first'),
+      laterEpochs: epoch('later'),
+      epochs: meanOf(group, ({ epochs }) => epochs),
+      seconds: meanOf(group, ({ seconds }) => seconds),
+    };
+  });
+}
+
+/** The study's networks in millions of values: all, trained, and the share of these, as its README has them. */
+export function publishedCostRows() {
+  return publishedNetworks.map((network) => {
+    const { all, trained } = publishedMillions[network];
+    return { network: networkTitles[network], parameters: all, trained, trainedShare: (100 * trained) / all };
+  });
+}

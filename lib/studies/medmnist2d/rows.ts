@@ -1,0 +1,128 @@
+/** `results.json` of the second study's notebook: one row a finished run of its grid. */
+import { createHash } from 'node:crypto';
+import { datasetNames, findDataset } from '../../data/registry';
+import { splitNames, type SplitName } from '../../data/dataset';
+import { isSyntheticTask, syntheticTaskCounts } from '../../data/synthetic-tasks';
+import { createBackbone } from '../../models/backbone';
+import { countParameters } from '../../models/parameters';
+import { environment } from '../../system';
+import { gridInitializations, gridNetworks } from '../medmnist2d';
+import type { GridConfiguration, GridDataset } from './grid';
+import type { GridFinishedRun } from './results';
+import type { GridSnapshot } from './snapshot';
+import { writeResults, type ClassificationRow } from '../results';
+import type { NotebookRun } from '../run';
+import { tourArchitectures } from '../tour-networks';
+
+export type SplitCounts = Readonly<Record<SplitName, number>>;
+
+/** A row of the contract's kind, with what else tells a run of the grid from others. */
+export interface GridRow extends ClassificationRow {
+  readonly dataset: string;
+  readonly size: number;
+  readonly task: string;
+  readonly optimizer: string;
+  readonly initialization: string;
+  readonly seed: number;
+  readonly valAuc: number;
+  /** Of graded labels only. */
+  readonly testKappa: number | undefined;
+  /** In the folder of the run, which `trainingKey` names. */
+  readonly predictionFile: string;
+}
+
+/** Writes the notebook's results: the finished runs of its grid, and how many are not. `files`: images of datasets that are files. */
+export function writeGridResults(
+  run: NotebookRun,
+  snapshot: GridSnapshot,
+  files: ReadonlyMap<string, SplitCounts>,
+): void {
+  const { finished, configurations, datasets } = snapshot;
+  const counts = datasets.map((dataset) => splitCounts(dataset, files));
+  const sum = (split: SplitName): number => counts.reduce((total, one) => total + one[split], 0);
+  const hash = createHash('sha256').update(JSON.stringify(datasets.map(({ hash: own }) => own)));
+  writeResults(run.directory, {
+    notebook: run.notebook,
+    runId: run.runId,
+    profile: String(run.parameters.profile),
+    parameters: { ...run.parameters },
+    seed: Number(run.parameters.seed),
+    environment: { ...environment() },
+    data: {
+      name: datasets.map(({ name }) => name).join(', '),
+      sha256: hash.digest('hex'),
+      splits: Object.fromEntries(splitNames.map((split) => [split, sum(split)])),
+      datasets: datasets.map(({ name, size, hash: own, task }, at) => ({ name, size, hash: own, task, splits: counts[at] })), // prettier-ignore
+    },
+    results: finished.map(gridRow),
+    history: Object.fromEntries(finished.map(({ id, result }) => [id, result.history])),
+    grid: { runs: configurations.length, finished: finished.length },
+  });
+}
+
+/** Images of a dataset. Throws an Error for a file that `files` does not name. */
+export function splitCounts({ name }: GridDataset, files: ReadonlyMap<string, SplitCounts>): SplitCounts {
+  if (datasetNames().includes(name)) return findDataset(name).splits;
+  const known = isSyntheticTask(name) ? syntheticTaskCounts : files.get(name);
+  if (known === undefined) throw new Error(`How many images ${name} has was not told.`);
+  return known;
+}
+
+/** All values of every network are trained. */
+export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow {
+  const { dataset, network, arm, initialization, weights, optimizer, schedule, seed } = configuration;
+  const parameters = parameterCount(configuration);
+  const selected = result.history.find(({ epoch }) => epoch === result.selectedEpoch);
+  return {
+    trainingKey: id,
+    model: gridNetworks[network].title,
+    weights,
+    protocol: initialization === 'scratch' ? 'scratch' : 'fine-tuned',
+    arm,
+    dataset: dataset.name,
+    size: dataset.size,
+    task: dataset.task,
+    optimizer: optimizer.name,
+    initialization: gridInitializations[initialization],
+    seed,
+    parameters,
+    trainableParameters: parameters,
+    seconds: result.seconds,
+    epoch: result.selectedEpoch,
+    bestValAccuracy: Number(selected?.valAccuracy ?? NaN),
+    valAuc: result.valAuc,
+    testAuc: result.testAuc,
+    testAccuracy: result.testAccuracy,
+    testMacroF1: result.testMacroF1,
+    testKappa: result.testKappa,
+    predictionFile: result.predictionFile,
+    settings: {
+      epochs: schedule.epochs,
+      batchSize: schedule.batchSize,
+      patience: schedule.patience,
+      warmupEpochs: schedule.warmupEpochs,
+      learningRate: optimizer.learningRate,
+      weightDecay: optimizer.weightDecay,
+      seed,
+    },
+  };
+}
+
+const counted = new Map<string, number>();
+
+/** Of a configuration's network with its head. Each is counted once. */
+export function parameterCount({
+  network,
+  inputSize,
+  head,
+}: Pick<GridConfiguration, 'network' | 'inputSize' | 'head'>): number {
+  const key = `${network} ${inputSize} ${head.outputs}`;
+  const { architecture } = gridNetworks[network];
+  const tableOf = () =>
+    architecture === 'resnet_tour' || architecture === 'swin_tour'
+      ? tourArchitectures[architecture].table(head.outputs)
+      : createBackbone(architecture, { size: inputSize, classes: head.outputs }).table;
+  const count = counted.get(key) ?? countParameters({ table: tableOf() });
+  counted.set(key, count);
+  return count;
+}

@@ -1,0 +1,145 @@
+/** What notebook and command show of the second study's grid: panels of figures, and one row a comparison. */
+import { datasetNames, findDataset } from '../../data/registry';
+import type { BarPanel, BarPanels, PanelSeries } from '../../display/bar-panels';
+import { summarizeSeeds } from '../../metrics/seed-comparison';
+import type { Arm } from '../arms';
+import {
+  gridInitializations,
+  gridNetworks,
+  networkPairs,
+  optimizerTitles,
+  type GridInitialization,
+  type GridNetworkName,
+  type GridOptimizerName,
+} from '../medmnist2d';
+import { publishedTarget, type GridDataset } from './grid';
+import { seedScores, type GridFinishedRun, type GridMethod, type GridMethodComparison } from './results';
+
+export interface GridView {
+  readonly runs: readonly GridFinishedRun[];
+  readonly datasets: readonly GridDataset[];
+  readonly seeds: readonly number[];
+  readonly arm: Arm;
+  /** Of the grid, finished or not; without them, what there are runs of decides which networks are shown. */
+  readonly methods?: readonly GridMethod[];
+}
+
+type PanelsOfGrid = Pick<BarPanels, 'groups' | 'panels' | 'valueTitle' | 'errorTitle' | 'referenceTitle' | 'range'>;
+
+const optimizerNames = Object.keys(optimizerTitles) as GridOptimizerName[];
+const initializationNames = Object.keys(gridInitializations) as GridInitialization[];
+
+/** The study's first and second figure: a panel a dataset, both networks with each optimizer, from one initialization. */
+export function networkPanels(view: GridView, initialization: GridInitialization): PanelsOfGrid {
+  return panelsOf(view, {
+    groups: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
+    series: networksOf(view).map((network) => ({ title: gridNetworks[network].title, settings: { network } })),
+    shared: { arm: view.arm, initialization },
+  });
+}
+
+/** The study's third figure: a panel a dataset, both optimizers with each network and initialization. */
+export function optimizerPanels(view: GridView): PanelsOfGrid {
+  return panelsOf(view, {
+    groups: initializationNames.flatMap((initialization) =>
+      networksOf(view).map((network) => ({
+        title: `${gridNetworks[network].title}, ${gridInitializations[initialization]}`,
+        settings: { network, initialization },
+      })),
+    ),
+    series: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
+    shared: { arm: view.arm },
+  });
+}
+
+/** The pairs of the grid's methods, or of which there are runs; the study's where there is none yet. */
+function networksOf({ runs, methods }: GridView): readonly GridNetworkName[] {
+  const present = new Set<GridNetworkName>(
+    (methods ?? runs.map(({ configuration }) => configuration)).map(({ network }) => network),
+  );
+  const pairs = Object.values(networkPairs).map((pair) => Object.values(pair));
+  const shown = pairs.filter((pair) => pair.some((network) => present.has(network)));
+  return (shown.length > 0 ? shown : pairs.slice(0, 1)).flat();
+}
+
+interface Part {
+  readonly title: string;
+  readonly settings: Partial<GridMethod>;
+}
+
+/** Between them, a group, a series and what is shared name every setting of a method. */
+interface PanelPlan {
+  readonly groups: readonly Part[];
+  readonly series: readonly Part[];
+  readonly shared: Partial<GridMethod>;
+}
+
+function panelsOf(view: GridView, { groups: planned, series, shared }: PanelPlan): PanelsOfGrid {
+  const { runs, datasets, seeds, methods } = view;
+  const groups = planned.filter(
+    ({ settings }) => methods === undefined || methods.some((method) => agrees(method, { ...shared, ...settings })),
+  );
+  const panels = datasets.map((dataset): BarPanel => ({
+    title: datasetTitle(dataset.name),
+    reference: publishedTarget(dataset)?.auc ?? null,
+    series: series.map((one): PanelSeries => {
+      const summaries = groups.map((group) => {
+        const method = { ...shared, ...one.settings, ...group.settings } as GridMethod;
+        return summarizeSeeds(seedScores(runs, method, dataset), seeds);
+      });
+      return {
+        name: one.title,
+        values: summaries.map(({ n, mean }) => (n === 0 ? null : mean)),
+        errors: summaries.map(({ n, deviation }) => (n < 2 ? null : deviation)),
+        counts: summaries.map(({ n }) => n),
+      };
+    }),
+  }));
+  const values = panels.flatMap((panel) => panel.series.flatMap((one) => one.values));
+  // 0.5 is what guessing reaches, but a network that is worse has to be seen.
+  const lowest = Math.min(0.5, ...values.map((value) => Math.floor(10 * (value ?? 1)) / 10));
+  return {
+    groups: groups.map(({ title }) => title),
+    panels,
+    valueTitle: 'Test AUC',
+    errorTitle: `standard deviation over ${seeds.length} seeds`,
+    referenceTitle: 'Published ResNet-50 from scratch',
+    range: [lowest, 1],
+  };
+}
+
+function agrees(method: GridMethod, settings: Partial<GridMethod>): boolean {
+  return (Object.keys(settings) as (keyof GridMethod)[]).every((key) => method[key] === settings[key]);
+}
+
+/** A registry's title, or the name. */
+export function datasetTitle(name: string): string {
+  return datasetNames().includes(name) ? findDataset(name).title : name;
+}
+
+/**
+ * One row a comparison: who is better on how many datasets, by how much, and what the study claims. Significant is where Holm's p-value is
+ * below `level`, and `significantUncorrected` where the test's own is, as the study counts; tests that mean nothing never are.
+ */
+export function comparisonSummaryRows(comparisons: readonly GridMethodComparison[], level = 0.05) {
+  return comparisons.map(({ title, claim, datasets, overall }) => {
+    const meaningful = datasets.filter(({ tTest }) => tTest !== undefined && tTest.note === undefined);
+    const significant = (sign: number): number =>
+      meaningful.filter(
+        ({ meanDifference, adjustedPValue = 1 }) => adjustedPValue < level && Math.sign(meanDifference) === sign,
+      ).length;
+    return {
+      comparison: title,
+      datasets: overall?.datasets ?? 0,
+      firstBetter: overall?.wins ?? 0,
+      firstBetterSignificantly: significant(1),
+      secondBetter: overall?.losses ?? 0,
+      secondBetterSignificantly: significant(-1),
+      significantUncorrected: meaningful.filter(({ tTest }) => (tTest?.pValue ?? 1) < level).length,
+      meanDifference: overall?.meanDifference ?? NaN,
+      wilcoxonPValue: overall?.wilcoxon.pValue ?? NaN,
+      rankBiserial: overall?.rankBiserial ?? NaN,
+      claim,
+    };
+  });
+}

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mean } from '../../../lib/metrics/intervals';
+import { armRows, comparePairs, winRateRows } from '../../../lib/studies/dinov3-segmentation/comparisons';
+import { fractionTitle, groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
+import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
+import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/encoders';
+import { areComparable, calibrationRows, cleaningRows, costRows, flipRows, isDataOfStudy, publishedCostRows, publishedScoreRows, scoreRows } from '../../../lib/studies/dinov3-segmentation/tables'; // prettier-ignore
+import { userError } from '../../data/user-error';
+import { readFixture } from '../../metrics/masks';
+import { recordOf, scoresOf } from './records';
+
+const options = { seed: 1, resamples: 200 };
+const small = 'dinov3_vits16';
+const base = 'dinov3_vitb16';
+
+interface Fixture {
+  networks: Record<string, number[][]>;
+  rows: { first: string; second: string; difference: number; won: number; ties: number; lost: number; winRate: number; statistic: number; pValue: number; adjusted: number }[]; // prettier-ignore
+}
+
+const fixture = readFixture<Fixture>('paired_networks.json');
+const titles: Readonly<Record<string, string>> = { unet: 'U-Net', small: 'DINOv3-S', base: 'DINOv3-B' };
+
+function assertClose(actual: number, expected: number, what = 'value'): void {
+  assert.ok(Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${what} is ${actual}, expected ${expected}`); // prettier-ignore
+}
+
+describe('groups of runs', () => {
+  it('are the seeds of one network, arm and fraction; fractions ascend, a run given twice counts once', () => {
+    const dice = [0.8, 0.9];
+    const second = recordOf({ encoder: small, fraction: 0.25, seed: 43, dice });
+    const runs = [recordOf({ dice, fraction: 1 }), second, recordOf({ encoder: small, fraction: 0.25, dice }), recordOf({ dice, fraction: 0.5 }), second]; // prettier-ignore
+    const groups = groupRuns(runs);
+    assert.deepEqual(
+      groups.map(({ network, fraction, runs: seeds }) => [network, fraction, seeds.map(({ configuration }) => configuration.seed)]), // prettier-ignore
+      [
+        ['U-Net', 0.5, [42]],
+        ['U-Net', 1, [42]],
+        ['DINOv3-S', 0.25, [42, 43]],
+      ],
+    );
+    assert.deepEqual(groups.map(({ networkOfStudy }) => networkOfStudy), ['unet', 'unet', 'small']); // prettier-ignore
+  });
+
+  it('with other settings are other groups, named by what differs', () => {
+    const dice = [0.8];
+    const names = groupRuns([recordOf({ dice }), recordOf({ dice, settings: { learningRate: 1e-3 } }), recordOf({ encoder: small, dice })]).map(({ network }) => network); // prettier-ignore
+    assert.deepEqual(names, ['U-Net, learningRate 0.0003', 'U-Net, learningRate 0.001', 'DINOv3-S']);
+  });
+
+  it('stay one series where the arm shortens the training on all images', () => {
+    const runs = [0.25, 0.5, 1].map((fraction) => recordOf({ encoder: base, arm: 'as-published', fraction, settings: { epochs: fraction === 1 ? 30 : 100 }, dice: [0.8] })); // prettier-ignore
+    assert.deepEqual(groupRuns(runs).map(({ network }) => network), ['DINOv3-B', 'DINOv3-B', 'DINOv3-B']); // prettier-ignore
+    const corrected = runs.map(({ configuration }) => recordOf({ encoder: base, fraction: configuration.fraction, settings: configuration.settings, dice: [0.8] })); // prettier-ignore
+    assert.deepEqual(groupRuns(corrected).map(({ network }) => network), ['DINOv3-B, epochs 100', 'DINOv3-B, epochs 100', 'DINOv3-B, epochs 30']); // prettier-ignore
+  });
+
+  it('say whose weights are random, and know all encoders', () => {
+    const { configuration } = recordOf({ encoder: small, weights: 'random', dice: [0.8] });
+    assert.equal(networkTitle(configuration), 'DINOv3-S, random weights');
+    assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] }).configuration), 'tour B'); // prettier-ignore
+    assert.deepEqual(Object.keys(networkOfEncoder).filter((name) => name !== 'none').sort(), [...dinov3EncoderNames].sort()); // prettier-ignore
+    assert.deepEqual([0.25, 0.125, 1].map(fractionTitle), ['25 %', '12.5 %', '100 %']);
+  });
+
+  it('need the same test images', () => {
+    const runs = [recordOf({ dice: [0.8, 0.9] }), recordOf({ encoder: small, dice: [0.8] })];
+    assert.throws(() => groupRuns(runs), userError(/were tested on different images \(2 and 1\)/));
+  });
+});
+
+describe('tables of the DINOv3 study', () => {
+  it('have means over images and seeds with the interval of Dice', () => {
+    const runs = [[0.8, 0.9], [0.6, 0.9]].map((dice, seed) => recordOf({ dice, seed })); // prettier-ignore
+    const [row] = scoreRows(runs, options);
+    assert.deepEqual([row.network, row.arm, row.fraction, row.trainImages, row.seeds], ['U-Net', 'corrected', '100 %', 2594, 2]); // prettier-ignore
+    assertClose(row.dice, 0.8);
+    assertClose(row.jaccard, (0.8 / 1.2 + 0.9 / 1.1 + 0.6 / 1.4 + 0.9 / 1.1) / 4);
+    assert.equal(row.hd95, 3);
+    const [low, high] = row.interval.split(' – ').map(Number);
+    assert.ok(low >= 0.6 && low < 0.8 && high > 0.8 && high <= 0.9, row.interval);
+    const [one] = scoreRows([runs[0]], options);
+    assert.equal(one.interval, '0.800 – 0.900'); // two images: 95 % of the resamples reach from one to the other
+  });
+
+  it('compare networks as scipy and statsmodels do, over means of seeds', () => {
+    const encoders: Readonly<Record<string, string>> = { unet: 'none', small, base };
+    const runs = Object.entries(fixture.networks).flatMap(([name, seeds]) => seeds.map((dice, seed) => recordOf({ encoder: encoders[name], seed, dice }))); // prettier-ignore
+    const rows = winRateRows(runs, options);
+    const pairs = comparePairs(runs, options);
+    assert.equal(rows.length, fixture.rows.length);
+    fixture.rows.forEach((golden, index) => {
+      const row = rows[index];
+      assert.deepEqual([row.first, row.second], [titles[golden.first], titles[golden.second]]);
+      assert.deepEqual([row.imagesWon, row.ties, row.imagesLost], [golden.won, golden.ties, golden.lost]);
+      assert.equal(row.winRate, golden.winRate);
+      assertClose(row.difference, golden.difference, 'difference');
+      assertClose(row.pValue / golden.adjusted, 1, 'adjusted p');
+      assertClose(pairs[index].paired.wilcoxon.pValue / golden.pValue, 1, 'p');
+      assert.equal(pairs[index].paired.wilcoxon.statistic, golden.statistic);
+    });
+  });
+
+  it('compare within an arm and a fraction only, and by the seeds that both have', () => {
+    const dice = [0.8, 0.7, 0.6];
+    const better = dice.map((value) => value + 0.1);
+    const runs = [
+      recordOf({ dice, fraction: 0.25 }),
+      recordOf({ dice, fraction: 1 }),
+      recordOf({ dice: better, encoder: small, fraction: 1 }),
+      recordOf({ dice: [0, 0, 0], encoder: small, fraction: 1, seed: 43 }),
+      recordOf({ dice, encoder: small, fraction: 1, arm: 'as-published' }),
+      recordOf({ dice, encoder: base, fraction: 1, seed: 44 }),
+    ];
+    const rows = winRateRows(runs, options);
+    assert.deepEqual(rows.map(({ first, second, fraction }) => [first, second, fraction]), [['U-Net', 'DINOv3-S', '100 %']]); // prettier-ignore
+    assertClose(rows[0].difference, -0.1);
+    assert.equal(rows[0].interval, '−0.100 – −0.100');
+    assert.equal(rows[0].winRate, 0);
+  });
+
+  it('show what correcting changes', () => {
+    const runs = [
+      recordOf({ dice: [0.5, 0.6, 0.9], arm: 'as-published', encoder: base }),
+      recordOf({ dice: [0.7, 0.7, 0.85], encoder: base }),
+      recordOf({ dice: [0.7, 0.7, 0.8] }),
+    ];
+    const [row, ...others] = armRows(runs, options);
+    assert.equal(others.length, 0);
+    assert.deepEqual([row.network, row.fraction, row.better, row.worse], ['DINOv3-B', '100 %', 2, 1]);
+    assertClose(row.difference, 0.25 / 3);
+    assertClose(row.pValue, 0.5); // the smallest of three differences is the only one below 0: two of eight sign patterns, twice
+  });
+
+  it('report calibration before and after the temperature as means over seeds', () => {
+    const dice = [0.8];
+    const first = recordOf({ dice, encoder: small });
+    const { calibration } = first.result;
+    const before = { ...calibration.before, error: 0.08, borderError: 0.4 };
+    const second = recordOf({ dice, encoder: small, seed: 43, result: { temperature: 2.5, calibration: { ...calibration, before } } }); // prettier-ignore
+    const [row] = calibrationRows([first, second]);
+    assertClose(row.error, 0.06);
+    assertClose(row.errorAfter, 0.02);
+    assertClose(row.borderError, 0.3);
+    assertClose(row.borderErrorAfter, 0.1);
+    assertClose(row.temperature, 2);
+  });
+
+  it('report cleaning and flips apart, the latter only where they were predicted', () => {
+    const plain = recordOf({ dice: [0.8, 0.9] });
+    const flipped = recordOf({ dice: [0.8, 0.9], encoder: small, result: { flippedScores: scoresOf([0.82, 0.88]) } });
+    const [row] = cleaningRows([plain], options);
+    assertClose(row.difference, 0.01);
+    assert.deepEqual([row.better, row.worse, row.hd95, row.hd95After], [2, 0, 3, 2]);
+    const rows = flipRows([plain, flipped], options);
+    assert.deepEqual(rows.map(({ network, better, worse }) => [network, better, worse]), [['DINOv3-S', 1, 1]]); // prettier-ignore
+    assertClose(rows[0].diceAfter, 0.85);
+  });
+
+  it('count the costs at the largest fraction, the first epoch by itself', () => {
+    const dice = [0.8];
+    const rows = costRows([0.25, 1].flatMap((fraction) => [recordOf({ dice, fraction }), recordOf({ dice, fraction, encoder: small })])); // prettier-ignore
+    assert.deepEqual(rows.map(({ network, fraction }) => [network, fraction]), [['U-Net', '100 %'], ['DINOv3-S', '100 %']]); // prettier-ignore
+    assert.deepEqual([rows[0].trainedShare, rows[1].trainedShare], [100, 16]);
+    assert.deepEqual([rows[1].firstEpoch, rows[1].laterEpochs, rows[1].millisecondsPerImage, rows[1].featureSeconds], [60, 15, 7, 40]); // prettier-ignore
+    assert.deepEqual(publishedCostRows().map(({ trainedShare }) => Math.round(trainedShare)), [100, 16, 4, 3]); // prettier-ignore
+  });
+});
+
+describe('what can be held against the study', () => {
+  const split = (count: number) => ({ count }) as never;
+  const ofStudy = {
+    title: 'ISIC 2018 task 1',
+    height: 256,
+    splits: { train: split(2594), val: split(100), test: split(1000) },
+  };
+
+  it('is its own data at its size with all of its images', () => {
+    assert.ok(isDataOfStudy(ofStudy));
+    assert.ok(!isDataOfStudy({ ...ofStudy, title: 'ISIC 2017 task 1' }));
+    assert.ok(!isDataOfStudy({ ...ofStudy, height: 128 }));
+    assert.ok(!isDataOfStudy({ ...ofStudy, splits: { ...ofStudy.splits, test: split(999) } }));
+  });
+
+  it('and its own networks with their published weights', () => {
+    const dice = [0.8];
+    const own = [recordOf({ dice }), recordOf({ dice, encoder: small })];
+    assert.ok(areComparable(own, ofStudy));
+    assert.ok(!areComparable(own, { ...ofStudy, title: 'synthetic lesions' }));
+    assert.ok(!areComparable([recordOf({ dice, encoder: small, weights: 'random' })], ofStudy));
+    assert.ok(!areComparable([recordOf({ dice, encoder: 'dinov3_tour_s', weights: 'random' })], ofStudy));
+    assert.ok(!areComparable([recordOf({ dice, settings: { unetWidth: 8 } })], ofStudy));
+  });
+
+  it('are twelve scores, at 648, 1297 and 2594 images', () => {
+    const rows = publishedScoreRows();
+    assert.equal(rows.length, 12);
+    assert.deepEqual([...new Set(rows.map(({ trainImages }) => trainImages))], [648, 1297, 2594]);
+    assertClose(mean(publishedDice.map(({ dice }) => dice)), 10.547 / 12);
+  });
+});
