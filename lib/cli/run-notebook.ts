@@ -15,6 +15,7 @@ import { executeNotebook, type CellEvent } from './jupyter';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
 import { previewNames } from './page/finished-runs';
 import { writePage } from './page/page';
+import { withoutPrivatePaths } from './page/private-paths';
 
 export interface RunNotebookOptions {
   /** `name=value` texts, as given. */
@@ -89,6 +90,8 @@ async function execute(
     writeFileSync(input, JSON.stringify(notebook));
     await executeNotebook(input, executed, { environment: { NOTEBOOK_RUN_DIRECTORY: unfinished }, onCell });
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
+    // The gallery links to the notebook: whoever publishes one publishes the other.
+    writeFileSync(executed, `${JSON.stringify(withoutPrivatePaths(readNotebook(executed)), undefined, 1)}\n`);
     const { headline, stillsMissing } = await writePage(executed, page);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
     for (const theme of ['light', 'dark'] as const) {

@@ -1,6 +1,7 @@
 /** The parameters of a notebook: described once, checked at the door, with defaults that depend on the profile. */
 import { z } from 'zod';
 import { suggestion, UserError } from '../errors';
+import { withoutFolders } from '../paths';
 
 /** Settings for a minute on two cores, or the study's own. */
 export const profiles = ['tour', 'paper'] as const;
@@ -146,7 +147,7 @@ export function parameterRows<S extends ParameterSpecs>(
     },
     ...Object.entries(specs).map(([name, spec]) => ({
       parameter: name,
-      value: String(values[name]),
+      value: withoutFolders(String(values[name])),
       from: origin(name),
       meaning: spec.meaning,
     })),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
+import { withoutFolders } from '../paths';
 import type { TestResult } from '../training/scored-split';
 
 const rowSchema = z.looseObject({
@@ -86,8 +87,12 @@ function canonicalJson(value: unknown): string {
   );
 }
 
+/** Files among the parameters are named without their folders: results are published, and the hash of the data says which file it was. */
 export function writeResults(directory: string, results: Results): void {
-  writeFileAtomic(join(directory, resultsFileName), `${JSON.stringify(results, undefined, 2)}\n`);
+  const parameters = Object.fromEntries(
+    Object.entries(results.parameters).map(([name, value]) => [name, typeof value === 'string' ? withoutFolders(value) : value]), // prettier-ignore
+  );
+  writeFileAtomic(join(directory, resultsFileName), `${JSON.stringify({ ...results, parameters }, undefined, 2)}\n`);
 }
 
 /** @throws UserError where the file is damaged */

@@ -8,6 +8,7 @@ import { convertNotebook } from '../jupyter';
 import { readNotebook, type Notebook } from '../notebook-file';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';
 import { pageData } from './page-data';
+import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
 import { drawStills, type Still } from './stills';
 
@@ -33,7 +34,7 @@ export const pageLimit = 3_000_000;
 
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePage(source: string, target: string, options: PageOptions = {}): Promise<WrittenPage> {
-  const notebook = readNotebook(source);
+  const notebook = withoutPrivatePaths(readNotebook(source));
   const folder = dirname(source);
   const data = pageData(notebook, {
     ...options,

@@ -9,6 +9,7 @@ import { escapeMarkdown } from './html-to-markdown';
 import { pageMetadata, readingMinutes } from './metadata';
 import { pageData, type PageData } from './page-data';
 import { pictureName, postBody } from './post-body';
+import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
 import { drawStills } from './stills';
 
@@ -29,7 +30,7 @@ export interface PostOptions {
 
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePost(source: string, { format, folder, url }: PostOptions): Promise<WrittenPost> {
-  const notebook = readNotebook(source);
+  const notebook = withoutPrivatePaths(readNotebook(source));
   const dialect = dialects[format];
   const results = readResults(dirname(source));
   // A run's notebook is always called `notebook.ipynb`.

@@ -1,7 +1,9 @@
 /** "How this was run": what a reader needs to run it again and to compare machines, from results.json and the notebook. */
-import { basename, isAbsolute } from 'node:path';
+import { datasetNames } from '../../data/registry';
+import { isSyntheticTask } from '../../data/synthetic-tasks';
 import { formatDuration, formatInteger } from '../../display/format';
 import { UserError } from '../../errors';
+import { withoutFolders } from '../../paths';
 import { findNotebook } from '../../studies/notebooks';
 import { resolveParameters } from '../../studies/parameters';
 import type { Results } from '../../studies/results';
@@ -48,22 +50,28 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** A path of the machine is nobody's business: the name of the file says which one it was. */
 function published(value: unknown): string {
-  return typeof value === 'string' && isAbsolute(value) ? basename(value) : text(value);
+  return withoutFolders(text(value));
+}
+
+/** `name=value` for a command. In which folder a file is, the reader knows. */
+function setting(name: string, value: unknown, { data }: Results): string {
+  const told = published(value);
+  const known = (part: string): boolean => part === 'auto' || part.startsWith('synthetic-') || isSyntheticTask(part) || datasetNames().includes(part); // prettier-ignore
+  const isFile = (part: string): boolean =>
+    /\.(npz|npy|safetensors)$/.test(part) || name === 'store' || told === data.name || told !== text(value);
+  return `${name}=${told.split(',').map((part) => (isFile(part) && !known(part) ? `path/to/${part}` : part)).join(',')}`; // prettier-ignore
 }
 
 /** `npm run notebook -- 01 --set epochs=5`: the parameters that differ from the profile's; undefined for an unknown notebook. */
-export function repeatCommand({ notebook, profile, parameters }: Results): string | undefined {
+export function repeatCommand(results: Results): string | undefined {
+  const { notebook, profile, parameters } = results;
   try {
     const { name, specs } = findNotebook(notebook);
     const usual: Readonly<Record<string, unknown>> = resolveParameters(specs, { profile });
     const settings = Object.entries(parameters)
       .filter(([key, value]) => key in usual && JSON.stringify(value) !== JSON.stringify(usual[key]))
-      .map(
-        ([key, value]) =>
-          ` --set ${shellWord(`${key}=${typeof value === 'string' && isAbsolute(value) ? `path/to/${basename(value)}` : text(value)}`)}`,
-      );
+      .map(([key, value]) => ` --set ${shellWord(setting(key, value, results))}`);
     return `npm run notebook -- ${name.slice(0, 2)}${profile === 'tour' ? '' : ` --profile ${profile}`}${settings.join('')}`;
   } catch (error) {
     if (error instanceof UserError) return undefined; // of another version, or not this project's

@@ -44,7 +44,8 @@ const code = (
 
 const prose = (source: string, at: number): NotebookCell => ({ cell_type: 'markdown', id: `text-${at}`, metadata: {}, source }); // prettier-ignore
 
-export async function exampleNotebook(): Promise<Notebook> {
+/** @param asked whether it has a cell of parameters, and an output that shows a path that was given there */
+export async function exampleNotebook(asked = false): Promise<Notebook> {
   const chart = (label: string, caption?: string): Displayable =>
     barComparison(
       { groups: ['a', 'b'], series: [{ name: 'one', values: [0.25, 0.75] }], valueTitle: 'Accuracy' },
@@ -67,6 +68,9 @@ export async function exampleNotebook(): Promise<Notebook> {
     cells: [
       prose(`# A heading\n\n${'word '.repeat(660)}`, 0),
       code(`import * as nb from './lib/notebook';`, [displayLibrary()], ['hide-input'], 1),
+      ...(asked
+        ? [code('let dataset;', [table([{ dataset: '/home/somebody/cells.npz' }], { caption: 'Parameters' })], ['parameters'], 8)] // prettier-ignore
+        : []),
       prose('## Data\n\n| | |\n|---|---|\n| a | b |\n\nText, with `{{ liquid }}` and @tensorflow/tfjs.', 2),
       code(`const text = '{{< shortcode >}} {% raw %} \`\`\`';`, [table([{ name: 'a|b', accuracy: 0.93125 }], { caption: 'A table' }), grid], [], 3), // prettier-ignore
       prose('## Training\n\n### A part', 4),

@@ -9,15 +9,17 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { withParameters } from '../../../lib/cli/notebook-file';
 import { indexPage } from '../../../lib/cli/index-page';
 import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
 import { pageLimit, writePage } from '../../../lib/cli/page/page';
 import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
+import { writeResults } from '../../../lib/studies/results';
 import { evil, exampleNotebook, metadata, results } from './example';
 import { userError } from '../../data/user-error';
 
@@ -130,6 +132,23 @@ test('a notebook without metadata and outputs makes a page without Plotly', asyn
   assert.doesNotMatch(text, /plotly-library|id="how-/);
   writeFileSync(bare, JSON.stringify({ cells: [], metadata: { date: 'today' }, nbformat: 4, nbformat_minor: 5 }));
   await assert.rejects(writePage(bare, join(folder, 'bare.html')), userError(/"date" is "today", but must be a day/));
+});
+
+test('neither a page nor a post tells in which folder a file was', async () => {
+  const secret = join(folder, 'somebody', 'secret.ipynb');
+  mkdirSync(dirname(secret));
+  const notebook = withParameters(await exampleNotebook(true), { dataset: '/home/somebody/cells.npz' });
+  writeFileSync(secret, JSON.stringify(notebook));
+  writeResults(dirname(secret), results);
+  assert.ok(!readFileSync(join(dirname(secret), 'results.json'), 'utf8').includes('/home'));
+  const plain = join(folder, 'plain.html');
+  await writePage(secret, plain);
+  const { path } = await writePost(secret, { format: 'markdown', folder: join(folder, 'plain') });
+  for (const file of [plain, path]) {
+    const text = readFileSync(file, 'utf8');
+    assert.ok(text.includes('cells.npz') && text.includes('f00d'));
+    assert.ok(!text.includes('/home/') && !text.includes(folder) && !text.includes(homedir()), file);
+  }
 });
 
 const runs = (): FinishedRun[] =>

@@ -10,6 +10,13 @@ test('the command sets what differs from the profile, and tells no path', () => 
     `npm run notebook -- 01 --profile paper --set 'dataset=o'\\''hara'`,
   );
   assert.equal(repeatCommand({ ...results, notebook: 'somebody_elses' }), undefined);
+  // As results are written: files and folders without where they were.
+  const data = (name: string) => ({ ...results.data, name });
+  const told = (notebook: string, name: string, parameters: Readonly<Record<string, unknown>>) =>
+    repeatCommand({ ...results, notebook, data: data(name), parameters });
+  assert.equal(told('06', 'lesions', { dataset: 'lesions', weights: 'vit.safetensors' }), 'npm run notebook -- 06 --set dataset=path/to/lesions --set weights=path/to/vit.safetensors'); // prettier-ignore
+  assert.equal(told('01', 'bloodmnist', { dataset: 'bloodmnist' }), 'npm run notebook -- 01 --set dataset=bloodmnist');
+  assert.equal(told('05', 'a', { datasets: 'breastmnist,a.npz', store: 'runs' }), 'npm run notebook -- 05 --set datasets=breastmnist,path/to/a.npz --set store=path/to/runs'); // prettier-ignore
 });
 
 test('parameters, seed, data, versions and hardware are told, in groups', () => {
