@@ -3,9 +3,15 @@ import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeS
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { ownProcessStart, processStatus } from './process-start';
 
-/** Who holds a lock. The token tells one holder from the next one with the same process id. */
-const holderSchema = z.object({ pid: z.number().int(), host: z.string(), token: z.string() });
+/** Who holds a lock. `start` tells a process from a later one of the same id, the token one holder in a process from the next. */
+const holderSchema = z.object({
+  pid: z.number().int(),
+  host: z.string(),
+  token: z.string(),
+  start: z.string().optional(),
+});
 export type LockHolder = z.infer<typeof holderSchema>;
 
 export interface LockOptions {
@@ -17,18 +23,18 @@ export interface LockOptions {
 
 export interface FileLock {
   release(): void;
-  /** False once somebody has taken the lock over, which happens to a holder that was silent for too long. */
+  /** False once somebody has taken the lock over: a process of another machine, to which this one was silent for too long. */
   isHeld(): boolean;
 }
 
 export interface SilenceOption {
-  /** How long a holder that seems to be alive may be silent, in milliseconds; a minute by default. */
+  /** How long a holder that cannot be asked, as it is on another machine, may be silent, in milliseconds; a minute by default. */
   readonly silenceMilliseconds?: number;
 }
 
-/** A holder touches its lock this often … */
+/** A holder touches its lock this often, unless it is stopped or computes without a pause … */
 const heartbeatMilliseconds = 5_000;
-/** … and one that has not for this long is gone, even if its process id is in use again or belongs to another machine. */
+/** … and one on another machine that has not for this long is gone. */
 const silenceMilliseconds = 60_000;
 /** Creating a lock and writing its holder into it takes far less than this. */
 const creationMilliseconds = 5_000;
@@ -38,7 +44,8 @@ const held = new Map<string, string>();
 
 /**
  * Waits until `path` can be created and keeps it until `release`, so that only one process at a time does what the lock stands for.
- * A lock whose process has ended is taken over. The folder of `path` must exist. Rejects with the signal's reason on abort.
+ * A lock whose process has ended is taken over, and one of another machine that is silent for a minute: on the same machine, a process
+ * keeps its locks however long it is stopped or busy. The folder of `path` must exist. Rejects with the signal's reason on abort.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
   const { onWait, signal, pollMilliseconds = 200 } = options;
@@ -70,7 +77,7 @@ export function isLocked(path: string, options: SilenceOption = {}): boolean {
 
 function tryCreate(path: string): string | undefined {
   const token = randomUUID();
-  const holder: LockHolder = { pid: process.pid, host: hostname(), token };
+  const holder: LockHolder = { pid: process.pid, host: hostname(), token, start: ownProcessStart() };
   let file: number;
   try {
     file = openSync(path, 'wx');
@@ -127,9 +134,13 @@ function isStale(path: string, silence = silenceMilliseconds): boolean {
   if (age === undefined) return false; // released just now
   const holder = readHolder(path);
   if (holder === undefined) return age > creationMilliseconds;
-  if (age > silence) return true;
-  if (holder.host !== hostname()) return false;
-  return holder.pid === process.pid ? !held.has(holder.token) : !isRunning(holder.pid);
+  if (holder.host !== hostname()) return age > silence;
+  if (holder.pid === process.pid) return !held.has(holder.token);
+  const status = processStatus(holder.pid);
+  if (status.ended) return true;
+  // Only where the operating system does not say which process it is, there is nothing to go by but its silence.
+  const known = holder.start !== undefined && status.start !== undefined;
+  return known ? holder.start !== status.start : age > silence;
 }
 
 /**
@@ -173,15 +184,6 @@ function touch(path: string, token: string): void {
     if (readHolder(path)?.token === token) utimesSync(path, now, now);
   } catch {
     // Removed by hand: the checksum of the finished file still decides.
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return hasCode(error, 'EPERM'); // runs, but belongs to somebody else
   }
 }
 

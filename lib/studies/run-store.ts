@@ -73,9 +73,9 @@ const claimFile = 'claim';
 const resultFile = 'result.json';
 
 /**
- * A process on this machine is known by its id, so that its end frees the run at once. Long silence frees it too: an id may be in use
- * again, and processes of other machines cannot be asked. It is far longer than the longest step of a training, in which no heartbeat is
- * possible.
+ * A process on this machine is known by its id and its start, so that its end frees the run at once, and nothing else does. Processes of
+ * other machines cannot be asked: long silence frees their runs. It is far longer than the longest step of a training, in which no
+ * heartbeat is possible.
  */
 const silence = { silenceMilliseconds: 30 * 60_000 };
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { acquireLock } from '../data/file-lock';
+import { acquireLock, isLocked } from '../data/file-lock';
 import { featureFileBytes } from './feature-file';
 import { featureFileName, progressFileName, readProgress } from './feature-writer';
 
@@ -45,9 +45,6 @@ export interface FeatureEntry {
   readonly seconds: number;
 }
 
-/** Whoever holds a lock touches it every few seconds. */
-const heldLockMilliseconds = 60_000;
-
 /** All entries, the most recently used first. */
 export function scanEntries(directory: string): FeatureEntry[] {
   if (!existsSync(directory)) return [];
@@ -76,9 +73,7 @@ export function readManifest(folder: string): FeatureManifest | undefined {
 
 /** Whether a process is extracting the entry. */
 export function isInUse({ folder, state }: FeatureEntry): boolean {
-  if (state !== 'unfinished') return false;
-  const lock = statSync(folder.slice(0, -partialSuffix.length) + lockName, { throwIfNoEntry: false });
-  return lock !== undefined && Date.now() - lock.mtimeMs < heldLockMilliseconds;
+  return state === 'unfinished' && isLocked(folder.slice(0, -partialSuffix.length) + lockName);
 }
 
 /** Deletes what alone is above the limit, then what was not used for longest until the rest is within it. */

@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
@@ -432,10 +433,13 @@ describe('the limit of a feature cache', () => {
     }
   });
 
-  it('spares what is being extracted', async () => {
+  it('spares what is being extracted, however long its process is stopped', async (t) => {
     const directory = newDirectory();
     const { child, waiting, ended } = start(directory, '20');
+    t.after(() => child.kill('SIGKILL'));
     await waiting;
+    child.kill('SIGSTOP');
+    utimesSync(join(directory, `${exampleRequest().key}.lock`), new Date(0), new Date(0));
     const request = exampleRequest('other');
     const { kept } = await open(directory, { request, limitBytes: 10 });
     assert.equal(kept, false);
