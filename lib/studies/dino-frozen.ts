@@ -5,19 +5,15 @@
  * Published: test accuracy 0.9184, macro-F1 0.9047, of the last epoch's weights on images cut as ViT-Tiny's. Here besides: k nearest
  * neighbours and logistic regression on the same features, the fine-tuning, and what the patch tokens hold.
  */
-import {
-  openTransferStudy,
-  transferParameterSpecs,
-  type TransferParameters,
-  type TransferStudy,
-} from './transfer-study';
+import { dinoNotebook, dinoParameterSpecs, type TransferParameters } from './transfer-parameters';
+import { openTransferStudy, type TransferStudy } from './transfer-study';
 
 export const dinoStudy: TransferStudy = {
-  notebook: '03_dino_frozen',
+  notebook: dinoNotebook,
   model: 'vit_small_patch14_dinov2.lvd142m',
   // Ten patches a side: enough for maps that can be looked at.
   tourInputSize: 40,
-  specs: transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 4 }),
+  specs: dinoParameterSpecs,
   published: [
     {
       model: 'DINOv2-S',

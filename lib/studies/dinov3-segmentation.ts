@@ -10,15 +10,12 @@ import { join } from 'node:path';
 import type { OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { mean } from '../metrics/intervals';
-import {
-  openDinov3Encoder,
-  type Dinov3Encoder,
-  type Dinov3EncoderName,
-  type EncoderOptions,
-} from './dinov3-segmentation/encoders';
+import { openDinov3Encoder, type Dinov3Encoder, type EncoderOptions } from './dinov3-segmentation/encoders';
 import { describeDinov3Arms } from './dinov3-segmentation/arms';
 import { armTitle } from './dinov3-segmentation/groups';
-import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, encodersOf, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation/parameters'; // prettier-ignore
+import { encodersOf } from './dinov3-segmentation/encoder-choice';
+import type { Dinov3EncoderName } from './dinov3-segmentation/encoder-names';
+import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, fractionsOf, openDinov3Data, type GivenDinov3Parameters, type RunSelection } from './dinov3-segmentation/parameters'; // prettier-ignore
 import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation/results';
 import { rowOfRun } from './dinov3-segmentation/rows';
 import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation/runs';

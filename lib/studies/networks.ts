@@ -16,9 +16,7 @@ import type { InputTransform } from '../training/input-transforms';
 import { linearHead } from '../training/linear-head';
 import { vitLayerOf } from '../training/parameter-groups';
 import { createTourVit, tourVitExpectation, tourVitName, type VitBackbone } from './tour-vit';
-
-/** `auto` is the study's network, or the tour's small one where weights are random in the tour. */
-export const automaticModel = 'auto';
+import { automaticModel } from './transfer-parameters';
 
 export interface NetworkChoice {
   readonly profile: string;

@@ -3,31 +3,22 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
-import { dinoStudy } from './dino-frozen';
-import { dinov3Notebook, dinov3ParameterSpecs, encodersOf, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation/parameters'; // prettier-ignore
+import { dinov3Notebook, dinov3ParameterSpecs, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation/parameters'; // prettier-ignore
 import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
-import {
-  medmnist2dNotebook,
-  medmnist2dParameterSpecs,
-  planGrid,
-  type Medmnist2dParameters,
-} from './medmnist2d/parameters';
+import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
 import type { ParameterSpecs, ResolvedParameters } from './parameters';
-import { openSingleLabelDataset, resnetNotebook, resnetParameterSpecs } from './resnet-from-scratch';
-import { checkEncoder } from './segmentation-encoders';
-import { openSizes } from './resolution-data';
-import {
-  checkResolutionNetworks,
-  resolutionNotebook,
-  resolutionParameterSpecs,
-  sizesRequest,
-} from './resolution-study';
-import { checkTransferNetwork, type TransferStudy } from './transfer-study';
-import { vitStudy } from './vit-frozen-and-finetuned';
+import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
+import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';
+import { dinoNotebook, dinoParameterSpecs, vitNotebook, vitParameterSpecs, type TransferParameterSpecs } from './transfer-parameters'; // prettier-ignore
+import type { TransferStudy } from './transfer-study';
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
-  /** Looks at what the parameters name before anything is started. @throws UserError where it cannot be used */
+  /**
+   * Looks at what the parameters name before anything is started. Only here a study itself is loaded, and TensorFlow with it, which takes
+   * seconds: commands that read parameters do without.
+   * @throws UserError where it cannot be used
+   */
   check(parameters: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
@@ -36,12 +27,14 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: resnetParameterSpecs,
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
-  [vitStudy.notebook]: transferEntry(vitStudy),
-  [dinoStudy.notebook]: transferEntry(dinoStudy),
+  [vitNotebook]: transferEntry(vitParameterSpecs, async () => (await import('./vit-frozen-and-finetuned')).vitStudy),
+  [dinoNotebook]: transferEntry(dinoParameterSpecs, async () => (await import('./dino-frozen')).dinoStudy),
   [resolutionNotebook]: {
     specs: resolutionParameterSpecs,
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
+      const { checkResolutionNetworks, sizesRequest } = await import('./resolution-study');
+      const { openSizes } = await import('./resolution-data');
       checkResolutionNetworks(parameters);
       (await openSizes(sizesRequest(parameters))).close();
     },
@@ -56,7 +49,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: fewShotParameterSpecs,
     async check(given) {
       const parameters = given as FewShotParameters;
-      checkEncoder(parameters);
+      (await import('./segmentation-encoders')).checkEncoder(parameters);
       const { splits, close } = await openFewShotData(parameters);
       close();
       usableSizes(parameters.sizes, splits.train.count);
@@ -66,24 +59,26 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: dinov3ParameterSpecs,
     async check(given) {
       const parameters = given as Dinov3Parameters;
-      encodersOf(parameters);
+      (await import('./dinov3-segmentation/encoder-choice')).encodersOf(parameters);
       (await openDinov3Data(parameters)).close();
     },
   },
 };
 
-function transferEntry(study: TransferStudy): NotebookEntry {
+function transferEntry(specs: TransferParameterSpecs, load: () => Promise<TransferStudy>): NotebookEntry {
   return {
-    specs: study.specs,
+    specs,
     async check(given) {
-      const parameters = given as ResolvedParameters<TransferStudy['specs']>;
-      checkTransferNetwork(study, parameters);
+      const parameters = given as ResolvedParameters<TransferParameterSpecs>;
+      const { checkTransferNetwork } = await import('./transfer-study');
+      checkTransferNetwork(await load(), parameters);
       await checkData(parameters);
     },
   };
 }
 
 async function checkData(parameters: { dataset: string; size: number; syntheticImages: number }): Promise<void> {
+  const { openSingleLabelDataset } = await import('./resnet-from-scratch');
   const opened = await openSingleLabelDataset(parameters.dataset, parameters);
   opened.close();
 }

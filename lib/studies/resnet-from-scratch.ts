@@ -8,7 +8,6 @@
 import { halfNormalization } from '../data/batches';
 import type { Dataset } from '../data/dataset';
 import { openDataset } from '../data/open';
-import { imageSizes } from '../data/registry-types';
 import { UserError } from '../errors';
 import { countParameters } from '../models/parameters';
 import { resnetConfigs, resnetForward, resnetParameters } from '../models/resnet';
@@ -21,37 +20,10 @@ import {
   type TrainingSettings,
 } from '../training/classifier';
 import { comparisonRows, type PublishedResult } from './comparison';
-import {
-  choiceParameter,
-  common,
-  integerParameter,
-  parameterRows,
-  resolveParameters,
-  textParameter,
-  type GivenParameters,
-} from './parameters';
+import { parameterRows, resolveParameters, type GivenParameters } from './parameters';
+import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
 import { scoreFields, shortHash, type ClassificationRow } from './results';
 import { comparableResults, openRun, openTraining, recordResults, type NotebookRun } from './run';
-
-export const resnetNotebook = '01_resnet_from_scratch';
-
-/** Defaults are the study's but for the data of the tour and its six epochs. */
-export const resnetParameterSpecs = {
-  dataset: textParameter(
-    'Registry name, synthetic-blood, or the path of an .npz file',
-    { tour: 'synthetic-blood', paper: 'bloodmnist' },
-    'a dataset’s name or path',
-  ),
-  size: choiceParameter('Pixels a side, for datasets that come in several sizes', { tour: 28, paper: 28 }, imageSizes),
-  syntheticImages: integerParameter(
-    'Training images that synthetic-blood makes',
-    { tour: 3000, paper: 11959 },
-    100,
-    11959,
-  ),
-  epochs: integerParameter('Passes over the training images', { tour: 6, paper: 20 }, 1, 1000),
-  ...common,
-};
 
 /** The study's own figures, on the test split of BloodMNIST at 28 pixels. */
 const published: PublishedResult = {

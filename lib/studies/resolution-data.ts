@@ -6,6 +6,7 @@ import { datasetNames } from '../data/registry';
 import { imageSizes } from '../data/registry-types';
 import { transformBatch, type ImageTransform } from '../data/transform';
 import { UserError } from '../errors';
+import { automaticSizes } from './resolution-parameters';
 import { openSingleLabelDataset } from './resnet-from-scratch';
 
 export interface SizedData {
@@ -15,9 +16,6 @@ export interface SizedData {
   readonly all: Pick<Dataset, 'name' | 'sha256' | 'splits'>;
   close(): void;
 }
-
-/** All that there are, of these or up to a file's own. */
-export const automaticSizes = 'auto';
 
 /** `28,64` → 28, 64. @throws UserError where a size is not published of a dataset of the registry */
 export function parseSizes(sizes: string, dataset: string): number[] {

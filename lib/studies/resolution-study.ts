@@ -12,63 +12,17 @@ import { accuracyInterval } from './comparison';
 import type { HeadSettings, StudyControls } from './frozen-head';
 import { inputImages } from './input-views';
 import { benchmarkSizes, medmnistPlusBlood } from './medmnist-plus';
-import { automaticModel, checkNetwork, type NetworkChoice } from './networks';
-import {
-  booleanParameter,
-  common,
-  integerParameter,
-  parameterRows,
-  resolveParameters,
-  sizesParameter,
-  textParameter,
-  weightsParameter,
-  type GivenParameters,
-  type ResolvedParameters,
-} from './parameters';
+import { checkNetwork, type NetworkChoice } from './networks';
+import { parameterRows, resolveParameters, type GivenParameters, type ResolvedParameters } from './parameters';
 import { dinoStudy } from './dino-frozen';
-import { automaticSizes, openSizes, type SizedData, type SizesRequest } from './resolution-data';
+import { openSizes, type SizedData, type SizesRequest } from './resolution-data';
+import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';
 import { inputFor, sweepCnn, sweepFrozen, type CnnSettings, type SweepState } from './resolution-sweeps';
 import type { ClassificationRow, Results } from './results';
 import { comparableResults, openRun } from './run';
 import { tourVitExpectation, tourVitName } from './tour-vit';
+import { automaticModel } from './transfer-parameters';
 import { vitStudy } from './vit-frozen-and-finetuned';
-
-export const resolutionNotebook = '04_resolution_study';
-
-export const resolutionParameterSpecs = {
-  dataset: textParameter(
-    'Registry name, synthetic-blood, or the path of an .npz file, which is reduced to the sizes',
-    { tour: 'synthetic-blood', paper: 'bloodmnist' },
-    'a dataset’s name or path',
-  ),
-  sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', {
-    tour: automaticSizes,
-    paper: automaticSizes,
-  }),
-  syntheticImages: integerParameter(
-    'Training images that synthetic-blood makes',
-    { tour: 600, paper: 11959 },
-    100,
-    11959,
-  ),
-  weights: weightsParameter,
-  model: textParameter(
-    'auto (ViT-Tiny and DINOv2-S; in the tour with random weights a small one) or any vision transformer of the registry',
-    { tour: automaticModel, paper: automaticModel },
-    'auto or a model’s name',
-  ),
-  cache: booleanParameter('Whether features of frozen networks are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over the training images, of the linear heads', { tour: 20, paper: 20 }, 1, 1000),
-  cnnEpochs: integerParameter(
-    'Passes over the training images, of the ResNet; 0 leaves it out',
-    { tour: 4, paper: 20 },
-    0,
-    1000,
-  ),
-  ...common,
-  // A few hundred images make too few steps of 128.
-  batchSize: integerParameter('Images a step', { tour: 32, paper: 128 }, 1, 4096),
-};
 
 /** The data of a notebook's parameters. */
 export function sizesRequest({

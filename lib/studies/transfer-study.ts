@@ -1,6 +1,5 @@
 /** What the notebooks on pretrained networks of the first study share: a frozen network under a linear head, then the same network trained. */
 import type { Dataset } from '../data/dataset';
-import { imageSizes } from '../data/registry-types';
 import { arms, armTitle, describeArms, fineTuneSettings, type Arm, type FineTuneSettings } from './arms';
 import { cacheReport } from './cache-report';
 import { transferComparison, type PublishedResult } from './comparison';
@@ -14,74 +13,13 @@ import {
   type StudyControls,
 } from './frozen-head';
 import { inputImages } from './input-views';
-import {
-  automaticModel,
-  checkNetwork,
-  networkName,
-  openNetwork,
-  type NetworkChoice,
-  type StudyNetwork,
-} from './networks';
-import {
-  booleanParameter,
-  choiceParameter,
-  common,
-  integerParameter,
-  parameterRows,
-  resolveParameters,
-  textParameter,
-  weightsParameter,
-  type GivenParameters,
-  type Profile,
-} from './parameters';
+import { checkNetwork, networkName, openNetwork, type NetworkChoice, type StudyNetwork } from './networks';
+import { parameterRows, resolveParameters } from './parameters';
 import { openSingleLabelDataset } from './resnet-from-scratch';
 import { comparableResults, openRun } from './run';
 import { tokenImages, type TokenImagesOptions } from './token-maps';
 import { tourVitName } from './tour-vit';
-
-/** The parameters of such a notebook; the tour's values are made for a minute on two cores. */
-export function transferParameterSpecs(tour: { readonly syntheticImages: number; readonly fineTuneEpochs: number }) {
-  const forTour = (value: number, paper: number): Record<Profile, number> => ({ tour: value, paper });
-  return {
-    dataset: textParameter(
-      'Registry name, synthetic-blood, or the path of an .npz file',
-      { tour: 'synthetic-blood', paper: 'bloodmnist' },
-      'a dataset’s name or path',
-    ),
-    size: choiceParameter(
-      'Pixels a side, for datasets that come in several sizes',
-      { tour: 28, paper: 28 },
-      imageSizes,
-    ),
-    syntheticImages: integerParameter(
-      'Training images that synthetic-blood makes',
-      forTour(tour.syntheticImages, 11959),
-      100,
-      11959,
-    ),
-    weights: weightsParameter,
-    model: textParameter(
-      'auto (the study’s network; in the tour with random weights a small one) or any vision transformer of the registry',
-      { tour: automaticModel, paper: automaticModel },
-      'auto or a model’s name',
-    ),
-    cache: booleanParameter('Whether features of the frozen network are kept and used again', {
-      tour: true,
-      paper: true,
-    }),
-    epochs: integerParameter('Passes over the training images, of the linear head', { tour: 20, paper: 20 }, 1, 1000),
-    fineTuneEpochs: integerParameter(
-      'Passes over the training images, of fine-tuning; 0 leaves it out',
-      forTour(tour.fineTuneEpochs, 20),
-      0,
-      1000,
-    ),
-    ...common,
-  };
-}
-
-type Specs = ReturnType<typeof transferParameterSpecs>;
-export type TransferParameters = GivenParameters<Specs>;
+import type { TransferParameters, TransferParameterSpecs } from './transfer-parameters';
 
 /** What is of one notebook. */
 export interface TransferStudy {
@@ -90,7 +28,7 @@ export interface TransferStudy {
   readonly model: string;
   /** Pixels a side that the tour's small network takes. */
   readonly tourInputSize: number;
-  readonly specs: Specs;
+  readonly specs: TransferParameterSpecs;
   readonly published: readonly PublishedResult[];
 }
 

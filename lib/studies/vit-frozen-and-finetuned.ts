@@ -5,20 +5,16 @@
  * Published: frozen, test accuracy 0.8875 and macro-F1 0.8676; fine-tuned, 0.9611 and 0.9563; of the last epoch's weights, on images that
  * had been resized to 248 pixels and cut to 224. `corrected`: the whole image, the best epoch's weights, a recipe made for fine-tuning.
  */
-import {
-  openTransferStudy,
-  transferParameterSpecs,
-  type TransferParameters,
-  type TransferStudy,
-} from './transfer-study';
+import { vitNotebook, vitParameterSpecs, type TransferParameters } from './transfer-parameters';
+import { openTransferStudy, type TransferStudy } from './transfer-study';
 
 const onBloodmnist = { model: 'ViT-Tiny', dataset: 'bloodmnist', size: 28 } as const;
 
 export const vitStudy: TransferStudy = {
-  notebook: '02_vit_frozen_and_finetuned',
+  notebook: vitNotebook,
   model: 'vit_tiny_patch16_224.augreg_in21k',
   tourInputSize: 28,
-  specs: transferParameterSpecs({ syntheticImages: 2000, fineTuneEpochs: 6 }),
+  specs: vitParameterSpecs,
   published: [
     { ...onBloodmnist, protocol: 'frozen', testAccuracy: 0.8875, testMacroF1: 0.8676 },
     { ...onBloodmnist, protocol: 'fine-tuned', testAccuracy: 0.9611, testMacroF1: 0.9563 },

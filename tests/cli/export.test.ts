@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { main } from '../../lib/cli/export';
+import { projectRoot } from '../../lib/paths';
 import { userError } from '../data/user-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'export-'));
@@ -35,4 +37,15 @@ test('what cannot be exported is refused in one line, and nothing is written', a
   ] as const)
     await assert.rejects(main([...args]), userError(pattern), args.join(' '));
   assert.deepEqual(readdirSync(folder), before);
+});
+
+test('the command does without TensorFlow, which takes seconds to load', () => {
+  const program = `
+    require('./lib/cli/export');
+    const { findNotebook, notebookNames } = require('./lib/studies/notebooks');
+    const specs = notebookNames().map((name) => Object.keys(findNotebook(name).specs).length);
+    const loaded = Object.keys(require.cache).filter((path) => /@tensorflow/.test(path));
+    console.log(JSON.stringify([Math.min(...specs) > 5, loaded.length]));`;
+  const answer = execFileSync(process.execPath, ['--import', 'tsx', '-e', program], { cwd: projectRoot, encoding: 'utf8' }); // prettier-ignore
+  assert.deepEqual(JSON.parse(answer), [true, 0]);
 });

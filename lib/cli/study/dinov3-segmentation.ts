@@ -5,7 +5,8 @@ import { UserError, suggestion } from '../../errors';
 import { writeFileAtomic } from '../../files';
 import { outputsDirectory } from '../../paths';
 import { openDinov3Encoder, type Dinov3Encoder } from '../../studies/dinov3-segmentation/encoders';
-import { configurationsOf, encodersOf, openDinov3Data } from '../../studies/dinov3-segmentation/parameters';
+import { encodersOf } from '../../studies/dinov3-segmentation/encoder-choice';
+import { configurationsOf, openDinov3Data } from '../../studies/dinov3-segmentation/parameters';
 import type { Dinov3Configuration } from '../../studies/dinov3-segmentation/results';
 import { openDinov3Store, readStoredRuns, trainDinov3Runs, type Dinov3Store, type RunEvent, type StoredRuns } from '../../studies/dinov3-segmentation/runs'; // prettier-ignore
 import { parseCommandLine } from '../command';

@@ -15,6 +15,7 @@ import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } fr
 import type { Precision } from '../../tensor/precision';
 import { tf, type Tensor4D } from '../../tf';
 import { hashParameters } from '../../training/features';
+import { dinov3EncoderNames, type Dinov3EncoderName, type encodersOfStudy, type encodersOfTour } from './encoder-names'; // prettier-ignore
 import type { Dinov3Arm } from './results';
 
 interface EncoderRecord {
@@ -41,7 +42,7 @@ export const dinov3Encoders = {
     pretrained: 'vit_large_patch16_dinov3.lvd1689m',
     architecture: 'vit_large_patch16_dinov3',
   },
-} as const satisfies Record<string, EncoderRecord>;
+} as const satisfies Record<(typeof encodersOfStudy)[number], EncoderRecord>;
 
 /** Smaller patches, so that a small image has as many as a large one has in the study. */
 const tourVit: VitConfig = { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8 };
@@ -56,10 +57,7 @@ export const tourEncoders = {
   dinov3_tour_s: { title: 'tour S', config: { ...tourVit, width: 48, heads: 3 } },
   dinov3_tour_b: { title: 'tour B', config: { ...tourVit, width: 64, heads: 4 } },
   dinov3_tour_l: { title: 'tour L', config: { ...tourVit, width: 64, heads: 4, depth: 24 } },
-} as const satisfies Record<string, TourRecord>;
-
-export type Dinov3EncoderName = keyof typeof dinov3Encoders | keyof typeof tourEncoders;
-export const dinov3EncoderNames = [...Object.keys(dinov3Encoders), ...Object.keys(tourEncoders)] as Dinov3EncoderName[];
+} as const satisfies Record<(typeof encodersOfTour)[number], TourRecord>;
 
 /** For tables and figures. */
 export function encoderTitle(name: string): string {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { openSegmentationDataset, type OpenSegmentationOptions } from '../../data/open-segmentation';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { UserError } from '../../errors';
-import { checkEncoder, dinov3EncoderNames, dinov3Encoders, type Dinov3Encoder, type Dinov3EncoderName } from './encoders'; // prettier-ignore
+import { dinov3EncoderNames } from './encoder-names';
+import type { Dinov3Encoder } from './encoders';
 import { dinov3ArmOptions, epochsOf, studySettings } from './arms';
 import { dinov3Models, noEncoder, type Dinov3Arm, type Dinov3Configuration, type Dinov3Model } from './results'; // prettier-ignore
 import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../parameters'; // prettier-ignore
@@ -13,9 +14,6 @@ export const dinov3Notebook = '07_dinov3_segmentation';
 
 /** Stands for the three encoders of the study, or for two of the small ones in the tour with random weights. */
 export const automaticEncoders = 'auto';
-
-/** As published, cut off after block 11, the large one is the same network as the other: its width is the same. */
-const encodersOfTour = ['dinov3_tour_b', 'dinov3_tour_l'] as const satisfies readonly Dinov3EncoderName[];
 
 const fractionsParameter: ParameterSpec<string> = {
   schema: z.coerce.string().refine((text) => fractionsOf(text).every((fraction) => fraction > 0 && fraction <= 1)),
@@ -68,22 +66,6 @@ export type GivenDinov3Parameters = Omit<GivenParameters<typeof dinov3ParameterS
 /** The numbers of a list with commas, each once, ascending. */
 export function fractionsOf(fractions: string): number[] {
   return [...new Set(fractions.split(',').map(Number))].sort((a, b) => a - b);
-}
-
-/** @throws UserError for names that are none, and for weights or a size that do not fit one of them */
-export function encodersOf({
-  encoders,
-  profile,
-  weights,
-  imageSize,
-}: Pick<Dinov3Parameters, 'encoders' | 'profile' | 'weights' | 'imageSize'>): Dinov3EncoderName[] {
-  // prettier-ignore
-  const automatic = profile === 'tour' && weights === 'random' ? encodersOfTour : Object.keys(dinov3Encoders); // prettier-ignore
-  const names =
-    encoders === automaticEncoders ? automatic : [...new Set(encoders.split(',').map((name) => name.trim()))];
-  if (names.length > 1 && weights.endsWith('.safetensors') && !weights.includes('{encoder}'))
-    throw new UserError(`weights is ${weights}, but there are ${names.length} encoders: give one of them in encoders, or {encoder} in the path for its name.`); // prettier-ignore
-  return names.map((name) => checkEncoder({ name, weights, imageSize }));
 }
 
 /** Opens the data of a run. @throws UserError for a size that patches do not divide */

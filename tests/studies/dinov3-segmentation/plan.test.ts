@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { normalizedImages } from '../../../lib/data/batches';
-import { checkEncoder, dinov3EncoderNames, dinov3Encoders, encoderTitle, openDinov3Encoder } from '../../../lib/studies/dinov3-segmentation/encoders'; // prettier-ignore
+import { encodersOf } from '../../../lib/studies/dinov3-segmentation/encoder-choice';
+import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/encoder-names';
+import { checkEncoder, dinov3Encoders, encoderTitle, openDinov3Encoder } from '../../../lib/studies/dinov3-segmentation/encoders'; // prettier-ignore
 import { byteNormalization, describeDinov3Arms, dinov3ArmOptions, epochsOf, imagenetNormalization, normalizationOf, planFraction, studySettings } from '../../../lib/studies/dinov3-segmentation/arms'; // prettier-ignore
 import { openDinov3Maps, splitMaps } from '../../../lib/studies/dinov3-segmentation/maps';
-import { configurationsOf, dinov3ParameterSpecs, encodersOf, fractionsOf, hashOfSplits, openDinov3Data } from '../../../lib/studies/dinov3-segmentation/parameters'; // prettier-ignore
+import { configurationsOf, dinov3ParameterSpecs, fractionsOf, hashOfSplits, openDinov3Data } from '../../../lib/studies/dinov3-segmentation/parameters'; // prettier-ignore
 import { dinov3ConfigurationSchema, type Dinov3Arm } from '../../../lib/studies/dinov3-segmentation/results';
 import { resolveParameters } from '../../../lib/studies/parameters';
 import { shortHash } from '../../../lib/studies/results';

@@ -1,0 +1,9 @@
+/** What the encoders of the fourth study are called, apart from what they are: a command that only reads parameters loads no network. */
+
+/** Meta's names. */
+export const encodersOfStudy = ['dinov3_vits16', 'dinov3_vitb16', 'dinov3_vitl16'] as const;
+/** Small networks that stand in for them. */
+export const encodersOfTour = ['dinov3_tour_s', 'dinov3_tour_b', 'dinov3_tour_l'] as const;
+
+export const dinov3EncoderNames = [...encodersOfStudy, ...encodersOfTour] as const;
+export type Dinov3EncoderName = (typeof dinov3EncoderNames)[number];
