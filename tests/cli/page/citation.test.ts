@@ -11,7 +11,7 @@ const metadata: PageMetadata = {
   authors: [{ name: 'Zoë Müller' }, { name: 'The example contributors' }],
   tags: ['a', 'b'],
   license: 'Apache-2.0',
-  study: { title: 'The study', authors: ['S. Ja'], year: 2025, url: 'https://example.org/a_b' },
+  study: { title: 'The study', authors: ['S. Giannini'], year: 2025, url: 'https://example.org/a_b' },
 };
 
 test('the BibTeX entry keeps capitals and groups, and escapes what BibTeX would obey', () => {
@@ -29,8 +29,8 @@ test('the BibTeX entry keeps capitals and groups, and escapes what BibTeX would 
     ].join('\n'),
   );
   assert.equal(
-    bibtexOfStudy({ title: 'The study', authors: ['S. Ja'], year: 2025, url: 'https://example.org/a_b' }),
-    '@misc{ja2025the,\n  author = {S. Ja},\n  title  = {{The study}},\n  year   = {2025},\n  url    = {https://example.org/a_b}\n}',
+    bibtexOfStudy({ title: 'The study', authors: ['S. Giannini'], year: 2025, url: 'https://example.org/a_b' }),
+    '@misc{giannini2025the,\n  author = {S. Giannini},\n  title  = {{The study}},\n  year   = {2025},\n  url    = {https://example.org/a_b}\n}',
   );
   assert.match(bibtexOfStudy({ title: '日本' }), /^@misc\{page,\n {2}title {2}= \{\{日本\}\}\n\}$/);
 });
@@ -72,7 +72,7 @@ test('structured data name persons, groups and the study', () => {
     isBasedOn: {
       '@type': 'CreativeWork',
       name: 'The study',
-      author: [{ '@type': 'Person', name: 'S. Ja' }],
+      author: [{ '@type': 'Person', name: 'S. Giannini' }],
       datePublished: '2025',
       url: 'https://example.org/a_b',
     },
