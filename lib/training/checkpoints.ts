@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { hashFile, writeFileAtomic, writeFilePieces } from '../files';
-import { importParameters, toPublished, type Parameters } from '../models/parameters';
+import { fromPublished, toPublished, variableOf, type Parameters } from '../models/parameters';
 import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
 import { toPrecision } from '../tensor/precision';
 import { readResult } from '../tensor/read';
@@ -39,6 +39,8 @@ export interface CheckpointStore {
   load(): Promise<CheckpointManifest | undefined>;
   /** Puts a checkpoint's weights and optimizer slots in place. */
   restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
+  /** Puts the best weights so far in place, a tensor at a time. */
+  restoreBest(manifest: CheckpointManifest, parameters: Parameters): void;
   /** The best weights so far, in the published layout. */
   readBest(manifest: CheckpointManifest): Map<string, Float32Array>;
   /**
@@ -68,6 +70,10 @@ export interface BestEpoch {
 export function openCheckpoints(directory: string, key: string): CheckpointStore {
   const manifestPath = join(directory, 'checkpoint.json');
   let previous: CheckpointManifest | undefined;
+  const bestPath = ({ best }: CheckpointManifest): string => {
+    if (best === undefined) throw new Error('This checkpoint has no best weights.');
+    return join(directory, best.file.name);
+  };
 
   return {
     async load() {
@@ -84,26 +90,24 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     restore(manifest, parameters, optimizer) {
-      const file = openSafetensors(join(directory, manifest.state.name));
-      try {
-        const weights = [...file.tensors].filter(([name]) => !name.startsWith(slotPrefix));
-        const values = new Map(weights.map(([name, tensor]) => [name, tensor.read()]));
-        importParameters(parameters, values, manifest.state.name);
+      const path = join(directory, manifest.state.name);
+      const begun = manifest.optimizerSteps > 0;
+      withTensors(path, (read) => {
+        restoreWeights(parameters, read);
         for (const [slot, variable] of optimizer.slots) {
-          const value = file.tensors.get(slotPrefix + slot)?.read();
-          if (value === undefined)
-            throw new UserError(`${directory} has no optimizer state "${slot}": delete the folder to start over.`);
-          tf.tidy(() => variable.assign(tf.tensor(value, [...variable.shape])));
+          const shape = [...variable.shape];
+          tf.tidy(() => variable.assign(begun ? tf.tensor(read(slotPrefix + slot), shape) : tf.zeros(shape)));
         }
-      } finally {
-        file.close();
-      }
+      });
       optimizer.steps = manifest.optimizerSteps;
     },
 
+    restoreBest(manifest, parameters) {
+      withTensors(bestPath(manifest), (read) => restoreWeights(parameters, read));
+    },
+
     readBest(manifest) {
-      if (manifest.best === undefined) throw new Error('This checkpoint has no best weights.');
-      return readAll(join(directory, manifest.best.file.name));
+      return readAll(bestPath(manifest));
     },
 
     async save(progress, best, parameters, optimizer) {
@@ -177,7 +181,9 @@ function weightsOf({ table }: Parameters, current: ReadonlyMap<string, () => Ten
   }));
 }
 
-function slotsOf({ slots }: Optimizer): LazyTensor[] {
+/** Before the first step they are zeros, which need no file. */
+function slotsOf({ slots, steps }: Optimizer): LazyTensor[] {
+  if (steps === 0) return [];
   return [...slots].map(([slot, variable]) => ({
     name: slotPrefix + slot,
     shape: variable.shape,
@@ -188,6 +194,27 @@ function slotsOf({ slots }: Optimizer): LazyTensor[] {
 function readersOf({ epoch, values }: BestEpoch): Map<string, () => Tensor> {
   if (values === undefined) throw new Error(`The weights of epoch ${epoch} are needed to save it as the best.`);
   return new Map([...values].map(([name, value]) => [name, () => value]));
+}
+
+/** Gives `use` a function that reads a tensor of the file by its name. */
+function withTensors(path: string, use: (read: (name: string) => Float32Array) => void): void {
+  const file = openSafetensors(path);
+  try {
+    use((name) => {
+      const tensor = file.tensors.get(name);
+      if (tensor === undefined)
+        throw new UserError(`${path} has no tensor "${name}": delete the folder to start over.`);
+      return tensor.read();
+    });
+  } finally {
+    file.close();
+  }
+}
+
+function restoreWeights(parameters: Parameters, read: (name: string) => Float32Array): void {
+  for (const [name, spec] of Object.entries(parameters.table)) {
+    tf.tidy(() => variableOf(parameters, name).assign(fromPublished(read(name), spec)));
+  }
 }
 
 function readAll(path: string): Map<string, Float32Array> {

@@ -166,6 +166,8 @@ export async function trainClassifier(
         return { loss: crossEntropy(scored), accuracy: medmnistAccuracy(scored), ...auc };
       },
     });
+    optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
+    optimizer = undefined;
     const { history, best, stopped, seconds } = fitted;
     const outcome = {
       model: name,

@@ -5,15 +5,15 @@
 import { UserError } from '../errors';
 import type { Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
-import { tf, type Scalar } from '../tf';
+import type { Scalar } from '../tf';
 import type { CheckpointManifest, CheckpointStore } from './checkpoints';
+import { trainEpoch, validate } from './epoch';
 import { epochStart } from './epoch-start';
 import type { HistoryRow, TrainingEvent } from './events';
 import type { LossOutput } from './gradients';
 import type { Optimizer } from './optimizers';
 import type { Schedule } from './schedules';
-import { snapshotOfPublished, takeSnapshot, type Snapshot } from './snapshot';
-import { trainingStep } from './step';
+import { takeSnapshot, type Snapshot } from './snapshot';
 
 /** What a batch must have; the rest is between `batches` and `loss`. `dispose` is called after the step. */
 export interface Batch {
@@ -72,7 +72,7 @@ export interface FitResult {
   readonly stopped: boolean;
   /** Time spent training and validating, over all parts of a resumed run. */
   readonly seconds: number;
-  /** Puts the best epoch's weights into the parameters: a real copy, taken when that epoch ended. */
+  /** Puts the best epoch's weights into the parameters: a real copy, taken when that epoch ended; from its checkpoint where there is one. */
   useBest(): void;
   /** Puts the last epoch's weights into the parameters. */
   useLast(): void;
@@ -85,7 +85,6 @@ const meritOf: Readonly<Record<Selection, (row: HistoryRow) => number>> = {
   loss: ({ valLoss }) => -valLoss,
 };
 const mostRecoveries = 3;
-const millisecondsBetweenReports = 250;
 
 /**
  * Trains for `epochs`, or continues from the last checkpoint. A loss that is not finite, in training or in validation, puts the run back
@@ -98,6 +97,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   const merit = meritOf[selectBy];
   const history: HistoryRow[] = [];
   let best: { epoch: number; valAccuracy: number } | undefined;
+  /** Its weights, until a checkpoint has them. */
   let bestValues: Snapshot | undefined;
   let factor = 1;
   let recoveries = 0;
@@ -110,10 +110,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     saving = Promise.resolve(manifest);
     history.push(...manifest.history);
     ({ learningRateFactor: factor, recoveries } = manifest);
-    if (manifest.best) {
-      best = { epoch: manifest.best.epoch, valAccuracy: manifest.best.valAccuracy };
-      bestValues = snapshotOfPublished(checkpoints.readBest(manifest), parameters);
-    }
+    if (manifest.best) best = { epoch: manifest.best.epoch, valAccuracy: manifest.best.valAccuracy };
   }
   const isFinished = (): boolean =>
     history.length >= epochs || history.length - (best?.epoch ?? history.length) >= patience;
@@ -123,10 +120,21 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     const progress = { epoch, learningRateFactor: factor, recoveries, history: [...history], finished: isFinished() };
     const isNew = best !== undefined && best.epoch > saved.epoch;
     await saving;
-    saving = checkpoints?.save(progress, best && { ...best, isNew, values: bestValues?.values }, parameters, optimizer);
+    saving = checkpoints
+      ?.save(progress, best && { ...best, isNew, values: bestValues?.values }, parameters, optimizer)
+      .then((manifest) => {
+        if (manifest.best?.epoch === best?.epoch) forgetBestValues();
+        return manifest;
+      });
     saving?.catch(() => undefined); // thrown where it is awaited
     saved = { epoch, time: performance.now() };
   };
+  const forgetBestValues = (): void => {
+    bestValues?.dispose();
+    bestValues = undefined;
+  };
+  // What the first epoch begins with is then no more kept in memory than what the others do.
+  if (saving === undefined && saveEverySeconds === 0 && !isFinished()) await save();
 
   while (!isFinished() && !stopped) {
     const epoch = history.length;
@@ -169,13 +177,13 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         best === undefined ? Number.isFinite(merit(row)) : merit(row) > merit(history[best.epoch - 1]) + minDelta;
       if (isNew) {
         best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
-        bestValues?.dispose();
+        forgetBestValues();
         bestValues = takeSnapshot(parameters.variables);
       }
       if (isFinished() || performance.now() - saved.time >= 1000 * saveEverySeconds) await save();
       onProgress({ kind: 'epoch', epoch: row.epoch, epochs, row });
     } catch (error) {
-      bestValues?.dispose();
+      forgetBestValues();
       await saving?.catch(() => undefined);
       throw error;
     } finally {
@@ -184,7 +192,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   }
 
   if (history.length > saved.epoch) await save();
-  await saving;
+  const checkpoint = await saving;
   const seconds = history.reduce((total, row) => total + row.seconds, 0);
   if (stopped) onProgress({ kind: 'stopped', epoch: history.length, epochs, seconds });
   else
@@ -201,85 +209,15 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     best,
     stopped,
     seconds,
-    useBest: () => (bestValues ?? last).restore(),
+    useBest() {
+      if (bestValues === undefined && best !== undefined && checkpoint !== undefined)
+        checkpoints?.restoreBest(checkpoint, parameters);
+      else (bestValues ?? last).restore();
+    },
     useLast: () => last.restore(),
     dispose() {
       last.dispose();
-      bestValues?.dispose();
+      forgetBestValues();
     },
   };
-}
-
-/** The validation of an epoch, unless it is stopped or finds that the last update has broken the weights. */
-async function validate<B extends Batch>(options: FitOptions<B>): Promise<Validation | 'stopped' | 'not finite'> {
-  const { signal } = options;
-  try {
-    const validation = await options.validate(signal);
-    if (signal?.aborted) return 'stopped';
-    return Number.isFinite(validation.loss) ? validation : 'not finite';
-  } catch (error) {
-    if (signal?.aborted && error === signal.reason) return 'stopped';
-    throw error;
-  }
-}
-
-type TrainedEpoch = Pick<HistoryRow, 'trainLoss' | 'trainAccuracy'>;
-
-/** One pass over the training data. Losses stay on the device but where progress is shown. */
-async function trainEpoch<B extends Batch>(
-  options: FitOptions<B>,
-  epoch: number,
-  learningRate: number,
-): Promise<TrainedEpoch | 'stopped' | 'not finite'> {
-  const { epochs, batchesPerEpoch, signal, onProgress = () => undefined } = options;
-  const pending: { loss: Scalar; correct: Scalar; count: number }[] = [];
-  const total = { loss: 0, correct: 0, images: 0 };
-  let lastLoss = NaN;
-  const settle = (): boolean => {
-    for (const { loss, correct, count } of pending.splice(0)) {
-      [lastLoss] = loss.dataSync();
-      total.loss += lastLoss * count;
-      total.correct += correct.dataSync()[0];
-      total.images += count;
-      tf.dispose([loss, correct]);
-    }
-    return Number.isFinite(total.loss);
-  };
-  const start = performance.now();
-  let reported = start;
-  let step = 0;
-
-  try {
-    for await (const batch of options.batches(epoch)) {
-      const { count } = batch;
-      try {
-        const { loss, reported } = trainingStep((scope) => options.loss(batch, scope), { ...options, learningRate });
-        pending.push({ count, loss, correct: reported.correct });
-      } finally {
-        batch.dispose();
-      }
-      step++;
-      await new Promise(setImmediate); // lets the stop button and timers in
-      if (signal?.aborted) return 'stopped';
-      const now = performance.now();
-      if (now - reported >= millisecondsBetweenReports) {
-        reported = now;
-        if (!settle()) return 'not finite';
-        const imagesPerSecond = total.images / ((now - start) / 1000);
-        onProgress({
-          kind: 'batch',
-          epoch: epoch + 1,
-          epochs,
-          step,
-          steps: batchesPerEpoch,
-          loss: lastLoss,
-          imagesPerSecond,
-        });
-      }
-    }
-    if (!settle()) return 'not finite';
-    return { trainLoss: total.loss / total.images, trainAccuracy: total.correct / total.images };
-  } finally {
-    for (const { loss, correct } of pending) tf.dispose([loss, correct]);
-  }
 }

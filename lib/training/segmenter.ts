@@ -135,6 +135,8 @@ export async function trainSegmenter(
       },
       validate: () => validateSegmenter(parameters, segmenter, source, { diceWeight, batchSize: evaluationBatchSize }),
     });
+    optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
+    optimizer = undefined;
     try {
       const { history, best, stopped, seconds } = fitted;
       const outcome = {

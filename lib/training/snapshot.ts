@@ -1,4 +1,3 @@
-import { fromPublished, variableOf, type Parameters, type PublishedValues } from '../models/parameters';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
 
@@ -17,23 +16,6 @@ export function takeSnapshot(variables: ReadonlyMap<string, Variable>): Snapshot
     values,
     restore() {
       for (const [name, value] of values) variables.get(name)?.assign(value);
-    },
-    dispose() {
-      for (const value of values.values()) value.dispose();
-    },
-  };
-}
-
-/** A snapshot of values that come from a file. */
-export function snapshotOfPublished(published: PublishedValues, parameters: Parameters): Snapshot {
-  const values = new Map<string, Tensor>();
-  for (const [name, value] of published) {
-    values.set(name, tf.keep(tf.tidy(() => fromPublished(value, parameters.table[name]))));
-  }
-  return {
-    values,
-    restore() {
-      for (const [name, value] of values) variableOf(parameters, name).assign(value);
     },
     dispose() {
       for (const value of values.values()) value.dispose();

@@ -327,6 +327,30 @@ describe('the best epoch', () => {
       run.dispose();
     });
 
+  it('is in memory a second time only without checkpoints, and so is what an epoch begins with', async () => {
+    const copiesAt = async (folder?: string): Promise<number[]> => {
+      const run = createToyRun();
+      const tensors: number[] = [];
+      const [before, copy] = [tf.memory().numTensors, Object.keys(run.weights()).length];
+      const counted: Change = (_run, { batches }) => ({
+        async *batches(epoch) {
+          while (folder !== undefined && (await openCheckpoints(folder, 'toy').load())?.epoch !== epoch) await new Promise((resolve) => setTimeout(resolve, 5)); // prettier-ignore
+          await new Promise(setImmediate);
+          tensors.push((tf.memory().numTensors - before) / copy);
+          yield* batches(epoch);
+        },
+      });
+      const changes = [scripted(0.9, 0.5, 0.7), counted, ...(folder === undefined ? [] : [keptIn(folder)])];
+      (await run.fit(changed(run, changes))).dispose();
+      run.dispose();
+      return tensors.map(Math.floor);
+    };
+    assert.deepEqual(await copiesAt(newFolder()), [0, 0, 0]);
+    const [first, ...others] = await copiesAt();
+    assert.equal(first, 1);
+    for (const copies of others) assert.ok(copies >= 2);
+  });
+
   it('is never one whose accuracy is not a number', async () => {
     const { result, metrics } = await train(scripted(NaN, 0.3, NaN, 0.2));
     assert.deepEqual(result.best, { epoch: 2, valAccuracy: 0.3 });
