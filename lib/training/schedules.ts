@@ -14,18 +14,23 @@ export interface WarmupCosine {
   readonly warmup: number;
   /** Epochs or steps in all, of the same unit as `warmup` and the schedule's argument. */
   readonly total: number;
+  /** Whether the last epoch or step of the warm-up has the full rate already, and not the first one after it alone. False by default. */
+  readonly peakInWarmup?: boolean;
 }
 
 /**
  * A straight line up from learningRate / (warmup + 1), then half a cosine from `learningRate` down towards 0: PyTorch's LinearLR with
- * start_factor = 1 / (warmup + 1), then CosineAnnealingLR with T_max = total − warmup. Never 0 before the end.
+ * start_factor = 1 / (warmup + 1), then CosineAnnealingLR with T_max = total − warmup. Never 0 before the end. With `peakInWarmup` the line
+ * begins at learningRate / warmup, and the full rate is there twice: in the last of the warm-up, and in the first after it. (timm's
+ * CosineLRScheduler and LinearLR leave open where the line begins, and reach the full rate after the warm-up.)
  * @throws UserError where the warm-up does not end before the training
  */
-export function warmupCosineSchedule({ learningRate, warmup, total }: WarmupCosine): Schedule {
+export function warmupCosineSchedule({ learningRate, warmup, total, peakInWarmup = false }: WarmupCosine): Schedule {
   const rising = Math.round(warmup);
   if (!(rising >= 0 && rising < total)) {
     throw new UserError(`A warm-up of ${warmup} does not fit into a training of ${total}: it has to end before.`);
   }
   const falling = cosineSchedule(learningRate, total - rising);
-  return (time) => (time < rising ? (learningRate * (time + 1)) / (rising + 1) : falling(time - rising));
+  const parts = peakInWarmup ? rising : rising + 1;
+  return (time) => (time < rising ? (learningRate * (time + 1)) / parts : falling(time - rising));
 }

@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 
 import type { Dataset } from '../../lib/data/dataset';
 import { findDataset } from '../../lib/data/registry';
+import { syntheticTaskCounts } from '../../lib/data/synthetic-tasks';
 import { placeImage, isIdentity } from '../../lib/data/transform';
 import { barPanels } from '../../lib/display/charts';
 import { countParameters } from '../../lib/models/parameters';
@@ -15,16 +16,17 @@ import { swinConfigs, swinParameters } from '../../lib/models/swin';
 import { createRandom } from '../../lib/random';
 import { comparisonsOf, gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../lib/studies/medmnist2d'; // prettier-ignore
 import {
-  describeGridDatasets,
   gridConfigurations,
   gridLearningRate,
   gridRunId,
+  type GridConfiguration,
+} from '../../lib/studies/medmnist2d/grid';
+import {
+  describeGridDatasets,
   openGridDataset,
   publishedTarget,
   registryGridDataset,
-  selectedEpoch,
-  type GridConfiguration,
-} from '../../lib/studies/medmnist2d/grid';
+} from '../../lib/studies/medmnist2d/grid-datasets';
 import {
   compareMethods,
   comparisonTableRows,
@@ -126,7 +128,10 @@ describe('the grid', () => {
   });
 
   it('has the published targets', () => {
-    const targets = describeGridDatasets(all.slice(0, 96).map(({ dataset }) => dataset));
+    const targets = describeGridDatasets(
+      all.slice(0, 96).map(({ dataset }) => dataset),
+      new Map(),
+    );
     assert.deepEqual(targets.find(({ dataset }) => dataset === 'chestmnist'), { dataset: 'chestmnist', task: 'multi-label', outputs: 14, loss: 'binary-cross-entropy', trainImages: 78468, mirroredAsPublished: true, mirroredCorrected: true, targetAuc: 0.773, targetAccuracy: 0.948 }); // prettier-ignore
     assert.equal(publishedTarget({ name: 'retinamnist', size: 28 })?.auc, 0.726);
     assert.equal(publishedTarget({ name: 'retinamnist', size: 64 }), undefined);
@@ -142,6 +147,11 @@ describe('the grid', () => {
     assert.equal(configuration.augmentation.horizontalFlip, false);
     const blood = openGridDataset({ ...data, name: 'bloodmnist' }, { horizontalFlip: false });
     assert.deepEqual(blood, registryGridDataset('bloodmnist', 28));
+    const described = describeGridDatasets([dataset, blood], new Map([['cells.npz', { train: 70, val: 10, test: 20 }]])); // prettier-ignore
+    assert.deepEqual(described.map(({ trainImages }) => trainImages), [70, 11959]); // prettier-ignore
+    assert.throws(() => describeGridDatasets([dataset], new Map()), /How many images cells\.npz has was not told/);
+    const [drawn] = gridConfigurations({ datasets: ['synthetic-binary'], schedule: { epochs: 2 } });
+    assert.equal(describeGridDatasets([drawn.dataset], new Map())[0].trainImages, syntheticTaskCounts.train);
   });
 
   it('has small networks for a tour, from scratch alone', () => {
@@ -195,25 +205,6 @@ describe('the schedule', () => {
   it('warms up for the same share of fewer epochs', () => {
     const warmup = (epochs: number): number => gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs } })[0].schedule.warmupEpochs; // prettier-ignore
     assert.deepEqual([1, 2, 9, 10, 20, 100, 200].map(warmup), [0, 0, 0, 1, 1, 5, 10]);
-  });
-
-  it('selects and stops as the loop of the study does', () => {
-    const random = createRandom(11, 'areas');
-    for (let trial = 0; trial < 200; trial++) {
-      const aucs = Array.from({ length: 30 }, () => 0.9 + 2e-4 * random.integer(4) + 5e-5 * random.integer(2));
-      const settings = { epochs: 30, patience: 1 + random.integer(6), minDelta: 1e-4 };
-      let [best, bestEpoch, bad, seen] = [-1, 0, 0, 0];
-      for (const auc of aucs) {
-        seen++;
-        if (auc > best + 1e-4) [best, bestEpoch, bad] = [auc, seen, 0];
-        else if (++bad >= settings.patience) break;
-      }
-      assert.deepEqual(selectedEpoch(aucs.slice(0, seen), settings), { epoch: bestEpoch, finished: true });
-      assert.deepEqual(selectedEpoch(aucs, settings).epoch, bestEpoch);
-      if (seen > 1) assert.equal(selectedEpoch(aucs.slice(0, seen - 1), settings).finished, false);
-    }
-    assert.deepEqual(selectedEpoch([], gridSchedule), { epoch: undefined, finished: false });
-    assert.deepEqual(selectedEpoch([NaN, 0.5], gridSchedule), { epoch: 2, finished: false });
   });
 });
 

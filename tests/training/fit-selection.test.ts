@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { createRandom } from '../../lib/random';
 import { tf } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import type { FitOptions } from '../../lib/training/fit';
@@ -61,6 +62,27 @@ describe('selection of the best epoch', () => {
   it('is what patience counts from', async () => {
     assert.equal((await fitWith({ patience: 2 })).history.length, 4);
     assert.equal((await fitWith({ selectBy: 'loss', patience: 2 })).history.length, 5);
+  });
+});
+
+describe("the second study's selection by AUC", () => {
+  it('takes an epoch that is better by more than minDelta, and ends after as many others as patience says', async () => {
+    const random = createRandom(11, 'areas');
+    for (let trial = 0; trial < 12; trial++) {
+      const areas = Array.from({ length: 12 }, () => 0.9 + 2e-4 * random.integer(4) + 5e-5 * random.integer(2));
+      const patience = 1 + random.integer(4);
+      let [best, bestEpoch, bad, seen] = [-1, 0, 0, 0];
+      for (const auc of areas) {
+        seen++;
+        if (auc > best + 1e-4) [best, bestEpoch, bad] = [auc, seen, 0];
+        else if (++bad >= patience) break;
+      }
+      let epoch = 0;
+      const validate = () => Promise.resolve({ loss: 1, accuracy: 0.5, auc: areas[epoch++] });
+      const run = await fitWith({ validate, epochs: areas.length, selectBy: 'auc', minDelta: 1e-4, patience });
+      assert.deepEqual([run.best?.epoch, run.history.length], [bestEpoch, seen]);
+      assert.deepEqual(run.bestWeights, run.weightsAt[bestEpoch]);
+    }
   });
 });
 

@@ -16,11 +16,12 @@ import { comparisonsOf, declaredHere, gridArms, gridNetworks, gridOptimizers, ne
 import { noteRows, overallRows, pairedTestRows, roundingRows } from './comparison-tables';
 import { openGridData } from './data';
 import { differenceFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './figures';
-import { describeGridDatasets, type GridConfiguration, type GridDataset } from './grid';
+import type { GridConfiguration } from './grid';
+import { describeGridDatasets, type GridDataset, type SplitCounts } from './grid-datasets';
 import { gridStoreFolder, medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type GivenMedmnist2dParameters, type GridPlan } from './parameters'; // prettier-ignore
 import { compareOnTestImages, readTestLabels, type ComparisonIntervals, type TestLabels } from './predictions';
 import { compareMethods, gridResultSchema, type GridMethodComparison, type GridResult } from './results';
-import { splitCounts, writeGridResults, type SplitCounts } from './rows';
+import { writeGridResults } from './rows';
 import { trainGridRun } from './run';
 import { incompleteRows, progressMessage, progressRows, readSnapshot, type GridSnapshot } from './snapshot';
 import { multiLabelRows, numericRows, publishedRows, scoreMatrixRows } from './tables';
@@ -63,11 +64,7 @@ export function medmnist2dBenchmark(given: GivenMedmnist2dParameters) {
       const files = new Map(images.map(({ name, splits: { train, val, test } }) => [name, { train: train.count, val: val.count, test: test.count }])); // prettier-ignore
       return { ...plan, store, images, files };
     },
-    describeDatasets: ({ datasets, files }: OpenGrid) =>
-      describeGridDatasets(datasets).map((row, at) => ({
-        ...row,
-        trainImages: splitCounts(datasets[at], files).train,
-      })),
+    describeDatasets: ({ datasets, files }: OpenGrid) => describeGridDatasets(datasets, files),
     /** One row a network and optimizer of the grid, with its settings and where they are from. */
     optimizers: ({ configurations }: OpenGrid) => optimizerRows(configurations),
     /** What the study does not say, and was decided here. */

@@ -4,7 +4,7 @@ import { openDataset, type OpenOptions } from '../../data/open';
 import { datasetNames } from '../../data/registry';
 import { UserError } from '../../errors';
 import { areaUnderRocPerClass } from '../../metrics/auc';
-import type { GridDataset } from './grid';
+import type { GridDataset } from './grid-datasets';
 
 /** As JSON it can be sent to another process, but for its functions. */
 export interface GridDataSource extends OpenOptions {

@@ -1,7 +1,8 @@
 /** How long runs of the second study's grid will take: from runs that are finished, else from throughputs that were measured elsewhere. */
 import { findDataset } from '../../data/registry';
 import { gridDatasetNames, type GridNetworkName } from '../medmnist2d';
-import type { GridConfiguration, GridDataset } from './grid';
+import type { GridConfiguration } from './grid';
+import type { GridDataset } from './grid-datasets';
 import type { GridFinishedRun } from './results';
 
 /** What a run has: cores of a processor, or a GPU. */

@@ -7,7 +7,7 @@ import type { AucInterval } from '../../metrics/auc-interval';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
 import { armTitle, type Arm } from '../arms';
 import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid';
+import { publishedTarget, type GridDataset } from './grid-datasets';
 import type { ComparisonIntervals } from './predictions';
 import { gridRanks, methodTitle, seedScores, type GridMethod } from './results';
 import type { GridSnapshot } from './snapshot';

@@ -9,7 +9,8 @@ import { syntheticTasks } from '../../data/synthetic-tasks';
 import { outputsDirectory } from '../../paths';
 import { gridDatasetNames, gridSchedule, gridSeeds, medmnist2dStudy, networkPairs } from '../medmnist2d';
 import type { GridDataSource } from './data';
-import { gridConfigurations, openGridDataset, type GridConfiguration, type GridDataset } from './grid';
+import { gridConfigurations, type GridConfiguration } from './grid';
+import { openGridDataset, type GridDataset } from './grid-datasets';
 import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../parameters'; // prettier-ignore
 import type { NotebookRun } from '../run';
 

@@ -10,7 +10,7 @@ import { evaluatePredictionFile, readPredictionFile } from '../../metrics/medmni
 import type { Scored } from '../../metrics/scores';
 import type { BatchEvent, DoneEvent, StoppedEvent } from '../../training/events';
 import { openGridData, type GridDataSource } from './data';
-import type { GridDataset } from './grid';
+import type { GridDataset } from './grid-datasets';
 import { seedScores, type GridMethod, type GridMethodComparison } from './results';
 import type { GridSnapshot } from './snapshot';
 

@@ -19,7 +19,8 @@ import {
   type GridOptimizerName,
   type GridSelection,
 } from '../medmnist2d';
-import { publishedTarget, type GridConfiguration, type GridDataset } from './grid';
+import type { GridConfiguration } from './grid';
+import { publishedTarget, type GridDataset } from './grid-datasets';
 import type { FinishedRun } from '../run-store';
 
 /** `result.json` of a run. Fractions and seconds. */

@@ -1,20 +1,17 @@
 /** `results.json` of the second study's notebook: one row a finished run of its grid. */
 import { createHash } from 'node:crypto';
-import { datasetNames, findDataset } from '../../data/registry';
 import { splitNames, type SplitName } from '../../data/dataset';
-import { isSyntheticTask, syntheticTaskCounts } from '../../data/synthetic-tasks';
 import { createBackbone } from '../../models/backbone';
 import { countParameters } from '../../models/parameters';
 import { environment } from '../../system';
 import { gridInitializations, gridNetworks } from '../medmnist2d';
-import type { GridConfiguration, GridDataset } from './grid';
+import type { GridConfiguration } from './grid';
+import { splitCounts, type SplitCounts } from './grid-datasets';
 import type { GridFinishedRun } from './results';
 import type { GridSnapshot } from './snapshot';
 import { writeResults, type ClassificationRow } from '../results';
 import type { NotebookRun } from '../run';
 import { tourArchitectures } from '../tour-networks';
-
-export type SplitCounts = Readonly<Record<SplitName, number>>;
 
 /** A row of the contract's kind, with what else tells a run of the grid from others. */
 export interface GridRow extends ClassificationRow {
@@ -58,14 +55,6 @@ export function writeGridResults(
     history: Object.fromEntries(finished.map(({ id, result }) => [id, result.history])),
     grid: { runs: configurations.length, finished: finished.length },
   });
-}
-
-/** Images of a dataset. Throws an Error for a file that `files` does not name. */
-export function splitCounts({ name }: GridDataset, files: ReadonlyMap<string, SplitCounts>): SplitCounts {
-  if (datasetNames().includes(name)) return findDataset(name).splits;
-  const known = isSyntheticTask(name) ? syntheticTaskCounts : files.get(name);
-  if (known === undefined) throw new Error(`How many images ${name} has was not told.`);
-  return known;
 }
 
 /** All values of every network are trained. */

@@ -1,6 +1,7 @@
 /** How a grid of the second study stands: what of it is finished, running and missing, cell by cell. A cell is a method on a dataset. */
 import { gridDatasetNames } from '../medmnist2d';
-import type { GridConfiguration, GridDataset } from './grid';
+import type { GridConfiguration } from './grid';
+import type { GridDataset } from './grid-datasets';
 import { datasetsOf, methodTitle, methodsOf, type GridFinishedRun, type GridMethod, type GridResult } from './results'; // prettier-ignore
 import { datasetTitle } from './views';
 import type { RunStore } from '../run-store';

@@ -4,7 +4,7 @@ import { mean } from '../../metrics/intervals';
 import { summarizeSeeds, type SeedSummary } from '../../metrics/seed-comparison';
 import type { Arm } from '../arms';
 import { gridInitializations, gridNetworks, optimizerTitles } from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid';
+import { publishedTarget, type GridDataset } from './grid-datasets';
 import { methodTitle, seedScores, type GridMeasure, type GridMethod } from './results';
 import type { GridSnapshot } from './snapshot';
 import { datasetTitle } from './views';

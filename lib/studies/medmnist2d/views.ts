@@ -12,7 +12,7 @@ import {
   type GridNetworkName,
   type GridOptimizerName,
 } from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid';
+import { publishedTarget, type GridDataset } from './grid-datasets';
 import { seedScores, type GridFinishedRun, type GridMethod, type GridMethodComparison } from './results';
 
 export interface GridView {

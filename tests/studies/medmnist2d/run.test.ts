@@ -10,12 +10,8 @@ import { openDataset } from '../../../lib/data/open';
 import { openSyntheticTask, syntheticTasks, type SyntheticTaskName } from '../../../lib/data/synthetic-tasks';
 import { evaluatePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { runMissing } from '../../../lib/studies/grid-runs';
-import {
-  gridConfigurations,
-  openGridDataset,
-  type GridConfiguration,
-  type GridDataset,
-} from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist2d/grid-datasets';
 import { createGridClassifier } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
