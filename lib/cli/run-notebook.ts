@@ -25,6 +25,8 @@ export interface RunNotebookOptions {
   /** What relative paths refer to. */
   readonly workingDirectory?: string;
   readonly onCell?: (event: CellEvent) => void;
+  /** All cells are done; what is left is the page. */
+  readonly onExecuted?: () => void;
 }
 
 export interface FinishedNotebook {
@@ -61,7 +63,7 @@ export async function runNotebook(given: string, options: RunNotebookOptions): P
     await check(parameters);
     const lock = await lockFolder(directory);
     try {
-      const done = await execute(name, withParameters(readNotebook(path), set), directory, options.onCell);
+      const done = await execute(name, withParameters(readNotebook(path), set), directory, options);
       return { name, directory, seconds: (performance.now() - started) / 1000, ...done };
     } finally {
       lock.release();
@@ -77,7 +79,7 @@ async function execute(
   name: string,
   notebook: Notebook,
   directory: string,
-  onCell: RunNotebookOptions['onCell'],
+  { onCell, onExecuted }: Pick<RunNotebookOptions, 'onCell' | 'onExecuted'>,
 ): Promise<Pick<FinishedNotebook, 'continued' | 'stillsMissing'>> {
   const unfinished = join(directory, unfinishedName);
   const continued = existsSync(join(unfinished, 'checkpoints'));
@@ -90,6 +92,7 @@ async function execute(
     writeFileSync(input, JSON.stringify(notebook));
     await executeNotebook(input, executed, { environment: { NOTEBOOK_RUN_DIRECTORY: unfinished }, onCell });
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
+    onExecuted?.();
     // The gallery links to the notebook: whoever publishes one publishes the other.
     writeFileSync(executed, `${JSON.stringify(withoutPrivatePaths(readNotebook(executed)), undefined, 1)}\n`);
     const { headline, stillsMissing } = await writePage(executed, page);

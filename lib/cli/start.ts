@@ -4,6 +4,8 @@ import { outputsDirectory } from '../paths';
 import { findNotebook, notebookNames } from '../studies/notebooks';
 import { parseCommandLine, runCommand } from './command';
 import { indexPage } from './index-page';
+import type { CellEvent } from './jupyter';
+import { overlapping } from './overlapping';
 import { finishedRuns } from './page/finished-runs';
 import { linkNeighbours } from './page/neighbours';
 import { stillsRemark } from './page/page';
@@ -27,14 +29,13 @@ export async function main(args: string[]): Promise<void> {
   const names = positionals.length > 0 ? positionals.map((given) => findNotebook(given).name) : notebookNames();
   const line = createProgressLine(process.stdout, 15_000);
   let remark: string | undefined;
-  for (const name of names) {
-    const { seconds, stillsMissing } = await runNotebook(name, {
-      settings: [],
-      onCell: ({ cell, cells }) => line.update(`${name}: cell ${cell} of ${cells}`),
-    });
+  // A page is made, mostly by one core, while the next notebook's kernel starts, mostly on another.
+  await overlapping(names, async (name, onExecuted) => {
+    const onCell = ({ cell, cells }: CellEvent): void => line.update(`${name}: cell ${cell} of ${cells}`);
+    const { seconds, stillsMissing } = await runNotebook(name, { settings: [], onCell, onExecuted });
     line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`);
     remark ??= stillsRemark(stillsMissing);
-  }
+  });
   if (remark !== undefined) console.log(remark);
   const index = join(outputsDirectory, 'index.html');
   // Those of earlier starts too: `npm start -- 01` takes nothing away.
