@@ -254,7 +254,7 @@ async function buildAddon() {
     const binding = path.join(tfjsPackage, 'binding');
     const forThisProcessor = process.arch === 'x64' ? '-march=native' : '-mcpu=native';
     const sources = [
-      { file: path.join(binding, 'tfjs_backend.cc'), flags: ['-O2'] },
+      { file: path.join(binding, 'tfjs_backend.cc'), flags: ['-O2', '-include', path.join(kernelsFolder, 'blocked-signals.h')] }, // prettier-ignore
       { file: path.join(binding, 'tfjs_binding.cc'), flags: ['-O2'] },
       { file: path.join(kernelsFolder, 'kernels.cc'), flags: ['-O3', forThisProcessor] },
     ];
