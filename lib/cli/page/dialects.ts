@@ -23,8 +23,12 @@ export interface Dialect {
   frontMatter(input: FrontMatterInput): string;
   /** Text of the notebook in which nothing is the generator's own syntax any more. Code included. */
   literal(text: string): string;
-  /** A summary is one of the project's own: plain words. */
-  fold(summary: string, body: string): string;
+  /** A summary is one of the project's own: plain words. Missing where the generator has nothing of the kind by default. */
+  readonly fold?: (summary: string, body: string) => string;
+  /** A table that may be wider than the page, where the generator's themes do not let it scroll by itself. */
+  readonly scroll?: (table: string) => string;
+  /** A picture with its caption, where a picture by itself would get its text for those who do not see it as a second caption. */
+  readonly figure?: (address: string, alt: string, caption: string) => string;
   /** An interactive chart in the text, where raw HTML passes through by default. */
   readonly embed?: (address: string, title: string, height: number) => string;
 }
@@ -86,7 +90,7 @@ const hugo: Dialect = {
     text
       .replace(/\{\{([<%])(?!\/\*)((?:(?!\}\}).)*?)([>%])\}\}/g, '{{$1/*$2*/$3}}')
       .replace(/\{\{(?=[<%](?!\/\*))/g, '{\u200b{'),
-  fold: (summary, body) => `{{< details summary="${summary}" >}}\n\n${body}\n\n{{< /details >}}`,
+  // No fold: Hugo leaves out <details>, and an older one than 0.140 does not build a site that uses the shortcode of that name.
 };
 
 const jekyll: Dialect = {
@@ -111,6 +115,7 @@ const jekyll: Dialect = {
   literal: (text) => text.replace(/\{[{%]/g, (opening) => `{{ "${opening}" }}`),
   // kramdown reads Markdown in an element only where it is told to.
   fold: (summary, body) => details(summary, body).replace('<details>', '<details markdown="1">'),
+  scroll: (table) => `<div style="overflow-x: auto" markdown="1">\n\n${table}\n\n</div>`,
   // The address is Liquid, which must stay as it is.
   embed: (address, title, height) => iframe('ADDRESS', title, height).replace('ADDRESS', () => address.replaceAll('"', "'")), // prettier-ignore
 };
@@ -135,6 +140,8 @@ const quarto: Dialect = {
     }),
   literal: (text) => text.replace(/\{\{<((?:(?!\}\}).)*?)>\}\}/g, '{{{<$1>}}}'),
   fold: (summary, body) => `::: {.callout-note collapse="true" appearance="minimal"}\n## ${summary}\n\n${body}\n\n:::`,
+  figure: (address, alt, caption) => `![${caption}](${address}){fig-alt="${alt.replace(/[\\"]/g, '\\$&')}"}`,
+  scroll: (table) => `::: {style="overflow-x: auto"}\n\n${table}\n\n:::`,
   embed: (address, title, height) => `\`\`\`{=html}\n${iframe(address, title, height)}\n\`\`\``,
 };
 

@@ -9,29 +9,53 @@ interface Node {
   getAttribute(name: string): string | null;
 }
 
-export function htmlToMarkdown(html: string): string {
+/** Where to put each table, as Markdown; as it is unless given. */
+type Placing = (table: string) => string;
+
+export function htmlToMarkdown(html: string, place: Placing = (table) => table): string {
   const service = new TurndownService({ headingStyle: 'atx', codeBlockStyle: 'fenced', bulletListMarker: '-' });
   service.remove(['script', 'style', 'button']);
   // A table within a line of text would be none.
   service.addRule('tables', {
     filter: 'table',
     // Its type is the browser's, which is not known here.
-    replacement: (_, table: unknown) => `\n\n${tableMarkdown(table as Node)}\n\n`,
+    replacement: (_, table: unknown) => `\n\n${tableMarkdown(table as Node, place)}\n\n`,
   });
   return service.turndown(html).trim();
 }
 
 /** A pipe table below its caption. Cells are single lines of text. */
-function tableMarkdown(table: Node): string {
+function tableMarkdown(table: Node, place: Placing): string {
   const caption = table.querySelector('caption');
   const [head = [], ...body] = elements(table, 'tr').map((row) => elements(row, 'th, td'));
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [
-    ...(caption === null ? [] : [`**${cellText(caption)}**`, '']),
+  const lines = [
     line(head.map(cellText)),
     line(head.map((cell) => (/\bnb-number\b/.test(cell.getAttribute('class') ?? '') ? '---:' : '---'))),
     ...body.map((cells) => line(cells.map(cellText))),
-  ].join('\n');
+  ];
+  return `${caption === null ? '' : `**${cellText(caption)}**\n\n`}${place(lines.join('\n'))}`;
+}
+
+/** The rows of the first table in HTML, head first; texts as they are. */
+export function tableRows(html: string): string[][] {
+  const rows: string[][] = [];
+  const service = new TurndownService();
+  service.addRule('rows', {
+    filter: 'table',
+    replacement: (_, table: unknown) => {
+      if (rows.length === 0) rows.push(...elements(table as Node, 'tr').map((row) => elements(row, 'th, td').map(plainText))); // prettier-ignore
+      return '';
+    },
+  });
+  service.turndown(html);
+  return rows;
+}
+
+/** By RFC 4180. */
+export function csvOf(rows: readonly (readonly string[])[]): string {
+  const cell = (text: string): string => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return `${rows.map((cells) => cells.map(cell).join(',')).join('\r\n')}\r\n`;
 }
 
 function elements(node: Node, selector: string): Node[] {
@@ -39,7 +63,11 @@ function elements(node: Node, selector: string): Node[] {
 }
 
 function cellText(cell: Node): string {
-  return escapeMarkdown((cell.textContent ?? '').replace(/\s+/g, ' ').trim());
+  return escapeMarkdown(plainText(cell));
+}
+
+function plainText(cell: Node): string {
+  return (cell.textContent ?? '').replace(/\s+/g, ' ').trim();
 }
 
 /** Text in which no character means anything to Markdown. */

@@ -6,7 +6,7 @@ import { cellSource, type Notebook, type NotebookCell } from '../notebook-file';
 import { chartFile } from './chart-file';
 import type { Dialect } from './dialects';
 import { joined, showsOutputs, splitFigures, type CellOutput, type PageFigure } from './figures';
-import { escapeMarkdown, htmlToMarkdown } from './html-to-markdown';
+import { csvOf, escapeMarkdown, htmlToMarkdown, tableRows } from './html-to-markdown';
 import type { Still } from './stills';
 import { unescapeHtml } from './unescape-html';
 
@@ -61,7 +61,8 @@ function cellMarkdown(cell: NotebookCell, index: number, opening: boolean, work:
   const outputs = showsOutputs(cell) ? (cell.outputs ?? []) : [];
   const shown = outputs.map((output, at) => outputMarkdown(output as CellOutput, `${index + 1}-${at + 1}`, work));
   const hidden = tags.includes('hide-input') || tags.includes('hide-cell');
-  return [hidden && code !== '' ? work.dialect.fold('Code', code) : code, ...shown]
+  const { fold } = work.dialect;
+  return [hidden && code !== '' && fold !== undefined ? fold('Code', code) : code, ...shown]
     .filter((part) => part.trim() !== '')
     .join('\n\n');
 }
@@ -135,7 +136,7 @@ function withoutColors(text: string): string {
 function htmlOutput(html: string, work: Work): string {
   return splitFigures(html)
     .map((piece) => {
-      if (!piece.isFigure) return work.dialect.literal(htmlToMarkdown(piece.html));
+      if (!piece.isFigure) return tablesMarkdown(piece.html, work);
       const figure = work.figures[work.met];
       work.met += 1;
       return figureMarkdown(figure, work);
@@ -150,18 +151,44 @@ function figureMarkdown(figure: PageFigure, work: Work): string {
   const { number, label, caption, html } = figure;
   const text = (words: string): string => dialect.literal(escapeMarkdown(words));
   const still = stills.get(number);
+  const below = `Figure ${number}. ${text(caption)}`;
   const parts: string[] = [];
-  if (still !== undefined) parts.push(`![${text(label)}](${addFile(pictureName(figure), still.light, work)})`);
-  else if (figure.kind === 'grid') parts.push(gridPictures(figure, work));
+  const captioned = still !== undefined && dialect.figure !== undefined;
+  if (still !== undefined) {
+    const address = addFile(pictureName(figure), still.light, work);
+    parts.push(captioned ? dialect.figure(address, dialect.literal(label), below) : `![${text(label)}](${address})`);
+  }
+  if (still === undefined && figure.kind === 'grid') parts.push(gridPictures(figure, work));
   if (figure.kind === 'chart' && dialect.embed !== undefined) {
     const { file, height } = chartFile(figure);
     const chart = dialect.embed(addFile(`figure-${number}.html`, file, work), label, height);
-    parts.push(still === undefined ? chart : dialect.fold('Interactive chart', chart));
+    parts.push(still === undefined || dialect.fold === undefined ? chart : dialect.fold('Interactive chart', chart));
   }
-  parts.push(`*Figure ${number}. ${text(caption)}*`);
+  if (!captioned) parts.push(`*${below}*`);
   const [, data] = /<details class="nb-details">[\s\S]*?<\/summary>([\s\S]*?)<\/details>/.exec(html) ?? [];
-  if (data !== undefined) parts.push(dialect.fold('Data as table', dialect.literal(htmlToMarkdown(data))));
+  if (data !== undefined) parts.push(dataMarkdown(data, number, work));
   return parts.join('\n\n');
+}
+
+/** What the generator takes for its own in a text is made harmless before a table is put into an element that scrolls, which is meant. */
+function tablesMarkdown(html: string, { dialect }: Pick<Work, 'dialect'>): string {
+  const tables: string[] = [];
+  const text = htmlToMarkdown(html, (table) => `\0${tables.push(table) - 1}\0`);
+  const { scroll = (table: string) => table } = dialect;
+  return dialect.literal(text).replace(/\0(\d+)\0/g, (_, index: string) => scroll(dialect.literal(tables[Number(index)]))); // prettier-ignore
+}
+
+/** So many rows may stand below a figure where they cannot be folded away. */
+const mostRows = 12;
+
+function dataMarkdown(html: string, number: number, work: Work): string {
+  const { fold } = work.dialect;
+  const table = tablesMarkdown(html, work);
+  if (fold !== undefined) return fold('Data as table', table);
+  const rows = tableRows(html);
+  return rows.length <= mostRows + 1
+    ? table
+    : `[Data of figure ${number} as a table](${addFile(`figure-${number}.csv`, csvOf(rows), work)})`;
 }
 
 /** A grid's images one after another, where no browser could make one picture of them. */

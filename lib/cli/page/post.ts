@@ -62,7 +62,7 @@ function ending({ provenance, citations }: PageData, dialect: Dialect): string[]
     const rows = provenance.groups.flatMap(({ title, rows: facts }) =>
       facts.map(([fact, value]) => `| ${title} | ${cell(fact)} | ${cell(value)} |`),
     );
-    parts.push(['| | | |', '| --- | --- | --- |', ...rows].join('\n'));
+    parts.push(['| Of | Fact | Value |', '| --- | --- | --- |', ...rows].join('\n'));
   }
   if (citations.length > 0) parts.push('## How to cite');
   for (const { title, bibtex } of citations)

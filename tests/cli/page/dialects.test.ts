@@ -53,6 +53,14 @@ test('nothing of a text is obeyed as a generator’s own syntax', () => {
   assert.equal(markdown.literal(evil), evil);
 });
 
+test('what a site’s defaults leave out, or do not know, is not asked of them', () => {
+  const { hugo, jekyll, quarto } = dialects;
+  assert.equal(hugo.fold, undefined, 'Hugo before 0.140 has no shortcode for it, and none lets <details> through');
+  assert.equal(jekyll.scroll?.('| a |'), '<div style="overflow-x: auto" markdown="1">\n\n| a |\n\n</div>');
+  assert.equal(quarto.scroll?.('| a |'), '::: {style="overflow-x: auto"}\n\n| a |\n\n:::');
+  assert.equal(quarto.figure?.('a.png', 'say "a"', 'Figure 1. A'), '![Figure 1. A](a.png){fig-alt="say \\"a\\""}');
+});
+
 test('files are where each generator looks for them', () => {
   assert.equal(dialects.jekyll.file('01_x', '2026-11-24'), '_posts/2026-11-24-01_x.md');
   assert.equal(dialects.jekyll.address('01_x', 'a.png'), '{{ "/assets/01_x/a.png" | relative_url }}');

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Notebook } from '../../../lib/cli/notebook-file';
+import { dialects, type DialectName } from '../../../lib/cli/page/dialects';
+import { findFigures } from '../../../lib/cli/page/figures';
+import { csvOf, htmlToMarkdown, tableRows } from '../../../lib/cli/page/html-to-markdown';
+import { postBody } from '../../../lib/cli/page/post-body';
+import { createFigure } from '../../../lib/display/figure';
+import { table } from '../../../lib/display/tables';
+
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ name: `{{ a, "${index}" }}`, value: index }));
+
+/** A notebook with hidden code that shows a chart of so many numbers, and its text for a generator. */
+function bodyOf(format: DialectName, count: number) {
+  const { html } = createFigure({
+    data: [],
+    layout: {},
+    label: 'A "label"',
+    caption: 'What it says',
+    table: rows(count),
+  });
+  const outputs = [{ output_type: 'display_data', data: { 'text/html': html }, metadata: {} }];
+  const notebook: Notebook = {
+    cells: [{ cell_type: 'code', metadata: { tags: ['hide-input'] }, source: 'a;', outputs, execution_count: 1 }],
+    metadata: {},
+    nbformat: 4,
+    nbformat_minor: 5,
+  };
+  const stills = new Map([[1, { light: Buffer.from('png'), width: 8, height: 8 }]]);
+  return postBody({
+    notebook,
+    dialect: dialects[format],
+    name: 'n',
+    folder: '.',
+    figures: findFigures(notebook),
+    stills,
+  });
+}
+
+test('Hugo: nothing that needs raw HTML or a shortcode; many numbers go into a file', () => {
+  const few = bodyOf('hugo', 12);
+  assert.doesNotMatch(few.text, /<\w|\{\{[<%]/);
+  assert.ok(few.text.includes('![A "label"](figures/figure-1.png)') && few.text.includes('*Figure 1. What it says*'));
+  assert.equal(few.text.match(/^\|/gm)?.length, 14);
+  const many = bodyOf('hugo', 13);
+  assert.ok(!many.text.includes('|') && many.text.endsWith('[Data of figure 1 as a table](figures/figure-1.csv)'));
+  const lines = String(many.files.get('figure-1.csv')).split('\r\n');
+  assert.deepEqual([lines.length, lines[0], lines[1]], [15, 'Name,Value', '"{{ a, ""0"" }}",0']);
+});
+
+test('Jekyll: tables scroll, and Liquid in them stays text', () => {
+  const { text, files } = bodyOf('jekyll', 13);
+  assert.ok(text.includes('<div style="overflow-x: auto" markdown="1">\n\n| Name | Value |\n| --- | ---: |\n| {{ "{" }}'.replace('{{ "{" }}', '\\{')), text); // prettier-ignore
+  assert.ok(text.includes('<details markdown="1">') && text.includes("<iframe src=\"{{ '/assets/n/figure-1.html'"));
+  assert.ok(!files.has('figure-1.csv'));
+});
+
+test('Quarto: a picture has its caption once', () => {
+  const { text } = bodyOf('quarto', 3);
+  assert.ok(text.includes('![Figure 1. What it says](figures/figure-1.png){fig-alt="A \\"label\\""}'));
+  assert.equal(text.match(/What it says/g)?.length, 1);
+  assert.ok(text.includes('::: {style="overflow-x: auto"}\n\n| Name'));
+});
+
+test('a table in HTML as Markdown, as rows and as CSV', () => {
+  const { html } = table([{ name: 'a|b', score: 0.5 }, { name: 'c\nd', score: 1 }], { caption: 'A *caption*' }); // prettier-ignore
+  assert.equal(
+    htmlToMarkdown(html),
+    '**A \\*caption\\***\n\n| Name | Score |\n| --- | ---: |\n| a\\|b | 0.500 |\n| c d | 1.000 |',
+  );
+  assert.ok(htmlToMarkdown(html, (one) => `<<${one}>>`).includes('\n\n<<| Name'));
+  assert.deepEqual(tableRows(html)[1], ['a|b', '0.500']);
+  assert.equal(csvOf([['a,b', 'say "c"', 'd']]), '"a,b","say ""c""",d\r\n');
+});
