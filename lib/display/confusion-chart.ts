@@ -1,7 +1,7 @@
-import { createFigure, figureTitle, type ChartOptions, type FigureDisplay } from './figure';
+import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotTrace } from './figure';
 import { formatInteger, formatPercent } from './format';
 import { escapeLabel, shorten, wrapText } from './html';
-import { color, sequentialScale } from './theme';
+import { color, heatInk, sequentialScale } from './theme';
 
 export interface ConfusionMatrix {
   /** matrix[true class][predicted class]: counts. */
@@ -28,6 +28,7 @@ export function confusionMatrix(given: ConfusionMatrix, { label, caption }: Char
   }
   const shares = matrix.map((row) => rowShares(row));
   const digits = size > 9 ? 0 : 1;
+  const texts = matrix.map((row, at) => row.map((count, to) => cellText(count, shares[at]?.[to], digits)));
   const cell = size <= 5 ? 84 : size <= 9 ? 62 : 52;
   const slanted = size > 5;
   return createFigure({
@@ -38,14 +39,13 @@ export function confusionMatrix(given: ConfusionMatrix, { label, caption }: Char
         coloraxis: 'coloraxis',
         xgap: 1,
         ygap: 1,
-        text: matrix.map((row, at) => row.map((count, to) => cellText(count, shares[at]?.[to], digits))),
-        texttemplate: '%{text}',
-        textfont: { size: size > 9 ? 10 : 12 },
+        text: texts,
         customdata: matrix.map((row, at) =>
           row.map((count, to) => hoverText(given, { at, to, count, share: shares[at]?.[to] })),
         ),
         hovertemplate: '%{customdata}<extra></extra>',
       },
+      cellTexts(shares, texts, size > 9 ? 10 : 12),
     ],
     layout: {
       title: figureTitle(title),
@@ -55,6 +55,7 @@ export function confusionMatrix(given: ConfusionMatrix, { label, caption }: Char
       xaxis: {
         title: { text: 'Predicted class' },
         ...ticks(classNames, slanted ? [20, 20] : [12, 24]),
+        range: [-0.5, size - 0.5],
         tickangle: slanted ? -40 : 0,
         showgrid: false,
         zeroline: false,
@@ -62,7 +63,7 @@ export function confusionMatrix(given: ConfusionMatrix, { label, caption }: Char
       yaxis: {
         title: { text: 'True class' },
         ...ticks(classNames, [16, 32]),
-        autorange: 'reversed',
+        range: [size - 0.5, -0.5],
         showgrid: false,
         zeroline: false,
       },
@@ -76,6 +77,26 @@ export function confusionMatrix(given: ConfusionMatrix, { label, caption }: Char
       ...Object.fromEntries(row.map((count, to) => [`predicted ${classNames[to]}`, count])),
     })),
   });
+}
+
+/** The texts as points of their own: Plotly's heat map has one colour for all of them, but each has to be read on its own cell's. */
+function cellTexts(
+  shares: readonly (readonly (number | null)[])[],
+  texts: readonly string[][],
+  size: number,
+): PlotTrace {
+  const cells = shares.flatMap((row, y) => row.map((share, x) => ({ x, y, share, text: texts[y][x] })));
+  return {
+    type: 'scatter',
+    mode: 'text',
+    x: cells.map(({ x }) => x),
+    y: cells.map(({ y }) => y),
+    text: cells.map(({ text }) => text),
+    textfont: { size, color: cells.map(({ share }) => (share === null ? color.ink : heatInk(share))) },
+    cliponaxis: false,
+    hoverinfo: 'skip',
+    showlegend: false,
+  };
 }
 
 function rowShares(row: readonly number[]): (number | null)[] {

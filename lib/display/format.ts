@@ -62,6 +62,11 @@ const abbreviations: Readonly<Record<string, string>> = {
   iou: 'IoU',
   ece: 'ECE',
   hd95: 'HD95',
+  tensorflow: 'TensorFlow',
+  tfjs: 'TensorFlow.js',
+  node: 'Node.js',
+  cpu: 'CPU',
+  'memory gigabytes': 'memory (GB)',
 };
 
 /** A column's key as a heading: `testMacroF1` → Test macro-F1. Keys that are no camel-case name are headings already. */

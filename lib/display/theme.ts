@@ -28,6 +28,40 @@ export const sequentialScale: readonly (readonly [number, string])[] = [
   [1, 'var(--nb-heat-2)'],
 ];
 
+/** What the variables of `sequentialScale` are in the two themes. */
+export const heatColors = {
+  light: ['#f2f6fa', '#6aaed6', '#08447e'],
+  dark: ['#1a222c', '#22659e', '#9fd0f5'],
+} as const;
+
+/** The colour of a share from 0 to 1 on the scale of a theme, as Plotly mixes it. */
+export function heatColor(theme: keyof typeof heatColors, share: number): string {
+  const [low, middle, high] = heatColors[theme];
+  return share <= 0.5 ? mixed(low, middle, share * 2) : mixed(middle, high, share * 2 - 1);
+}
+
+function mixed(from: string, to: string, part: number): string {
+  const channels = [1, 3, 5].map((start) => {
+    const [a, b] = [from, to].map((hex) => parseInt(hex.slice(start, start + 2), 16)) as [number, number];
+    return Math.round(a + (b - a) * part)
+      .toString(16)
+      .padStart(2, '0');
+  });
+  return `#${channels.join('')}`;
+}
+
+/** Black or white, whichever is read better on a colour: at least 4.5:1 on any (WCAG 2.2). */
+export function inkOn(background: string): string {
+  return contrast('#000000', background) >= contrast('#ffffff', background) ? '#000000' : '#ffffff';
+}
+
+/** The colour of a text on the scale's colour of a share; a variable where the two themes differ in it. */
+export function heatInk(share: number): string {
+  const [light, dark] = [inkOn(heatColor('light', share)), inkOn(heatColor('dark', share))];
+  if (light === dark) return light;
+  return light === '#000000' ? 'var(--nb-heat-ink)' : 'var(--nb-heat-paper)';
+}
+
 export const fontFamily = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 const dashes = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot'] as const;

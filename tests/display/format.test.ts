@@ -41,6 +41,8 @@ test('column names become headings', () => {
   assert.equal(heading('testHd95'), 'Test HD95');
   assert.equal(heading('learningRate'), 'Learning rate');
   assert.equal(heading('True class'), 'True class');
+  const environment = ['tensorflow', 'tfjs', 'node', 'cpu', 'memoryGigabytes', 'cores'].map(heading);
+  assert.deepEqual(environment, ['TensorFlow', 'TensorFlow.js', 'Node.js', 'CPU', 'Memory (GB)', 'Cores']);
 });
 
 test('the ends of an interval have the same number of decimals and a minus', () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { backgrounds, contrast, palette, seriesStyle } from '../../lib/display/theme';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { backgrounds, contrast, heatColor, heatColors, heatInk, palette, seriesStyle } from '../../lib/display/theme';
+import { projectRoot } from '../../lib/paths';
 
 test('contrast is that of WCAG', () => {
   assert.equal(contrast('#000000', '#FFFFFF').toFixed(1), '21.0');
@@ -11,6 +14,40 @@ test('contrast is that of WCAG', () => {
 test('every line colour is at least 3:1 against white and dark', () => {
   for (const background of backgrounds) {
     for (const color of palette) assert.ok(contrast(color, background) >= 3, `${color} on ${background}`);
+  }
+});
+
+test('numbers on the scale of a heat map are read at least 4.5:1 in both themes, whatever the share', () => {
+  const variables = { 'var(--nb-heat-ink)': ['#000000', '#ffffff'], 'var(--nb-heat-paper)': ['#ffffff', '#000000'] };
+  const used = new Set<string>();
+  for (let share = 0; share <= 1; share += 1 / 1024) {
+    const ink = heatInk(share);
+    used.add(ink);
+    const [light, dark] = (variables as Readonly<Record<string, readonly string[]>>)[ink] ?? [ink, ink];
+    for (const [theme, text] of [
+      ['light', light],
+      ['dark', dark],
+    ] as const)
+      // prettier-ignore
+      assert.ok(contrast(text, heatColor(theme, share)) >= 4.5, `${text} at ${share} in the ${theme} theme`);
+  }
+  assert.ok(used.size >= 3, 'inks follow the cells');
+});
+
+test('the style sheets have the colours and inks of the heat map that are reckoned with', () => {
+  const css = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
+  const values = (sheet: string, name: string): string[] =>
+    [...sheet.matchAll(new RegExp(`--${name}: (?:var\\([^,]*, )?(#[0-9a-f]{6})`, 'g'))].map(([, value]) => value);
+  for (const [sheet, prefix, darks] of [
+    [css('lib/display/display.css'), 'nb', 1],
+    [css('lib/blog/blog.css'), 'page', 2],
+  ] as const) {
+    // prettier-ignore
+    const expected = (light: string, dark: string): string[] => [light, ...Array<string>(darks).fill(dark)];
+    for (const at of [0, 1, 2])
+      assert.deepEqual(values(sheet, `${prefix}-heat-${at}`), expected(heatColors.light[at], heatColors.dark[at]));
+    assert.deepEqual(values(sheet, `${prefix}-heat-ink`), expected('#000000', '#ffffff'));
+    assert.deepEqual(values(sheet, `${prefix}-heat-paper`), expected('#ffffff', '#000000'));
   }
 });
 

@@ -35,7 +35,7 @@ test('parameters, seed, data, versions and hardware are told, in groups', () => 
     batchSize: '128',
     Project: '0.1.0',
     TensorFlow: '2.21.0',
-    Node: '20.20.2',
+    'Node.js': '20.20.2',
     Device: 'CPU',
     Cores: '2',
   });
