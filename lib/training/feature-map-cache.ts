@@ -12,7 +12,7 @@ import { createScope, type Scope } from '../models/scope';
 import { readResult } from '../tensor/read';
 import type { Tensor4D } from '../tf';
 import type { TrainingEvent } from './events';
-import { openFeatureCache, type FeatureCache } from './feature-cache';
+import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-cache';
 import { openRows, type RowSet } from './feature-rows';
 import { hashParameters } from './features';
 
@@ -93,7 +93,7 @@ export async function extractFeatureMaps(options: FeatureMapOptions): Promise<Fe
     of: `maps of ${encoder.name} of ${dataset.title}, ${split.count} ${split.name} images${flips ? ', flipped too' : ''}`,
     signal,
   };
-  const { file, found, seconds } = await cache.open(request, async (writer) => {
+  const { file, found, kept, seconds } = await cache.open(request, async (writer) => {
     for (const { rows } of mapRows(options, writer.finished)) {
       writer.append(rows);
       await new Promise(setImmediate); // timers and the stop button have their turn
@@ -101,6 +101,10 @@ export async function extractFeatureMaps(options: FeatureMapOptions): Promise<Fe
         throw new UserError(`Stopped after ${writer.finished} of ${count} maps: the same call goes on from there.`);
     }
   });
+  if (!kept) {
+    const message = notKeptMessage(`The maps of ${split.name} images`, file.bytes, cache.limitBytes);
+    options.onProgress?.({ kind: 'warning', epoch: 1, epochs: 1, message });
+  }
   if (file.bytes > memoryBytes)
     return featureMaps(options, { ...shape, rows: undefined, readRows: file.readRows, found, seconds, close: file.close }); // prettier-ignore
   const values = file.readAll();

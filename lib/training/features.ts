@@ -8,7 +8,7 @@ import { exportParameters, type Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import type { Tensor2D, Tensor4D } from '../tf';
 import type { TrainingEvent } from './events';
-import { openFeatureCache, type FeatureCache } from './feature-cache';
+import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-cache';
 import { featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 import { forwardRows, transformedBatches, type ImageTransform } from './image-stream';
 
@@ -75,10 +75,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<FeatureS
     throw new UserError(`Stopped while another process extracts the features of ${split}: the same call waits again.`);
   });
   if (found) onProgress({ kind: 'done', epochs: 1, seconds: secondsNow() });
-  if (!kept) {
-    const sizes = `${(file.bytes / 1e9).toFixed(1)} GB, more than the ${(cache.limitBytes / 1e9).toFixed(1)} GB of the cache`;
-    onProgress(warning(`The features take ${sizes}: they are not kept. FEATURE_CACHE_GIGABYTES sets another limit.`));
-  }
+  if (!kept) onProgress(warning(notKeptMessage('The features', file.bytes, cache.limitBytes)));
   if (file.bytes > memoryBytes) return featureSet(dataset, split, width, file);
   try {
     return featureSet(dataset, split, width, file.readAll());

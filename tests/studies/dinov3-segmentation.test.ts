@@ -80,6 +80,20 @@ describe('a run', () => {
     assert.equal(dino.result.parameters - dino.result.trainableParameters > 100_000, true);
   });
 
+  it('is the same where the feature cache has no room for its maps, and says so before', async () => {
+    const [, dino] = whole;
+    const events: string[] = [];
+    const folders = { store: join(scratch, 'no-room'), features: join(scratch, 'no-room-features') };
+    const trained = await trainToyRuns(folders, [toyRuns[1]], {
+      limitBytes: 1000,
+      onProgress: (event) => events.push(event.kind === 'warning' ? event.message : event.kind),
+    });
+    assert.deepEqual(comparable(trained), comparable([dino]));
+    assert.match(events[0], /^The maps of dinov3_tour_s take 0\.0 GB, more than the 0\.0 GB of the feature cache/);
+    assert.equal(events.filter((event) => event === events[0]).length, 1);
+    assert.deepEqual(readdirSync(folders.features).filter((name) => /^[0-9a-f]{64}$/.test(name)), []); // prettier-ignore
+  });
+
   it('has probabilities whose masks are the scored ones to the pixel', () => {
     for (const run of whole) {
       const probabilities = openTestProbabilities(run);

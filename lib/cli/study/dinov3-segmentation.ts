@@ -7,6 +7,7 @@ import { outputsDirectory } from '../../paths';
 import { openDinov3Encoder, type Dinov3Encoder } from '../../studies/dinov3-segmentation/encoders';
 import { encodersOf } from '../../studies/dinov3-segmentation/encoder-choice';
 import { configurationsOf, openDinov3Data } from '../../studies/dinov3-segmentation/parameters';
+import type { TrainingEvent } from '../../training/events';
 import type { Dinov3Configuration } from '../../studies/dinov3-segmentation/results';
 import { openDinov3Store, readStoredRuns, trainDinov3Runs, type Dinov3Store, type RunEvent, type StoredRuns } from '../../studies/dinov3-segmentation/runs'; // prettier-ignore
 import { parseCommandLine } from '../command';
@@ -98,7 +99,10 @@ async function train(
     if (!resume) refuseBegun(store, configurations);
     for (const note of dataset.notes) line.print(note);
     const onRun = describeRuns(line, configurations.length);
-    const finished = await trainDinov3Runs(store, configurations, { dataset, encoders, cache }, { onRun });
+    const onTraining = (event: TrainingEvent): void => {
+      if (event.kind === 'warning') line.print(event.message);
+    };
+    const finished = await trainDinov3Runs(store, configurations, { dataset, encoders, cache }, { onRun, onProgress: onTraining }); // prettier-ignore
     line.clear();
     const runs = finished ?? [];
     output.write(json ? `${JSON.stringify(evaluationRecord({ finished: runs, unfinished: [], problems: [] }), undefined, 2)}\n` : runTable(runs)); // prettier-ignore

@@ -31,12 +31,36 @@ export interface MapRequest {
   readonly onProgress?: (event: TrainingEvent) => void;
 }
 
+/** What decides how many maps there are, and how large. */
+export interface MapExtent extends Pick<MapRequest, 'flips' | 'flipTta'> {
+  readonly dataset: { readonly splits: Readonly<Record<'train' | 'val' | 'test', { readonly count: number }>> };
+  readonly encoder: Pick<Dinov3Encoder, 'rows' | 'columns' | 'channels'> & { readonly name: string };
+}
+
 /** The maps of all images of a dataset, whatever a run's fraction and seed, so that each is computed once. */
 export interface Dinov3Maps {
   /** What the encoder took for all of them when they were computed. */
   readonly seconds: number;
   source(splits: SegmentationSplits, augmentation: AugmentationOptions, seed: number): SegmentationSource;
   close(): void;
+}
+
+/** Of all maps of one encoder and arm, in float32. */
+export function mapBytes({ dataset: { splits }, encoder, flips, flipTta }: MapExtent): number {
+  const images = (flips ? 4 : 1) * splits.train.count + splits.val.count + (flipTta ? 4 : 1) * splits.test.count;
+  return images * encoder.rows * encoder.columns * mapCount * encoder.channels * 4;
+}
+
+/**
+ * What to say where the cache has not room for all of them. A work goes on whatever is deleted, since it has open what it reads; who continues
+ * it later, or does the next one, finds only what was kept.
+ */
+export function cacheRoomMessage(extents: readonly MapExtent[], limitBytes: number): string | undefined {
+  const bytes = extents.reduce((sum, extent) => sum + mapBytes(extent), 0);
+  if (bytes <= limitBytes) return undefined;
+  const gigabytes = (size: number): string => (size / 1e9).toFixed(1);
+  const names = [...new Set(extents.map(({ encoder: { name } }) => name))].join(', ');
+  return `The maps of ${names} take ${gigabytes(bytes)} GB, more than the ${gigabytes(limitBytes)} GB of the feature cache: every run finds its own, but if this is stopped and continued, some are computed again. FEATURE_CACHE_GIGABYTES=${Math.ceil(bytes / 1e9)} keeps all.`; // prettier-ignore
 }
 
 /** Computes the maps that are not in the cache yet. */

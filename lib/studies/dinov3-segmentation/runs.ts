@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { UserError } from '../../errors';
 import type { TrainingEvent } from '../../training/events';
-import type { FeatureCache } from '../../training/feature-cache';
+import { openFeatureCache, type FeatureCache } from '../../training/feature-cache';
 import type { Dinov3Encoder } from './encoders';
-import { openDinov3Maps, type Dinov3Maps } from './maps';
+import { cacheRoomMessage, openDinov3Maps, type Dinov3Maps, type MapExtent } from './maps';
 import { dinov3ConfigurationSchema, dinov3ResultSchema, type Dinov3Configuration, type Dinov3Result, type Dinov3Run } from './results'; // prettier-ignore
 import { forgetCheckpoints, trainDinov3Run, type Dinov3Controls } from './training';
 import { runMissing } from '../grid-runs';
@@ -126,6 +126,19 @@ export async function trainDinov3Runs(
 ): Promise<Dinov3Run[] | undefined> {
   const { dataset, encoders, cache, featureCache } = resources;
   const report = combinedProgress(configurations, dataset, onProgress);
+  const encoderOf = ({ model, encoder }: Dinov3Configuration): Dinov3Encoder | undefined =>
+    model === 'dino-unet' && cache ? encoders.find(({ name }) => name === encoder) : undefined;
+  const extents = new Map<string, MapExtent>();
+  for (const configuration of configurations) {
+    const encoder = encoderOf(configuration);
+    if (encoder === undefined || store.runs.read(configuration) !== undefined) continue;
+    extents.set(mapsKey(configuration, encoder), { dataset, encoder, ...configuration.settings });
+  }
+  if (extents.size > 0) {
+    const { limitBytes } = featureCache ?? openFeatureCache();
+    const message = cacheRoomMessage([...extents.values()], limitBytes);
+    if (message !== undefined) onProgress({ kind: 'warning', epoch: 1, epochs: 1, message });
+  }
   let opened: { readonly key: string; readonly maps: Dinov3Maps } | undefined;
   const closeMaps = (): void => {
     opened?.maps.close();
@@ -137,10 +150,9 @@ export async function trainDinov3Runs(
     encoder: Dinov3Encoder,
     onMaps: (event: TrainingEvent) => void,
   ) => {
-    // prettier-ignore
     const { arm, settings } = configuration;
     const { flips, flipTta } = settings;
-    const key = JSON.stringify([arm, encoder.name, encoder.weightsKey, flips, flipTta]);
+    const key = mapsKey(configuration, encoder);
     if (opened?.key !== key) {
       closeMaps();
       const maps = await openDinov3Maps({ dataset, encoder, arm, flips, flipTta, featureCache, signal, onProgress: onMaps }); // prettier-ignore
@@ -155,10 +167,10 @@ export async function trainDinov3Runs(
       async ({ id, configuration, directory }) => {
         const about = { id, configuration };
         const encoder = encoders.find(({ name }) => name === configuration.encoder);
+        const encoderOfMaps = encoderOf(configuration);
         const onMaps = (training: TrainingEvent): void => onRun({ kind: 'features', ...about, training });
-        const needsMaps = configuration.model === 'dino-unet' && cache && encoder !== undefined;
         try {
-          const maps = needsMaps ? await mapsOf(configuration, encoder, onMaps) : undefined;
+          const maps = encoderOfMaps && (await mapsOf(configuration, encoderOfMaps, onMaps));
           if (maps !== undefined) onRun({ kind: 'features', ...about, seconds: maps.seconds });
           return await trainDinov3Run(configuration, { dataset, encoder, maps }, directory, id, {
             signal,
@@ -195,6 +207,11 @@ export async function trainDinov3Runs(
   } finally {
     closeMaps();
   }
+}
+
+/** Runs of equal keys share their maps. */
+function mapsKey({ arm, settings }: Dinov3Configuration, { name, weightsKey }: Dinov3Encoder): string {
+  return JSON.stringify([arm, name, weightsKey, settings.flips, settings.flipTta]);
 }
 
 /** The epochs of all runs as steps of one piece of work, each as long as its images are many. */

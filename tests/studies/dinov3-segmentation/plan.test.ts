@@ -8,7 +8,7 @@ import { encodersOf } from '../../../lib/studies/dinov3-segmentation/encoder-cho
 import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/encoder-names';
 import { checkEncoder, dinov3Encoders, encoderTitle, openDinov3Encoder } from '../../../lib/studies/dinov3-segmentation/encoders'; // prettier-ignore
 import { byteNormalization, describeDinov3Arms, dinov3ArmOptions, epochsOf, imagenetNormalization, normalizationOf, planFraction, studySettings } from '../../../lib/studies/dinov3-segmentation/arms'; // prettier-ignore
-import { openDinov3Maps, splitMaps } from '../../../lib/studies/dinov3-segmentation/maps';
+import { cacheRoomMessage, mapBytes, openDinov3Maps, splitMaps } from '../../../lib/studies/dinov3-segmentation/maps';
 import { configurationsOf, dinov3ParameterSpecs, fractionsOf, hashOfSplits, openDinov3Data } from '../../../lib/studies/dinov3-segmentation/parameters'; // prettier-ignore
 import { dinov3ConfigurationSchema, type Dinov3Arm } from '../../../lib/studies/dinov3-segmentation/results';
 import { resolveParameters } from '../../../lib/studies/parameters';
@@ -152,6 +152,21 @@ describe('encoders', () => {
     assert.deepEqual([encoder.rows, encoder.columns, encoder.channels, encoder.variant('as-published').parameters], [2, 2, 384, 21_586_944]); // prettier-ignore
     encoder.close();
     assert.equal(new Set(dinov3EncoderNames.map(encoderTitle)).size, dinov3EncoderNames.length);
+  });
+
+  it('need so much room in the feature cache', () => {
+    const dataset = { splits: { train: { count: 2594 }, val: { count: 100 }, test: { count: 1000 } } };
+    const plain = { dataset, flips: false, flipTta: false };
+    const [small, base, large] = [384, 768, 1024].map((channels) => ({ ...plain, encoder: { name: `of ${channels}`, rows: 16, columns: 16, channels } })); // prettier-ignore
+    assert.equal(mapBytes(small), 3694 * 16 * 16 * 4 * 384 * 4);
+    assert.equal(mapBytes({ ...small, flips: true, flipTta: true }), (4 * 2594 + 100 + 4000) * 16 * 16 * 4 * 384 * 4);
+    assert.equal(cacheRoomMessage([small, base], 20e9), undefined);
+    const message = cacheRoomMessage([small, base, large], 20e9) ?? '';
+    assert.match(
+      message,
+      /^The maps of of 384, of 768, of 1024 take 32\.9 GB, more than the 20\.0 GB of the feature cache:/,
+    );
+    assert.match(message, /FEATURE_CACHE_GIGABYTES=33 keeps all\.$/);
   });
 
   it('have their four maps kept once an image and flip, from memory and from disk the same', async () => {

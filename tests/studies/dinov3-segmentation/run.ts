@@ -59,13 +59,13 @@ export interface ToyFolders {
 export async function trainToyRuns(
   { store, features }: ToyFolders,
   runs: readonly ToyRun[],
-  controls: RunsControls & { readonly cache?: boolean } = {},
+  controls: RunsControls & { readonly cache?: boolean; readonly limitBytes?: number } = {},
 ): Promise<Dinov3Run[] | undefined> {
-  const { cache = true, ...rest } = controls;
+  const { cache = true, limitBytes, ...rest } = controls;
   const encoder = await openToyEncoder();
   try {
     const configurations = runs.map((run) => toyConfiguration(encoder, run));
-    const featureCache = openFeatureCache({ directory: features });
+    const featureCache = openFeatureCache({ directory: features, limitBytes });
     const resources = { dataset: toyData, encoders: [encoder], cache, featureCache };
     return await trainDinov3Runs(openDinov3Store(store), configurations, resources, rest);
   } finally {
