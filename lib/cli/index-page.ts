@@ -35,7 +35,7 @@ export async function indexPage({ runs, folder, sections = [] }: IndexPage): Pro
 <meta property="og:description" content="${description}">
 <link rel="icon" href="data:,">
 <script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
-<style>${own('blog.css')}${own('prose.css')}${own('code.css')}${own('gallery.css')}</style>
+<style>${own('blog.css')}${own('prose.css')}${own('code.css')}${own('gallery.css')}${own('print.css')}</style>
 </head>
 <body>
 <a class="skip-link" href="#content">Skip to the content</a>

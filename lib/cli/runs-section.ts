@@ -18,7 +18,7 @@ export function runsSections(folder: string): string[] {
     const { title } = pageMetadata(readNotebook(join(notebooksDirectory, `${name}.ipynb`)), name);
     const count = trainings.size === 1 ? 'one training' : `${trainings.size} trainings`;
     const { html } = compareRuns(name, { folder });
-    return [`<details class="run-comparison"><summary>${escapeHtml(title)}: ${count}</summary>${html}</details>`];
+    return [`<details class="run-comparison"><summary>${escapeHtml(title)} (${count})</summary>${html}</details>`];
   });
   if (comparisons.length === 0) return [];
   const library = comparisons.some((html) => html.includes('data-figure')) ? displayLibrary().html : '';
