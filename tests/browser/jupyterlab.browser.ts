@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
-import { readNotebook, withParameters, type Notebook } from '../../lib/cli/notebook-file';
+import { readNotebook, withParameters } from '../../lib/cli/notebook-file';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { readAllResults, type Results } from '../../lib/studies/results';
 import { launch, skipWithoutChromium } from './chromium';
@@ -24,13 +24,6 @@ const cells = {
   comparison: 'study.comparison',
   allRuns: 'compareRuns',
 } as const;
-
-/** The notebook with another cell at its end, which compares all runs. */
-function withComparison(notebook: Notebook): Notebook {
-  const source = `nb.show(nb.compareRuns('01'));`;
-  const cell = { cell_type: 'code', id: 'all-runs', metadata: {}, source, outputs: [], execution_count: null } as const;
-  return { ...notebook, cells: [...notebook.cells, cell] };
-}
 
 /** What has to be the same when the same is trained again. */
 function numbers(all: readonly Results[]): object {
@@ -59,7 +52,7 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * pati
   const browser = await launch();
   try {
     const source = readNotebook(join(projectRoot, 'notebooks', `${name}.ipynb`));
-    const opened = withParameters(withComparison(source), parameters);
+    const opened = withParameters(source, parameters);
     const { page, complaints, cell, ...notebook } = await lab.open(browser, opened);
     const figure = cell(cells.training).element.locator('figure.nb-figure');
     const rows = cell(cells.comparison).element.locator('.nb-table tbody tr');
