@@ -5,7 +5,7 @@
 import { UserError } from '../errors';
 import { createRandom, type Random } from '../random';
 import { toPrecision } from '../tensor/precision';
-import { createVariable, type Variable } from '../tensor/variable';
+import { createVariable, readVariables, type Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
 
 /**
@@ -82,7 +82,9 @@ export function trainableNames(
 
 /** All current values as tensors (in TensorFlow's layout), which belong to the caller's `tf.tidy`. No memory is copied. */
 export function readParameters(parameters: Parameters): Map<string, Tensor> {
-  return new Map([...parameters.variables].map(([name, variable]) => [name, variable.read()]));
+  const { variables } = parameters;
+  const values = readVariables([...variables.values()]);
+  return new Map([...variables.keys()].map((name, index) => [name, values[index]]));
 }
 
 /** All current values in the published layout, as a checkpoint has them. */

@@ -1,6 +1,6 @@
 import { tf, type Tensor } from '../tf';
-import { attribute, execute, executeMany } from './native';
-import { precisionOf } from './precision';
+import { attribute, execute, executeMany, hasKernels } from './native';
+import { precisionOf, precisions, type Precision } from './precision';
 
 /**
  * A value, float32 or bfloat16, that lives in TensorFlow and is updated in place, which tfjs's own variables cannot do. `read` gives a
@@ -8,6 +8,7 @@ import { precisionOf } from './precision';
  */
 export interface Variable {
   readonly shape: readonly number[];
+  readonly precision: Precision;
   /** The resource that TensorFlow's ResourceApply… operations take. */
   readonly handle: Tensor;
   read(): Tensor;
@@ -21,7 +22,8 @@ const anonymous = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
 /** Makes a variable with the value of a tensor, which stays the caller's. */
 export function createVariable(initial: Tensor): Variable {
   const { shape } = initial;
-  const type = [attribute.type('dtype', precisionOf(initial))];
+  const precision = precisionOf(initial);
+  const type = [attribute.type('dtype', precision)];
   const handle = tf.keep(
     execute(
       'VarHandleOp',
@@ -36,6 +38,7 @@ export function createVariable(initial: Tensor): Variable {
   );
   const variable: Variable = {
     shape,
+    precision,
     handle,
     read: () => execute('ReadVariableOp', type, [handle]),
     assign(value) {
@@ -46,4 +49,19 @@ export function createVariable(initial: Tensor): Variable {
   };
   variable.assign(initial);
   return variable;
+}
+
+/** `read` of many: one operation for all of a precision, in the variables' order. */
+export function readVariables(variables: readonly Variable[]): Tensor[] {
+  if (!hasKernels) return variables.map((variable) => variable.read());
+  const values = new Map<Variable, Tensor>();
+  for (const precision of precisions) {
+    const own = variables.filter((variable) => variable.precision === precision);
+    if (own.length === 0) continue;
+    const attributes = [attribute.int('N', own.length), attribute.type('T', precision)];
+    const handles = own.map(({ handle }) => handle);
+    const read = executeMany('NotebookReadVariables', attributes, handles, own.length);
+    own.forEach((variable, index) => values.set(variable, read[index]));
+  }
+  return variables.map((variable) => values.get(variable) as Tensor);
 }

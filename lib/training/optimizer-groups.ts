@@ -55,16 +55,32 @@ export function createSlots(
   return slots;
 }
 
-export function slotOf(slots: ReadonlyMap<string, Variable>, kind: string, name: string): Tensor {
-  return (slots.get(`${kind}/${name}`) as Variable).handle;
+/** What an update changes: the handles of weights, and of what has been accumulated for each, kind by kind. */
+export interface State {
+  readonly weights: readonly Tensor[];
+  readonly slots: readonly (readonly Tensor[])[];
+}
+
+export function stateOf(
+  parameters: Parameters,
+  slots: ReadonlyMap<string, Variable>,
+  names: readonly string[],
+  kinds: readonly string[],
+): State {
+  return {
+    weights: names.map((name) => variableOf(parameters, name).handle),
+    slots: kinds.map((kind) => names.map((name) => (slots.get(`${kind}/${name}`) as Variable).handle)),
+  };
 }
 
 export function disposeSlots(slots: ReadonlyMap<string, Variable>): void {
   for (const variable of slots.values()) variable.dispose();
 }
 
-export function gradientOf(gradients: ReadonlyMap<string, Tensor>, name: string): Tensor {
-  const gradient = gradients.get(name);
-  if (gradient === undefined) throw new Error(`There is no gradient for "${name}".`);
-  return gradient;
+export function gradientsOf(gradients: ReadonlyMap<string, Tensor>, names: readonly string[]): Tensor[] {
+  return names.map((name) => {
+    const gradient = gradients.get(name);
+    if (gradient === undefined) throw new Error(`There is no gradient for "${name}".`);
+    return gradient;
+  });
 }

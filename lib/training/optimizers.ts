@@ -1,8 +1,8 @@
-import { variableOf, type Parameters } from '../models/parameters';
+import type { Parameters } from '../models/parameters';
 import { attribute, execute, executeMany, hasKernels } from '../tensor/native';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
-import { createSlots, disposeSlots, gradientOf, groupNames, slotOf, type GroupOptions } from './optimizer-groups';
+import { createSlots, disposeSlots, gradientsOf, groupNames, stateOf, type GroupOptions, type State } from './optimizer-groups'; // prettier-ignore
 import type { Schedule } from './schedules';
 
 export interface AdamWOptions extends GroupOptions {
@@ -44,34 +44,82 @@ interface AdamWSettings {
   readonly corrections: readonly number[];
 }
 
-/** state: the handles of a weight and of its two moments. */
-type Update = (state: Tensor[], gradient: Tensor) => void;
-
-/** One pass over the weight, its moments and its gradient. */
-export function updateAdamW({ rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings): Update {
-  const [first, second] = corrections;
+/** One operation for all weights, and in it one pass over each weight, its moments and its gradient. */
+export function updateAdamW(
+  { weights, slots: [firstMoments, secondMoments] }: State,
+  gradients: readonly Tensor[],
+  { rate, decay, beta1, beta2, epsilon, corrections: [first, second] }: AdamWSettings,
+): void {
   const settings = tf.tensor1d([1 - decay, beta1, beta2, epsilon, rate / first, 1 / Math.sqrt(second)]);
-  return (state, gradient) => {
-    executeMany('NotebookAdamW', [], [...state, settings, gradient], 0);
-  };
+  const inputs = [...weights, ...firstMoments, ...secondMoments, settings, ...gradients];
+  executeMany('NotebookAdamW', [attribute.int('N', weights.length)], inputs, 0);
 }
 
 /** The same in TensorFlow's own operations: for the GPU, and to hold the other against. */
-export function composedUpdateAdamW({ rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings): Update {
+export function composedUpdateAdamW(
+  { weights, slots: [firstMoments, secondMoments] }: State,
+  gradients: readonly Tensor[],
+  { rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings,
+): void {
   const powers = corrections.map((correction) => tf.scalar(1 - correction));
   // TensorFlow's ε stands beside √v before the bias correction, hence its factor.
   const constants = [beta1, beta2, epsilon * Math.sqrt(corrections[1])].map((value) => tf.scalar(value));
   const [rateScalar, decayScalar] = [tf.scalar(rate), tf.scalar(decay)];
-  return (state, gradient) => {
+  weights.forEach((weight, index) => {
     if (decay !== 0) {
-      const value = execute('ReadVariableOp', assignAttributes, [state[0]]);
+      const value = execute('ReadVariableOp', assignAttributes, [weight]);
       const shrinkage = value.mul(decayScalar);
       value.dispose(); // or the update would have to work on a copy
-      executeMany('AssignSubVariableOp', assignAttributes, [state[0], shrinkage], 0);
+      executeMany('AssignSubVariableOp', assignAttributes, [weight, shrinkage], 0);
       shrinkage.dispose();
     }
-    executeMany('ResourceApplyAdam', applyAdamAttributes, [...state, ...powers, rateScalar, ...constants, gradient], 0);
-  };
+    const state = [weight, firstMoments[index], secondMoments[index]];
+    const inputs = [...state, ...powers, rateScalar, ...constants, gradients[index]];
+    executeMany('ResourceApplyAdam', applyAdamAttributes, inputs, 0);
+  });
+}
+
+interface SgdSettings {
+  readonly rate: number;
+  readonly decay: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+}
+
+/** One operation for all weights; bit for bit what `composedUpdateSgd` gives. `slots` holds the velocities where there is momentum. */
+export function updateSgd(
+  { weights, slots: [velocities = []] }: State,
+  gradients: readonly Tensor[],
+  { rate, decay, momentum, nesterov }: SgdSettings,
+): void {
+  const settings = tf.tensor1d([rate, decay, momentum, nesterov ? 1 : 0]);
+  const counts = [attribute.int('N', weights.length), attribute.int('M', velocities.length)];
+  executeMany('NotebookSgd', counts, [...weights, ...velocities, settings, ...gradients], 0);
+}
+
+/** The same in TensorFlow's own operations: for the GPU, and to hold the other against. */
+export function composedUpdateSgd(
+  { weights, slots: [velocities] }: State,
+  gradients: readonly Tensor[],
+  { rate, decay, momentum, nesterov }: SgdSettings,
+): void {
+  const [rateScalar, decayScalar, momentumScalar] = [rate, decay, momentum].map((value) => tf.scalar(value));
+  const momentumAttributes = [float32, noLocking, attribute.bool('use_nesterov', nesterov)];
+  weights.forEach((weight, index) => {
+    let gradient = gradients[index];
+    if (decay !== 0) {
+      const value = execute('ReadVariableOp', assignAttributes, [weight]);
+      gradient = tf.tidy(() => gradients[index].add(value.mul(decayScalar)));
+      value.dispose(); // or the update would have to work on a copy
+    }
+    if (momentum === 0) {
+      executeMany('ResourceApplyGradientDescent', [float32, noLocking], [weight, rateScalar, gradient], 0);
+    } else {
+      const inputs = [weight, velocities[index], rateScalar, gradient, momentumScalar];
+      executeMany('ResourceApplyMomentum', momentumAttributes, inputs, 0);
+    }
+    if (decay !== 0) gradient.dispose();
+  });
 }
 
 const float32 = attribute.type('T', 'float32');
@@ -79,13 +127,15 @@ const noLocking = attribute.bool('use_locking', false);
 const applyAdamAttributes = [float32, noLocking, attribute.bool('use_nesterov', false)];
 const assignAttributes = [attribute.type('dtype', 'float32')];
 
+const momentKinds = ['firstMoment', 'secondMoment'];
+
 /**
  * AdamW (Loshchilov and Hutter 2019) as PyTorch computes it: decay first, then a step of
- * learningRate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). One native operation a tensor updates weight and both moments.
+ * learningRate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). One native operation updates all weights and their moments.
  */
 export function adamW(parameters: Parameters, names: readonly string[], options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf } = options;
-  const slots = createSlots(parameters, names, ['firstMoment', 'secondMoment']);
+  const slots = createSlots(parameters, names, momentKinds);
   const groups = groupNames(names, weightDecay, settingsOf);
 
   return {
@@ -99,11 +149,7 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
         for (const group of groups) {
           const rate = learningRate * group.scale;
           const settings = { rate, decay: rate * group.weightDecay, beta1, beta2, epsilon, corrections };
-          const updateOne = update(settings);
-          for (const name of group.names) {
-            const moments = ['firstMoment', 'secondMoment'].map((kind) => slotOf(slots, kind, name));
-            updateOne([variableOf(parameters, name).handle, ...moments], gradientOf(gradients, name));
-          }
+          update(stateOf(parameters, slots, group.names, momentKinds), gradientsOf(gradients, group.names), settings);
         }
       });
     },
@@ -117,36 +163,21 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
  */
 export function sgd(parameters: Parameters, names: readonly string[], options: SgdOptions = {}): Optimizer {
   const { momentum = 0, nesterov = false, weightDecay = 0, settingsOf } = options;
+  const kinds = momentum === 0 ? [] : ['velocity'];
   if (nesterov && momentum === 0) throw new Error('Nesterov’s way needs a momentum above 0.');
-  const slots = createSlots(parameters, names, momentum === 0 ? [] : ['velocity']);
+  const slots = createSlots(parameters, names, kinds);
   const groups = groupNames(names, weightDecay, settingsOf);
-  const momentumAttributes = [float32, noLocking, attribute.bool('use_nesterov', nesterov)];
 
   return {
     steps: 0,
     slots,
     step(gradients, learningRate) {
       this.steps++;
+      const update = hasKernels ? updateSgd : composedUpdateSgd;
       tf.tidy(() => {
-        const momentumScalar = tf.scalar(momentum);
         for (const group of groups) {
-          const [rate, decay] = [tf.scalar(learningRate * group.scale), tf.scalar(group.weightDecay)];
-          for (const name of group.names) {
-            const { handle } = variableOf(parameters, name);
-            let gradient = gradientOf(gradients, name);
-            if (group.weightDecay !== 0) {
-              const value = execute('ReadVariableOp', assignAttributes, [handle]);
-              gradient = tf.tidy(() => gradient.add(value.mul(decay)));
-              value.dispose(); // or the update would have to work on a copy
-            }
-            if (momentum === 0) {
-              executeMany('ResourceApplyGradientDescent', [float32, noLocking], [handle, rate, gradient], 0);
-            } else {
-              const inputs = [handle, slotOf(slots, 'velocity', name), rate, gradient, momentumScalar];
-              executeMany('ResourceApplyMomentum', momentumAttributes, inputs, 0);
-            }
-            if (group.weightDecay !== 0) gradient.dispose();
-          }
+          const settings = { rate: learningRate * group.scale, decay: group.weightDecay, momentum, nesterov };
+          update(stateOf(parameters, slots, group.names, kinds), gradientsOf(gradients, group.names), settings);
         }
       });
     },

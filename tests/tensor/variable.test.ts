@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { attribute, executeMany, floatFromBytes } from '../../lib/tensor/native';
-import { createVariable, type Variable } from '../../lib/tensor/variable';
+import { precisionOf, toPrecision } from '../../lib/tensor/precision';
+import { createVariable, readVariables, type Variable } from '../../lib/tensor/variable';
 import { tf, type Tensor } from '../../lib/tf';
 
 const float32 = [attribute.type('T', 'float32')];
@@ -47,6 +48,26 @@ function residentGrowth(cycles: number, work: () => void): number {
 }
 
 describe('a variable', () => {
+  it('is read with others at once, of either precision, in their order', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const values = [tf.tensor1d([1, 2]), tf.tensor2d([[3, 4, 5]]), tf.scalar(6), tf.tensor1d([7])];
+      const given = values.map((value, index) => toPrecision(value, index === 1 ? 'bfloat16' : 'float32'));
+      const variables = given.map(createVariable);
+      const read = readVariables(variables);
+      assert.deepEqual(read.map(precisionOf), ['float32', 'bfloat16', 'float32', 'float32']);
+      assert.deepEqual(read.map(({ shape }) => shape), values.map(({ shape }) => shape)); // prettier-ignore
+      for (const variable of variables) {
+        variable.assign(toPrecision(tf.zeros([...variable.shape]), variable.precision));
+        variable.dispose();
+      }
+      // What was read never changes.
+      read.forEach((value, index) => assert.deepEqual(toPrecision(value, 'float32').dataSync(), values[index].dataSync())); // prettier-ignore
+    });
+    assert.deepEqual(readVariables([]), []);
+    assert.equal(tf.memory().numTensors, before);
+  });
+
   for (const [name, update] of Object.entries(updates)) {
     it(`never changes what was read before: ${name}`, () => {
       const before = tf.memory().numTensors;

@@ -139,18 +139,20 @@ describe('a step of AdamW in one operation', () => {
       const before = tf.memory().numTensors;
       for (const count of [1, 16, 1000, 100_003]) {
         const random = createRandom(8, count);
-        const draw = (low: number): Tensor => tf.tensor1d(Float32Array.from({ length: count }, () => low + random.uniform())); // prettier-ignore
+        // Two weights at once, the second of other values.
+        const draw = (low: number): Tensor[] => [1, 2].map((factor) => tf.tensor1d(Float32Array.from({ length: count }, () => factor * (low + random.uniform())))); // prettier-ignore
         const start = [draw(-0.5), draw(-0.5), draw(0)];
-        const gradient = draw(-0.5);
+        const gradients = draw(-0.5);
         const update = (run: typeof updateAdamW): Float32Array[] =>
           tf.tidy(() => {
-            const variables = start.map(createVariable);
+            const variables = start.map((kind) => kind.map(createVariable));
+            const [weights, ...slots] = variables.map((kind) => kind.map(({ handle }) => handle));
             const settings = { rate: 1e-2, decay, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, corrections: [0.19, 0.002] };
-            const read = variables[0].read(); // stays as it is
-            run(settings)(variables.map(({ handle }) => handle), gradient); // prettier-ignore
-            assert.deepEqual(read.dataSync(), start[0].dataSync());
-            const values = variables.map((variable) => variable.read().dataSync<'float32'>());
-            for (const variable of variables) variable.dispose();
+            const read = variables[0][1].read(); // stays as it is
+            run({ weights, slots }, gradients, settings);
+            assert.deepEqual(read.dataSync(), start[0][1].dataSync());
+            const values = variables.flat().map((variable) => variable.read().dataSync<'float32'>());
+            for (const variable of variables.flat()) variable.dispose();
             return values;
           });
         const [actual, expected] = [update(updateAdamW), update(composedUpdateAdamW)];
@@ -158,7 +160,7 @@ describe('a step of AdamW in one operation', () => {
         actual.forEach((values, index) =>
           assertClose(values, expected[index], 1e-5, `${count} values, state ${index}`),
         );
-        tf.dispose([...start, gradient]);
+        tf.dispose([start, gradients]);
       }
       assert.equal(tf.memory().numTensors, before);
     });

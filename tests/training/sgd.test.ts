@@ -9,8 +9,10 @@ import {
   importParameters,
   type ParameterTable,
 } from '../../lib/models/parameters';
-import { tf } from '../../lib/tf';
-import { sgd, withStepSchedule, type SgdOptions } from '../../lib/training/optimizers';
+import { createRandom } from '../../lib/random';
+import { createVariable } from '../../lib/tensor/variable';
+import { tf, type Tensor } from '../../lib/tf';
+import { composedUpdateSgd, sgd, updateSgd, withStepSchedule, type SgdOptions } from '../../lib/training/optimizers';
 import { assertClose } from '../close';
 import { drawn, drawnTensors } from './drawn';
 
@@ -89,6 +91,50 @@ describe('SGD', () => {
     assertClose(after.get('second') ?? [], expected, 1e-7, 'second');
     tf.dispose([...gradients.values()]);
     disposeParameters(parameters);
+  });
+});
+
+describe('a step of SGD in one operation', () => {
+  for (const momentum of [0, 0.9]) {
+    for (const nesterov of momentum === 0 ? [false] : [false, true]) {
+      for (const decay of [0, 1e-2]) {
+        it(`is TensorFlow’s own operations, bit for bit: ${JSON.stringify({ momentum, nesterov, decay })}`, () => {
+          const before = tf.memory().numTensors;
+          const shapes = [1, 16, 17, 100_003].map((count) => [count]);
+          const drawn = (...key: string[]): Tensor[] =>
+            shapes.map(([count]) => {
+              const random = createRandom(9, ...key, count);
+              return tf.tensor1d(Float32Array.from({ length: count }, () => random.normal()));
+            });
+          const start = [drawn('weights'), ...(momentum === 0 ? [] : [drawn('velocities')])];
+          const gradients = drawn('gradients');
+          const update = (run: typeof updateSgd): Float32Array[] =>
+            tf.tidy(() => {
+              const variables = start.map((kind) => kind.map(createVariable));
+              const [weights, ...slots] = variables.map((kind) => kind.map(({ handle }) => handle));
+              const read = variables[0][3].read(); // stays as it is
+              run({ weights, slots }, gradients, { rate: 0.03, decay, momentum, nesterov });
+              assert.deepEqual(read.dataSync(), start[0][3].dataSync());
+              const values = variables.flat().map((variable) => variable.read().dataSync<'float32'>());
+              for (const variable of variables.flat()) variable.dispose();
+              return values;
+            });
+          assert.deepEqual(update(updateSgd), update(composedUpdateSgd));
+          tf.dispose([start, gradients]);
+          assert.equal(tf.memory().numTensors, before);
+        });
+      }
+    }
+  }
+
+  it('needs gradients of the weights’ sizes', () => {
+    tf.tidy(() => {
+      const variable = createVariable(tf.zeros([3]));
+      const state = { weights: [variable.handle], slots: [] };
+      const settings = { rate: 0.1, decay: 0, momentum: 0, nesterov: false };
+      assert.throws(() => updateSgd(state, [tf.zeros([4])], settings), /A variable of 3 values .* gradient of 4/);
+      variable.dispose();
+    });
   });
 });
 

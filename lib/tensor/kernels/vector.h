@@ -31,6 +31,15 @@ using tensorflow::bfloat16;
 
 inline Vector Broadcast(float value) { return value - Vector{}; }
 
+// A product as a float by itself: it is not fused with what is added to it, which would round once in place of twice.
+inline Vector Rounded(Vector product) {
+#if defined(__GNUC__) && !defined(__clang__)
+  return __builtin_assoc_barrier(product);
+#else
+  return product;  // fused within an expression only
+#endif
+}
+
 inline Vector Load(const float* from) { return *reinterpret_cast<const UnalignedVector*>(from); }
 
 inline void Store(float* to, Vector value) { *reinterpret_cast<UnalignedVector*>(to) = value; }
@@ -67,6 +76,22 @@ inline void StorePart(T* to, Vector value, int count) {
   Store(padded, value);
   std::memcpy(to, padded, count * sizeof(T));
 }
+
+// The same for floats in one instruction: networks of few channels have no whole vector anywhere.
+#if defined(__AVX512F__)
+inline Vector LoadPart(const float* from, int count) { return _mm512_maskz_loadu_ps((1u << count) - 1, from); }
+
+inline void StorePart(float* to, Vector value, int count) { _mm512_mask_storeu_ps(to, (1u << count) - 1, value); }
+#elif defined(__AVX__)
+inline __m256i FirstLanes(int count) {
+  alignas(32) static constexpr int32_t kLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + kWidth - count));
+}
+
+inline Vector LoadPart(const float* from, int count) { return _mm256_maskload_ps(from, FirstLanes(count)); }
+
+inline void StorePart(float* to, Vector value, int count) { _mm256_maskstore_ps(to, FirstLanes(count), value); }
+#endif
 
 // Calls `body(position, count)` for each vector of `total` values; count is less than kWidth in the last one only.
 template <typename Body>
