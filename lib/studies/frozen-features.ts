@@ -80,24 +80,6 @@ export function computeFeatures(
   return extractFeatures({ ...controls, backbone, parameters, weightsKey, dataset, split, transform: input, cache });
 }
 
-/** Stands for features that are computed where they are needed: it knows what they are of, but has no values. */
-export function absentFeatures({ network, dataset }: FeatureSource, split: SplitName): FeatureSet {
-  const { count, labels, labelWidth } = dataset.splits[split];
-  return {
-    count,
-    width: network.backbone.width,
-    rows: undefined,
-    readRows: () => {
-      throw new Error(`The features of ${split} are not kept.`);
-    },
-    labels,
-    labelWidth,
-    task: dataset.task,
-    classes: dataset.classNames.length,
-    close: () => undefined,
-  };
-}
-
 function recordingCache(
   cache: FeatureCache,
   record: (opened: { readonly found: boolean; readonly seconds: number }) => void,

@@ -1,5 +1,5 @@
 /** What a frozen network's features are worth: the study's linear head, and two methods that need no training by steps. */
-import type { Dataset } from '../data/dataset';
+import type { Dataset, SplitName } from '../data/dataset';
 import { UserError } from '../errors';
 import type { TrainingEvent } from '../training/events';
 import { resizedInput } from '../training/input-transforms';
@@ -11,15 +11,9 @@ import {
   type ProbeControls,
   type ProbeResult,
 } from '../training/probes';
-import type { FeatureSets } from '../training/feature-set';
+import { absentFeatures, type FeatureSet, type FeatureSets } from '../training/feature-set';
 import { armDefinitions, armTitle, testedAs, type Arm } from './arms';
-import {
-  absentFeatures,
-  computeFeatures,
-  openFeatures,
-  type FeatureControls,
-  type FeatureSource,
-} from './frozen-features';
+import { computeFeatures, openFeatures, type FeatureControls, type FeatureSource } from './frozen-features';
 import { networkTitle, type StudyNetwork } from './networks';
 import { shortHash, type ClassificationRow } from './results';
 import { openTraining, recordResults, type NotebookRun } from './run';
@@ -133,7 +127,8 @@ async function withoutCache(
   const begin = performance.now();
   const test = await computeFeatures(source, 'test', { signal, onProgress: onFeatures }, 'off');
   const featureSeconds = (performance.now() - begin) / 1000;
-  const sets: FeatureSets = { train: absentFeatures(source, 'train'), val: absentFeatures(source, 'val'), test };
+  const absent = (split: SplitName): FeatureSet => absentFeatures(source.dataset, split, source.network.backbone.width);
+  const sets: FeatureSets = { train: absent('train'), val: absent('val'), test };
   const result = await linearProbe(sets, settings, {
     ...controls,
     onProgress: onHead,

@@ -45,3 +45,17 @@ export function featureSet(
     close: () => undefined,
   };
 }
+
+/** Stands for features that are computed where they are needed: it knows what they are of, but has no values. */
+export function absentFeatures(
+  { splits, task, classNames }: Pick<Dataset, 'splits' | 'task' | 'classNames'>,
+  split: SplitName,
+  width: number,
+): FeatureSet {
+  const { count, labels, labelWidth } = splits[split];
+  const readRows = (): never => {
+    throw new Error(`The features of ${split} are not kept.`);
+  };
+  const common = { count, width, labels, labelWidth, task, classes: classNames.length };
+  return { ...common, rows: undefined, readRows, close: () => undefined };
+}

@@ -12,7 +12,7 @@ import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-c
 import { featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 import { forwardRows, transformedBatches, type ImageTransform } from './image-stream';
 
-export { featureSet, type FeatureSet, type FeatureSets } from './feature-set';
+export { absentFeatures, featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 
 /** What is needed of a network. */
 export interface FeatureBackbone {

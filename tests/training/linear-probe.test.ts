@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import type { Dataset, SplitName } from '../../lib/data/dataset';
 import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
 import { createScope, linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
@@ -11,7 +12,7 @@ import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import type { TrainingEvent } from '../../lib/training/events';
 import { openRows } from '../../lib/training/feature-rows';
-import type { FeatureSets } from '../../lib/training/feature-set';
+import { absentFeatures, type FeatureSet, type FeatureSets } from '../../lib/training/feature-set';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { headLoss, headProbabilities, linearHead } from '../../lib/training/linear-head';
 import {
@@ -149,6 +150,21 @@ describe('headLoss', () => {
 });
 
 describe('linearProbe', () => {
+  it('needs no features of training and validation that it computes anew, and learns the same', async () => {
+    const { task, classes, width } = sets.train;
+    const dataset = { splits: sets, task, classNames: new Array<string>(classes).fill('') } as unknown as Dataset;
+    const absent = (split: SplitName): FeatureSet => absentFeatures(dataset, split, width);
+    assert.throws(() => absent('val').readRows([0], new Float32Array(width)), /The features of val are not kept/);
+    const asked: string[] = [];
+    const recompute = (split: SplitName): Promise<FeatureSet> => {
+      asked.push(split);
+      return Promise.resolve(sets[split]);
+    };
+    const of = { train: absent('train'), val: absent('val'), test: sets.test };
+    assert.deepEqual(comparable(await probe({ epochs: 2 }, { recompute }, of)), comparable(await probe({ epochs: 2 })));
+    assert.deepEqual(asked, ['train', 'val', 'train', 'val']);
+  });
+
   for (const { classes, settings, history, bestEpoch, test, testOfLast } of probesFixture.linear) {
     it(`is torch's training with AdamW and CosineAnnealingLR: ${classes} classes`, async () => {
       const result = await probe(settings, {}, exampleSets(classes));

@@ -9,7 +9,7 @@ import { transformFor } from '../../data/transform';
 import { createBackbone, loadBackbone } from '../../models/backbone';
 import { createParameters, disposeParameters } from '../../models/parameters';
 import { openFeatureCache, type FeatureCache } from '../../training/feature-cache';
-import { extractAllFeatures, extractFeatures, featureSet, type FeatureSet } from '../../training/features';
+import { absentFeatures, extractAllFeatures, extractFeatures, type FeatureSet } from '../../training/features';
 import { linearProbe, linearProbeRecipe } from '../../training/probes';
 import { openFeatureInput } from '../features-input';
 import { writeFeatures } from '../features-run';
@@ -107,10 +107,8 @@ async function frozenProbe({ images, pixels }: BenchSize, { cached }: { cached: 
   const inEveryEpoch = async (): Promise<void> => {
     const recompute = (split: SplitName): Promise<FeatureSet> =>
       extractFeatures({ ...extraction, split, cache: 'off' });
-    // These are not read, since all is computed anew.
-    const empty = (split: SplitName): FeatureSet =>
-      featureSet(dataset, split, backbone.width, new Float32Array(dataset.splits[split].count * backbone.width));
-    const sets = { train: empty('train'), val: empty('val'), test: await recompute('test') };
+    const absent = (split: SplitName): FeatureSet => absentFeatures(dataset, split, backbone.width);
+    const sets = { train: absent('train'), val: absent('val'), test: await recompute('test') };
     await linearProbe(sets, settings, { recompute });
   };
 
