@@ -1,4 +1,12 @@
-import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotTrace } from './figure';
+import {
+  createFigure,
+  figureTitle,
+  narrowHeader,
+  narrowTitle,
+  type ChartOptions,
+  type FigureDisplay,
+  type PlotTrace,
+} from './figure';
 import { formatNumber } from './format';
 import { escapeLabel, wrapText } from './html';
 import { color, hatching, seriesStyle } from './theme';
@@ -43,6 +51,7 @@ export function barComparison(given: BarComparison, { label, caption }: ChartOpt
   );
   const bars = groups.length * series.length;
   const named = bars > groups.length || reference !== undefined;
+  const above = named ? narrowHeader(title, [...series, ...(reference === undefined ? [] : [reference])].map(({ name }) => name)) : 80; // prettier-ignore
   return createFigure({
     data: [
       ...series.map((one, index) => barTrace(given, one, index)),
@@ -60,7 +69,7 @@ export function barComparison(given: BarComparison, { label, caption }: ChartOpt
       xaxis: { ...groupTicks(groups), range: [-0.5, groups.length - 0.5], showgrid: false, zeroline: false },
       yaxis: { title: { text: valueTitle }, ...(range === undefined ? { rangemode: 'tozero' } : { range }) },
     },
-    narrowLayout: { title: figureTitle(title, 34), margin: named ? { t: 130 } : { t: 80 }, height: 440 },
+    narrowLayout: { title: figureTitle(title, narrowTitle), margin: { t: above }, height: 310 + above },
     width: { least: Math.min(960, 90 + bars * 34), most: Math.max(480, Math.min(960, 200 + bars * 80)) },
     label,
     caption: notes.length === 0 ? undefined : notes.join(' '),

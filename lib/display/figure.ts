@@ -71,6 +71,16 @@ export function figureTitle(
   };
 }
 
+/** What a title and a legend above a chart take on a phone, in CSS pixels, where each name may need a line of its own. */
+export function narrowHeader(title: string, names: readonly string[]): number {
+  const widest = Math.max(0, ...names.map((name) => 40 + 6.5 * name.length));
+  const legendLines = Math.ceil(names.length / Math.max(1, Math.floor(280 / widest)));
+  return 32 + 20 * wrapText(title, narrowTitle).length + 22 * legendLines;
+}
+
+/** Characters in a line of a title on a phone. */
+export const narrowTitle = 34;
+
 type PlainObject = Readonly<Record<string, unknown>>;
 
 function merge(base: PlainObject, over: PlainObject): PlainObject {

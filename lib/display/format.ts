@@ -30,9 +30,10 @@ export function formatPercent(fraction: number, digits = 1): string {
   return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(digits)}\u00a0%`.replace(/^-/, '−') : missing;
 }
 
-/** 42.3 → 42 s; 95 → 1 min 35 s; 7300 → 2 h 2 min. */
+/** 0.02 → under 0.1 s; 42.3 → 42 s; 95 → 1 min 35 s; 7300 → 2 h 2 min. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return missing;
+  if (seconds > 0 && seconds < 0.05) return 'under 0.1\u00a0s';
   if (seconds < 9.95) return `${seconds.toFixed(1)}\u00a0s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole}\u00a0s`;

@@ -1,4 +1,4 @@
-import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
+import { createFigure, figureTitle, narrowHeader, narrowTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
 import { escapeLabel } from './html';
 import { color, seriesStyle, type SeriesStyle } from './theme';
 
@@ -25,6 +25,9 @@ const rowHeight = 260;
 export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, caption }: ChartOptions): FigureDisplay {
   const names = [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
   const styleOf = ({ name }: LossCurve): SeriesStyle => seriesStyle(names.indexOf(name));
+  const legendNames = names.flatMap((name) => [`${name}, training`, `${name}, validation`]);
+  // The legend ends above the diagrams' own titles.
+  const above = narrowHeader(title, legendNames) + 34;
   const wide = gridLayout(panels, lossTitle, Math.min(columnsOfGrid, panels.length));
   return createFigure({
     data: panels.flatMap(({ curves }, panel) => curves.flatMap((curve) => curveTraces(curve, panel, styleOf(curve)))),
@@ -33,7 +36,7 @@ export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, ca
       title: figureTitle(title),
       shapes: panels.flatMap(({ curves }, panel) => curves.flatMap((curve) => bestLine(curve, panel, styleOf(curve)))),
     },
-    narrowLayout: { ...gridLayout(panels, lossTitle, 1, 150), title: figureTitle(title, 34) },
+    narrowLayout: { ...gridLayout(panels, lossTitle, 1, above), title: figureTitle(title, narrowTitle) },
     width: names.length === 1 ? { most: 720 } : {},
     label,
     caption,
@@ -87,10 +90,18 @@ function bestLine({ bestEpoch }: LossCurve, panel: number, style: SeriesStyle): 
   ];
 }
 
+/** Above the diagrams, in CSS pixels, where names stand side by side. */
+const wideLegendRoom = 112;
+
 /** Axes and titles of diagrams in rows of so many. */
-function gridLayout(panels: LossCurves['panels'], lossTitle: string, columns: number, legendRoom = 112): PlotLayout {
+function gridLayout(
+  panels: LossCurves['panels'],
+  lossTitle: string,
+  columns: number,
+  legendRoom = wideLegendRoom,
+): PlotLayout {
   const rows = Math.ceil(panels.length / columns);
-  const height = rows === 1 ? 380 : 90 + rows * rowHeight;
+  const height = (rows === 1 ? 380 : 90 + rows * rowHeight) + legendRoom - wideLegendRoom;
   const [gapX, gapY] = [0.09, Math.min(0.5 / rows, 90 / height)];
   const [width, tall] = [(1 - gapX * (columns - 1)) / columns, (1 - gapY * (rows - 1)) / rows];
   const layout: Record<string, object> = {};

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createFigure, figureTitle, type Figure, type PlotLayout, type PlotTrace } from '../../lib/display/figure';
+import {
+  createFigure,
+  figureTitle,
+  narrowHeader,
+  type Figure,
+  type PlotLayout,
+  type PlotTrace,
+} from '../../lib/display/figure';
 
 interface Payload {
   readonly data: readonly PlotTrace[];
@@ -71,4 +78,11 @@ test('a figure that scrolls sideways can be reached by keyboard', () => {
 
 test('titles are objects, wrapped and without markup', () => {
   assert.equal(figureTitle('Training history: <b>ViT</b>', 20).text, 'Training history:<br>&lt;b&gt;ViT&lt;/b&gt;');
+});
+
+test('on a phone there is room for a title of two lines and a legend of a name a line', () => {
+  const long = ['as published, training', 'as published, validation', 'corrected, training', 'corrected, validation'];
+  assert.equal(narrowHeader('Denoising: reconstruction loss per epoch', long), 32 + 40 + 88);
+  assert.equal(narrowHeader('Loss', ['F, training', 'F, validation']), 32 + 20 + 22, 'two short names share a line');
+  assert.equal(narrowHeader('Loss', []), 52);
 });

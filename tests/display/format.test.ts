@@ -33,6 +33,7 @@ test('percentages and durations', () => {
   const durations = [4.25, 42.3, 95, 3599.6, 7300].map((seconds) => formatDuration(seconds).replace(/\u00a0/g, ' '));
   assert.deepEqual(durations, ['4.3 s', '42 s', '1 min 35 s', '1 h 0 min', '2 h 1 min']);
   assert.equal(formatDuration(NaN), '–');
+  assert.deepEqual([0.049, 0.05, 0].map(formatDuration), ['under 0.1\u00a0s', '0.1\u00a0s', '0.0\u00a0s']);
 });
 
 test('column names become headings', () => {
