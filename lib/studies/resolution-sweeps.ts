@@ -96,6 +96,7 @@ async function trainCnn(
     const { test, bestValAccuracy, seconds, history } = await trainClassifier(classifier, dataset, settings, {
       ...controls,
       checkpoints: training.checkpoints,
+      saveEverySeconds: 20, // an epoch of small images takes little longer than a checkpoint
     });
     if (test === undefined || bestValAccuracy === undefined) return false;
     const parameters = countParameters(classifier);
