@@ -226,6 +226,7 @@ function tensorflowFolder() {
 
 const addonStamp = path.join(environment, 'tfjs', '.set-up-addon');
 const kernelsFolder = path.join(root, 'lib', 'tensor', 'kernels');
+const backendFlags = ['-O2', '-include', path.join(kernelsFolder, 'blocked-signals.h')];
 /** The project's own operations are compiled for the very processor, so that another one needs another build. */
 const addonKey = () =>
   [
@@ -233,6 +234,7 @@ const addonKey = () =>
     packageVersion(tfjsPackage),
     process.arch,
     os.cpus()[0]?.model ?? 'unknown processor',
+    ...backendFlags,
     hashOf(...fs.readdirSync(kernelsFolder).sort().map((name) => path.join(kernelsFolder, name))), // prettier-ignore
     read(tensorflowStamp),
     environment,
@@ -254,7 +256,7 @@ async function buildAddon() {
     const binding = path.join(tfjsPackage, 'binding');
     const forThisProcessor = process.arch === 'x64' ? '-march=native' : '-mcpu=native';
     const sources = [
-      { file: path.join(binding, 'tfjs_backend.cc'), flags: ['-O2', '-include', path.join(kernelsFolder, 'blocked-signals.h')] }, // prettier-ignore
+      { file: path.join(binding, 'tfjs_backend.cc'), flags: backendFlags },
       { file: path.join(binding, 'tfjs_binding.cc'), flags: ['-O2'] },
       { file: path.join(kernelsFolder, 'kernels.cc'), flags: ['-O3', forThisProcessor] },
     ];
