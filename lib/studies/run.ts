@@ -54,6 +54,19 @@ export function runDirectoryInUse(): string | undefined {
   return process.env[directoryVariable];
 }
 
+/** What results say of the run. */
+export function factsOf({ notebook, runId, parameters }: NotebookRun) {
+  const { profile, seed } = parameters;
+  return {
+    notebook,
+    runId,
+    profile: String(profile),
+    parameters: { ...parameters },
+    seed: Number(seed),
+    environment: { ...environment() },
+  };
+}
+
 /** What results say of the data. */
 export type RecordedData = Pick<Dataset, 'name' | 'sha256'> & {
   readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
@@ -70,12 +83,7 @@ export function recordResults(
   const before = readResults(run.directory);
   const { train, val, test } = dataset.splits;
   writeResults(run.directory, {
-    notebook: run.notebook,
-    runId: run.runId,
-    profile: String(run.parameters.profile),
-    parameters: { ...run.parameters },
-    seed: Number(run.parameters.seed),
-    environment: { ...environment() },
+    ...factsOf(run),
     data: {
       name: dataset.name,
       sha256: dataset.sha256,

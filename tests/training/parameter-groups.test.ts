@@ -8,26 +8,16 @@ import {
   exportParameters,
   importParameters,
   trainableNames,
-  type ParameterTable,
 } from '../../lib/models/parameters';
-import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
-import { swinConfigs, swinParameters } from '../../lib/models/swin';
 import { vitConfigs, vitParameters } from '../../lib/models/vit';
 import { tf } from '../../lib/tf';
 import type { ParameterSettings } from '../../lib/training/optimizer-groups';
 import { adamW } from '../../lib/training/optimizers';
-import {
-  isDecayed,
-  layerDecayScales,
-  parameterSettings,
-  resnetLayerOf,
-  swinLayerOf,
-  vitLayerOf,
-  type LayerOf,
-} from '../../lib/training/parameter-groups';
+import { isDecayed, layerDecayScales, parameterSettings } from '../../lib/training/parameter-groups';
 import { warmupCosineSchedule } from '../../lib/training/schedules';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
+import { layeredNetworks } from './layered-networks';
 import { drawn, drawnTensors } from './drawn';
 
 interface Fixture {
@@ -48,23 +38,10 @@ const { layerDecay, models, adamw, schedules }: Fixture = JSON.parse(
   readFileSync(join(__dirname, '../fixtures/parameter_groups.json'), 'utf8'),
 );
 
-const classes = 8;
-const vit = vitConfigs.vit_tiny_patch16_224;
-const dino = vitConfigs.vit_small_patch14_dinov2;
-const swin = swinConfigs.swin_base_patch4_window7_224;
-const { resnet18, resnet50 } = resnetConfigs;
-const ours: Record<string, { table: ParameterTable; layerOf: LayerOf }> = {
-  vit_tiny_patch16_224: { table: vitParameters(vit, { classes }), layerOf: vitLayerOf(vit) },
-  vit_small_patch14_dinov2: { table: vitParameters(dino, { classes }), layerOf: vitLayerOf(dino) },
-  swin_base_patch4_window7_224: { table: swinParameters(swin, { classes }), layerOf: swinLayerOf(swin) },
-  resnet18: { table: resnetParameters(resnet18, { classes }), layerOf: resnetLayerOf(resnet18) },
-  resnet50: { table: resnetParameters(resnet50, { classes }), layerOf: resnetLayerOf(resnet50) },
-};
-
 describe('layer-wise decay', () => {
   for (const [model, expected] of Object.entries(models)) {
     it(`has timm's scales and decays of ${model}`, () => {
-      const { table, layerOf } = ours[model];
+      const { table, layerOf } = layeredNetworks[model];
       const names = trainableNames({ table });
       assert.deepEqual([...names].sort(), Object.keys(expected).sort());
       const scales = layerDecayScales(table, layerOf, layerDecay);
@@ -80,7 +57,7 @@ describe('layer-wise decay', () => {
   }
 
   it('is decay^(n − i) in block i of n, decay^(n + 1) in the embeddings, 1 in the head', () => {
-    const { table, layerOf } = ours.vit_tiny_patch16_224;
+    const { table, layerOf } = layeredNetworks.vit_tiny_patch16_224;
     const settings = parameterSettings(table, { weightDecay: 0.05, layerDecay: 0.5, layerOf });
     assert.deepEqual(settings('blocks.3.mlp.fc1.weight'), { learningRateScale: 0.5 ** 9, weightDecay: 0.05 });
     assert.deepEqual(settings('blocks.3.mlp.fc1.bias'), { learningRateScale: 0.5 ** 9, weightDecay: 0 });
@@ -90,7 +67,7 @@ describe('layer-wise decay', () => {
   });
 
   it('leaves registers undecayed', () => {
-    const table = vitParameters(vitConfigs.vit_small_patch16_dinov3, { classes });
+    const table = vitParameters(vitConfigs.vit_small_patch16_dinov3, { classes: 8 });
     assert.equal(isDecayed('reg_token', table), false);
     assert.equal(isDecayed('cls_token', table), false);
     assert.equal(isDecayed('blocks.0.gamma_1', table), false);

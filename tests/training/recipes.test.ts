@@ -12,18 +12,16 @@ import {
   trainableNames,
   type ParameterTable,
 } from '../../lib/models/parameters';
-import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
-import { swinConfigs, swinParameters } from '../../lib/models/swin';
-import { vitConfigs, vitParameters } from '../../lib/models/vit';
 import { tf } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { trainClassifier, type Classifier, type TrainingControls } from '../../lib/training/classifier';
 import { adamW } from '../../lib/training/optimizers';
-import { resnetLayerOf, swinLayerOf, vitLayerOf, type LayerOf } from '../../lib/training/parameter-groups';
+import { vitLayerOf, type LayerOf } from '../../lib/training/parameter-groups';
 import { followRecipe, recipes, type RecipeOptions } from '../../lib/training/recipes';
 import { cosineSchedule, warmupCosineSchedule } from '../../lib/training/schedules';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
+import { layeredNetworks } from './layered-networks';
 import { createToyRun, metricsOf, toyDataset, toyForward, toyTable } from './toy';
 import { withoutLeak } from './toy-features';
 
@@ -40,19 +38,6 @@ const { layerDecay, models, schedules }: Fixture = JSON.parse(
 
 const scratch = mkdtempSync(join(tmpdir(), 'recipes-'));
 after(() => rmSync(scratch, { recursive: true }));
-
-const classes = 8;
-const vit = vitConfigs.vit_tiny_patch16_224;
-const dino = vitConfigs.vit_small_patch14_dinov2;
-const swin = swinConfigs.swin_base_patch4_window7_224;
-const { resnet18, resnet50 } = resnetConfigs;
-const networks: Record<string, { table: ParameterTable; layerOf: LayerOf }> = {
-  vit_tiny_patch16_224: { table: vitParameters(vit, { classes }), layerOf: vitLayerOf(vit) },
-  vit_small_patch14_dinov2: { table: vitParameters(dino, { classes }), layerOf: vitLayerOf(dino) },
-  swin_base_patch4_window7_224: { table: swinParameters(swin, { classes }), layerOf: swinLayerOf(swin) },
-  resnet18: { table: resnetParameters(resnet18, { classes }), layerOf: resnetLayerOf(resnet18) },
-  resnet50: { table: resnetParameters(resnet50, { classes }), layerOf: resnetLayerOf(resnet50) },
-};
 
 /** A network's names and ranks, with one value each. */
 function reduced(table: ParameterTable): ParameterTable {
@@ -104,7 +89,7 @@ describe('the recipe as published', () => {
   it("is the first study's: one learning rate and decay for every parameter", () => {
     const { learningRate, weightDecay } = recipes[recipe];
     assert.deepEqual([learningRate, weightDecay], [1e-3, 1e-5]);
-    for (const [model, { table, layerOf }] of Object.entries(networks)) {
+    for (const [model, { table, layerOf }] of Object.entries(layeredNetworks)) {
       const options = { recipe, epochs: 20, stepsPerEpoch: 7, learningRate: 0.1, weightDecay: 0.5 } as const;
       for (const more of [{}, { layerOf }]) {
         const [values] = stepsOf(reduced(table), { ...options, ...more }, 1, 1);
@@ -143,7 +128,7 @@ describe('the corrected recipe', () => {
   for (const [model, expected] of Object.entries(models)) {
     it(`moves and decays each parameter of ${model} as timm's groups do`, () => {
       assert.equal(recipes[recipe].layerDecay, layerDecay);
-      const { table, layerOf } = networks[model];
+      const { table, layerOf } = layeredNetworks[model];
       const trained = Object.fromEntries(trainableNames({ table }).map((name) => [name, table[name]]));
       const options = { recipe, epochs: 10, stepsPerEpoch: 2, learningRate: 0.1, weightDecay: 0.5, layerOf } as const;
       const [values] = stepsOf(reduced(trained), options, 1, 1);

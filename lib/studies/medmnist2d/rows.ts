@@ -3,14 +3,13 @@ import { createHash } from 'node:crypto';
 import { splitNames, type SplitName } from '../../data/dataset';
 import { createBackbone } from '../../models/backbone';
 import { countParameters } from '../../models/parameters';
-import { environment } from '../../system';
 import { gridInitializations, gridNetworks } from '../medmnist2d';
 import type { GridConfiguration } from './grid';
 import { splitCounts, type SplitCounts } from './grid-datasets';
 import type { GridFinishedRun } from './results';
 import type { GridSnapshot } from './snapshot';
 import { writeResults, type ClassificationRow } from '../results';
-import type { NotebookRun } from '../run';
+import { factsOf, type NotebookRun } from '../run';
 import { tourArchitectures } from '../tour-networks';
 
 /** A row of the contract's kind, with what else tells a run of the grid from others. */
@@ -39,12 +38,7 @@ export function writeGridResults(
   const sum = (split: SplitName): number => counts.reduce((total, one) => total + one[split], 0);
   const hash = createHash('sha256').update(JSON.stringify(datasets.map(({ hash: own }) => own)));
   writeResults(run.directory, {
-    notebook: run.notebook,
-    runId: run.runId,
-    profile: String(run.parameters.profile),
-    parameters: { ...run.parameters },
-    seed: Number(run.parameters.seed),
-    environment: { ...environment() },
+    ...factsOf(run),
     data: {
       name: datasets.map(({ name }) => name).join(', '),
       sha256: hash.digest('hex'),
