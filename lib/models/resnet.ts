@@ -3,7 +3,7 @@ import { maxPool2d } from '../tensor/pooling';
 import { type Tensor2D, type Tensor4D } from '../tf';
 import { tidyPart } from './blocks';
 import { addBatchNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
-import { batchNorm, convolution, linear, type Scope } from './scope';
+import { batchNorm, convolution, firstConvolution, linear, type Scope } from './scope';
 
 export interface ResnetConfig {
   /** Blocks of each stage. */
@@ -85,7 +85,7 @@ export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: Res
 
 /** What comes before pooling. images: N×H×W×3 → N×H/2×W/2×64. */
 export function resnetStem(images: Tensor4D, p: Scope): Tensor4D {
-  return batchNorm(convolution(images, p.at('conv1'), { stride: 2, padding: 3 }), p.at('bn1'), { relu: true });
+  return firstConvolution(images, [p.at('conv1'), p.at('bn1')], { stride: 2, padding: 3, relu: true });
 }
 
 /** N×H×W×C → N×H/stride×W/stride×width. */

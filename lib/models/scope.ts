@@ -1,6 +1,13 @@
-import { batchNormInference, batchNormTraining, type BatchNormOptions } from '../tensor/batch-norm';
+import {
+  batchNormInference,
+  batchNormTraining,
+  type BatchNormOptions,
+  type BatchNormOutput,
+  type BatchNormStatistics,
+} from '../tensor/batch-norm';
 import { conv2d, type ConvolutionOptions } from '../tensor/convolution';
 import { addBias, product } from '../tensor/linear';
+import { normalizedConvolutionTraining } from '../tensor/normalized-convolution';
 import { biasGeluProduct, layerNormProduct } from '../tensor/recomputed-products';
 import { layerNorm as fusedLayerNorm } from '../tensor/transformer';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
@@ -48,12 +55,36 @@ export function convolution(x: Tensor4D, p: Scope, options: ConvolutionOptions =
 
 /** Batch norm with PyTorch's four tensors, and a shortcut and ReLU after it where asked for. x: N×H×W×C → N×H×W×C. */
 export function batchNorm(x: Tensor4D, p: Scope, options: BatchNormOptions = {}): Tensor4D {
-  const [scale, offset] = [p.get('weight') as Tensor1D, p.get('bias') as Tensor1D];
-  const running = { mean: p.get('running_mean') as Tensor1D, variance: p.get('running_var') as Tensor1D };
-  if (!p.pass.training) return batchNormInference(x, scale, offset, running, options);
-  const { output, running: updated } = batchNormTraining(x, scale, offset, running, options);
-  p.pass.updates.set(p.fullName('running_mean'), updated.mean);
-  p.pass.updates.set(p.fullName('running_var'), updated.variance);
+  const [scale, offset] = affineOf(p);
+  if (!p.pass.training) return batchNormInference(x, scale, offset, runningOf(p), options);
+  return updateRunning(p, batchNormTraining(x, scale, offset, runningOf(p), options));
+}
+
+/**
+ * A network's first convolution, without bias, and the batch norm after it: what the convolution gives, the largest tensor of all, is
+ * computed again for the gradient and not kept. x: N×H×W×C → N×H'×W'×O.
+ */
+export function firstConvolution(
+  x: Tensor4D,
+  [p, norm]: readonly [convolution: Scope, norm: Scope],
+  options: ConvolutionOptions & Pick<BatchNormOptions, 'relu'>,
+): Tensor4D {
+  if (!norm.pass.training) return batchNorm(convolution(x, p, options), norm, options);
+  const filter = p.get('weight') as Tensor4D;
+  return updateRunning(norm, normalizedConvolutionTraining(x, filter, affineOf(norm), runningOf(norm), options));
+}
+
+const affineOf = (p: Scope): [Tensor1D, Tensor1D] => [p.get('weight') as Tensor1D, p.get('bias') as Tensor1D];
+
+const runningOf = (p: Scope): BatchNormStatistics => ({
+  mean: p.get('running_mean') as Tensor1D,
+  variance: p.get('running_var') as Tensor1D,
+});
+
+/** Reports the new running statistics to the pass. */
+function updateRunning(p: Scope, { output, running }: BatchNormOutput): Tensor4D {
+  p.pass.updates.set(p.fullName('running_mean'), running.mean);
+  p.pass.updates.set(p.fullName('running_var'), running.variance);
   return output;
 }
 
@@ -73,20 +104,19 @@ export function linearWithoutBias<T extends Tensor>(x: T, p: Scope): T {
 /** What a function of rows makes of the last axis. x: …×I → …×O. */
 function overRows<T extends Tensor>(x: T, compute: (rows: Tensor2D) => Tensor2D): T {
   const leading = x.shape.slice(0, -1);
-  if (leading.length === 1) return compute(x as Tensor as Tensor2D) as Tensor as T;
+  if (leading.length === 1) return compute(x as Tensor as Tensor2D) as T;
   const output = compute(x.reshape<Tensor2D>([-1, x.shape[leading.length]]));
-  return output.reshape([...leading, output.shape[1]]) as T;
+  return output.reshape([...leading, output.shape[1]]);
 }
 
 /** Layer norm with the scope's `weight` and `bias`, over the last axis. x: …×C → …×C. */
 export function layerNorm<T extends Tensor>(x: T, p: Scope, epsilon: number): T {
-  return fusedLayerNorm(x, p.get('weight') as Tensor1D, p.get('bias') as Tensor1D, epsilon);
+  return fusedLayerNorm(x, ...affineOf(p), epsilon);
 }
 
 /** `linearWithoutBias(layerNorm(x, norm, epsilon), p)`, without its input being kept for the gradient. x: …×C → …×O. */
 export function layerNormLinear<T extends Tensor>(x: T, norm: Scope, epsilon: number, p: Scope): T {
-  const affine = [norm.get('weight') as Tensor1D, norm.get('bias') as Tensor1D] as const;
-  return overRows(x, (rows) => layerNormProduct(rows, affine, epsilon, p.get('weight') as Tensor2D));
+  return overRows(x, (rows) => layerNormProduct(rows, affineOf(norm), epsilon, p.get('weight') as Tensor2D));
 }
 
 /**

@@ -26,32 +26,50 @@ export interface BatchNormOutput {
   readonly running: BatchNormStatistics;
 }
 
-interface Attributes {
+export interface BatchNormAttributes {
   readonly epsilon: number;
   readonly momentum: number;
   readonly relu: boolean;
   readonly hasResidual: boolean;
 }
 
+/**
+ * The operation itself, outside the tape. Inputs: x, scale, offset, running mean and variance, and a residual or an empty tensor. Outputs:
+ * the result, the new running mean and variance, the batch's mean and 1/√(variance + ε).
+ */
+export function normalize(inputs: Tensor[], { epsilon, momentum, relu }: BatchNormAttributes): Tensor[] {
+  const attributes = [
+    attribute.float('epsilon', epsilon),
+    attribute.float('momentum', momentum),
+    attribute.bool('relu', relu),
+  ];
+  return executeMany('NotebookBatchNorm', attributes, inputs, 5);
+}
+
+/**
+ * Gradients of x, scale, offset and residual from that of the output, x, scale, offset, the batch's mean and 1/√(variance + ε), and the
+ * output where there were both a residual and ReLU, or an empty tensor.
+ */
+export function normalizeGradients(
+  inputs: Tensor[],
+  { relu, hasResidual }: Pick<BatchNormAttributes, 'relu' | 'hasResidual'>,
+): Tensor[] {
+  const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
+  return executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
+}
+
 /** The output is kept only where the gradient needs it: behind ReLU after a shortcut, where it tells what passed. */
 const defineTraining = (name: string, keepsOutput: boolean) =>
-  defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance' | 'residual', Attributes>({
+  defineOperation<'x' | 'scale' | 'offset' | 'mean' | 'variance' | 'residual', BatchNormAttributes>({
     name,
     saveInputs: ['x', 'scale', 'offset'],
     saveOutputs: keepsOutput ? [0, 3, 4] : [3, 4],
-    forward({ x, scale, offset, mean, variance, residual }, { epsilon, momentum, relu }) {
-      const attributes = [
-        attribute.float('epsilon', epsilon),
-        attribute.float('momentum', momentum),
-        attribute.bool('relu', relu),
-      ];
-      return executeMany('NotebookBatchNorm', attributes, [x, scale, offset, mean, variance, residual], 5);
-    },
+    forward: ({ x, scale, offset, mean, variance, residual }, attributes) =>
+      normalize([x, scale, offset, mean, variance, residual], attributes),
     gradient([outputGradient], [x, scale, offset, ...kept], { relu, hasResidual }) {
       const [output, mean, inverseDeviation] = keepsOutput ? kept : [tf.tensor1d([]), ...kept];
-      const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
       const inputs = [outputGradient, x, scale, offset, mean, inverseDeviation, output];
-      const gradients = executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
+      const gradients = normalizeGradients(inputs, { relu, hasResidual });
       return {
         x: () => gradients[0],
         scale: () => gradients[1],

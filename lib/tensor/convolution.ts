@@ -18,7 +18,8 @@ interface Axis {
   readonly outputs: number;
 }
 
-interface Plan {
+/** How TensorFlow does a convolution. */
+export interface ConvolutionPlan {
   readonly stride: number;
   readonly padding: 'SAME' | 'VALID';
   /** Zeros that are put around the image first: top and bottom, left and right. */
@@ -28,10 +29,10 @@ interface Plan {
 }
 
 /** The gradient keeps the image as it was given, and pads it again: the padded one would be a second copy. */
-const runConvolution = defineOperation<'x' | 'filter', Plan>({
+const runConvolution = defineOperation<'x' | 'filter', ConvolutionPlan>({
   name: 'ConvolutionAsPyTorch',
   saveInputs: ['x', 'filter'],
-  forward: ({ x, filter }, plan) => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]),
+  forward: ({ x, filter }, plan) => convolve(x, filter, plan),
   gradient: ([outputGradient], [x, filter], plan) => ({
     x: () => imageGradient(outputGradient, filter, plan),
     filter: () => filterGradient(outputGradient, x, plan),
@@ -42,11 +43,14 @@ type Origin = 'source' | 'scale' | 'offset' | 'mean' | 'inverseDeviation';
 const origin: readonly Origin[] = ['source', 'scale', 'offset', 'mean', 'inverseDeviation'];
 
 /** Where the image is batch norm's output: what that was computed from is kept for batch norm's own gradient anyway. */
-const runConvolutionOfNormalized = defineOperation<'x' | 'filter' | Origin, Plan & { readonly relu: boolean }>({
+const runConvolutionOfNormalized = defineOperation<
+  'x' | 'filter' | Origin,
+  ConvolutionPlan & { readonly relu: boolean }
+>({
   name: 'ConvolutionOfNormalized',
   saveInputs: ['filter', ...origin],
   constants: origin,
-  forward: ({ x, filter }, plan) => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]),
+  forward: ({ x, filter }, plan) => convolve(x, filter, plan),
   gradient: ([outputGradient], [filter, source, scale, offset, mean, inverseDeviation], plan) => ({
     x: () => imageGradient(outputGradient, filter, plan),
     filter: () =>
@@ -57,20 +61,25 @@ const runConvolutionOfNormalized = defineOperation<'x' | 'filter' | Origin, Plan
   }),
 });
 
-const attributesOf = ({ stride, padding }: Plan) => [
+const attributesOf = ({ stride, padding }: ConvolutionPlan) => [
   attribute.type('T', 'float32'),
   attribute.ints('strides', [1, stride, stride, 1]),
   attribute.string('padding', padding),
   attribute.string('data_format', 'NHWC'),
 ];
 
-function padded(x: Tensor, { around: [rows, columns] }: Plan): Tensor {
+function padded(x: Tensor, { around: [rows, columns] }: ConvolutionPlan): Tensor {
   return isPadded([rows, columns]) ? tf.pad(x, [[0, 0], rows, columns, [0, 0]]) : x; // prettier-ignore
 }
 
-const isPadded = (around: Plan['around']): boolean => around.flat().some((zeros) => zeros > 0);
+const isPadded = (around: ConvolutionPlan['around']): boolean => around.flat().some((zeros) => zeros > 0);
 
-function imageGradient(outputGradient: Tensor, filter: Tensor, plan: Plan): Tensor {
+/** The convolution itself, outside the tape. */
+export function convolve(x: Tensor, filter: Tensor, plan: ConvolutionPlan): Tensor {
+  return tf.tidy(() => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]));
+}
+
+export function imageGradient(outputGradient: Tensor, filter: Tensor, plan: ConvolutionPlan): Tensor {
   return tf.tidy(() => {
     const [[top, bottom], [left, right]] = plan.around;
     const [count, height, width, channels] = plan.xShape;
@@ -80,7 +89,7 @@ function imageGradient(outputGradient: Tensor, filter: Tensor, plan: Plan): Tens
   });
 }
 
-function filterGradient(outputGradient: Tensor, x: Tensor, plan: Plan): Tensor {
+export function filterGradient(outputGradient: Tensor, x: Tensor, plan: ConvolutionPlan): Tensor {
   return tf.tidy(() => {
     const shape = tf.tensor1d(plan.filterShape, 'int32');
     return execute('Conv2DBackpropFilter', attributesOf(plan), [padded(x, plan), shape, outputGradient]);
@@ -113,19 +122,39 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 
     );
   if (filterChannels !== channels)
     throw new Error(`The depth of input is ${channels}, but the filter is for ${filterChannels} channels.`);
-  const same = isSame(rows, height, stride) && isSame(columns, width, stride);
-  const plan: Plan = {
-    stride,
-    padding: same ? 'SAME' : 'VALID',
-    around: same ? [[0, 0], [0, 0]] : [[rows.before, rows.after], [columns.before, columns.after]], // prettier-ignore
-    xShape: x.shape,
-    filterShape: liveFilter.shape,
-  };
+  const plan = planOf(x, liveFilter, stride, [rows, columns]);
   const normalized = normalizedOrigin(x);
   if (normalized === undefined) return runConvolution({ x, filter: liveFilter }, plan)[0] as Tensor4D;
   const [source, scale, offset, mean, inverseDeviation] = normalized.inputs;
   const inputs = { x, filter: liveFilter, source, scale, offset, mean, inverseDeviation };
   return runConvolutionOfNormalized(inputs, { ...plan, relu: normalized.relu })[0] as Tensor4D;
+}
+
+/** The plan of a convolution whose whole filter meets the image at more than one place; undefined for others. */
+export function planConvolution(
+  x: Tensor4D,
+  filter: Tensor4D,
+  { stride = 1, padding = 0 }: ConvolutionOptions,
+): ConvolutionPlan | undefined {
+  const [rows, columns] = [0, 1].map((axis) => planAxis(x.shape[1 + axis], filter.shape[axis], stride, padding));
+  const isWhole = rows.taps === filter.shape[0] && columns.taps === filter.shape[1];
+  return isWhole && rows.outputs * columns.outputs > 1 ? planOf(x, filter, stride, [rows, columns]) : undefined;
+}
+
+function planOf(
+  x: Tensor4D,
+  filter: Tensor4D,
+  stride: number,
+  [rows, columns]: readonly [Axis, Axis],
+): ConvolutionPlan {
+  const same = isSame(rows, x.shape[1], stride) && isSame(columns, x.shape[2], stride);
+  return {
+    stride,
+    padding: same ? 'SAME' : 'VALID',
+    around: same ? [[0, 0], [0, 0]] : [[rows.before, rows.after], [columns.before, columns.after]], // prettier-ignore
+    xShape: x.shape,
+    filterShape: filter.shape,
+  };
 }
 
 function planAxis(size: number, filterSize: number, stride: number, padding: number): Axis {

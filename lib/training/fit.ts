@@ -97,7 +97,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   const merit = meritOf[selectBy];
   const history: HistoryRow[] = [];
   let best: { epoch: number; valAccuracy: number } | undefined;
-  /** Its weights, until a checkpoint has them. */
+  /** Its weights, where no checkpoint has them. */
   let bestValues: Snapshot | undefined;
   let factor = 1;
   let recoveries = 0;
@@ -178,9 +178,10 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       if (isNew) {
         best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
         forgetBestValues();
-        bestValues = takeSnapshot(parameters.variables);
       }
-      if (isFinished() || performance.now() - saved.time >= 1000 * saveEverySeconds) await save();
+      const isDue = isFinished() || performance.now() - saved.time >= 1000 * saveEverySeconds;
+      if (isNew && !(isDue && checkpoints)) bestValues = takeSnapshot(parameters.variables);
+      if (isDue) await save();
       onProgress({ kind: 'epoch', epoch: row.epoch, epochs, row });
     } catch (error) {
       forgetBestValues();
