@@ -14,7 +14,7 @@ const notebookFolder = process.cwd();
 
 process.env.NOTEBOOK_KERNEL = '1';
 // The compiler leaves some 20 MB of garbage a cell. V8 would wait until the heap has doubled, while a training needs the memory.
-v8.setFlagsFromString('--heap-growing-percent=30');
+v8.setFlagsFromString('--heap-growing-percent=10');
 process.chdir(path.resolve(__dirname, '../..'));
 
 // Jupyter puts the kernel into a session of its own; when Jupyter is killed, nothing else would end a training that nobody sees.
