@@ -77,7 +77,7 @@ test('the index has a section of all runs, with Plotly where something is drawn'
   assert.deepEqual(runsSections(folder), []);
   recordRuns(folder, notebook, trainings.slice(0, 1));
   const [one] = runsSections(folder);
-  assert.match(one, /<summary>ResNet-18 from scratch on blood cells: one training<\/summary>/);
+  assert.match(one, /<summary>ResNet-18 from scratch on blood cells \(one training\)<\/summary>/);
   assert.doesNotMatch(one, /plotly-library/);
   recordRuns(folder, notebook, trainings.slice(1));
   assert.match(runsSections(folder)[0], /: 2 trainings<\/summary>/);
