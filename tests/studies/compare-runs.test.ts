@@ -80,6 +80,6 @@ test('the index has a section of all runs, with Plotly where something is drawn'
   assert.match(one, /<summary>ResNet-18 from scratch on blood cells \(one training\)<\/summary>/);
   assert.doesNotMatch(one, /plotly-library/);
   recordRuns(folder, notebook, trainings.slice(1));
-  assert.match(runsSections(folder)[0], /: 2 trainings<\/summary>/);
+  assert.match(runsSections(folder)[0], / \(2 trainings\)<\/summary>/);
   assert.equal(runsSections(folder)[0].match(/id="plotly-library"/g)?.length, 1);
 });
