@@ -1,7 +1,7 @@
 /** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { projectRoot } from '../paths';
@@ -59,7 +59,7 @@ const steps: readonly Step[] = [
       withNotebookSources(() => tool(process.execPath, [kernelCompiler, '-p', 'lib/setup/tsconfig-notebooks.json'])),
   },
   { name: 'notebooks are stripped', group: 'format', run: checkStripped },
-  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts') },
+  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts', Math.min(4, availableParallelism())) },
   { name: 'tests in a browser', group: 'browser', run: browserTests },
   ...notebookNames().map((name): Step => ({
     name: `${name} at tour size`,
@@ -94,10 +94,12 @@ function tool(command: string, args: readonly string[]): void {
   if (status !== 0) throw new UserError(`${stdout}${stderr}\n${command} found something to mend.`);
 }
 
-/** Runs the files of `tests` whose names end so. The runner's closing count is shown; its whole report only where a test failed. */
-function runTests(ending: string): void {
+/**
+ * Runs the files of `tests` whose names end so, `atOnce` at a time. The runner's closing count is shown; its whole report only where a test failed.
+ */
+function runTests(ending: string, atOnce: number): void {
   const files = testFiles(join(projectRoot, 'tests'), ending);
-  const args = ['--import', 'tsx', '--test', '--test-reporter', 'spec', ...files];
+  const args = ['--import', 'tsx', '--test', `--test-concurrency=${atOnce}`, '--test-reporter', 'spec', ...files];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: projectRoot,
     encoding: 'utf8',
@@ -110,7 +112,7 @@ function runTests(ending: string): void {
 
 function browserTests(): void {
   if (findChromium() === undefined) console.log(`skipped: ${chromiumMissing}`);
-  else runTests('.browser.ts');
+  else runTests('.browser.ts', 1);
 }
 
 function testFiles(folder: string, ending: string): string[] {

@@ -104,9 +104,11 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
     const id = shortHash(configuration);
     const directory = directoryOf(id);
     if (readById(id) !== undefined) {
-      // A process that is killed between its result and its release leaves the claim behind.
+      // A process that is killed between its result and its release leaves the claim behind, and what the result was written to.
       const claimPath = join(directory, claimFile);
-      if (existsSync(claimPath)) tryAcquireLock(claimPath, silence)?.release();
+      const left = existsSync(claimPath) ? tryAcquireLock(claimPath, silence) : undefined;
+      if (left !== undefined) removeLeftovers(directory);
+      left?.release();
       return undefined;
     }
     mkdirSync(directory, { recursive: true });
@@ -189,7 +191,9 @@ const attemptName = /^attempt-\d{13}-[0-9a-f]{12}$/;
 function beginAttempt(directory: string): string {
   const [latest, ...older] = attemptsIn(directory);
   for (const name of older) removeStray(join(directory, name));
-  const attempt = join(directory, `attempt-${Date.now()}-${randomBytes(6).toString('hex')}`);
+  // Later than the one before it also where the clock says otherwise, or nothing yet: the latest is told by its name.
+  const started = Math.max(Date.now(), latest === undefined ? 0 : Number(latest.split('-')[1]) + 1);
+  const attempt = join(directory, `attempt-${started}-${randomBytes(6).toString('hex')}`);
   if (latest === undefined) mkdirSync(attempt);
   else renameSync(join(directory, latest), attempt);
   for (const name of readdirSync(directory)) {

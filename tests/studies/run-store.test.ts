@@ -109,6 +109,7 @@ describe('a store of runs', () => {
     assert.ok(claim);
     claim.finish({ auc: 1 });
     leaveClaim(claim.directory);
+    writeFileSync(join(claim.directory, '.result.json.0123456789ab.tmp'), 'the result once more');
     assert.equal(store.claim(run), undefined);
     assert.deepEqual(readdirSync(claim.directory).sort(), ['configuration.json', 'result.json']);
   });
@@ -139,7 +140,10 @@ describe('a store of runs', () => {
     assert.ok(existsSync(join(claim.directory, 'claim')), 'the claim of the other process is gone');
   });
 
-  it('gives each attempt a folder of its own, with what the ones before it left', () => {
+  it('gives each attempt a folder of its own, with what the ones before it left, however fast they follow', ({
+    mock,
+  }) => {
+    mock.method(Date, 'now', () => 1_700_000_000_000);
     const store = openStore();
     const claim = store.claim(run);
     assert.ok(claim);
