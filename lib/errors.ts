@@ -8,6 +8,11 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
+/** The code of an error of the operating system or of Node, such as `ENOENT`; undefined for others. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
 /** `, did you mean "epochs"?` where one of the names is close to the given one, else an empty text. */
 export function suggestion(given: string, names: readonly string[]): string {
   const near = nearestName(given, names);

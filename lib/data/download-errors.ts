@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { UserError } from '../errors';
+import { errorCode, UserError } from '../errors';
 
 /** How often an attempt that failed may be repeated: a few times where the machine looks offline. */
 export type Retry = 'never' | 'few' | 'many';
@@ -114,8 +114,4 @@ export function formatBytes(bytes: number): string {
     unit++;
   }
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

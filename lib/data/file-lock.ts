@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeS
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { errorCode } from '../errors';
 import { ownProcessStart, processStatus } from './process-start';
 
 /** Who holds a lock. `start` tells a process from a later one of the same id, the token one holder in a process from the next. */
@@ -82,7 +83,7 @@ function tryCreate(path: string): string | undefined {
   try {
     file = openSync(path, 'wx');
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return undefined;
+    if (errorCode(error) === 'EEXIST') return undefined;
     throw error;
   }
   // Known as held before it can be read, or another call in this process would take it for a left-over of an earlier one.
@@ -152,7 +153,7 @@ function removeStale(path: string, silence: number): boolean {
   try {
     closeSync(openSync(removal, 'wx'));
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     const age = ageMilliseconds(removal);
     if (age !== undefined && age > creationMilliseconds) rmSync(removal, { force: true });
     return false;
@@ -185,8 +186,4 @@ function touch(path: string, token: string): void {
   } catch {
     // Removed by hand: the checksum of the finished file still decides.
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,6 +1,7 @@
 /** Whether a process of this machine is the one that it is taken for: process ids are used again. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { errorCode } from '../errors';
 
 /** `start`: in the operating system's words, the same for as long as the process lives; undefined where it cannot be found out. */
 export type ProcessStatus = { readonly ended: true } | { readonly ended: false; readonly start: string | undefined };
@@ -60,6 +61,6 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'; // runs, but belongs to somebody else
+    return errorCode(error) === 'EPERM'; // runs, but belongs to somebody else
   }
 }

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { errorCode } from '../errors';
 import { temporarySibling, writeFileAtomic } from '../files';
 
 /** Variables of the process, such as `process.env`. */
@@ -95,6 +96,5 @@ function repositoryFolder(cache: string, repository: string): string {
 }
 
 function isWithoutLinks(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(code);
+  return ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(errorCode(error) ?? '');
 }

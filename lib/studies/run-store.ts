@@ -13,7 +13,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isLocked, tryAcquireLock } from '../data/file-lock';
-import { UserError } from '../errors';
+import { errorCode, UserError } from '../errors';
 import { createFileAtomic, writeFileAtomic } from '../files';
 import { shortHash } from './results';
 
@@ -90,7 +90,7 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
     const read = resultSchema.safeParse(parseJson(text));
