@@ -112,8 +112,13 @@ export function importParameters(parameters: Parameters, values: PublishedValues
     .map(([name, spec]) => `${name} (has ${values.get(name)?.length} values, the model ${spec.shape.join('×')})`);
   const misfit = misfitError(source, { missing, extra, misshapen });
   if (misfit !== undefined) throw misfit;
-  for (const [name, spec] of Object.entries(table)) {
-    tf.tidy(() => variableOf(parameters, name).assign(fromPublished(values.get(name) as Float32Array, spec)));
+  assignPublished(parameters, (name) => values.get(name) as Float32Array);
+}
+
+/** Replaces all values by what `read` gives for each name, in the published layout, a tensor at a time. */
+export function assignPublished(parameters: Parameters, read: (name: string) => Float32Array): void {
+  for (const [name, spec] of Object.entries(parameters.table)) {
+    tf.tidy(() => variableOf(parameters, name).assign(fromPublished(read(name), spec)));
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
 import { hashFile, writeFileAtomic, writeFilePieces } from '../files';
-import { fromPublished, toPublished, variableOf, type Parameters } from '../models/parameters';
+import { assignPublished, toPublished, type Parameters } from '../models/parameters';
 import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
 import { toPrecision } from '../tensor/precision';
 import { readResult } from '../tensor/read';
@@ -93,7 +93,7 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
       const path = join(directory, manifest.state.name);
       const begun = manifest.optimizerSteps > 0;
       withTensors(path, (read) => {
-        restoreWeights(parameters, read);
+        assignPublished(parameters, read);
         for (const [slot, variable] of optimizer.slots) {
           const shape = [...variable.shape];
           tf.tidy(() => variable.assign(begun ? tf.tensor(read(slotPrefix + slot), shape) : tf.zeros(shape)));
@@ -103,7 +103,7 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     restoreBest(manifest, parameters) {
-      withTensors(bestPath(manifest), (read) => restoreWeights(parameters, read));
+      withTensors(bestPath(manifest), (read) => assignPublished(parameters, read));
     },
 
     readBest(manifest) {
@@ -208,12 +208,6 @@ function withTensors(path: string, use: (read: (name: string) => Float32Array) =
     });
   } finally {
     file.close();
-  }
-}
-
-function restoreWeights(parameters: Parameters, read: (name: string) => Float32Array): void {
-  for (const [name, spec] of Object.entries(parameters.table)) {
-    tf.tidy(() => variableOf(parameters, name).assign(fromPublished(read(name), spec)));
   }
 }
 

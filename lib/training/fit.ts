@@ -115,6 +115,10 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   const isFinished = (): boolean =>
     history.length >= epochs || history.length - (best?.epoch ?? history.length) >= patience;
   let saved = { epoch: history.length, time: performance.now() };
+  const forgetBestValues = (): void => {
+    bestValues?.dispose();
+    bestValues = undefined;
+  };
   const save = async (): Promise<void> => {
     const epoch = history.length;
     const progress = { epoch, learningRateFactor: factor, recoveries, history: [...history], finished: isFinished() };
@@ -128,10 +132,6 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       });
     saving?.catch(() => undefined); // thrown where it is awaited
     saved = { epoch, time: performance.now() };
-  };
-  const forgetBestValues = (): void => {
-    bestValues?.dispose();
-    bestValues = undefined;
   };
   // What the first epoch begins with is then no more kept in memory than what the others do.
   if (saving === undefined && saveEverySeconds === 0 && !isFinished()) await save();
@@ -211,8 +211,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     stopped,
     seconds,
     useBest() {
-      if (bestValues === undefined && best !== undefined && checkpoint !== undefined)
-        checkpoints?.restoreBest(checkpoint, parameters);
+      if (checkpoint?.best) checkpoints?.restoreBest(checkpoint, parameters);
       else (bestValues ?? last).restore();
     },
     useLast: () => last.restore(),

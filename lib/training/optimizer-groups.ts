@@ -61,16 +61,19 @@ export interface State {
   readonly slots: readonly (readonly Tensor[])[];
 }
 
-export function stateOf(
+/** A group with its state, which is the same in every step. */
+export function withState(
+  group: Group,
   parameters: Parameters,
   slots: ReadonlyMap<string, Variable>,
-  names: readonly string[],
   kinds: readonly string[],
-): State {
-  return {
+): Group & { readonly state: State } {
+  const { names } = group;
+  const state = {
     weights: names.map((name) => variableOf(parameters, name).handle),
     slots: kinds.map((kind) => names.map((name) => (slots.get(`${kind}/${name}`) as Variable).handle)),
   };
+  return { ...group, state };
 }
 
 export function disposeSlots(slots: ReadonlyMap<string, Variable>): void {

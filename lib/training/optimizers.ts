@@ -2,7 +2,7 @@ import type { Parameters } from '../models/parameters';
 import { attribute, execute, executeMany, hasKernels } from '../tensor/native';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
-import { createSlots, disposeSlots, gradientsOf, groupNames, stateOf, type GroupOptions, type State } from './optimizer-groups'; // prettier-ignore
+import { createSlots, disposeSlots, gradientsOf, groupNames, withState, type GroupOptions, type State } from './optimizer-groups'; // prettier-ignore
 import type { Schedule } from './schedules';
 
 export interface AdamWOptions extends GroupOptions {
@@ -127,16 +127,15 @@ const noLocking = attribute.bool('use_locking', false);
 const applyAdamAttributes = [float32, noLocking, attribute.bool('use_nesterov', false)];
 const assignAttributes = [attribute.type('dtype', 'float32')];
 
-const momentKinds = ['firstMoment', 'secondMoment'];
-
 /**
  * AdamW (Loshchilov and Hutter 2019) as PyTorch computes it: decay first, then a step of
  * learningRate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). One native operation updates all weights and their moments.
  */
 export function adamW(parameters: Parameters, names: readonly string[], options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf } = options;
-  const slots = createSlots(parameters, names, momentKinds);
-  const groups = groupNames(names, weightDecay, settingsOf);
+  const kinds = ['firstMoment', 'secondMoment'];
+  const slots = createSlots(parameters, names, kinds);
+  const groups = groupNames(names, weightDecay, settingsOf).map((group) => withState(group, parameters, slots, kinds));
 
   return {
     steps: 0,
@@ -149,7 +148,7 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
         for (const group of groups) {
           const rate = learningRate * group.scale;
           const settings = { rate, decay: rate * group.weightDecay, beta1, beta2, epsilon, corrections };
-          update(stateOf(parameters, slots, group.names, momentKinds), gradientsOf(gradients, group.names), settings);
+          update(group.state, gradientsOf(gradients, group.names), settings);
         }
       });
     },
@@ -166,7 +165,7 @@ export function sgd(parameters: Parameters, names: readonly string[], options: S
   const kinds = momentum === 0 ? [] : ['velocity'];
   if (nesterov && momentum === 0) throw new Error('Nesterov’s way needs a momentum above 0.');
   const slots = createSlots(parameters, names, kinds);
-  const groups = groupNames(names, weightDecay, settingsOf);
+  const groups = groupNames(names, weightDecay, settingsOf).map((group) => withState(group, parameters, slots, kinds));
 
   return {
     steps: 0,
@@ -177,7 +176,7 @@ export function sgd(parameters: Parameters, names: readonly string[], options: S
       tf.tidy(() => {
         for (const group of groups) {
           const settings = { rate: learningRate * group.scale, decay: group.weightDecay, momentum, nesterov };
-          update(stateOf(parameters, slots, group.names, kinds), gradientsOf(gradients, group.names), settings);
+          update(group.state, gradientsOf(gradients, group.names), settings);
         }
       });
     },

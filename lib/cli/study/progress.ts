@@ -153,9 +153,8 @@ export function createGridView<C>(
     if (event.kind === 'capacity') {
       capacity = event.capacity;
       if (event.note !== undefined) note(event.note);
-    }
-    if (event.kind === 'waiting') elsewhere = event.elsewhere;
-    else if (event.kind !== 'capacity') onRunEvent(event);
+    } else if (event.kind === 'waiting') elsewhere = event.elsewhere;
+    else onRunEvent(event);
     update();
   }
 

@@ -64,7 +64,7 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
   const threads = Math.max(1, Math.floor(cpus));
   let cluster: { readonly capacity: number; readonly nodes: number } | undefined;
   let failure: Error | undefined;
-  let changed = (note?: string): void => void note;
+  let changed: (note?: string) => void = () => undefined;
   let attempts = 0;
   let closing = false;
 

@@ -18,20 +18,15 @@ struct AdamWState {
 // `to` may be `from`: then it works in place.
 inline void AdamW(OpKernelContext* context, int64_t count, const AdamWStep& step, const AdamWState& from,
                   const AdamWState& to, const float* gradient) {
-  Parallel(context, (count + kWidth - 1) / kWidth, 4, [&](int64_t begin, int64_t end) {
-    const int64_t last = end * kWidth < count ? end * kWidth : count;
-    const int64_t start = begin * kWidth;
-    ForEachVector(last - start, [&](int64_t offset, int lanes) {
-      const int64_t at = start + offset;
-      const Vector g = LoadSome(gradient + at, lanes);
-      const Vector m = LoadSome(from.first + at, lanes) * step.beta1 + g * (1 - step.beta1);
-      const Vector v = LoadSome(from.second + at, lanes) * step.beta2 + g * g * (1 - step.beta2);
-      const Vector deviation = Sqrt(v);
-      const Vector w = LoadSome(from.weight + at, lanes) * step.keep - step.rate * m / (deviation * step.root + step.epsilon);
-      StoreSome(to.weight + at, w, lanes);
-      StoreSome(to.first + at, m, lanes);
-      StoreSome(to.second + at, v, lanes);
-    });
+  ForEachVectorInParallel(context, count, 4, [&](int64_t at, int lanes) {
+    const Vector g = LoadSome(gradient + at, lanes);
+    const Vector m = LoadSome(from.first + at, lanes) * step.beta1 + g * (1 - step.beta1);
+    const Vector v = LoadSome(from.second + at, lanes) * step.beta2 + g * g * (1 - step.beta2);
+    const Vector deviation = Sqrt(v);
+    const Vector w = LoadSome(from.weight + at, lanes) * step.keep - step.rate * m / (deviation * step.root + step.epsilon);
+    StoreSome(to.weight + at, w, lanes);
+    StoreSome(to.first + at, m, lanes);
+    StoreSome(to.second + at, v, lanes);
   });
 }
 

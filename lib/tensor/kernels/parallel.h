@@ -19,6 +19,16 @@ inline void Parallel(OpKernelContext* context, int64_t total, int64_t cost, Work
   tensorflow::Shard(threads.num_threads, threads.workers, total, cost, work);
 }
 
+// Calls `body(position, lanes)` for each vector of `count` values that stand alone. `cost` is that of one vector.
+template <typename Body>
+inline void ForEachVectorInParallel(OpKernelContext* context, int64_t count, int64_t cost, Body body) {
+  Parallel(context, (count + kWidth - 1) / kWidth, cost, [&](int64_t begin, int64_t end) {
+    const int64_t last = end * kWidth < count ? end * kWidth : count;
+    const int64_t start = begin * kWidth;
+    ForEachVector(last - start, [&](int64_t offset, int lanes) { body(start + offset, lanes); });
+  });
+}
+
 // Blocks of rows that are added up one by one: their number is fixed, and with it the order of the additions.
 constexpr int64_t kBlocks = 16;
 

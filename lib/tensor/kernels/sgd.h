@@ -13,27 +13,22 @@ struct SgdStep {
 // `from`: then it works in place.
 inline void Sgd(OpKernelContext* context, int64_t count, const SgdStep& step, const float* weight, const float* velocity,
                 float* newWeight, float* newVelocity, const float* gradient) {
-  Parallel(context, (count + kWidth - 1) / kWidth, 3, [&](int64_t begin, int64_t end) {
-    const int64_t last = end * kWidth < count ? end * kWidth : count;
-    const int64_t start = begin * kWidth;
-    ForEachVector(last - start, [&](int64_t offset, int lanes) {
-      const int64_t at = start + offset;
-      const Vector w = LoadSome(weight + at, lanes);
-      Vector g = LoadSome(gradient + at, lanes);
-      if (step.decay != 0) {
-        const Vector shrinking = Rounded(w * step.decay);
-        g = g + shrinking;
-      }
-      Vector change = Rounded(g * step.rate);
-      if (velocity != nullptr) {
-        const Vector kept = Rounded(LoadSome(velocity + at, lanes) * step.momentum);
-        const Vector v = kept + g;
-        StoreSome(newVelocity + at, v, lanes);
-        const Vector along = Rounded(step.nesterov ? Rounded(v * step.momentum) * step.rate : v * step.rate);
-        change = step.nesterov ? change + along : along;
-      }
-      StoreSome(newWeight + at, w - change, lanes);
-    });
+  ForEachVectorInParallel(context, count, 3, [&](int64_t at, int lanes) {
+    const Vector w = LoadSome(weight + at, lanes);
+    Vector g = LoadSome(gradient + at, lanes);
+    if (step.decay != 0) {
+      const Vector shrinking = Rounded(w * step.decay);
+      g = g + shrinking;
+    }
+    Vector change = Rounded(g * step.rate);
+    if (velocity != nullptr) {
+      const Vector kept = Rounded(LoadSome(velocity + at, lanes) * step.momentum);
+      const Vector v = kept + g;
+      StoreSome(newVelocity + at, v, lanes);
+      const Vector along = Rounded(step.nesterov ? Rounded(v * step.momentum) * step.rate : v * step.rate);
+      change = step.nesterov ? change + along : along;
+    }
+    StoreSome(newWeight + at, w - change, lanes);
   });
 }
 
