@@ -97,21 +97,31 @@ function movedFrom() {
 
 // --- npm packages ------------------------------------------------------------------------------------------------------------
 
-const npmStamp = path.join(nodeModules, '.set-up-stamp');
-const npmKey = () => hashOf('package-lock.json', '.npmrc');
+/** The packages of a lock file by their folder; none where there is no such file. @param {string} file */
+function lockedPackages(file) {
+  const { packages = {} } = JSON.parse(read(file) ?? '{}');
+  delete packages['']; // the project itself
+  return packages;
+}
 
+/**
+ * Whether npm has left behind what the lock file asks for. Packages that a user has installed for their own cells are in both. What is
+ * optional is for another kind of machine.
+ */
 function npmPackagesDone() {
-  return stampIs(npmStamp, npmKey()) && fs.existsSync(path.join(tfjsPackage, 'package.json'));
+  const installed = lockedPackages(path.join(nodeModules, '.package-lock.json'));
+  const wanted = Object.entries(lockedPackages(path.join(root, 'package-lock.json')));
+  const fits = ([folder, { version, optional }]) =>
+    folder in installed ? installed[folder].version === version : optional === true;
+  return wanted.length > 0 && wanted.every(fits) && fs.existsSync(path.join(tfjsPackage, 'package.json'));
 }
 
 async function installNpmPackages() {
-  const key = npmKey();
   const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
   await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...patience], {
     unreachable:
       'The npm registry cannot be reached: check the connection (`npm ping`) or name a mirror with `npm config set registry URL`, and run the same command again.',
   });
-  fs.writeFileSync(npmStamp, key);
 }
 
 // --- Python environment ------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ beforeEach(() => {
   for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname']) symlinkSync(which(name), join(tools, name));
   tool(
     'npm',
-    'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json',
+    'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json; cp package-lock.json node_modules/.package-lock.json',
   );
   tool('python3', standInPython());
   tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
@@ -116,6 +116,20 @@ test('operations of the project that have changed are compiled again', () => {
   const again = setUp();
   assert.equal(again.status, 0, again.stderr);
   assert.match(again.stdout, /addon/);
+  assert.match(setUp().stdout, /nothing to do/i);
+});
+
+test('a package of one’s own does not install everything again; another version of the project’s does', () => {
+  assert.equal(setUp().status, 0);
+  const files = ['package-lock.json', 'node_modules/.package-lock.json'].map((name) => join(project, name));
+  const change = (file: string, packages: object): void => {
+    const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: object };
+    writeFileSync(file, JSON.stringify({ ...lock, packages: { ...lock.packages, ...packages } }));
+  };
+  for (const file of files) change(file, { 'node_modules/left-pad': { version: '1.3.0' } });
+  assert.match(setUp().stdout, /nothing to do/i);
+  change(files[0], { 'node_modules/zod': { version: '0.0.1' } });
+  assert.match(setUp().stdout, /npm packages/);
   assert.match(setUp().stdout, /nothing to do/i);
 });
 
