@@ -1,11 +1,7 @@
 /** Models with their weights: published, from a file, or random. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { suggestion, UserError } from '../errors';
-import { hashFile } from '../files';
+import { UserError } from '../errors';
 import type { Precision } from '../tensor/precision';
 import type { PlaneSize } from '../tensor/resample';
-import { openSafetensors } from '../tensor/safetensors';
 import { createBackbone, type Backbone } from './architecture';
 import { ensureWeights, type WeightsOptions } from './hub';
 import { roundMatrices } from './low-precision';
@@ -13,13 +9,14 @@ import { createParameters, type Parameters } from './parameters';
 import { findPretrained } from './pretrained';
 import { translateNames } from './weight-names';
 import { parametersFromCheckpoint } from './weights-file';
+import { hashWeights, locateWeights, openWeights } from './weights-source';
 
 export { createBackbone, type Backbone, type BackboneOutput } from './architecture';
 
 export interface LoadOptions extends WeightsOptions {
   /** Weights in the registry, or for `random` and a file an architecture. */
   readonly name: string;
-  /** `hub`, `random`, or the path of a .safetensors file. */
+  /** `hub`, `random`, or the path of a .safetensors file, of a sharded one's index, or of the folder that has either. */
   readonly weights: string;
   /** Pixels, of a square where it is one number; by default what the weights were made for. */
   readonly size?: number | PlaneSize;
@@ -64,11 +61,11 @@ export async function loadBackbone(options: LoadOptions): Promise<LoadedBackbone
     return { backbone, parameters: inPrecision(createParameters(backbone.table, seed)), source: { kind: 'random' } };
   }
   const found = await findSource(weights, name, options);
-  const file = openSafetensors(found.file);
+  const file = openWeights(found.file);
   try {
-    const source = { ...found, sha256: found.sha256 ?? (await hashFile(found.file)) };
+    const source = { ...found, sha256: found.sha256 ?? (await hashWeights(found.file)) };
     options.signal?.throwIfAborted();
-    const checkpoint = translateNames(file.tensors, record.family);
+    const checkpoint = translateNames(file.tensors, record.family, found.file);
     const classes = keepHead ? headClasses(checkpoint.get(`${headName}.weight`)?.shape[0], source.file) : 0;
     if (depth !== undefined) dropBlocks(checkpoint, depth);
     if (!keepHead) for (const part of ['weight', 'bias']) checkpoint.delete(`${headName}.${part}`);
@@ -97,13 +94,7 @@ async function findSource(
     const { path, sha256 } = await ensureWeights(findPretrained(name), options);
     return { kind: 'hub', file: path, sha256 };
   }
-  const file = resolve(weights);
-  if (!existsSync(file)) {
-    throw new UserError(
-      `There are no weights "${weights}"${suggestion(weights, ['hub', 'random']) || '.'} Give hub, random or the path of a .safetensors file.`,
-    );
-  }
-  return { kind: 'file', file };
+  return { kind: 'file', file: locateWeights(weights) };
 }
 
 /** Outputs of a head, which in a file may have been trained for other classes than the published one. */

@@ -1,5 +1,7 @@
 /** Names of other libraries for the tensors of a checkpoint, translated to those that timm publishes. */
+import { UserError } from '../errors';
 import type { ModelArchitecture } from './pretrained-records';
+import { fuseAttention, transformersRules } from './weight-names-transformers';
 
 /** A tensor of a checkpoint, in the published layout; its values are read when they are wanted. */
 export interface CheckpointTensor {
@@ -10,8 +12,15 @@ export interface CheckpointTensor {
 export type Checkpoint = ReadonlyMap<string, CheckpointTensor>;
 
 type Family = ModelArchitecture['family'];
-/** The first pattern that fits decides; `undefined` drops the tensor, which no forward pass needs. */
-type Rules = readonly (readonly [pattern: RegExp, replacement: string | undefined])[];
+
+/** Applied one after the other; `undefined` drops the tensor, which no forward pass needs. */
+export type Rules = readonly (readonly [
+  pattern: RegExp,
+  replacement: string | ((...groups: string[]) => string) | undefined,
+])[];
+
+/** What surrounds a network in a training's module: DataParallel, Lightning, torch.compile. No published name begins so. */
+const wrappers: Rules = [[/^(?:(?:module|model|_orig_mod|backbone|net|network)\.)+/, '']];
 
 const torchvisionVit: Rules = [
   [/^class_token$/, 'cls_token'],
@@ -26,6 +35,16 @@ const torchvisionVit: Rules = [
   [/^heads\.head\./, 'head.'],
 ];
 
+/** Even entries of `features` are the stem and the patch merging before a stage, odd ones the stages. */
+const torchvisionSwin: Rules = [
+  [/^features\.0\.0\./, 'patch_embed.proj.'],
+  [/^features\.0\.2\./, 'patch_embed.norm.'],
+  [/^features\.(\d*[02468])\./, (_, index) => `layers.${Number(index) / 2}.downsample.`],
+  [/^features\.(\d+)\./, (_, index) => `layers.${(Number(index) - 1) / 2}.blocks.`],
+  [/\.mlp\.0\./, '.mlp.fc1.'],
+  [/\.mlp\.3\./, '.mlp.fc2.'],
+];
+
 const metaDinov3: Rules = [
   [/^storage_tokens$/, 'reg_token'],
   [/^rope_embed\.periods$/, undefined],
@@ -37,25 +56,47 @@ const metaDinov3: Rules = [
 const maskToken: Rules = [[/^mask_token$/, undefined]];
 const batchCounters: Rules = [[/\.num_batches_tracked$/, undefined]];
 const swinBuffers: Rules = [[/\.(?:relative_position_index|attn_mask)$/, undefined]];
+const swinHead: Rules = [[/^head\.(?=weight$|bias$)/, 'head.fc.']];
 
-/** A checkpoint with timm's names, whoever wrote it, and without what no forward pass needs. */
-export function translateNames(checkpoint: Checkpoint, family: Family): Map<string, CheckpointTensor> {
-  if (family === 'resnet') return applyRules(checkpoint, batchCounters);
-  if (family === 'swin') {
-    const translated = applyRules(checkpoint, swinBuffers);
-    return translated.has('layers.0.downsample.reduction.weight') ? fromMicrosoft(translated) : translated;
-  }
-  if (checkpoint.has('class_token')) return applyRules(checkpoint, torchvisionVit);
-  if (checkpoint.has('storage_tokens')) return applyRules(withoutZeroBiases(checkpoint), [...maskToken, ...metaDinov3]);
-  return applyRules(checkpoint, maskToken);
+const familyRules: Readonly<Record<Family, Rules>> = {
+  resnet: [...transformersRules.resnet, ...batchCounters],
+  swin: [...transformersRules.swin, ...torchvisionSwin, ...swinBuffers, ...swinHead],
+  vit: [...transformersRules.vit, ...torchvisionVit, ...maskToken],
+};
+
+/**
+ * A checkpoint with timm's names, whoever wrote it (timm, torchvision, Meta, Microsoft, transformers), and without what no forward pass
+ * needs.
+ * @param source for messages, such as a file's name
+ * @throws UserError where two tensors are the same one of the model
+ */
+export function translateNames(
+  checkpoint: Checkpoint,
+  family: Family,
+  source = 'The checkpoint',
+): Map<string, CheckpointTensor> {
+  const translated = fuseAttention(applyRules(checkpoint, [...wrappers, ...familyRules[family]], source));
+  if (family === 'swin' && translated.has('layers.0.downsample.reduction.weight')) return fromMicrosoft(translated);
+  const isDinov3 = family === 'vit' && ['storage_tokens', 'register_tokens'].some((name) => translated.has(name));
+  if (!isDinov3) return translated;
+  return applyRules(withoutZeroBiases(translated), [[/^register_tokens$/, 'reg_token'], ...metaDinov3], source);
 }
 
-function applyRules(checkpoint: Checkpoint, rules: Rules): Map<string, CheckpointTensor> {
+function applyRules(checkpoint: Checkpoint, rules: Rules, source: string): Map<string, CheckpointTensor> {
   const translated = new Map<string, CheckpointTensor>();
+  const origins = new Map<string, string>();
   for (const [name, tensor] of checkpoint) {
-    const rule = rules.find(([pattern]) => pattern.test(name));
-    const newName = rule === undefined ? name : rule[1] === undefined ? undefined : name.replace(rule[0], rule[1]);
-    if (newName !== undefined) translated.set(newName, tensor);
+    const newName = rules.reduce<string | undefined>((current, [pattern, replacement]) => {
+      if (current === undefined || !pattern.test(current)) return current;
+      return replacement === undefined ? undefined : current.replace(pattern, replacement as string);
+    }, name);
+    if (newName === undefined) continue;
+    if (origins.has(newName))
+      throw new UserError(
+        `${source} has both ${origins.get(newName)} and ${name}, each of them the model’s ${newName}: save the state dict of one network alone.`,
+      );
+    origins.set(newName, name);
+    translated.set(newName, tensor);
   }
   return translated;
 }
@@ -70,8 +111,6 @@ function withoutZeroBiases(checkpoint: Checkpoint): Checkpoint {
 /** The authors' own Swin files merge patches at the end of a stage, timm at the beginning of the next one. */
 function fromMicrosoft(checkpoint: Checkpoint): Map<string, CheckpointTensor> {
   const renamed = (name: string): string =>
-    name
-      .replace(/^layers\.(\d+)\.downsample\./, (_, stage) => `layers.${Number(stage) + 1}.downsample.`)
-      .replace(/^head\.(?!fc\.)/, 'head.fc.');
+    name.replace(/^layers\.(\d+)\.downsample\./, (_, stage) => `layers.${Number(stage) + 1}.downsample.`);
   return new Map([...checkpoint].map(([name, tensor]) => [renamed(name), tensor]));
 }

@@ -1,4 +1,6 @@
 /** Makes a model's parameters of a checkpoint, without drawing random values first and with one tensor at a time in memory. */
+import { UserError } from '../errors';
+import { firstNonFinite } from '../tensor/finite';
 import { createVariable, type Variable } from '../tensor/variable';
 import { tf } from '../tf';
 import { fromPublished, misfitError, type Parameters, type ParameterSpec, type ParameterTable } from './parameters';
@@ -15,7 +17,7 @@ export interface FitOptions {
 /**
  * The parameters of a table with the values of a checkpoint, whose names are the table's. A position embedding that was learned for
  * another square grid is resampled.
- * @throws UserError that lists the names where a tensor is missing, extra or of another shape
+ * @throws UserError that lists the names where a tensor is missing, extra or of another shape, and for one that has NaN or infinities
  */
 export function parametersFromCheckpoint(
   table: ParameterTable,
@@ -35,14 +37,19 @@ export function parametersFromCheckpoint(
   }
   const misfit = misfitError(source, { missing, extra, misshapen });
   if (misfit !== undefined) throw misfit;
-  return createFrom(table, fitted);
+  return createFrom(table, fitted, source);
 }
 
-function createFrom(table: ParameterTable, values: Checkpoint): Parameters {
+function createFrom(table: ParameterTable, values: Checkpoint, source: string): Parameters {
   const variables = new Map<string, Variable>();
   try {
     for (const [name, spec] of Object.entries(table)) {
       const read = (values.get(name) as CheckpointTensor).read();
+      const broken = firstNonFinite(read);
+      if (broken !== undefined)
+        throw new UserError(
+          `${source} has ${read[broken]} in ${name}: its weights are broken, by a training that diverged or in a conversion; take an earlier checkpoint.`,
+        );
       tf.tidy(() => {
         variables.set(name, createVariable(fromPublished(read, spec)));
       });

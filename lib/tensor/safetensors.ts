@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
+import { bytesToTell, otherFormat } from './other-formats';
 
 const typeBytes = {
   ...{ F64: 8, F32: 4, F16: 2, BF16: 2, F8_E5M2: 1, F8_E4M3: 1 },
@@ -118,10 +119,14 @@ function sizeOf(shape: readonly number[]): number {
 
 function readHeader(descriptor: number, path: string): { header: string; dataOffset: number; dataBytes: number } {
   const { size } = fstatSync(descriptor);
+  const prefix = Buffer.alloc(Math.min(size, bytesToTell));
+  readSync(descriptor, prefix, 0, prefix.length, 0);
+  const length = size < 8 ? Infinity : Number(prefix.readBigUInt64LE());
+  if (8 + length > size || prefix[8] !== 0x7b) {
+    const other = otherFormat(prefix, path);
+    if (other !== undefined) throw new UserError(other);
+  }
   if (size < 8) throw new UserError(`${path} is not a safetensors file: it has only ${size} bytes.`);
-  const prefix = Buffer.alloc(8);
-  readSync(descriptor, prefix, 0, 8, 0);
-  const length = Number(prefix.readBigUInt64LE());
   if (length > longestHeader)
     throw new UserError(
       `${path} is not a safetensors file: its header would have ${length} bytes (at most ${longestHeader}).`,

@@ -173,10 +173,74 @@ describe('weights from a file', () => {
       { name: 'resnet18', weights: join(folder, 'no.safetensors') },
       /^There are no weights "\S+no\.safetensors"\. Give/,
     );
-    await refused({ name: 'resnet18', weights: folder }, /is not a file/);
-    const text = join(folder, 'text.safetensors');
-    writeFileSync(text, 'version https://git-lfs.github.com/spec/v1');
-    await refused({ name: 'resnet18', weights: text }, /^\S+text\.safetensors is not a safetensors file/);
+    await refused(
+      { name: 'resnet18', weights: folder },
+      /^The folder \S+ has no model\.safetensors and no model\.safetensors\.index\.json: give/,
+    );
+  });
+
+  it('that are another kind of file are named, with the next step', async () => {
+    const kinds: [content: string, message: RegExp][] = [
+      [`version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 9\n`, / is a Git LFS pointer, .* "git lfs pull"/], // prettier-ignore
+      ['PK\x03\x04\0\0\x08\x08\0\0 archive/data.pkl', / is a PyTorch file .* convert it once with Python: python -c "import torch, .*weights\.bin/], // prettier-ignore
+      ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', / is a Python pickle, .* convert it once/],
+      ['<!DOCTYPE html>\n<html><head><title>Sign in</title>', / is a web page, not weights: /],
+      ['\x89HDF\r\n\x1a\n\0\0\0\0', / is an HDF5 file/],
+      ['{"architectures": ["ViTModel"]}', / is a JSON file, not weights: .*\.index\.json\.$/],
+    ];
+    const file = join(folder, 'weights.bin');
+    for (const [content, message] of kinds) {
+      writeFileSync(file, content, 'latin1');
+      await refused({ name: 'resnet18', weights: file }, message);
+    }
+  });
+
+  it('with a value that is no number are refused by the name of the tensor', async () => {
+    for (const [value, shown] of [
+      [NaN, 'NaN'],
+      [-Infinity, '-Infinity'],
+    ] as const) {
+      const file = writeWeights('diverged.safetensors', resnet, (values) => {
+        const { shape, values: before } = values.get('layer2.0.conv1.weight') ?? {
+          shape: [],
+          values: new Float32Array(),
+        };
+        values.set('layer2.0.conv1.weight', { shape, values: before.map((old, at) => (at === 7 ? value : old)) });
+      });
+      await refused(
+        { name: 'resnet18', weights: file },
+        new RegExp(`^\\S+diverged\\.safetensors has ${shown} in layer2\\.0\\.conv1\\.weight: its weights are broken`),
+      );
+    }
+  });
+
+  it('may lie in shards beside an index, whole or by the folder they are in', async () => {
+    const shards = join(folder, 'sharded');
+    const names = [...resnet.keys()];
+    const places = Object.fromEntries(
+      names.map((name, at) => [name, `model-0000${1 + (at % 2)}-of-00002.safetensors`]),
+    );
+    for (const shard of new Set(Object.values(places)))
+      writeSafetensors(join(shards, shard), new Map([...resnet].filter(([name]) => places[name] === shard)));
+    const index = join(shards, 'model.safetensors.index.json');
+    writeFileSync(index, JSON.stringify({ metadata: { total_size: 1 }, weight_map: places }));
+    let sha256: string | undefined;
+    for (const weights of [index, shards]) {
+      await loaded({ name: 'resnet18', weights, keepHead: true }, ({ parameters, source }) => {
+        assert.equal(source.file, index);
+        sha256 ??= source.sha256;
+        assert.equal(source.sha256, sha256);
+        for (const [name, value] of exportParameters(parameters))
+          assert.deepEqual(value, resnet.get(name)?.values, name);
+      });
+    }
+    rmSync(join(shards, 'model-00002-of-00002.safetensors'));
+    await refused({ name: 'resnet18', weights: shards }, /index\.json needs 2 files beside it, of which model-00002-of-00002\.safetensors is missing\.$/); // prettier-ignore
+    writeFileSync(index, JSON.stringify({ weight_map: { a: 'pytorch_model-00001.bin' } }));
+    await refused(
+      { name: 'resnet18', weights: shards },
+      /names pytorch_model-00001\.bin, which is no \.safetensors file/,
+    );
   });
 });
 
