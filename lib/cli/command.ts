@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
+import type { BrokenImage } from '../data/image-folder';
 import { suggestion, UserError } from '../errors';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -33,11 +34,14 @@ function nearestOption(given: string, names: readonly string[]): string {
   return suggestion(given, names).replace(/"(.*)"/, '"--$1"') || '.';
 }
 
+/** 2: the command did what it could, and left something out that it has named. */
+export type ExitCode = 0 | 2;
+
 /**
  * Runs a command's `main` with the arguments of the process. A UserError ends it with its message alone on standard error and exit
- * code 1, any other error with its stack and 1, an interruption with 130.
+ * code 1, any other error with its stack and 1, an interruption with 130; otherwise the code is what `main` gives, or 0.
  */
-export function runCommand(main: (args: string[]) => Promise<void>): void {
+export function runCommand(main: (args: string[]) => Promise<ExitCode | void>): void {
   process.once('SIGINT', () => {
     process.stderr.write('\n');
     process.exit(130);
@@ -48,7 +52,17 @@ export function runCommand(main: (args: string[]) => Promise<void>): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     error.code === 'EPIPE' ? process.exit(0) : fail(error),
   );
-  main(process.argv.slice(2)).catch(fail);
+  main(process.argv.slice(2)).then((code) => {
+    if (code) process.exitCode = code;
+  }, fail);
+}
+
+/** Lists the files that could not be read and were left out, and gives the exit code. */
+export function reportBroken(broken: readonly BrokenImage[], output: { write(text: string): unknown }): ExitCode {
+  if (broken.length === 0) return 0;
+  const files = broken.length === 1 ? '1 file was' : `${broken.length} files were`;
+  output.write(`${files} left out:\n${broken.map(({ reason }) => `  ${reason}\n`).join('')}`);
+  return 2;
 }
 
 function fail(error: unknown): never {

@@ -1,15 +1,16 @@
 /** What `npm run features` reads: an .npy, an .npz or a folder of images, as batches of one kind. */
 import { existsSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, join, relative, sep } from 'node:path';
 import { arrayImages, byteBatches, valueBatches, type ArrayImages, type ByteBatch } from '../data/array-images';
 import { normalizedImages } from '../data/batches';
 import { splitNames, type SplitName } from '../data/dataset';
-import { folderBatches, listImages } from '../data/image-folder';
+import { describeLeftOut, folderBatches, listImages, type BrokenImage, type FolderBatch } from '../data/image-folder';
 import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { openNpyFile } from '../data/npy-file';
 import { openNpz } from '../data/npz';
 import { isIdentity, type ImageTransform } from '../data/transform';
 import { suggestion, UserError } from '../errors';
+import { firstNonFinite } from '../tensor/finite';
 import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor4D } from '../tf';
 
@@ -30,6 +31,10 @@ export interface InputOptions {
 export interface InputBatches {
   /** Each is made a tensor, N×H×W×3 and normalised, which belongs to the caller's `tf.tidy`. */
   readonly batches: AsyncIterable<() => Tensor4D>;
+  /** The file of each row so far, relative to the folder; undefined of arrays. */
+  readonly files?: readonly string[];
+  /** Files that could not be read and were left out, so far. */
+  readonly broken: readonly BrokenImage[];
   /** What should be said of the images that were read, a line each. */
   notes(): string[];
   close(): Promise<void>;
@@ -39,20 +44,26 @@ export interface InputPlace {
   readonly path: string;
   readonly split: SplitName | undefined;
   readonly recursive: boolean;
+  /** Whether files of a folder that cannot be read are left out; otherwise the first of them is a UserError. */
+  readonly skipBroken: boolean;
 }
 
 /** @throws UserError in one line for what cannot be read as images */
-export async function openFeatureInput({ path, split, recursive }: InputPlace): Promise<FeatureInput> {
+export async function openFeatureInput({ path, split, recursive, skipBroken }: InputPlace): Promise<FeatureInput> {
   if (!existsSync(path)) throw new UserError(`There is no file or folder ${path}: check the path of --input.`);
   const isFolder = statSync(path).isDirectory();
   const extension = isFolder ? 'folder' : extname(path).toLowerCase();
   if (split !== undefined && extension !== '.npz')
     throw new UserError(`--split ${split} is for .npz files, but --input is ${path}.`);
   if (recursive && !isFolder) throw new UserError(`--recursive is for folders, but --input is the file ${path}.`);
-  if (isFolder) return folderInput(path, await listImages(path, { recursive }));
+  if (skipBroken && !isFolder) throw new UserError(`--skip-broken is for folders, but --input is the file ${path}.`);
+  if (isFolder) {
+    const leftOut: string[] = [];
+    return folderInput(path, await listImages(path, { recursive, leftOut }), { leftOut, skipBroken });
+  }
   if (extension === '.npy') {
     const file = openNpyFile(path);
-    return closingOnError(file, () => arrayInput(arrayImages(file, path), () => file.close()));
+    return closingOnError(file, () => arrayInput(arrayImages(file, path), path, () => file.close()));
   }
   if (extension === '.npz') return openSplit(path, split ?? 'train');
   throw new UserError(`${path} is neither .npy nor .npz nor a folder of images.`);
@@ -75,7 +86,8 @@ async function openSplit(path: string, split: SplitName): Promise<FeatureInput> 
       throw new UserError(
         `${path} has no array "${name}": it must be a MedMNIST-style file, or choose another --split.`,
       );
-    return arrayInput(arrayImages(member, `"${name}" in ${path}`), () => file.close());
+    const source = `"${name}" in ${path}`;
+    return arrayInput(arrayImages(member, source), source, () => file.close());
   });
 }
 
@@ -88,13 +100,13 @@ function closingOnError<T>(file: { close(): void }, use: () => T): T {
   }
 }
 
-function arrayInput(images: ArrayImages, close: () => void): FeatureInput {
+function arrayInput(images: ArrayImages, source: string, close: () => void): FeatureInput {
   const { kind, count, height, width } = images;
   if (kind === 'values') {
     return {
       count,
       fixedSize: { height, width },
-      begin: ({ batchSize }) => withoutWorkers(valueTensors(images, batchSize)),
+      begin: ({ batchSize }) => withoutWorkers(valueTensors(images, source, batchSize)),
       close,
     };
   }
@@ -105,6 +117,7 @@ function arrayInput(images: ArrayImages, close: () => void): FeatureInput {
       const workers = isIdentity(images, transform) ? noWorkers : startImageWorkers();
       return {
         batches: byteTensors(byteBatches(images, { transform, batchSize, workers }), transform),
+        broken: [],
         notes: () => [],
         close: () => workers.close(),
       };
@@ -113,7 +126,13 @@ function arrayInput(images: ArrayImages, close: () => void): FeatureInput {
   };
 }
 
-function folderInput(folder: string, names: readonly string[]): FeatureInput {
+interface FolderOptions {
+  /** Files that are no images. */
+  readonly leftOut: readonly string[];
+  readonly skipBroken: boolean;
+}
+
+function folderInput(folder: string, names: readonly string[], { leftOut, skipBroken }: FolderOptions): FeatureInput {
   return {
     count: names.length,
     begin({ transform, batchSize }) {
@@ -121,19 +140,50 @@ function folderInput(folder: string, names: readonly string[]): FeatureInput {
       const cut: string[] = [];
       const paths = names.map((name) => join(folder, name));
       const onCut = (path: string): void => void cut.push(path);
+      const files: string[] = [];
+      const broken: BrokenImage[] = [];
+      const batches = folderBatches(paths, { transform, batchSize, workers, onCut, ...(skipBroken ? { broken } : {}) });
+      const read = noting(batches, (path) => files.push(relative(folder, path).replaceAll(sep, '/')));
       return {
-        batches: byteTensors(folderBatches(paths, { transform, batchSize, workers, onCut }), transform),
-        notes: () =>
-          cut.length === 0
-            ? []
-            : [
-                `16-bit grey values above 255 were cut to 255, as Pillow does, in ${cut.length} file(s), the first ${cut[0]}: save them with 8 bits.`,
-              ],
+        batches: byteTensors(skipBroken ? read : advising(read), transform),
+        files,
+        broken,
+        notes() {
+          const left = describeLeftOut(leftOut);
+          return [
+            ...(left === undefined ? [] : [`${left}.`]),
+            ...(cut.length === 0
+              ? []
+              : [
+                  `16-bit grey values above 255 were cut to 255, as Pillow does, in ${cut.length} file(s), the first ${cut[0]}: save them with 8 bits.`,
+                ]),
+          ];
+        },
         close: () => workers.close(),
       };
     },
     close: () => undefined,
   };
+}
+
+/** Tells the path of each image that is handed on. */
+async function* noting(batches: AsyncIterable<FolderBatch>, note: (path: string) => void): AsyncGenerator<FolderBatch> {
+  for await (const batch of batches) {
+    batch.paths.forEach(note);
+    yield batch;
+  }
+}
+
+/** Where a file ends the command, the way around it is told. */
+async function* advising<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    for await (const batch of batches) yield batch;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${error.message.replace(/\.$/, '')}, or give --skip-broken, which leaves such files out and lists them.`,
+    );
+  }
 }
 
 const noWorkers: ImageWorkers = {
@@ -143,12 +193,21 @@ const noWorkers: ImageWorkers = {
 };
 
 function withoutWorkers(batches: AsyncIterable<() => Tensor4D>): InputBatches {
-  return { batches, notes: () => [], close: () => Promise.resolve() };
+  return { batches, broken: [], notes: () => [], close: () => Promise.resolve() };
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- one kind of iteration for all inputs
-async function* valueTensors(images: ArrayImages, batchSize: number): AsyncGenerator<() => Tensor4D> {
-  for (const { values, shape } of valueBatches(images, batchSize)) yield () => tf.tensor4d(values, [...shape]);
+async function* valueTensors(images: ArrayImages, source: string, batchSize: number): AsyncGenerator<() => Tensor4D> {
+  let first = 0;
+  for (const { values, shape } of valueBatches(images, batchSize)) {
+    const at = firstNonFinite(values);
+    if (at !== undefined)
+      throw new UserError(
+        `${source} has ${values[at]} in image ${first + Math.floor(at / (values.length / shape[0]))} (counted from 0): features of it would be no numbers either; mend or leave out such images.`,
+      );
+    first += shape[0];
+    yield () => tf.tensor4d(values, [...shape]);
+  }
 }
 
 async function* byteTensors(

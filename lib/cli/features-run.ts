@@ -1,5 +1,6 @@
 /** The loop of `npm run features`: batches through a model into a file. */
 import { createNpyWriter, type NpyWriter } from '../data/npy-file';
+import { UserError } from '../errors';
 import type { LoadedBackbone } from '../models/backbone';
 import { readParameters } from '../models/parameters';
 import { createScope } from '../models/scope';
@@ -11,7 +12,7 @@ export type Output = 'pooled' | 'map' | 'logits';
 export interface FeaturesTarget {
   /** The .npy file. */
   readonly path: string;
-  /** Images in all. */
+  /** Images in all; fewer are written where some cannot be read. */
   readonly count: number;
   readonly output: Output;
   readonly onProgress?: (text: string) => void;
@@ -37,13 +38,14 @@ export async function writeFeatures(
   try {
     for await (const images of batches) {
       const features = forward(images);
-      shape = [count, ...features.shape.slice(1)];
-      writer ??= createNpyWriter(path, '<f4', shape);
+      writer ??= createNpyWriter(path, '<f4', [count, ...features.shape.slice(1)]);
       writer.append(features.values);
       done += features.shape[0];
+      shape = [done, ...features.shape.slice(1)];
       onProgress?.(progressText(done, count, seconds()));
     }
-    writer?.finish();
+    if (writer === undefined) throw new UserError('None of the images can be read: no features are written.');
+    writer.finish(done);
   } finally {
     writer?.abort();
   }

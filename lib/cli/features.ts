@@ -2,12 +2,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { transformFor } from '../data/transform';
+import { csvOf } from '../csv';
 import { suggestion, UserError } from '../errors';
+import { writeFileAtomic } from '../files';
 import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from '../models/backbone';
 import { disposeParameters } from '../models/parameters';
 import { precisions, type Precision } from '../tensor/precision';
 import type { PlaneSize } from '../tensor/resample';
-import { parseCommandLine, runCommand } from './command';
+import { parseCommandLine, reportBroken, runCommand, type ExitCode } from './command';
 import { showDownload } from './download-progress';
 import { openFeatureInput, parseSplit, type FeatureInput, type InputPlace } from './features-input';
 import { writeFeatures, type Output } from './features-run';
@@ -38,6 +40,9 @@ Writes what a model makes of images, float32, a row for each image in the input'
   --precision PRECISION float32, or bfloat16: a vision transformer at nearly twice the speed; the output is float32
   --split SPLIT         of an .npz: train (by default), val or test
   --recursive           images in a folder's sub-folders, too
+  --skip-broken         files of a folder that cannot be read are left out and listed at the end; the exit code is 2 then
+
+Of a folder, FILE.csv beside the output says which file each row is of.
 
 Examples
   npm run features -- --model vit_small_patch14_dinov2.lvd142m --weights hub --input photographs/ --output dino.npy
@@ -55,6 +60,7 @@ const options = {
   precision: { type: 'string', default: 'float32' },
   split: { type: 'string' },
   recursive: { type: 'boolean' },
+  'skip-broken': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -70,19 +76,19 @@ interface Request {
 }
 
 /** The command `npm run features`. Throws a UserError for anything that is misspelt, missing or does not fit together. */
-export async function main(args: string[], context: FeaturesContext = {}): Promise<void> {
+export async function main(args: string[], context: FeaturesContext = {}): Promise<ExitCode> {
   const { values, positionals } = parseCommandLine(args, options);
   const output = context.output ?? process.stdout;
   if (values.help === true) {
     output.write(`${help}\n`);
-    return;
+    return 0;
   }
   if (positionals.length > 0)
     throw new UserError(`features takes no "${positionals[0]}" without an option's name; --help shows examples.`);
   const request = readRequest(values);
   const input = await openFeatureInput(request.place);
   try {
-    await run(request, input, output, context.progress ?? process.stderr);
+    return await run(request, input, output, context.progress ?? process.stderr);
   } finally {
     input.close();
   }
@@ -105,7 +111,12 @@ function readRequest(values: Values): Request {
   return {
     model,
     weights,
-    place: { path, split: parseSplit(values.split), recursive: values.recursive === true },
+    place: {
+      path,
+      split: parseSplit(values.split),
+      recursive: values.recursive === true,
+      skipBroken: values['skip-broken'] === true,
+    },
     output,
     kind: values.tokens === true ? 'map' : values.logits === true ? 'logits' : 'pooled',
     size: values.size === undefined ? undefined : parseSize(values.size),
@@ -140,7 +151,12 @@ function parseBatchSize(text: string): number {
   return Number(text);
 }
 
-async function run(request: Request, input: FeatureInput, output: ProgressStream, stream: ProgressStream) {
+async function run(
+  request: Request,
+  input: FeatureInput,
+  output: ProgressStream,
+  stream: ProgressStream,
+): Promise<ExitCode> {
   const { model, weights, kind, batchSize, precision } = request;
   const size = inputSize(request, input);
   const { record, inputSize: modelSize } = createBackbone(model, { size });
@@ -167,8 +183,20 @@ async function run(request: Request, input: FeatureInput, output: ProgressStream
       for (const note of images.notes()) line.print(note);
       output.write(`${request.output}: float32, ${shape.join('×')}; ${describe(loaded.backbone, loaded.source)}\n`);
       output.write(
-        `${input.count} images in ${seconds.toFixed(2)} s, ${(input.count / seconds).toFixed(2)} images/s (without loading the model)\n`,
+        `${shape[0]} images in ${seconds.toFixed(2)} s, ${(shape[0] / seconds).toFixed(2)} images/s (without loading the model)\n`,
       );
+      if (images.files !== undefined) {
+        const index = request.output.replace(/\.npy$/i, '.csv');
+        writeFileAtomic(
+          index,
+          csvOf(
+            ['row', 'file'],
+            images.files.map((file, row) => [row, file]),
+          ),
+        );
+        output.write(`${index}: the file of each row\n`);
+      }
+      return reportBroken(images.broken, output);
     } finally {
       disposeParameters(loaded.parameters);
     }

@@ -88,6 +88,8 @@ function asUserError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof TypeError) return error;
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new UserError(`There is no file ${path}: check the path.`);
-  const reason = error.message.split('\n')[0].replace(/\.$/, '');
+  // Of some damage, the decoder says no more than this.
+  const said = error.message.split('\n')[0].replace(/\.$/, '');
+  const reason = /unknown error/i.test(said) ? 'it is cut off or damaged' : said;
   return new UserError(`${path} cannot be read as an image (${code ?? reason}): replace or remove it.`);
 }

@@ -1,7 +1,7 @@
 /** Folders of images as batches of one size. */
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { UserError } from '../errors';
 import type { PreparedImages } from './image-worker';
 import { inOrder, type ImageWorkers } from './image-workers';
@@ -13,13 +13,17 @@ export const imageExtensions = ['.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif'
 /**
  * The images of a folder as paths relative to it, with slashes, in the order of their characters' numbers. Hidden files are left out.
  * @param options.recursive whether those in sub-folders belong to it
+ * @param options.leftOut gets the names of the other files, the hidden ones among them
  * @throws UserError where it is no folder or has no images
  */
-export async function listImages(folder: string, { recursive = false } = {}): Promise<string[]> {
+export async function listImages(
+  folder: string,
+  { recursive = false, leftOut }: { readonly recursive?: boolean; readonly leftOut?: string[] } = {},
+): Promise<string[]> {
   const status = statSync(folder, { throwIfNoEntry: false });
   if (status === undefined) throw new UserError(`There is no folder ${folder}: check the path.`);
   if (!status.isDirectory()) throw new UserError(`${folder} is not a folder: give the folder that the images are in.`);
-  const { files, folders } = await readFolder(folder, '', recursive);
+  const { files, folders } = await readFolder(folder, '', recursive, leftOut);
   if (files.length === 0) {
     const below = folders.length > 0 && !recursive ? ` itself, but sub-folders (${folders[0]})` : '';
     throw new UserError(`${folder} has no images (${imageExtensions.join(' ')})${below}.`);
@@ -27,17 +31,36 @@ export async function listImages(folder: string, { recursive = false } = {}): Pr
   return files.sort((a, b) => (a < b ? -1 : 1));
 }
 
-async function readFolder(folder: string, prefix: string, recursive: boolean) {
+async function readFolder(folder: string, prefix: string, recursive: boolean, leftOut: string[] = []) {
   const entries = await readdir(folder, { withFileTypes: true });
   const visible = entries.filter(({ name }) => !name.startsWith('.'));
   const folders = visible.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const files = visible
-    .filter((entry) => !entry.isDirectory() && isImageName(entry.name))
-    .map(({ name }) => prefix + name);
+  const files: string[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory()) continue;
+    const isImage = visible.includes(entry) && isImageName(entry.name);
+    (isImage ? files : leftOut).push(prefix + entry.name);
+  }
   if (recursive) {
-    for (const name of folders) files.push(...(await readFolder(join(folder, name), `${prefix}${name}/`, true)).files);
+    for (const name of folders)
+      files.push(...(await readFolder(join(folder, name), `${prefix}${name}/`, true, leftOut)).files);
   }
   return { files, folders };
+}
+
+/** What was left out of a folder, counted by suffix: `11 files are no images and were left out: 10 .dcm, 1 .DS_Store`; undefined for none. */
+export function describeLeftOut(names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    const suffix = extname(name).toLowerCase() || basename(name);
+    counts.set(suffix, (counts.get(suffix) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, first], [, second]) => second - first);
+  const shown = sorted.slice(0, 6).map(([suffix, count]) => `${count} ${suffix}`);
+  const more = sorted.length > 6 ? ' and others' : '';
+  const files = names.length === 1 ? '1 file is no image and was' : `${names.length} files are no images and were`;
+  return `${files} left out: ${shown.join(', ')}${more}`;
 }
 
 /** Whether a name ends as an image's does. */

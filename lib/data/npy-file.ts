@@ -81,8 +81,8 @@ function readFully(descriptor: number, target: Uint8Array, position: number, pat
 export interface NpyWriter {
   /** Adds values in the array's order, in little-endian bytes: a typed array of the writer's type, or its bytes. */
   append(values: ArrayBufferView): void;
-  /** Puts the file in its place. Throws where values are missing. */
-  finish(): void;
+  /** Puts the file in its place. Throws where values are missing. `rows`: of the first axis, where it became shorter than was said. */
+  finish(rows?: number): void;
   /** Gives up; nothing is left behind. Does nothing after `finish`. */
   abort(): void;
 }
@@ -92,7 +92,9 @@ export interface NpyWriter {
  * @throws UserError where the file cannot be written
  */
 export function createNpyWriter(path: string, type: NpyType, shape: readonly number[]): NpyWriter {
-  const expected = shape.reduce((product, size) => product * size, npyTypes[type].bytes);
+  const bytesOf = (size: readonly number[]): number =>
+    size.reduce((product, axis) => product * axis, npyTypes[type].bytes);
+  const expected = bytesOf(shape);
   const temporary = temporarySibling(path);
   let written = 0;
   let descriptor: number | undefined;
@@ -130,7 +132,8 @@ export function createNpyWriter(path: string, type: NpyType, shape: readonly num
     throw asUserError(error, path, 'written');
   }
   process.on('exit', abort);
-  write(npyHeader(type, shape));
+  const header = npyHeader(type, shape);
+  write(header);
 
   return {
     append(values) {
@@ -140,10 +143,14 @@ export function createNpyWriter(path: string, type: NpyType, shape: readonly num
       write(bytes);
       written += bytes.length;
     },
-    finish() {
-      if (written !== expected)
-        throw new RangeError(`${path} has ${written} bytes of values, but needs ${expected} for ${shape.join('×')}.`);
+    finish(rows = shape[0]) {
+      const whole = [rows, ...shape.slice(1)];
+      if (written !== bytesOf(whole))
+        throw new RangeError(
+          `${path} has ${written} bytes of values, but needs ${bytesOf(whole)} for ${whole.join('×')}.`,
+        );
       onDisk((file) => {
+        if (rows !== shape[0]) writeSync(file, npyHeader(type, whole, header.length), 0, header.length, 0);
         fsyncSync(file);
         renameSync(temporary, path);
       });

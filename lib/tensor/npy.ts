@@ -103,10 +103,10 @@ export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32
   return values;
 }
 
-/** The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does. */
-export function npyHeader(type: NpyType, shape: readonly number[]): Uint8Array {
+/** The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does, and to `shortest` bytes. */
+export function npyHeader(type: NpyType, shape: readonly number[], shortest = 0): Uint8Array {
   const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
-  const length = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const length = Math.max(shortest, Math.ceil((10 + text.length + 1) / 64) * 64);
   const header = Buffer.alloc(length, ' ', 'latin1');
   Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]).copy(header);
   header.writeUInt16LE(length - 10, 8);

@@ -33,9 +33,9 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 const at = (name: string): string => join(scratch, name);
 
 /** What the command prints, on the two streams. */
-async function run(...args: string[]): Promise<{ output: string; progress: string }> {
-  const printed = { output: '', progress: '' };
-  await main(args, {
+async function run(...args: string[]): Promise<{ output: string; progress: string; code: number }> {
+  const printed = { output: '', progress: '', code: 0 };
+  printed.code = await main(args, {
     output: { write: (text) => (printed.output += text) },
     progress: { write: (text) => (printed.progress += text) },
   });
@@ -100,9 +100,12 @@ test('a folder becomes a row for each image, by name', async () => {
   assert.equal(tf.memory().numTensors, before);
   assert.match(
     printed.output,
-    /^.*folder\.npy: float32, 6×512; resnet18 at 32×32, random weights\n6 images in \d+\.\d\d s, \d+\.\d\d images\/s \(without loading the model\)\n$/,
+    /^.*folder\.npy: float32, 6×512; resnet18 at 32×32, random weights\n6 images in \d+\.\d\d s, \d+\.\d\d images\/s \(without loading the model\)\n.*folder\.csv: the file of each row\n$/,
   );
   assert.match(printed.progress, /^resnet18: loading\n/);
+  assert.equal(printed.code, 0);
+  const rows = Object.keys(folderFiles).map((name, row) => `${row},${name}\n`);
+  assert.equal(readFileSync(at('folder.csv'), 'utf8'), `row,file\n${rows.join('')}`);
   assert.match(printed.progress, /16-bit grey values above 255 were cut to 255, as Pillow does, in 1 file\(s\), the first .*b\.PNG/); // prettier-ignore
   const { backbone, parameters } = await loadBackbone({ name: 'resnet18', weights: 'random', size });
   disposeParameters(parameters);
@@ -176,9 +179,65 @@ test('a damaged image leaves no file behind', async () => {
   writeFileSync(join(folder, 'b.png'), readFileSync(join(images, 'rgb.png')).subarray(0, 70));
   const [files, tensors] = [readdirSync(scratch), tf.memory().numTensors];
   const args = ['--size', '32', '--input', folder, '--output', at('damaged.npy'), '--batch-size', '1'];
-  await assert.rejects(run(...model, ...args), userError(/damaged\/b\.png cannot be read as an image/));
+  await assert.rejects(
+    run(...model, ...args),
+    userError(/damaged\/b\.png cannot be read as an image .*, or give --skip-broken, which leaves such files out/),
+  );
   assert.deepEqual(readdirSync(scratch), files);
   assert.equal(tf.memory().numTensors, tensors);
+});
+
+test('files that cannot be read or are no images are left out where that is asked for, counted and named', async () => {
+  const folder = at('mixed');
+  mkdirSync(join(folder, 'sub, "x"'), { recursive: true });
+  const rgb = readFileSync(join(images, 'rgb.png'));
+  const good = Array.from({ length: 12 }, (_, index) => `image${String(index).padStart(2, '0')}.png`);
+  for (const name of good) writeFileSync(join(folder, name), rgb);
+  writeFileSync(join(folder, 'image05.png'), rgb.subarray(0, 70));
+  writeFileSync(join(folder, 'image11.png'), '');
+  writeFileSync(join(folder, 'sub, "x"', 'last.png'), rgb);
+  for (const name of ['a.dcm', 'b.DCM', '.DS_Store', 'notes']) writeFileSync(join(folder, name), 'x');
+  const args = ['--size', '32', '--input', folder, '--recursive', '--skip-broken', '--output', at('mixed.npy')];
+  const printed = await run(...model, ...args, '--batch-size', '4');
+  assert.equal(printed.code, 2);
+  assert.match(printed.output, /^\S+mixed\.npy: float32, 11×512; .*\n11 images in /);
+  assert.match(
+    printed.output,
+    /\n2 files were left out:\n  \S+image05\.png cannot be .*\n  \S+image11\.png cannot be .*\n$/,
+  );
+  assert.match(printed.progress, /4 files are no images and were left out: 2 \.dcm, 1 \.DS_Store, 1 notes\.\n/);
+  const { shape, values } = readArray(at('mixed.npy'));
+  assert.deepEqual(shape, [11, 512]);
+  for (let row = 1; row < 11; row++)
+    assertClose(values.subarray(row * 512, row * 512 + 512), values.subarray(0, 512), 1e-5, `row ${row}`);
+  const kept = good.filter((name) => !['image05.png', 'image11.png'].includes(name));
+  const lines = [...kept, '"sub, ""x""/last.png"'].map((name, row) => `${row},${name}\n`);
+  assert.equal(readFileSync(at('mixed.csv'), 'utf8'), `row,file\n${lines.join('')}`);
+
+  for (const name of kept) rmSync(join(folder, name));
+  const none = ['--size', '32', '--input', folder, '--skip-broken', '--output', at('none.npy')];
+  await assert.rejects(
+    run(...model, ...none),
+    userError(/^None of the images can be read: no features are written\.$/),
+  );
+  assert.ok(!existsSync(at('none.npy')) && !existsSync(at('none.csv')));
+});
+
+test('normalised images that have NaN or infinities are refused by their number', async () => {
+  for (const [value, shown] of [
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+  ] as const) {
+    const values = new Float32Array(5 * 28 * 28 * 3);
+    values[3 * 28 * 28 * 3 + 17] = value;
+    const input = save('nan.npy', '<f4', [5, 28, 28, 3], values);
+    const args = ['--input', input, '--output', at('nan-out.npy'), '--batch-size', '2'];
+    await assert.rejects(
+      run(...model, ...args),
+      userError(new RegExp(`nan\\.npy has ${shown} in image 3 \\(counted from 0\\)`)),
+    );
+    assert.ok(!existsSync(at('nan-out.npy')));
+  }
 });
 
 test('what is missing, misspelt or does not fit is answered in one line, before anything is loaded', async () => {
@@ -222,6 +281,7 @@ test('what is missing, misspelt or does not fit is answered in one line, before 
   await refused({ '--input': at('train-only.npz'), '--split': 'tset' }, /^--split is "tset", did you mean "test"\?/);
   await refused({ '--input': at('train-only.npz'), '--split': 'val' }, /has no array "val_images"/);
   await refused({ '--recursive': '' }, /^--recursive is for folders/);
+  await refused({ '--skip-broken': '' }, /^--skip-broken is for folders/);
   await refused({ '--input': values, '--size': '32' }, /float\.npy has normalised images of 28×28, but resnet18 runs at 32×32: give --size 28x28/); // prettier-ignore
   await refused(
     { '--input': values, '--model': 'vit_tiny_patch16_224' },
@@ -246,6 +306,7 @@ test('--help shows every option and examples', async () => {
     'precision',
     'split',
     'recursive',
+    'skip-broken',
   ])
     // prettier-ignore
     assert.match(output, new RegExp(`--${option}\\b`));

@@ -60,7 +60,7 @@ async function jpegFeatures({ images, pixels }: BenchSize): Promise<BenchWork> {
   }
   return {
     async run() {
-      const input = await openFeatureInput({ path, split: undefined, recursive: false });
+      const input = await openFeatureInput({ path, split: undefined, recursive: false, skipBroken: false });
       const { record, inputSize } = createBackbone(model);
       const { batches, close } = input.begin({ transform: transformFor(record, inputSize), batchSize: 16 });
       try {
