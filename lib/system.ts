@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
+import { cores, memoryBytes } from './machine';
 import { projectRoot } from './paths';
 import { usesGpu } from './tensor/native';
 import { tf } from './tf';
@@ -23,7 +24,6 @@ export interface Environment {
 
 export function environment(): Environment {
   const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  const processors = cpus();
   return {
     project: version,
     commit: gitCommit(),
@@ -31,9 +31,9 @@ export function environment(): Environment {
     tensorflow: (tf.backend() as unknown as { binding: { TF_Version: string } }).binding.TF_Version,
     tfjs: tf.version['tfjs-core'],
     platform: `${platform()} ${arch()}`,
-    cpu: processors[0]?.model.trim() ?? 'unknown',
-    cores: processors.length,
-    memoryGigabytes: Math.round(totalmem() / 2 ** 30),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cores(),
+    memoryGigabytes: Math.round(memoryBytes() / 2 ** 30),
     device: usesGpu() ? 'GPU' : 'CPU',
   };
 }

@@ -1,9 +1,10 @@
 /** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
+import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
 import { chromiumMissing, findChromium } from './chromium';
@@ -59,7 +60,7 @@ const steps: readonly Step[] = [
       withNotebookSources(() => tool(process.execPath, [kernelCompiler, '-p', 'lib/setup/tsconfig-notebooks.json'])),
   },
   { name: 'notebooks are stripped', group: 'format', run: checkStripped },
-  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts', Math.min(4, availableParallelism())) },
+  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts', Math.min(4, cores())) },
   { name: 'tests in a browser', group: 'browser', run: browserTests },
   ...notebookNames().map((name): Step => ({
     name: `${name} at tour size`,

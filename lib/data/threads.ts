@@ -1,8 +1,8 @@
 /** Threads that do tasks which would hold up the main thread. What they run is a module that calls `serveTasks`. */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors';
+import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import type { Answer, Failure } from './thread-tasks';
 
@@ -23,12 +23,12 @@ interface Waiting<Result> {
 const mostThreads = 4;
 
 /**
- * Starts threads, by default one for each processor up to four. They keep the process alive until `close`.
+ * Starts threads, by default one for each core up to four. They keep the process alive until `close`.
  * @param module a file of this folder
  */
 export function startThreads<Task, Result>(
   module: string,
-  count = Math.min(mostThreads, availableParallelism()),
+  count = Math.min(mostThreads, cores()),
 ): Threads<Task, Result> {
   const threads = Array.from({ length: count }, () => startThread<Task, Result>(module));
   return {

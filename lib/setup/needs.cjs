@@ -3,38 +3,63 @@
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { existsSync, statfsSync } = require('node:fs');
+const { hasMusl, processor, processorFlags } = require('./machine.cjs');
 
 /** A need that is missing; its message is the one line to print. */
 class MissingNeed extends Error {}
 
-const pythonVersions = { from: [3, 11], to: [3, 13] };
-const requiredDiskBytes = 4e9;
+/** The oldest that serves; the newest that the pinned packages were tried with. */
+const pythonVersions = { from: 10, tried: 14 };
+const oldestNode = '20.19';
 
 /** @param {string} version such as `20.19.1` */
 function requireNode(version) {
   const [major, minor] = version.split('.').map(Number);
-  if (major >= 23 || major < 20 || (major === 20 && minor < 19)) {
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  throw new MissingNeed(
+    `Node ${version} is in use, but Node ${oldestNode} or newer is needed: install Node 24, for example with \`nvm install 24\`, and run the same command again.`,
+  );
+}
+
+/** What there is instead, where TensorFlow cannot be had. */
+const container = 'or a container (`docker build -t notebooks .`, see the README)';
+
+/** @param {string} platform @param {string} architecture @param {boolean} musl */
+function requirePlatform(platform = process.platform, architecture = process.arch, musl = hasMusl()) {
+  const wanted = 'use Linux x64 or arm64, macOS arm64,';
+  if (platform === 'win32') {
     throw new MissingNeed(
-      `Node ${version} is in use, but Node >=20.19 <23 is needed: install Node 22, for example with \`nvm install 22\`, and run the same command again.`,
+      `Windows by itself is not supported: TensorFlow's library for it lacks the C++ interface. Use WSL 2 (\`wsl --install\` in PowerShell, then the same command in Ubuntu), ${container}.`,
+    );
+  }
+  if (platform === 'darwin' && architecture === 'x64') {
+    throw new MissingNeed(
+      `Macs with an Intel processor are not supported: TensorFlow has had no library for them since version 2.17. Use ${container.slice(3)}, a Mac with an Apple processor or Linux.`,
+    );
+  }
+  if (!['linux x64', 'linux arm64', 'darwin arm64'].includes(`${platform} ${architecture}`)) {
+    throw new MissingNeed(`${platform} ${architecture} is not supported, because TensorFlow has no library for it: ${wanted} ${container}.`); // prettier-ignore
+  }
+  if (musl) {
+    throw new MissingNeed(
+      `This Linux has the C library musl (as Alpine has), for which TensorFlow has no library: use a Linux with glibc, such as Debian or Ubuntu (in a container, \`node:24-trixie-slim\` instead of \`node:24-alpine\`).`,
     );
   }
 }
 
-/** @param {string} platform @param {string} architecture */
-function requirePlatform(platform, architecture) {
-  const supported = ['linux x64', 'linux arm64', 'darwin arm64'];
-  if (supported.includes(`${platform} ${architecture}`)) return;
-  const windows = platform === 'win32' ? ' On Windows, use WSL 2 (`wsl --install`).' : '';
+/** TensorFlow's library dies without AVX: told before anything is downloaded. @param {string[]} flags empty where they are not known */
+function requireProcessor(flags = processorFlags(), architecture = process.arch, name = processor()) {
+  if (architecture !== 'x64' || flags.length === 0 || flags.includes('avx')) return;
   throw new MissingNeed(
-    `${platform} ${architecture} is not supported, because TensorFlow has no wheel with the C++ library for it; use Linux x64, Linux arm64 or macOS arm64.${windows}`,
+    `This processor (${name}) has no AVX, without which TensorFlow cannot run: use one that has (nearly all since 2011; not Celeron or Pentium before 2020). A virtual machine may only hide it: give it the host's processor (\`-cpu host\` in QEMU and Proxmox).`,
   );
 }
 
-/** @param {string} folder where the packages will go */
-function requireDisk(folder, freeBytes = freeDiskBytes(folder)) {
-  if (freeBytes >= requiredDiskBytes) return;
+/** @param {string} folder where the packages will go @param {number} needed bytes */
+function requireDisk(folder, needed, freeBytes = freeDiskBytes(folder)) {
+  if (freeBytes >= needed) return;
   throw new MissingNeed(
-    `Only ${(freeBytes / 1e9).toFixed(1)} GB are free in ${folder}, but set-up needs ${requiredDiskBytes / 1e9} GB: free some space (\`du -sh ~/.cache\` often finds it) and run the same command again.`,
+    `Only ${(freeBytes / 1e9).toFixed(1)} GB are free in ${folder}, but set-up needs ${(needed / 1e9).toFixed(1)} GB: free some space (\`du -sh ~/.cache\` often finds it) and run the same command again.`,
   );
 }
 
@@ -47,7 +72,7 @@ function freeDiskBytes(folder) {
 /** The command of a Python that can make a virtual environment. The variable PYTHON overrules the search. */
 function requirePython() {
   const named = process.env.PYTHON;
-  const candidates = named ? [named] : ['python3', 'python3.13', 'python3.12', 'python3.11'];
+  const candidates = named ? [named] : ['python3', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`)];
   const seen = [];
   let withoutVenv;
   for (const command of candidates) {
@@ -65,7 +90,7 @@ function requirePython() {
     );
   }
   throw new MissingNeed(
-    `Python 3.11, 3.12 or 3.13 is needed (${seen.length ? seen.join(', ') : 'none was found'}): install it with \`${installCommand('python3 python3-venv', 'python@3.13')}\`, or name one in the variable PYTHON, and run the same command again.`,
+    `Python 3.10 or newer is needed (${seen.length ? seen.join(', ') : 'none was found'}): install it with \`${installCommand('python3 python3-venv', 'python@3.13')}\`, or name one in the variable PYTHON, and run the same command again.`,
   );
 }
 
@@ -78,7 +103,12 @@ function pythonVersion(command) {
 /** @param {string} version */
 function isSupportedPython(version) {
   const [major, minor] = version.split('.').map(Number);
-  return major === 3 && minor >= pythonVersions.from[1] && minor <= pythonVersions.to[1];
+  return major === 3 && minor >= pythonVersions.from;
+}
+
+/** Whether the pinned packages were tried with it. @param {string} version */
+function isTriedPython(version) {
+  return isSupportedPython(version) && Number(version.split('.')[1]) <= pythonVersions.tried;
 }
 
 /** The C++ compiler's command: the variable CXX, else c++, g++ or clang++. */
@@ -111,11 +141,13 @@ module.exports = {
   MissingNeed,
   requireNode,
   requirePlatform,
+  requireProcessor,
   requireDisk,
   requirePython,
   requireCompiler,
   installCommand,
   pythonVersion,
   isSupportedPython,
+  isTriedPython,
   hasNvidiaDriver,
 };

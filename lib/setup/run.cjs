@@ -3,7 +3,9 @@
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { memoryBytes } = require('./machine.cjs');
 const { MissingNeed } = require('./needs.cjs');
+const { clearSurroundings } = require('./surroundings.cjs');
 const { setUp, root } = require('./setup.cjs');
 
 const setUpHelp = `npm run setup [-- --gpu] [-- --ray] [-- --force]
@@ -20,6 +22,7 @@ Examples
 
 /** @param {string} command @param {string[]} args */
 async function main(command, args) {
+  clearSurroundings();
   if (command === 'setup') {
     const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--help'].includes(arg));
     if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --ray, --force, or none.`);
@@ -50,8 +53,17 @@ function start(command, args) {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((resolve) =>
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1))),
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') console.error(killed(command));
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
+    }),
   );
+}
+
+/** The system kills without a word. @param {string} command */
+function killed(command) {
+  const gigabytes = (memoryBytes() / 2 ** 30).toFixed(1);
+  return `\`npm run ${command}\` was killed, as the system does where the memory runs out (${gigabytes} GB for all programs here): a smaller batchSize or fewer workers need less. The same command goes on from what was reached.`;
 }
 
 main(process.argv[2], process.argv.slice(3)).then(

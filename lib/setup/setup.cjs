@@ -3,16 +3,22 @@
 // Plain JavaScript without dependencies: it runs before `npm ci`.
 'use strict';
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { addonDone, buildAddon } = require('./addon.cjs');
 const { compiledLibrary } = require('./kernel-library.cjs');
+const { lock } = require('./lock.cjs');
 const needs = require('./needs.cjs');
-const { root, hashOf, lock, read, run, seconds, stampIs, startLog, timed } = require('./tools.cjs');
+const { seconds, tell, timed } = require('./progress.cjs');
+const { pipCertificates } = require('./surroundings.cjs');
+const { root, hashOf, read, run, stampIs, startLog, temporaryFolder } = require('./tools.cjs');
 
 const nodeModules = path.join(root, 'node_modules');
 const environment = path.join(root, '.venv');
 const python = path.join(environment, 'bin', 'python');
 const tensorflowVersion = '2.21.0';
+/** Of which there is a wheel: 3.10 to 3.13. */
+const newestTensorflowPython = 13;
 const tfjsPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
 
 /**
@@ -23,19 +29,22 @@ const tfjsPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
  */
 async function setUp({ gpu, ray = false, force = false, log = console.log } = {}) {
   needs.requireNode(process.versions.node);
-  needs.requirePlatform(process.platform, process.arch);
   const variant = tensorflowVariant(gpu);
   const withRay = ray !== false || fs.existsSync(rayStamp);
   const complete = () => isComplete(variant) && (!withRay || rayDone());
   if (!force && complete()) return false;
+  needs.requirePlatform();
+  needs.requireProcessor();
   const release = await lock(log);
   try {
     if (force) fs.rmSync(environment, { recursive: true, force: true });
     if (!force && complete()) return false;
     const started = Date.now();
     startLog();
-    log('Setting up:');
-    if (!npmPackagesDone() || !tensorflowDone(variant)) needs.requireDisk(root);
+    emptyFolder(temporaryFolder);
+    const wanted = wantedBytes({ variant, ray: withRay && (force || !rayDone()), force });
+    needs.requireDisk(root, wanted.disk);
+    log(wanted.download > 0 ? `Setting up (${megabytes(wanted.download)} to download at most, ${megabytes(wanted.disk)} of disk):` : 'Setting up:'); // prettier-ignore
     const step = (title, done, work) => (!force && done() ? undefined : timed(title, work, log));
     const packages = step('npm packages', npmPackagesDone, installNpmPackages);
     const python = (async () => {
@@ -58,7 +67,7 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
         step(
           'TensorFlow.js addon',
           () => addonDone(read(tensorflowStamp)),
-          () => buildAddon(read(tensorflowStamp), tensorflowFolder()),
+          () => buildAddon(read(tensorflowStamp), tensorflowFolder),
         ),
       ),
     ]);
@@ -68,8 +77,40 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
     log(`Ready after ${seconds(started)}.`);
     return true;
   } finally {
+    fs.rmSync(temporaryFolder, { recursive: true, force: true });
     release();
   }
+}
+
+/** @param {string} folder */
+function emptyFolder(folder) {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder);
+}
+
+/** Megabytes of each part, as they were measured on Linux x64: to download, and on the disk. */
+const sizes = {
+  npm: { download: 130, disk: 600 },
+  python: { download: 40, disk: 250 },
+  cpu: { download: 270, disk: 1100 },
+  gpu: { download: 3500, disk: 8000 },
+  ray: { download: 75, disk: 260 },
+};
+
+/** What is still to come, in bytes. @param {{ variant: string, ray: boolean, force: boolean }} wanted */
+function wantedBytes({ variant, ray, force }) {
+  const parts = [];
+  if (force || !npmPackagesDone()) parts.push(sizes.npm);
+  if (force || !requirementsDone()) parts.push(sizes.python);
+  if (force || !tensorflowDone(variant)) parts.push(sizes[variant]);
+  if (ray) parts.push(sizes.ray);
+  const sum = (kind) => parts.reduce((total, part) => total + part[kind] * 1e6, 0);
+  return { download: sum('download'), disk: sum('disk') };
+}
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** @param {string} variant */
@@ -99,9 +140,13 @@ function movedFrom() {
 
 /** The packages of a lock file by their folder; none where there is no such file. @param {string} file */
 function lockedPackages(file) {
-  const { packages = {} } = JSON.parse(read(file) ?? '{}');
-  delete packages['']; // the project itself
-  return packages;
+  try {
+    const { packages = {} } = JSON.parse(read(file) ?? '{}');
+    delete packages['']; // the project itself
+    return packages;
+  } catch {
+    return {}; // damaged
+  }
 }
 
 /**
@@ -116,12 +161,40 @@ function npmPackagesDone() {
   return wanted.length > 0 && wanted.every(fits) && fs.existsSync(path.join(tfjsPackage, 'package.json'));
 }
 
+const npmRegistry = { name: 'The npm registry', mirror: 'name a mirror with `npm config set registry URL`' };
+
 async function installNpmPackages() {
-  const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
-  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', ...patience], {
-    unreachable:
-      'The npm registry cannot be reached: check the connection (`npm ping`) or name a mirror with `npm config set registry URL`, and run the same command again.',
-  });
+  const total = Object.keys(lockedPackages(path.join(root, 'package-lock.json'))).length;
+  let fetched = 0;
+  // What the user's settings say of production, global installs and a cache that cannot be written is for other projects.
+  await run(
+    'npm',
+    ['ci', '--include=dev', '--no-global', '--no-audit', '--no-fund', '--loglevel=http', ...npmCache(), ...patience],
+    {
+      source: npmRegistry,
+      onLine: (line) =>
+        /^npm http fetch GET 200 .*\.tgz/.test(line) ? `${Math.min(++fetched, total)} of ${total}` : undefined,
+    },
+  );
+}
+
+const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+
+/** npm cannot do without its cache, which is in the home folder, where a container may not let it write. */
+function npmCache() {
+  const cache = process.env.npm_config_cache ?? path.join(os.homedir(), '.npm');
+  return isWritable(cache) ? [] : [`--cache=${path.join(temporaryFolder, 'npm')}`];
+}
+
+/** Whether files can be made in a folder, which may not be there yet. @param {string} folder */
+function isWritable(folder) {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    fs.accessSync(folder, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // --- Python environment ------------------------------------------------------------------------------------------------------
@@ -132,8 +205,12 @@ const environmentStamp = path.join(environment, '.set-up-environment');
 function environmentDone() {
   if (!stampIs(environmentStamp, environment) || !fs.existsSync(python)) return false;
   const home = /^home\s*=\s*(.+)$/m.exec(read(path.join(environment, 'pyvenv.cfg')) ?? '');
-  const version = /^version(?:_info)?\s*=\s*([\d.]+)/m.exec(read(path.join(environment, 'pyvenv.cfg')) ?? '');
-  return home !== null && fs.existsSync(home[1].trim()) && version !== null && needs.isSupportedPython(version[1]);
+  return home !== null && fs.existsSync(home[1].trim()) && needs.isSupportedPython(environmentVersion());
+}
+
+/** Such as `3.11.7`; empty without an environment. */
+function environmentVersion() {
+  return /^version(?:_info)?\s*=\s*([\d.]+)/m.exec(read(path.join(environment, 'pyvenv.cfg')) ?? '')?.[1] ?? '';
 }
 
 async function createEnvironment() {
@@ -144,13 +221,48 @@ async function createEnvironment() {
   fs.writeFileSync(environmentStamp, environment);
 }
 
-const indexUnreachable =
-  'The Python package index cannot be reached: check the connection or name a mirror in the variable PIP_INDEX_URL, and run the same command again.';
+const packageIndex = { name: 'The Python package index', mirror: 'name a mirror in the variable PIP_INDEX_URL' };
 
 /** @param {string[]} args */
-function pip(args) {
+async function pip(args) {
   const quiet = ['--disable-pip-version-check', '--no-input', '--retries', '2', '--timeout', '60'];
-  return run(python, ['-m', 'pip', 'install', ...quiet, ...args], { unreachable: indexUnreachable });
+  let file = '';
+  let size = '';
+  // pip tells its progress to a terminal alone, so that what has arrived is looked up.
+  const watch = setInterval(() => size && tell(`${file}, ${megabytes(pipDownloadBytes())} of ${size}`), 500);
+  const onLine = (line) => {
+    const found = /^\s*(?:Downloading|Using cached|Processing) (?:\S*\/)?([\w.]+)-\S+(?: \(([\d.]+ [kM]B)\))?/.exec(
+      line,
+    );
+    if (found !== null) [, file, size = ''] = found;
+    else if (line.startsWith('Installing collected packages')) [file, size] = ['unpacking', ''];
+    else return undefined;
+    return file;
+  };
+  try {
+    const certificates = pipCertificates(temporaryFolder);
+    const cert = certificates === undefined ? [] : ['--cert', certificates];
+    await run(python, ['-m', 'pip', 'install', ...quiet, ...cert, '--prefer-binary', ...args], { source: packageIndex, onLine }); // prettier-ignore
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** Of the file that pip is fetching. */
+function pipDownloadBytes() {
+  const folders = fs.readdirSync(temporaryFolder).filter((name) => name.startsWith('pip-unpack-'));
+  const files = folders.flatMap((name) => filesIn(path.join(temporaryFolder, name)));
+  const newest = files.sort((a, b) => b.mtimeMs - a.mtimeMs)[0];
+  return newest?.size ?? 0;
+}
+
+/** @param {string} folder */
+function filesIn(folder) {
+  try {
+    return fs.readdirSync(folder).map((name) => fs.statSync(path.join(folder, name)));
+  } catch {
+    return []; // gone meanwhile
+  }
 }
 
 const requirementsFile = path.join(__dirname, 'requirements.txt');
@@ -160,8 +272,14 @@ function requirementsDone() {
   return stampIs(requirementsStamp, hashOf(requirementsFile));
 }
 
+/** What one that was broken off has left may be half there. */
+const unfinished = 'unfinished';
+
 async function installRequirements() {
-  await pip(['--no-deps', '--prefer-binary', '-r', requirementsFile]);
+  const again = read(requirementsStamp) === unfinished ? ['--ignore-installed'] : [];
+  fs.writeFileSync(requirementsStamp, unfinished);
+  if (needs.isTriedPython(environmentVersion())) await pip(['--no-deps', ...again, '-r', requirementsFile]);
+  else await pip([...again, 'jupyterlab', 'nbconvert', 'nbclient']);
   fs.writeFileSync(requirementsStamp, hashOf(requirementsFile));
 }
 
@@ -173,7 +291,7 @@ function rayDone() {
 }
 
 async function installRay() {
-  await pip(['--no-deps', '--prefer-binary', '-r', rayRequirementsFile]);
+  await pip(['--no-deps', '-r', rayRequirementsFile]);
   fs.writeFileSync(rayStamp, hashOf(rayRequirementsFile));
 }
 
@@ -202,26 +320,33 @@ function tensorflowVariant(gpu) {
 
 /** @param {string} variant */
 function tensorflowDone(variant) {
-  return stampIs(tensorflowStamp, `${variant} ${tensorflowVersion}`);
+  return stampIs(tensorflowStamp, `${variant} ${tensorflowVersion}`) && fs.existsSync(tensorflowFolder);
 }
 
+/** Apart from the environment's own packages: nothing of its Python is used. */
+const tensorflowTarget = path.join(environment, 'tensorflow');
+
+/** The folder of the installed wheel. */
+const tensorflowFolder = path.join(tensorflowTarget, 'tensorflow');
+
 /**
- * Of the CPU wheel only the native library is used, so nothing that its Python part needs is installed; of the CUDA wheel the
- * libraries of CUDA are needed too, which are packages of their own.
+ * Only the native library of the wheel is used, so that the wheel of any Python serves: the environment's own where there is one, else
+ * the newest. Of the CUDA wheel the libraries of CUDA are needed too, which are packages of their own.
  * @param {string} variant
  */
 async function installTensorflow(variant) {
   const cpuPackage = process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
-  if (variant === 'gpu') await pip([`tensorflow[and-cuda]==${tensorflowVersion}`]);
-  else await pip(['--no-deps', `${cpuPackage}==${tensorflowVersion}`]);
+  const wanted = variant === 'gpu' ? ['tensorflow[and-cuda]'] : ['--no-deps', cpuPackage];
+  const minor = Math.min(Number(environmentVersion().split('.')[1]), newestTensorflowPython);
+  fs.rmSync(tensorflowStamp, { force: true });
+  fs.rmSync(tensorflowTarget, { recursive: true, force: true });
+  await pip([
+    ...['--target', tensorflowTarget, '--only-binary=:all:', '--no-compile'],
+    ...['--implementation', 'cp', '--python-version', `3.${minor}`, '--abi', `cp3${minor}`],
+    ...wanted.slice(0, -1),
+    `${wanted.at(-1)}==${tensorflowVersion}`,
+  ]);
   fs.writeFileSync(tensorflowStamp, `${variant} ${tensorflowVersion}`);
-}
-
-/** The folder of the installed wheel. */
-function tensorflowFolder() {
-  const lib = path.join(environment, 'lib');
-  const version = fs.readdirSync(lib).find((name) => name.startsWith('python3'));
-  return path.join(lib, version ?? 'python3', 'site-packages', 'tensorflow');
 }
 
 // --- kernel ------------------------------------------------------------------------------------------------------------------

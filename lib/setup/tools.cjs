@@ -1,14 +1,17 @@
-// What the steps of the set-up have in common: files, hashes, running programs with their output in a log, and the lock.
+// What the steps of the set-up have in common: files, hashes, and running programs with their output in a log.
 'use strict';
 const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { explain } = require('./failures.cjs');
 const needs = require('./needs.cjs');
+const { tell } = require('./progress.cjs');
 
 const root = path.resolve(__dirname, '../..');
 const logFile = path.join(root, 'set-up.log');
-const lockFile = path.join(root, '.set-up.lock');
+/** Where the programs of the set-up put what they need for a moment: `/tmp` may be small, or full. */
+const temporaryFolder = path.join(root, '.set-up.tmp');
 
 function startLog() {
   fs.writeFileSync(logFile, '');
@@ -49,90 +52,36 @@ function linkTarget(link) {
   }
 }
 
-/** @param {number} started milliseconds */
-function seconds(started) {
-  return `${((Date.now() - started) / 1000).toFixed(1)} s`;
-}
-
-/** @param {string} title @param {() => Promise<void>} work @param {(line: string) => void} log */
-async function timed(title, work, log) {
-  const started = Date.now();
-  await work();
-  log(`  ${title.padEnd(32)} ${seconds(started).padStart(8)}`);
-}
-
 /**
  * Runs a command with its output in the log file; a failure becomes one line.
- * @param {string} command @param {string[]} args @param {{ unreachable?: string }} [options]
+ * @param {string} command @param {string[]} args
+ * @param {{ source?: { name: string, mirror: string }, onLine?: (line: string) => string | undefined }} [options] `source`: where the
+ *   command gets packages; `onLine`: what a line of its output tells of how far it is
  */
-function run(command, args, { unreachable } = {}) {
+function run(command, args, { source, onLine } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, TMPDIR: fs.existsSync(temporaryFolder) ? temporaryFolder : process.env.TMPDIR };
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env });
     let output = '';
+    let rest = '';
     const collect = (piece) => {
       output += piece;
       fs.appendFileSync(logFile, piece);
+      const lines = (rest + piece).split(/[\r\n]/);
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const told = onLine?.(line);
+        if (told !== undefined) tell(told);
+      }
     };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     child.on('error', (error) => reject(new needs.MissingNeed(`${command} cannot be started: ${error.message}.`)));
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       if (code === 0) resolve(undefined);
-      else reject(new needs.MissingNeed(explain(command, args, output, unreachable)));
+      else reject(new needs.MissingNeed(explain({ command, args, output, signal, source }, root, logFile)));
     });
   });
 }
 
-/** @param {string} command @param {string[]} args @param {string} output @param {string | undefined} unreachable */
-function explain(command, args, output, unreachable) {
-  if (/ENOSPC|No space left/.test(output)) {
-    return `The disk is full (${root}): free some space and run the same command again.`;
-  }
-  const offline =
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|Max retries|Connection (refused|error|broken)|name resolution|ReadTimeoutError|Could not find a version/;
-  if (unreachable && offline.test(output)) return unreachable;
-  const last =
-    output
-      .trim()
-      .split('\n')
-      .filter((line) => /error/i.test(line))
-      .pop() ?? output.trim().split('\n').pop();
-  return `\`${path.basename(command)} ${args.slice(0, 3).join(' ')} …\` failed (${last?.trim()}); all of its output is in ${logFile}.`;
-}
-
-/**
- * Keeps two set-ups in the same folder from working at once.
- * @param {(line: string) => void} log
- */
-async function lock(log) {
-  for (let waited = false; ; waited = true) {
-    try {
-      fs.writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
-      return () => fs.rmSync(lockFile, { force: true });
-    } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') {
-        throw new needs.MissingNeed(
-          `${root} cannot be written: make the folder writable, and run the same command again.`,
-        );
-      }
-      const owner = Number(read(lockFile));
-      if (!isAlive(owner)) {
-        fs.rmSync(lockFile, { force: true });
-        continue;
-      }
-      if (!waited) log(`Waiting for another set-up (process ${owner}) in this folder.`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-}
-
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
-  }
-}
-
-module.exports = { root, hashOf, linkTarget, lock, packageVersion, read, run, seconds, stampIs, startLog, timed };
+module.exports = { root, hashOf, linkTarget, logFile, packageVersion, read, run, stampIs, startLog, temporaryFolder };

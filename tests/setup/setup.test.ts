@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
-import { tmpdir } from 'node:os';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../../lib/paths';
 
 /**
@@ -13,6 +14,9 @@ import { projectRoot } from '../../lib/paths';
 let base: string;
 let project: string;
 let tools: string;
+
+const npmScript =
+  'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json; cp package-lock.json node_modules/.package-lock.json';
 
 before(() => {
   base = mkdtempSync(join(tmpdir(), 'set-up-'));
@@ -27,11 +31,9 @@ beforeEach(() => {
     cpSync(join(projectRoot, folder), join(project, folder), { recursive: true });
   tools = mkdtempSync(join(base, 'tools-'));
   symlinkSync(process.execPath, join(tools, 'node'));
-  for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname']) symlinkSync(which(name), join(tools, name));
-  tool(
-    'npm',
-    'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json; cp package-lock.json node_modules/.package-lock.json',
-  );
+  for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname', 'sleep'])
+    symlinkSync(which(name), join(tools, name));
+  tool('npm', npmScript);
   tool('python3', standInPython());
   tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
 });
@@ -52,9 +54,9 @@ function standInPython({ version = '3.11.7', venv = true } = {}): string {
   return `case "$*" in
     *python_version*) echo ${version} ;;
     *ensurepip*) exit ${venv ? 0 : 1} ;;
-    "-m venv "*) mkdir -p "$3/bin" "$3/lib/python3.11/site-packages/tensorflow"; cp "$0" "$3/bin/python"; echo "home = ${tools}
+    "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "home = ${tools}
 version = ${version}" > "$3/pyvenv.cfg" ;;
-    "-m pip install"*) echo "$*" >> ${join(base, 'pip.log')}; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
+    "-m pip install"*) echo "$*" >> ${join(base, 'pip.log')}; for a in "$@"; do if [ "$last" = --target ]; then mkdir -p "$a/tensorflow"; fi; last=$a; done; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
   esac`;
 }
 
@@ -65,6 +67,16 @@ function setUp(args: string[] = [], env: Record<string, string> = {}, folder = p
     env: { PATH: tools, HOME: base, ...env },
   });
   return { status, stdout, stderr };
+}
+
+function setUpLater(): Promise<{ status: number | null; stdout: string }> {
+  const child = spawn(join(tools, 'node'), ['lib/setup/run.cjs', 'setup'], {
+    cwd: project,
+    env: { PATH: tools, HOME: base },
+  });
+  let stdout = '';
+  child.stdout.on('data', (piece: Buffer) => (stdout += piece.toString()));
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stdout })));
 }
 
 /** A missing need ends the set-up with one line on standard error. */
@@ -190,9 +202,34 @@ test('the kernel says that the project has been moved, and refuses the notebooks
   assert.match(kernelProblem(moved), /^This project was set up in .* and has been moved to .*-moved since: run `npm run setup` in /); // prettier-ignore
 });
 
-test('the lock of a set-up that was killed is taken over', () => {
-  writeFileSync(join(project, '.set-up.lock'), '999999999');
-  assert.equal(setUp().status, 0);
+test('the lock of a set-up that is gone is taken over, also where its number is another process now', () => {
+  const lock = join(project, '.set-up.lock');
+  const holder = { pid: process.pid, host: hostname(), start: 'an earlier process', since: new Date().toISOString() };
+  for (const content of [JSON.stringify({ ...holder, pid: 999_999_999 }), JSON.stringify(holder)]) {
+    writeFileSync(lock, content);
+    const { status, stdout } = setUp();
+    assert.equal(status, 0);
+    assert.doesNotMatch(stdout, /Waiting/);
+    assert.equal(existsSync(lock), false);
+    rmSync(join(project, '.venv'), { recursive: true });
+  }
+  // No set-up of this project wrote it, or one of another machine that has been silent since.
+  const long = new Date(Date.now() - 600_000);
+  for (const content of ['1', JSON.stringify({ ...holder, host: 'elsewhere' })]) {
+    writeFileSync(lock, content);
+    utimesSync(lock, long, long);
+    assert.equal(setUp().status, 0);
+    rmSync(join(project, '.venv'), { recursive: true });
+  }
+});
+
+test('a second set-up waits for the first, says for whom, and then has nothing to do', async () => {
+  tool('npm', `sleep 3; ${npmScript}`);
+  const first = setUpLater();
+  while (!existsSync(join(project, '.set-up.lock'))) await sleep(10);
+  const second = await setUpLater();
+  assert.match(second.stdout, new RegExp(`^Waiting for another set-up in this folder \\(process \\d+ on ${hostname()}, for \\d+ s\\)\\.\nNothing to do`)); // prettier-ignore
+  assert.match((await first).stdout, /Ready after/);
 });
 
 test('--gpu asks for the wheel with CUDA, and it stays', () => {
@@ -203,7 +240,7 @@ test('--gpu asks for the wheel with CUDA, and it stays', () => {
 
 test('--ray adds Ray, which stays and is kept up to date; nothing else asks for it', () => {
   assert.doesNotMatch(setUp().stdout, /Ray/);
-  assert.match(setUp(['--ray']).stdout, /^Setting up:\n {2}Ray .* s\nReady[^\n]*\n$/);
+  assert.match(setUp(['--ray']).stdout, /^Setting up[^\n]*:\n {2}Ray .* s\nReady[^\n]*\n$/);
   assert.match(setUp().stdout, /Nothing to do/);
   assert.match(setUp(['--force']).stdout, /Ray /);
   writeFileSync(join(project, 'lib', 'setup', 'requirements-ray.txt'), 'ray==0\n');
@@ -229,7 +266,7 @@ test('each missing need is one line with the command that supplies it', async (t
   await t.test('an unknown option', () => assertOneLine(setUp(['--fast']), /--fast/, /--gpu/));
   await t.test('no Python', () => {
     rmSync(join(tools, 'python3'));
-    assertOneLine(setUp(), /Python 3\.11, 3\.12 or 3\.13/, /apt-get install|brew install/);
+    assertOneLine(setUp(), /Python 3\.10 or newer/, /apt-get install|brew install/);
   });
   await t.test('an old Python', () => {
     tool('python3', standInPython({ version: '3.8.1' }));
@@ -267,14 +304,21 @@ test('needs that cannot be taken away here are checked by their functions', () =
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- plain JavaScript that runs before anything is installed
   const needs = require('../../lib/setup/needs.cjs') as {
     requireNode(version: string): void;
-    requirePlatform(platform: string, architecture: string): void;
-    requireDisk(folder: string, freeBytes: number): void;
+    requirePlatform(platform: string, architecture: string, musl?: boolean): void;
+    requireProcessor(flags: string[], architecture: string, name: string): void;
+    requireDisk(folder: string, needed: number, freeBytes: number): void;
   };
-  for (const version of ['18.20.0', '20.18.3', '23.0.0', '24.1.0'])
-    assert.throws(() => needs.requireNode(version), /nvm install 22/);
-  for (const version of ['20.19.0', '20.20.2', '22.0.0', '22.21.1']) needs.requireNode(version);
-  for (const [platform, architecture] of [['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64']]) needs.requirePlatform(platform, architecture); // prettier-ignore
-  assert.throws(() => needs.requirePlatform('win32', 'x64'), /no wheel.*WSL/);
-  assert.throws(() => needs.requirePlatform('darwin', 'x64'), /macOS arm64/);
-  assert.throws(() => needs.requireDisk('/', 1e9), /Only 1\.0 GB/);
+  for (const version of ['18.20.0', '20.18.3']) assert.throws(() => needs.requireNode(version), /nvm install 24/);
+  for (const version of ['20.19.0', '22.0.0', '23.1.0', '24.0.0', '26.10.0']) needs.requireNode(version);
+  for (const [platform, architecture] of [['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64']]) needs.requirePlatform(platform, architecture, false); // prettier-ignore
+  assert.throws(() => needs.requirePlatform('win32', 'x64'), /WSL 2.*container/);
+  assert.throws(() => needs.requirePlatform('darwin', 'x64'), /Intel.*container/);
+  assert.throws(() => needs.requirePlatform('linux', 'x64', true), /musl.*Debian/);
+  needs.requireProcessor(['sse4_2', 'avx'], 'x64', 'some processor');
+  assert.throws(
+    () => needs.requireProcessor(['sse4_2'], 'x64', 'Common KVM processor'),
+    /Common KVM processor.*no AVX.*-cpu host/,
+  );
+  needs.requireProcessor(['asimd'], 'arm64', 'some processor');
+  assert.throws(() => needs.requireDisk('/', 4e9, 1e9), /Only 1\.0 GB/);
 });

@@ -38,17 +38,6 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Variables that keep a worker to its share of the processor. The number of threads is part of what makes a result the same bit for bit. */
-export function threadVariables(threads: number): Record<string, string> {
-  const count = String(threads);
-  return {
-    TF_NUM_INTRAOP_THREADS: count,
-    TF_NUM_INTEROP_THREADS: '1',
-    OMP_NUM_THREADS: count,
-    UV_THREADPOOL_SIZE: String(Math.max(2, threads)),
-  };
-}
-
 const tailLines = 200;
 
 /** The end of a log. */

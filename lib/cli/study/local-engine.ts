@@ -1,11 +1,11 @@
 /** One process a run on this machine. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { cores, threadVariables } from '../../machine';
 import { projectRoot } from '../../paths';
-import { createLogTail, threadVariables, type Attempt, type AttemptEvents, type AttemptOutcome, type Engine } from './engine'; // prettier-ignore
+import { createLogTail, type Attempt, type AttemptEvents, type AttemptOutcome, type Engine } from './engine'; // prettier-ignore
 import { parseEventLine, type WorkerEvent, type WorkerJob } from './messages';
 
 export interface LocalEngineOptions {
@@ -19,8 +19,8 @@ export interface LocalEngineOptions {
   readonly gpus?: number;
 }
 
-export function threadsPerWorker(workers: number, cores = availableParallelism()): number {
-  return Math.max(1, Math.floor(cores / workers));
+export function threadsPerWorker(workers: number, available = cores()): number {
+  return Math.max(1, Math.floor(available / workers));
 }
 
 export function createLocalEngine({ worker, workers, threads, gpus }: LocalEngineOptions): Engine {

@@ -1,6 +1,5 @@
 /** `npm run study -- medmnist2d`: the second study's grid of runs, on this machine or on a cluster. */
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { UserError } from '../../errors';
 import { interruptible } from '../../interrupt';
 import { createEstimator, type RunDevice } from '../../studies/medmnist2d/estimate';
@@ -112,7 +111,7 @@ function createEngine(wanted: EngineRequest, worker: string): Promise<Engine> | 
 function deviceOf(engine: EngineRequest): RunDevice {
   if (engine.name === 'ray') return engine.gpus > 0 ? { kind: 'gpu' } : { kind: 'cpu', cores: engine.cpus };
   if (existsSync('/proc/driver/nvidia/version') && engine.gpus !== 0) return { kind: 'gpu' };
-  return { kind: 'cpu', cores: engine.threads ?? threadsPerWorker(engine.workers, availableParallelism()) };
+  return { kind: 'cpu', cores: engine.threads ?? threadsPerWorker(engine.workers) };
 }
 
 /** Such as `breastmnist, ResNet-50, from scratch, SGD, seed 0`. */

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { UserError } from '../../errors';
+import { threadVariables } from '../../machine';
 import { projectRoot } from '../../paths';
-import { createLogTail, threadVariables, type AttemptEvents, type AttemptOutcome, type Engine } from './engine';
+import { createLogTail, type AttemptEvents, type AttemptOutcome, type Engine } from './engine';
 import { workerEventSchema } from './messages';
 
 /** How results and checkpoints come to the store: machines that see its folder write there, others send them. */

@@ -1,0 +1,90 @@
+// Why a program of the set-up failed, in one line: the true reason and the next step, read from what it printed.
+'use strict';
+const path = require('node:path');
+
+/**
+ * From the most telling to the least: a proxy's or a certificate's fault looks like a connection's as well.
+ * @type {readonly [RegExp, (match: RegExpExecArray, place: string) => string][]}
+ */
+const reasons = [
+  [
+    /ENOSPC|No space left on device/,
+    (_, place) => `The disk is full (${place}, or the folder for temporary files): free some space`,
+  ],
+  [/EDQUOT|Disk quota exceeded/, (_, place) => `The disk quota is used up (${place}): free some space`],
+  [
+    /EROFS|Read-only file system|EACCES.*|\[Errno 13\].*|Permission denied.*/,
+    ([what], place) =>
+      `Something cannot be written (${what.trim().slice(0, 160)}): make the folder ${place} and what is in it your own`,
+  ],
+  [
+    /fatal error: Killed|signal terminated program|out of memory|Cannot allocate memory|\bMemoryError\b|ENOMEM/,
+    () => 'The memory ran out: end other programs, or give the container at least 4 GB',
+  ],
+];
+
+/** What ends a request, where a package index or a registry is asked. @type {typeof reasons} */
+const networkReasons = [
+  [
+    /\b407\b|Proxy Authentication Required/,
+    () => 'the proxy wants a name and a password: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT',
+  ],
+  [
+    /ProxyError\('?([^'"\n]{0,80})|Cannot connect to proxy|tunneling socket could not be established.{0,80}|Tunnel connection failed.{0,60}/,
+    () => 'the proxy of HTTPS_PROXY does not answer as one: check the variable, or unset it',
+  ],
+  [
+    /CERTIFICATE_VERIFY_FAILED|certificate verify failed|SELF_SIGNED_CERT\w*|UNABLE_TO_\w*(CERT|SIGNATURE)\w*|self.signed certificate|unable to get (local )?issuer certificate|CERT_\w+/i,
+    () =>
+      'its certificate is not trusted: name the file with your company’s certificates, NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
+  ],
+  [
+    /\bE40[13]\b|\b(401|403)\b.{0,30}(Error|Unauthorized|Forbidden)|(Unauthorized|Forbidden)\b/,
+    () => 'it refuses the request (401 or 403): a mirror may want a name and a password in its address',
+  ],
+  [
+    /EINTEGRITY|DO NOT MATCH THE HASHES|sha512 integrity/,
+    () =>
+      'a file arrived damaged, or is another than it should be: empty the cache (`npm cache clean --force`, `pip cache purge`)',
+  ],
+];
+
+const offline =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|ConnectTimeoutError|NameResolutionError|Connection (refused|error|broken)|connection broken|name resolution|ReadTimeoutError/;
+const notFound =
+  /No matching distribution found for ([^\s;]+)|(?:notarget|ETARGET|E404).*?([@\w][\w./-]*@[\w.^~-]+|https?:\S+)/;
+
+/**
+ * @typedef {{ name: string, mirror: string }} Source where packages come from, and how a mirror is named
+ * @param {{ command: string, args: string[], output: string, signal: string | null, source: Source | undefined }} ended how a program ended
+ * @param {string} place the project's folder
+ * @param {string} logFile where all of its output is
+ */
+function explain({ command, args, output, signal, source }, place, logFile) {
+  const again = 'and run the same command again';
+  const more = `; all of the output is in ${logFile}`;
+  if (signal === 'SIGKILL') return `\`${path.basename(command)}\` was killed, as the system does where the memory runs out: end other programs ${again}${more}.`; // prettier-ignore
+  for (const [pattern, reason] of reasons) {
+    const match = pattern.exec(output);
+    if (match) return `${reason(match, place)}, ${again}${more}.`;
+  }
+  if (source !== undefined) {
+    for (const [pattern, reason] of networkReasons) {
+      const match = pattern.exec(output);
+      if (match) return `${source.name} cannot be used: ${reason(match, place)}, ${again}${more}.`;
+    }
+    // Behind the proxy's and the mirror's own faults: what cannot be reached has no version of anything either.
+    if (offline.test(output)) return `${source.name} cannot be reached: check the connection, set HTTPS_PROXY, or ${source.mirror}, ${again}${more}.`; // prettier-ignore
+    const missing = notFound.exec(output);
+    if (missing) return `${source.name} has no ${missing[1] ?? missing[2]} for ${process.platform} ${process.arch}: a mirror may lack it (${source.mirror})${more}.`; // prettier-ignore
+  }
+  return `\`${path.basename(command)} ${args.slice(0, 3).join(' ')} …\` failed (${telling(output)})${more}.`;
+}
+
+/** The last line that speaks of an error, else the last. @param {string} output */
+function telling(output) {
+  const lines = output.trim().split('\n');
+  return (lines.filter((line) => /error/i.test(line)).pop() ?? lines.pop() ?? '').trim().slice(0, 300);
+}
+
+module.exports = { explain };
