@@ -8,7 +8,14 @@ import { tf } from '../tf';
  * columns in the second (RopePositionEmbedding; timm's RotaryEmbeddingDinoV3).
  * @param headWidth D, a multiple of 4
  */
-export function rotaryPositions(rows: number, columns: number, headWidth: number, temperature = 100): RotaryTables {
+export function rotaryPositions(rows: number, columns: number, headWidth: number): RotaryTables {
+  const { sine, cosine } = rotaryTables(rows, columns, headWidth);
+  const shape: [number, number] = [rows * columns, headWidth];
+  return { sine: tf.tensor2d(sine, shape), cosine: tf.tensor2d(cosine, shape) };
+}
+
+/** The tables' values: rows·columns × headWidth. */
+export function rotaryTables(rows: number, columns: number, headWidth: number, temperature = 100) {
   const quarter = headWidth / 4;
   const sine = new Float32Array(rows * columns * headWidth);
   const cosine = new Float32Array(sine.length);
@@ -25,8 +32,7 @@ export function rotaryPositions(rows: number, columns: number, headWidth: number
       cosine[patch * headWidth + channel] = Math.cos(angle);
     }
   }
-  const shape: [number, number] = [rows * columns, headWidth];
-  return { sine: tf.tensor2d(sine, shape), cosine: tf.tensor2d(cosine, shape) };
+  return { sine, cosine };
 }
 
 /**

@@ -200,24 +200,36 @@ function maskedAttention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, layout: 
 /** The bias of each pair of positions in a window by their offset, 1×H×T×T. */
 function positionBias(table: Tensor, window: number): Tensor {
   const tokens = window * window;
-  const indices = Int32Array.from({ length: tokens * tokens }, (_, pair) => {
+  const indices = tf.tensor1d(offsetIndices(window), 'int32');
+  return tf.gather(table, indices).reshape([1, tokens, tokens, -1]).transpose([0, 3, 1, 2]);
+}
+
+/** The row of the table of biases for each pair of positions in a window, T·T. */
+export function offsetIndices(window: number): Int32Array {
+  const tokens = window * window;
+  return Int32Array.from({ length: tokens * tokens }, (_, pair) => {
     const [from, to] = [Math.floor(pair / tokens), pair % tokens];
     const down = Math.floor(from / window) - Math.floor(to / window) + window - 1;
     const right = (from % window) - (to % window) + window - 1;
     return down * (2 * window - 1) + right;
   });
-  return tf.gather(table, tf.tensor1d(indices, 'int32')).reshape([1, tokens, tokens, -1]).transpose([0, 3, 1, 2]);
 }
 
-interface WindowLayout {
+export interface WindowLayout {
   readonly rows: number;
   readonly columns: number;
   readonly window: number;
   readonly shift: number;
 }
 
-/** −100 where two positions of a moved window come from different sides of the image, windows×1×T×T. */
-function shiftMask({ rows, columns, window, shift }: WindowLayout): Tensor {
+/** windows×1×T×T. */
+function shiftMask(layout: WindowLayout): Tensor {
+  const tokens = layout.window ** 2;
+  return tf.tensor4d(shiftMaskValues(layout), [layout.rows * layout.columns, 1, tokens, tokens]);
+}
+
+/** −100 where two positions of a moved window come from different sides of the image, windows·T·T. */
+export function shiftMaskValues({ rows, columns, window, shift }: WindowLayout): Float32Array {
   const tokens = window * window;
   const side = (position: number, size: number): number =>
     position < size - window ? 0 : position < size - shift ? 1 : 2;
@@ -232,5 +244,5 @@ function shiftMask({ rows, columns, window, shift }: WindowLayout): Tensor {
       regions.forEach((to, b) => (values[(index * tokens + a) * tokens + b] = from === to ? 0 : -100)),
     );
   }
-  return tf.tensor4d(values, [rows * columns, 1, tokens, tokens]);
+  return values;
 }
