@@ -1,9 +1,10 @@
 /** What `npm run features` reads: an .npy, an .npz or a folder of images, as batches of one kind. */
 import { existsSync, statSync } from 'node:fs';
-import { extname, join, relative, sep } from 'node:path';
+import { basename, extname, join, relative, sep } from 'node:path';
 import { arrayImages, byteBatches, valueBatches, type ArrayImages, type ByteBatch } from '../data/array-images';
 import { normalizedImages } from '../data/batches';
 import { splitNames, type SplitName } from '../data/dataset';
+import { describeFacts, type FileFacts, type NamedFacts } from '../data/file-facts';
 import { describeLeftOut, folderBatches, listImages, type BrokenImage, type FolderBatch } from '../data/image-folder';
 import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { openNpyFile } from '../data/npy-file';
@@ -137,12 +138,18 @@ function folderInput(folder: string, names: readonly string[], { leftOut, skipBr
     count: names.length,
     begin({ transform, batchSize }) {
       const workers = startImageWorkers();
-      const cut: string[] = [];
+      const facts: NamedFacts[] = [];
       const paths = names.map((name) => join(folder, name));
-      const onCut = (path: string): void => void cut.push(path);
+      const onFile = (path: string, file: FileFacts): void => void facts.push({ ...file, name: basename(path) });
       const files: string[] = [];
       const broken: BrokenImage[] = [];
-      const batches = folderBatches(paths, { transform, batchSize, workers, onCut, ...(skipBroken ? { broken } : {}) });
+      const batches = folderBatches(paths, {
+        transform,
+        batchSize,
+        workers,
+        onFile,
+        ...(skipBroken ? { broken } : {}),
+      });
       const read = noting(batches, (path) => files.push(relative(folder, path).replaceAll(sep, '/')));
       return {
         batches: byteTensors(skipBroken ? read : advising(read), transform),
@@ -150,14 +157,7 @@ function folderInput(folder: string, names: readonly string[], { leftOut, skipBr
         broken,
         notes() {
           const left = describeLeftOut(leftOut);
-          return [
-            ...(left === undefined ? [] : [`${left}.`]),
-            ...(cut.length === 0
-              ? []
-              : [
-                  `16-bit grey values above 255 were cut to 255, as Pillow does, in ${cut.length} file(s), the first ${cut[0]}: save them with 8 bits.`,
-                ]),
-          ];
+          return [...(left === undefined ? [] : [`${left}.`]), ...describeFacts(facts)];
         },
         close: () => workers.close(),
       };

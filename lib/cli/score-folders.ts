@@ -1,6 +1,8 @@
 /** What `npm run score` computes: the scores of every pair of masks of two folders, or what keeps them from being scored. */
 import { inOrder } from '../data/image-workers';
-import { matchMasks, readMask, type MaskFile, type MaskPair } from '../data/mask-files';
+import { counted, some } from '../data/file-facts';
+import { matchMasks, type MaskPair } from '../data/mask-files';
+import { readMask, usualReading, type MaskFile } from '../data/mask-values';
 import { UserError } from '../errors';
 import { scoreSegmentation, type SegmentationScores } from '../metrics/segmentation';
 
@@ -33,19 +35,20 @@ export async function scoreFolders({ truth, prediction, onProgress }: ScoreFolde
   const { pairs, problems: unmatched, unused } = await matchMasks(truth, prediction);
   const problems = [...unmatched];
   const images: ScoredImage[] = [];
-  const dark: { path: string; brightest: number }[] = [];
+  const readings = new Map<string, string[]>();
   let done = 0;
   for await (const read of inOrder(pairs, readPair, ahead)) {
     onProgress?.(++done, pairs.length);
     problems.push(...read.problems);
-    dark.push(...read.files.filter(({ brightest }) => brightest > 0 && brightest <= 128));
+    for (const { path, reading } of read.files)
+      if (reading !== usualReading) readings.set(reading, [...(readings.get(reading) ?? []), path]);
     if (read.problems.length > 0) continue;
     const [{ mask: expected }, { mask: predicted }] = read.files;
     const scores = scoreSegmentation(expected, predicted);
     const hd95OfDiagonal = scores.hd95 / Math.sqrt(expected.height ** 2 + expected.width ** 2);
     images.push({ id: read.id, ...scores, hd95OfDiagonal });
   }
-  return { images, problems, notes: [...unusedNote(unused), ...darkNote(dark)] };
+  return { images, problems, notes: [...unusedNote(unused), ...readingNotes(readings)] };
 }
 
 interface ReadPair {
@@ -77,17 +80,11 @@ async function readPair({ id, truth, prediction }: MaskPair): Promise<ReadPair> 
 
 function unusedNote(unused: readonly string[]): string[] {
   if (unused.length === 0) return [];
-  return [`${count(unused.length, 'prediction')} without a truth left out, the first ${unused[0]}.`];
+  return [`${counted(unused.length, 'prediction')} without a truth left out, the first ${unused[0]}.`];
 }
 
-function darkNote(dark: readonly { path: string; brightest: number }[]): string[] {
-  if (dark.length === 0) return [];
-  const [{ path, brightest }] = dark;
-  return [
-    `${count(dark.length, 'mask')} not black, but without any foreground, which is above 128; the first is ${path}, whose brightest value is ${brightest}: save foreground as 255.`,
-  ];
-}
-
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+/** Which values of the masks were taken for foreground, where they are not the usual ones. */
+function readingNotes(readings: ReadonlyMap<string, readonly string[]>): string[] {
+  const kinds = [...readings].map(([reading, paths]) => `${counted(paths.length, 'mask')} of ${reading} (the first is ${paths[0]})`); // prettier-ignore
+  return kinds.length === 0 ? [] : [`Masks by value: ${some(kinds)}.`];
 }

@@ -1,4 +1,5 @@
 /** `npm run score`: how well masks agree with the truth. */
+import { counted } from '../data/file-facts';
 import { UserError } from '../errors';
 import { mean, meanInterval, type Interval } from '../metrics/intervals';
 import type { SegmentationMetric } from '../metrics/segmentation';
@@ -6,7 +7,7 @@ import { summarizeSegmentation } from '../metrics/segmentation-summary';
 import { alignColumns } from './align-columns';
 import { parseCommandLine, runCommand } from './command';
 import { createProgressLine, type ProgressStream } from './progress-line';
-import { count, scoreFolders, type ScoredImage } from './score-folders';
+import { scoreFolders, type ScoredImage } from './score-folders';
 
 /** What a test replaces. */
 export interface ScoreContext {
@@ -18,12 +19,13 @@ const help = `npm run score -- --truth FOLDER --prediction FOLDER [--json]
 
 Scores masks as the ISIC challenges do: each image at its own size, then means over images, with 95 % intervals (bootstrap over images).
 
-  --truth FOLDER       ID_segmentation.png or ID.png, for each image one
-  --prediction FOLDER  ID_segmentation.png, ID.png or ID_pred.png, of the truth's size
+  --truth FOLDER       ID_segmentation.png, ID_mask.png or ID.png, for each image one
+  --prediction FOLDER  one of these or ID_pred.png, of the truth's size
   --json               one JSON object: images, mean, interval, undefinedHd95
 
-Masks are .png, .jpg, .jpeg or .bmp; foreground is what is above 128 of 255, and white in a 1-bit image. Two empty masks agree: all
-scores are 1, and HD95 0. Where only one is empty, HD95 is undefined, and the image's diagonal counts for it.
+Masks are .png, .jpg, .jpeg or .bmp. Foreground is what is not black where there is one other value (0 and 1, 0 and 255, a palette of
+two), else what is above 128 of 255; a shape in the transparency counts as one. Two empty masks agree: all scores are 1, and HD95 0. Where
+only one is empty, HD95 is undefined, and the image's diagonal counts for it.
 
   dice, jaccard, sensitivity, specificity, accuracy   of the pixels
   thresholdJaccard   Jaccard, or 0 where it is below 0.65
@@ -67,7 +69,7 @@ export async function main(args: string[], context: ScoreContext = {}): Promise<
   const { images, problems, notes } = await scoreFolders({ truth, prediction, onProgress }).finally(() => line.clear());
   for (const text of [...problems, ...notes]) line.print(text);
   if (problems.length > 0)
-    throw new UserError(`Nothing is scored because of the ${count(problems.length, 'problem')} above.`);
+    throw new UserError(`Nothing is scored because of the ${counted(problems.length, 'problem')} above.`);
   const report = summarize(images);
   output.write(values.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report));
 }
@@ -130,9 +132,11 @@ function describe({ images, mean: means, interval, undefinedHd95 }: Report): str
   const undefinedLine =
     undefinedHd95 === 0
       ? []
-      : [`HD95 is undefined in ${count(undefinedHd95, 'image')}, where one mask is empty: the diagonal counts for it.`];
+      : [
+          `HD95 is undefined in ${counted(undefinedHd95, 'image')}, where one mask is empty: the diagonal counts for it.`,
+        ];
   return [
-    alignColumns([[count(images.length, 'image'), 'mean', '95 % interval'], ...table], [1, 2]),
+    alignColumns([[counted(images.length, 'image'), 'mean', '95 % interval'], ...table], [1, 2]),
     ...undefinedLine,
     '',
     alignColumns([['lowest Jaccard', 'Jaccard', 'Dice', 'HD95'], ...worst], [1, 2, 3]),

@@ -1,14 +1,16 @@
 /** Folders of images as batches of one size. */
-import { statSync } from 'node:fs';
+import { realpathSync, statSync, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { UserError } from '../errors';
+import type { FileFacts } from './file-facts';
 import type { PreparedImages } from './image-worker';
 import { inOrder, type ImageWorkers } from './image-workers';
+import { byCharacters } from './splits';
 import type { ImageTransform } from './transform';
 
 /** In lower case; letters of either case are found. */
-export const imageExtensions = ['.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'] as const;
+export const imageExtensions = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif', '.avif'] as const; // prettier-ignore
 
 /**
  * The images of a folder as paths relative to it, with slashes, in the order of their characters' numbers. Hidden files are left out.
@@ -18,54 +20,97 @@ export const imageExtensions = ['.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif'
  */
 export async function listImages(
   folder: string,
-  { recursive = false, leftOut }: { readonly recursive?: boolean; readonly leftOut?: string[] } = {},
+  { recursive = false, leftOut = [] }: { readonly recursive?: boolean; readonly leftOut?: string[] } = {},
 ): Promise<string[]> {
   const status = statSync(folder, { throwIfNoEntry: false });
   if (status === undefined) throw new UserError(`There is no folder ${folder}: check the path.`);
   if (!status.isDirectory()) throw new UserError(`${folder} is not a folder: give the folder that the images are in.`);
-  const { files, folders } = await readFolder(folder, '', recursive, leftOut);
+  const { files, folders } = await readFolder(folder, {
+    prefix: '',
+    recursive,
+    leftOut,
+    above: [realpathSync(folder)],
+  });
   if (files.length === 0) {
     const below = folders.length > 0 && !recursive ? ` itself, but sub-folders (${folders[0]})` : '';
-    throw new UserError(`${folder} has no images (${imageExtensions.join(' ')})${below}.`);
+    const others = describeLeftOut(leftOut);
+    throw new UserError(`${folder} has no images (${imageExtensions.join(' ')})${below}${others === undefined ? '' : `; ${others}`}.`); // prettier-ignore
   }
-  return files.sort((a, b) => (a < b ? -1 : 1));
+  return files.sort(byCharacters);
 }
 
-async function readFolder(folder: string, prefix: string, recursive: boolean, leftOut: string[] = []) {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const visible = entries.filter(({ name }) => !name.startsWith('.'));
-  const folders = visible.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+interface Reading {
+  readonly prefix: string;
+  readonly recursive: boolean;
+  readonly leftOut: string[];
+  /** The folder, and those that led to it, by their real paths: a link back to one, or to what is above it, would lead in a circle. */
+  readonly above: readonly string[];
+}
+
+async function readFolder(folder: string, { prefix, recursive, leftOut, above }: Reading) {
+  const { files: names, folders } = await readEntries(folder);
   const files: string[] = [];
-  for (const entry of entries) {
-    if (entry.isDirectory()) continue;
-    const isImage = visible.includes(entry) && isImageName(entry.name);
-    (isImage ? files : leftOut).push(prefix + entry.name);
-  }
+  for (const name of names) (isImageName(name) ? files : leftOut).push(prefix + name);
   if (recursive) {
-    for (const name of folders)
-      files.push(...(await readFolder(join(folder, name), `${prefix}${name}/`, true, leftOut)).files);
+    for (const name of folders) {
+      const path = join(folder, name);
+      const real = realpathSync(path);
+      if (above.some((earlier) => `${earlier}/`.startsWith(`${real}/`))) continue;
+      const inner = { prefix: `${prefix}${name}/`, recursive, leftOut, above: [...above, real] };
+      files.push(...(await readFolder(path, inner)).files);
+    }
   }
   return { files, folders };
 }
+
+/** Names of files and of folders that are not hidden, links as what they lead to; a link that leads nowhere is a file. */
+export async function readEntries(folder: string): Promise<{ files: string[]; folders: string[] }> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const isFolder = (entry: Dirent): boolean =>
+    entry.isDirectory() ||
+    (entry.isSymbolicLink() && (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false));
+  const visible = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX' && name !== '@eaDir';
+  return {
+    files: entries.filter((entry) => !isFolder(entry)).map(({ name }) => name),
+    folders: entries.filter((entry) => isFolder(entry) && visible(entry.name)).map(({ name }) => name).sort(byCharacters), // prettier-ignore
+  };
+}
+
+/** What to do about files of other kinds. */
+const advice: Readonly<Record<string, string>> = {
+  '.dcm': 'DICOM: export as PNG',
+  '.heic': 'convert to JPEG',
+  '.heif': 'convert to JPEG',
+  '.jp2': 'JPEG 2000: convert to PNG',
+  '.nii': 'a volume: export slices as PNG',
+  '.gz': 'unpack',
+  '.zip': 'unpack',
+};
 
 /** What was left out of a folder, counted by suffix: `11 files are no images and were left out: 10 .dcm, 1 .DS_Store`; undefined for none. */
 export function describeLeftOut(names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const counts = new Map<string, number>();
   for (const name of names) {
-    const suffix = extname(name).toLowerCase() || basename(name);
+    const hidden = basename(name).startsWith('.') && extname(name) !== '' ? 'hidden ' : '';
+    const suffix = hidden + (extname(name).toLowerCase() || basename(name));
     counts.set(suffix, (counts.get(suffix) ?? 0) + 1);
   }
   const sorted = [...counts].sort(([, first], [, second]) => second - first);
-  const shown = sorted.slice(0, 6).map(([suffix, count]) => `${count} ${suffix}`);
+  const shown = sorted.slice(0, 6).map(([suffix, count]) => `${count} ${suffix}${advice[suffix] === undefined ? '' : ` (${advice[suffix]})`}`); // prettier-ignore
   const more = sorted.length > 6 ? ' and others' : '';
   const files = names.length === 1 ? '1 file is no image and was' : `${names.length} files are no images and were`;
   return `${files} left out: ${shown.join(', ')}${more}`;
 }
 
-/** Whether a name ends as an image's does. */
+/** Whether a name ends as an image's does, and is not hidden. */
 export function isImageName(name: string): boolean {
-  return (imageExtensions as readonly string[]).includes(extname(name).toLowerCase());
+  return !name.startsWith('.') && (imageExtensions as readonly string[]).includes(extname(name).toLowerCase());
+}
+
+/** A file's name without its ending. A letter with an accent is one character, as some systems write it and others do not. */
+export function fileId(name: string): string {
+  return name.slice(0, name.length - extname(name).length).normalize('NFC');
 }
 
 export interface BrokenImage {
@@ -81,8 +126,8 @@ export interface FolderBatchOptions {
   readonly ahead?: number;
   /** Where images that cannot be read are listed, and then left out; without it, the first of them ends it with its UserError. */
   readonly broken?: BrokenImage[];
-  /** Told of each 16-bit image with values above 255, which were cut to 255. */
-  readonly onCut?: (path: string, pixels: number) => void;
+  /** Told what each file says of itself. */
+  readonly onFile?: (path: string, facts: FileFacts) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -105,7 +150,7 @@ interface ReadImage extends PreparedImages {
  */
 export async function* folderBatches(
   paths: readonly string[],
-  { transform, batchSize, workers, ahead = 2, broken, onCut, signal }: FolderBatchOptions,
+  { transform, batchSize, workers, ahead = 2, broken, onFile, signal }: FolderBatchOptions,
 ): AsyncGenerator<FolderBatch> {
   const imageBytes = transform.height * transform.width * 3;
   let images: ReadImage[] = [];
@@ -130,7 +175,7 @@ export async function* folderBatches(
       broken?.push(image);
       continue;
     }
-    if (image.cutPixels > 0) onCut?.(image.path, image.cutPixels);
+    if (image.facts !== undefined) onFile?.(image.path, image.facts);
     images.push(image);
     if (images.length === batchSize) yield takeBatch();
   }

@@ -1,5 +1,7 @@
 /** A thread that decodes and resizes images, so that TensorFlow, whose operations occupy the main thread, is not kept waiting. */
+import type { PlaneSize } from '../tensor/resample';
 import { decodeImage } from './decode-image';
+import type { FileFacts } from './file-facts';
 import { ownedCopy, serveTasks } from './thread-tasks';
 import { transformBatch, type ImageTransform } from './transform';
 
@@ -17,15 +19,20 @@ export type ImageTask = {
 export interface PreparedImages {
   /** Count × height × width × channels of the transform's size. */
   readonly bytes: Uint8Array;
-  /** Pixels of a 16-bit file that were cut to 8 bits. */
-  readonly cutPixels: number;
+  /** Of a file. */
+  readonly facts?: FileFacts;
+  /** The size that the file has. */
+  readonly from?: PlaneSize;
 }
 
 async function prepare(task: ImageTask): Promise<PreparedImages> {
-  if ('bytes' in task)
-    return { bytes: ownedCopy(transformBatch(task.bytes, task.shape, task.transform)), cutPixels: 0 };
-  const { bytes, height, width, cutPixels } = await decodeImage(task.path);
-  return { bytes: ownedCopy(transformBatch(bytes, [1, height, width, 3], task.transform), bytes), cutPixels };
+  if ('bytes' in task) return { bytes: ownedCopy(transformBatch(task.bytes, task.shape, task.transform)) };
+  const { bytes, height, width, ...facts } = await decodeImage(task.path);
+  return {
+    bytes: ownedCopy(transformBatch(bytes, [1, height, width, 3], task.transform), bytes),
+    facts,
+    from: { height, width },
+  };
 }
 
 serveTasks(prepare, ({ bytes }) => [bytes]);

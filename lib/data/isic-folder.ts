@@ -1,4 +1,5 @@
 /** Folders of images and masks as a segmentation dataset. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { UserError } from '../errors';
@@ -7,7 +8,10 @@ import { splitNames, type SplitName } from './dataset';
 import { isicSources, recogniseLayout, type IsicLayout } from './isic-layout';
 import { listPairs, type ImagePair } from './isic-pairs';
 import { pairStore, type PreparationProgress } from './isic-store';
-import { countBroken, type BrokenPair, type SegmentationDataset, type SplitOrigin } from './segmentation-dataset';
+import { groupingHint, groupsByName } from './groups';
+import { describePairs } from './pair-notes';
+import { countBroken, type BrokenPair, type SegmentationDataset, type SegmentationSplit, type SplitOrigin } from './segmentation-dataset'; // prettier-ignore
+import type { StoredRow } from './segmentation-store';
 import { byCharacters, defaultFractions, drawSplits, type SplitFractions } from './splits';
 
 export interface IsicFolderOptions {
@@ -17,6 +21,10 @@ export interface IsicFolderOptions {
   readonly seed?: number;
   /** Of the images that splits are drawn from; 0.7, 0.1 and 0.2 by default. */
   readonly fractions?: SplitFractions;
+  /** A regular expression that finds whose an image is in its name; what is drawn never parts the images of one (`groups.ts`). */
+  readonly groupBy?: string;
+  /** Keeps images whose mask is all background, instead of taking them for broken. */
+  readonly keepEmpty?: boolean;
   /** Leaves out what is broken, and lists it, instead of refusing the folder. */
   readonly skipBroken?: boolean;
   readonly cacheDirectory?: string;
@@ -30,16 +38,16 @@ export interface IsicFolderOptions {
  * @throws UserError for a folder of another layout, and in one line where something is broken
  */
 export async function openIsicFolder(path: string, options: IsicFolderOptions): Promise<SegmentationDataset> {
-  const { size, seed = 0, fractions = defaultFractions, skipBroken = false } = options;
+  const { size, keepEmpty = false, skipBroken = false } = options;
   const { cacheDirectory = defaultCache, onProgress, signal } = options;
   const root = resolve(path);
   const layout = recogniseLayout(root);
   const { pairs, broken: unmatched } = listPairs(root, layout);
-  const { splits, origins, notes } = divide(layout, pairs, { seed, fractions });
+  const { splits, origins, notes, groups } = divide(layout, pairs, options);
   const plane = { height: size, width: size };
   const store = await pairStore(root, pairs, { size: plane, cacheDirectory, onProgress, signal });
   try {
-    const damaged = store.rows.flatMap(({ id, broken }) => (broken === undefined ? [] : [{ id, ...broken }]));
+    const damaged = store.rows.flatMap((row) => brokenRow(row, keepEmpty));
     const broken = [...unmatched, ...damaged].sort((first, second) => byCharacters(first.id, second.id));
     if (broken.length > 0 && !skipBroken) throw brokenError(path, broken);
     const damagedIds = new Set(damaged.map(({ id }) => id));
@@ -52,16 +60,19 @@ export async function openIsicFolder(path: string, options: IsicFolderOptions): 
         );
       throw new UserError(`Of ${path}, no ${name} image is usable (${countBroken(broken)}): "npm run data -- verify ${path}" lists what is broken.`); // prettier-ignore
     };
+    const used = Object.fromEntries(splitNames.map((name) => [name, usable(name)])) as Record<SplitName, string[]>;
+    const facts = store.rows.flatMap((row) => (row.facts === undefined || damagedIds.has(row.id) ? [] : [{ id: row.id, ...row.facts }])); // prettier-ignore
+    const leftOut = broken.length > 0 ? [`left out as broken: ${countBroken(broken)}`] : [];
     const { title = basename(root), license, citation = basename(root) } = isicSources[layout.source];
     return {
       name: basename(root),
       title,
       ...plane,
-      splits: Object.fromEntries(splitNames.map((name) => [name, store.split(name, usable(name))])) as SegmentationDataset['splits'], // prettier-ignore
+      splits: Object.fromEntries(splitNames.map((name) => [name, withGroups(store.split(name, used[name]), groups)])) as SegmentationDataset['splits'], // prettier-ignore
       origins,
-      notes: broken.length > 0 ? [...notes, `left out as broken: ${countBroken(broken)}`] : notes,
+      notes: [...notes, ...leftOut, ...describePairs(facts)],
       broken,
-      sha256: store.sha256,
+      sha256: identityOf(store.sha256, used),
       synthetic: false,
       license: license === 'not stated' ? statedLicense(root) : license,
       citation,
@@ -80,37 +91,64 @@ function brokenError(path: string, broken: readonly BrokenPair[]): UserError {
   );
 }
 
+/** What a mask without a lesion is, is for whoever opens the folder to say. */
+function brokenRow({ id, broken, runs }: StoredRow, keepEmpty: boolean): BrokenPair[] {
+  if (broken !== undefined) return [{ id, ...broken }];
+  if (keepEmpty || runs > 1) return [];
+  return [{ id, kind: 'empty-mask', reason: `the mask of ${id} has no foreground` }];
+}
+
+/** Content and splits. */
+function identityOf(content: string, splits: Record<SplitName, readonly string[]>): string {
+  return createHash('sha256').update(JSON.stringify([content, splits.train, splits.val, splits.test])).digest('hex'); // prettier-ignore
+}
+
+function withGroups(split: SegmentationSplit, groups: ReadonlyMap<string, string> | undefined): SegmentationSplit {
+  return groups === undefined ? split : { ...split, groups: split.ids.map((id) => groups.get(id) ?? id) };
+}
+
 /** Ids by split. */
 interface Division {
   readonly splits: Record<SplitName, string[]>;
   readonly origins: Record<SplitName, SplitOrigin>;
   readonly notes: string[];
+  /** By id. */
+  readonly groups: ReadonlyMap<string, string> | undefined;
 }
 
 /** Official splits where there are some; what is missing is drawn from the training images. */
 function divide(
   { parts, notes }: IsicLayout,
   pairs: readonly ImagePair[],
-  { seed, fractions }: { seed: number; fractions: SplitFractions },
+  { seed = 0, fractions = defaultFractions, groupBy }: IsicFolderOptions,
 ): Division {
   const idsOf = (name: SplitName | undefined): string[] =>
     pairs.filter(({ split }) => split === name).map(({ id }) => id);
+  const all = pairs.map(({ id }) => id);
+  const found = groupBy === undefined ? undefined : groupsByName(all, groupBy);
+  const groups = found && new Map(all.map((id, index) => [id, found[index]]));
+  const drawing = { seed, ...(groups && { groupOf: (id: string) => groups.get(id) ?? id }) };
+  const apart = groups === undefined ? '' : `, ${new Set(found).size} groups kept together`;
+  const hint = groups === undefined ? groupingHint(all) : undefined;
+  const warnings = hint === undefined ? [] : [hint];
   if (parts[0].split === undefined) {
     const percent = splitNames.map((name) => `${Math.round(100 * fractions[name])} % ${name}`).join(', ');
-    const note = `no official splits; ${percent} drawn by seed ${seed}`;
+    const note = `no official splits; ${percent} drawn by seed ${seed}${apart}`;
     return {
-      splits: drawSplits(idsOf(undefined), { seed, fractions }),
+      splits: drawSplits(idsOf(undefined), { ...drawing, fractions }),
       origins: { train: 'drawn', val: 'drawn', test: 'drawn' },
-      notes: [note],
+      notes: [note, ...warnings],
+      groups,
     };
   }
   const missing = splitNames.filter((name) => !parts.some(({ split }) => split === name));
   const drawn = (name: SplitName): number => (missing.includes(name) ? fractions[name] : 0);
   const parted = drawSplits(idsOf('train'), {
-    seed,
+    ...drawing,
     fractions: { train: 1 - drawn('val') - drawn('test'), val: drawn('val'), test: drawn('test') },
   });
   const origin = (name: SplitName): SplitOrigin => (missing.includes(name) ? 'drawn' : 'official');
+  const drawnNotes = notes.map((note, index) => `${note}; ${Math.round(100 * drawn(missing[index]))} % of the training images drawn for ${missing[index]} by seed ${seed}${apart}`); // prettier-ignore
   return {
     splits: {
       train: parted.train,
@@ -118,7 +156,8 @@ function divide(
       test: missing.includes('test') ? parted.test : idsOf('test'),
     },
     origins: { train: missing.length > 0 ? 'drawn' : 'official', val: origin('val'), test: origin('test') },
-    notes: notes.map((note, index) => `${note}; ${Math.round(100 * drawn(missing[index]))} % of the training images drawn for ${missing[index]} by seed ${seed}`), // prettier-ignore
+    notes: [...drawnNotes, ...(missing.length > 0 ? warnings : [])],
+    groups,
   };
 }
 

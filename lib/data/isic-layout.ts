@@ -1,9 +1,9 @@
 /** Which files of a folder are images and which are their masks: the ISIC challenges' folders as they unzip, or `images` and `masks`. */
 import { readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../errors';
 import type { SplitName } from './dataset';
-import { isImageName } from './image-folder';
+import { fileId, isImageName } from './image-folder';
 
 /** Two folders of files that belong together. */
 export interface LayoutPart {
@@ -55,7 +55,7 @@ const official: Record<'isic2017' | 'isic2018', readonly OfficialSplit[]> = {
 };
 
 const layoutHelp =
-  'expected are images/ID.jpg with masks/ID_segmentation.png, or the folders of ISIC 2017 or 2018 task 1 as they unzip (ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, for example)';
+  'expected are images/ID.jpg with masks/ID_segmentation.png, ID_mask.png or ID.png, or the folders of ISIC 2017 or 2018 task 1 as they unzip (ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, for example)';
 
 /**
  * Recognises the layout of a folder. Official validation and test folders may be missing, and are then noted.
@@ -124,26 +124,19 @@ export interface NamedFile {
 
 /** ISIC 2017 has these beside its images. */
 const superpixels = /_superpixels$/i;
-const maskSuffix = /_segmentation$/i;
+const maskSuffix = /_(segmentation|mask)$/i;
 
 export function imageFiles(folder: string): NamedFile[] {
   return namedFiles(folder).filter(({ id }) => !superpixels.test(id) && !maskSuffix.test(id));
 }
 
-/**
- * The masks, with the ids of their images.
- * @throws UserError where there are image files, but none is named as a mask
- */
+/** The masks, with the ids of their images: `ID_segmentation`, `ID_mask` or, as in Kvasir-SEG, `ID`. */
 export function maskFiles(folder: string): NamedFile[] {
-  const files = namedFiles(folder);
-  const masks = files.filter(({ id }) => maskSuffix.test(id));
-  if (masks.length === 0 && files.length > 0)
-    throw new UserError(`No file in ${folder} is named as a mask: ID_segmentation.png is expected, where ID is an image's name (there is ${files[0].id}).`); // prettier-ignore
-  return masks.map(({ id, path }) => ({ id: id.replace(maskSuffix, ''), path }));
+  return namedFiles(folder).map(({ id, path }) => ({ id: id.replace(maskSuffix, ''), path }));
 }
 
-/** Licences, tables and hidden files are no images. */
+/** Licences, tables and hidden files are no images. One name may be written in two ways, with `é` as one character or as two. */
 function namedFiles(folder: string): NamedFile[] {
   const names = readdirSync(folder).filter((name) => !name.startsWith('.') && isImageName(name));
-  return names.sort().map((name) => ({ id: name.slice(0, -extname(name).length), path: join(folder, name) }));
+  return names.sort().map((name) => ({ id: fileId(name), path: join(folder, name) }));
 }

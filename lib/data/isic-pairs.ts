@@ -41,7 +41,7 @@ export function listPairs(root: string, { parts }: IsicLayout): PairListing {
   }
   if (pairs.size === 0) {
     const [{ imageFolder, maskFolder }] = parts;
-    throw new UserError(`No image in ${imageFolder} has a mask in ${maskFolder}: ID.jpg goes with ID_segmentation.png.`); // prettier-ignore
+    throw new UserError(`No image in ${imageFolder} has a mask in ${maskFolder}: ID.jpg goes with ID_segmentation.png, ID_mask.png or ID.png.`); // prettier-ignore
   }
   return {
     pairs: [...pairs.values()].sort((first, second) => byCharacters(first.id, second.id)),

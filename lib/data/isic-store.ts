@@ -28,7 +28,7 @@ export interface StoreOptions {
 }
 
 /** Part of the key: another way of decoding or resizing, another store. */
-const transformVersion = 'bilinear and nearest, Pillow 13, masks above 128';
+const transformVersion = 'bilinear and nearest, Pillow 13, upright, mask values';
 
 /** The pairs of a folder at one size: from the cache where names and contents of all files are the same, else decoded now. */
 export async function pairStore(
@@ -38,7 +38,7 @@ export async function pairStore(
 ): Promise<SegmentationStore> {
   const { size, signal } = options;
   const hashes = await pairHashes(root, pairs, options);
-  const names = hashes.map(({ path }) => relative(root, path).split(sep).join('/'));
+  const names = hashes.map(({ path }) => relative(root, path).split(sep).join('/').normalize('NFC'));
   const content = sha256(hashes.map((file, index) => `${file.sha256}  ${names[index]}\n`).join(''));
   const key = sha256(JSON.stringify([content, size.height, size.width, transformVersion])).slice(0, 32);
   const folder = join(options.cacheDirectory, 'segmentation', key);
@@ -77,8 +77,9 @@ async function decodePairs(
     for await (const { id, result } of preparedPairs(pairs, { size, signal })) {
       if ('kind' in result) writer.append({ row: { id, height: 0, width: 0, broken: result } });
       else {
-        const { height, width, image, mask, runs } = result;
-        writer.append({ row: { id, height, width }, image, mask, runs });
+        const { height, width, image, mask, runs, reading, orientations, dark, pages } = result;
+        const facts = { reading, orientations: [...orientations] as [number, number], dark, pages };
+        writer.append({ row: { id, height, width, facts }, image, mask, runs });
       }
       done++;
       onProgress?.({ phase: 'images', done, total: pairs.length });

@@ -1,18 +1,12 @@
-/** Folders of masks: which prediction belongs to which truth, and what is foreground in a file. */
+/** Folders of masks: which prediction belongs to which truth. */
 import { extname, join } from 'node:path';
-import { UserError } from '../errors';
-import { decodeImage } from './decode-image';
-import { listImages } from './image-folder';
-import { thresholdMask, type Mask } from './mask';
+import { fileId, listImages } from './image-folder';
 
 /** Of `imageExtensions`, those that masks are taken from: the others may lose pixels or hold several images. */
 export const maskExtensions = ['.png', '.jpg', '.jpeg', '.bmp'] as const;
 
-/** Above this value of 255 a pixel is foreground, as the ISIC challenges read masks. */
-export const foregroundThreshold = 128;
-
-const truthEndings = ['', '_segmentation'] as const;
-const predictionEndings = ['', '_segmentation', '_pred'] as const;
+const truthEndings = ['', '_segmentation', '_mask'] as const;
+const predictionEndings = [...truthEndings, '_pred'] as const;
 
 /** A mask of the truth and the one that was predicted. */
 export interface MaskPair {
@@ -32,13 +26,13 @@ export interface MaskMatch {
 }
 
 /**
- * Matches the masks of two folders by id: `ID_segmentation.png` or `ID.png` of the truth with `ID_segmentation`, `ID` or `ID_pred` of the
+ * Matches the masks of two folders by id: `ID_segmentation`, `ID_mask` or `ID` of the truth with one of these or `ID_pred` of the
  * predictions, each .png, .jpg, .jpeg or .bmp. Other files, such as LICENSE.txt and ATTRIBUTION.txt, are no masks.
  * @throws UserError where one is no folder or has no images at all
  */
 export async function matchMasks(truthFolder: string, predictionFolder: string): Promise<MaskMatch> {
-  const truths = groupBy(await listImages(truthFolder), (name) => stem(name).replace(/_segmentation$/, ''));
-  const predictions = groupBy(await listImages(predictionFolder), stem);
+  const truths = groupBy(await listImages(truthFolder), (name) => fileId(name).replace(/_(segmentation|mask)$/, ''));
+  const predictions = groupBy(await listImages(predictionFolder), fileId);
   const pairs: MaskPair[] = [];
   const problems: string[] = [];
   const used = new Set<string>();
@@ -71,10 +65,6 @@ function notOne(
   return `${id}: the ${kind} ${join(folder, first)} must be a ${maskExtensions.join(' ')} file: save it as one.`;
 }
 
-function stem(name: string): string {
-  return name.slice(0, -extname(name).length);
-}
-
 function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const name of names) {
@@ -83,32 +73,4 @@ function groupBy(names: readonly string[], key: (name: string) => string): Map<s
     else groups.set(key(name), [name]);
   }
   return groups;
-}
-
-export interface MaskFile {
-  readonly mask: Mask;
-  /** Its largest value, 0 to 255: from 1 to 128, the file is not black, but nothing in it counts as foreground. */
-  readonly brightest: number;
-}
-
-/**
- * Reads a mask: a pixel is foreground where its grey value is above 128 of 255. White is foreground in a 1-bit image.
- * @throws UserError that names a file which is missing, damaged, or has pixels that are not grey
- */
-export async function readMask(path: string): Promise<MaskFile> {
-  const { bytes, height, width } = await decodeImage(path);
-  const grey = new Uint8Array(height * width);
-  let brightest = 0;
-  for (let pixel = 0, at = 0; pixel < grey.length; pixel++, at += 3) {
-    const value = bytes[at];
-    if (bytes[at + 1] !== value || bytes[at + 2] !== value) {
-      const [row, column] = [Math.floor(pixel / width), pixel % width];
-      throw new UserError(
-        `${path} is coloured (${[...bytes.subarray(at, at + 3)].join(', ')} in row ${row}, column ${column}): a mask has grey pixels only.`,
-      );
-    }
-    if (value > brightest) brightest = value;
-    grey[pixel] = value;
-  }
-  return { mask: thresholdMask(grey, { height, width }, foregroundThreshold), brightest };
 }

@@ -6,13 +6,6 @@ export interface Mask extends PlaneSize {
   readonly pixels: Uint8Array;
 }
 
-/** Pixels whose value is above `threshold` as foreground 1, others 0; such as probabilities above 0.5, or 8-bit grey above 128. */
-export function thresholdMask(values: ArrayLike<number>, { height, width }: PlaneSize, threshold: number): Mask {
-  const pixels = new Uint8Array(values.length);
-  for (let index = 0; index < pixels.length; index++) pixels[index] = values[index] > threshold ? 1 : 0;
-  return checkMask({ pixels, height, width });
-}
-
 /** 1 where the pixels are 0, else 0. */
 export function invertPixels(pixels: Uint8Array): Uint8Array {
   const inverted = new Uint8Array(pixels.length);

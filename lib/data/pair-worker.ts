@@ -4,6 +4,7 @@ import type { PlaneSize } from '../tensor/resample';
 import { createByteResizer, type Interpolation } from '../tensor/resample-bytes';
 import { decodeImage, type DecodedImage } from './decode-image';
 import { encodeRuns } from './mask-runs';
+import { readMask, type MaskFile } from './mask-values';
 import type { BrokenKind } from './segmentation-dataset';
 import { ownedCopy, serveTasks } from './thread-tasks';
 
@@ -24,8 +25,14 @@ export interface PreparedPair {
   readonly mask: Uint8Array;
   /** The whole mask at its own size (`mask-runs.ts`). */
   readonly runs: Uint32Array;
-  /** Pixels of the mask's file that are neither black nor white. */
-  readonly greyPixels: number;
+  /** Which of the mask's values are foreground (`mask-values.ts`), and how many pixels, at its own size. */
+  readonly reading: string;
+  readonly area: number;
+  /** The EXIF orientations of image and mask, which have been applied. */
+  readonly orientations: readonly [image: number, mask: number];
+  /** As of `DecodedImage`. */
+  readonly dark: boolean;
+  readonly pages: number;
 }
 
 /** Why a pair cannot be used. */
@@ -35,54 +42,44 @@ export interface PairProblem {
 }
 
 async function prepare({ image, mask, size }: PairTask): Promise<PreparedPair | PairProblem> {
-  const photograph = await tryDecoding(image, 'unreadable-image');
+  const photograph = await trying(() => decodeImage(image), 'unreadable-image');
   if ('kind' in photograph) return photograph;
-  const drawing = await tryDecoding(mask, 'unreadable-mask');
+  const drawing = await trying(() => readMask(mask), 'unreadable-mask');
   if ('kind' in drawing) return drawing;
-  const { height, width } = photograph;
-  if (drawing.height !== height || drawing.width !== width)
-    return { kind: 'sizes-differ', reason: `${image} is ${height}×${width}, but ${mask} is ${drawing.height}×${drawing.width}` }; // prettier-ignore
-  const binary = binaryPixels(drawing.bytes);
-  if (binary === undefined)
-    return { kind: 'unreadable-mask', reason: `${mask} is coloured; masks are black and white` };
-  const { pixels, greyPixels } = binary;
-  if (!pixels.includes(1)) return { kind: 'empty-mask', reason: `${mask} is all zero` };
+  const { height, width, bytes } = photograph;
+  const { mask: drawn, reading, area } = drawing;
+  if (drawn.height !== height || drawn.width !== width)
+    return { kind: 'sizes-differ', reason: `${image} is ${height}×${width}, but ${mask} is ${drawn.height}×${drawn.width}${turnedAside(photograph, drawing)}` }; // prettier-ignore
   return {
     height,
     width,
-    image: ownedCopy(resized(photograph.bytes, { height, width, channels: 3 }, size, 'bilinear'), photograph.bytes),
-    mask: ownedCopy(resized(pixels, { height, width, channels: 1 }, size, 'nearest'), pixels),
-    runs: encodeRuns(pixels),
-    greyPixels,
+    image: ownedCopy(resized(bytes, { height, width, channels: 3 }, size, 'bilinear'), bytes),
+    mask: ownedCopy(resized(drawn.pixels, { height, width, channels: 1 }, size, 'nearest'), drawn.pixels),
+    runs: encodeRuns(drawn.pixels),
+    reading,
+    area,
+    orientations: [photograph.orientation, drawing.orientation],
+    dark: photograph.dark,
+    pages: photograph.pages,
   };
 }
 
-async function tryDecoding(path: string, kind: BrokenKind): Promise<DecodedImage | PairProblem> {
+/** Why sizes may differ: a photograph that is shown upright, and a mask that was drawn on it as it is stored, or the other way round. */
+function turnedAside(photograph: DecodedImage, drawing: MaskFile): string {
+  const { mask } = drawing;
+  const fits = photograph.height === mask.width && photograph.width === mask.height;
+  const [turned, orientation] = photograph.orientation >= 5 ? ['image', photograph.orientation] : ['mask', drawing.orientation]; // prettier-ignore
+  if (!fits || orientation < 5) return '';
+  return `: the ${turned}'s EXIF orientation ${orientation} turns it, and the other was made without; take it out with "exiftool -Orientation="`;
+}
+
+async function trying<T>(decode: () => Promise<T>, kind: BrokenKind): Promise<T | PairProblem> {
   try {
-    return await decodeImage(path);
+    return await decode();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { kind, reason: error.message.replace(/\.$/, '') };
   }
-}
-
-/**
- * Black and white as 0 and 1, or undefined where there are colours. White is above 128, as ISIC scores it, unless the brightest value is 1:
- * then the file holds 0 and 1 themselves. rgb: three bytes a pixel.
- */
-function binaryPixels(rgb: Uint8Array): { pixels: Uint8Array; greyPixels: number } | undefined {
-  const pixels = new Uint8Array(rgb.length / 3);
-  const histogram = new Uint32Array(256);
-  for (let pixel = 0, at = 0; pixel < pixels.length; pixel++, at += 3) {
-    const value = rgb[at];
-    if (rgb[at + 1] !== value || rgb[at + 2] !== value) return undefined;
-    histogram[value]++;
-    pixels[pixel] = value;
-  }
-  const holdsZeroAndOne = histogram[0] + histogram[1] === pixels.length;
-  const threshold = holdsZeroAndOne ? 0 : 128;
-  for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = pixels[pixel] > threshold ? 1 : 0;
-  return { pixels, greyPixels: holdsZeroAndOne ? 0 : pixels.length - histogram[0] - histogram[255] };
 }
 
 /** The whole image at another size, its sides scaled apart; nothing is done where it has that size. */

@@ -8,6 +8,8 @@ export interface SegmentationSplit {
   readonly count: number;
   /** The images' names, in the order of their characters' numbers. */
   readonly ids: readonly string[];
+  /** Whose each image is, where that is known. */
+  readonly groups?: readonly string[];
   /** Copies the images at `indices` into `target`, one after the other: height × width × 3 bytes each, RGB, rows first, 0–255. */
   readImages(indices: ArrayLike<number>, target: Uint8Array): void;
   /** Copies the masks at `indices` into `target`: height × width bytes each, 1 in the lesion, 0 outside. */
@@ -23,7 +25,7 @@ export const brokenKinds = {
   'unreadable-image': 'with an unreadable image',
   'unreadable-mask': 'with an unreadable mask',
   'sizes-differ': 'with image and mask of different size',
-  'empty-mask': 'with an all-zero mask',
+  'empty-mask': 'with a mask without foreground',
 } as const;
 export type BrokenKind = keyof typeof brokenKinds;
 
@@ -53,7 +55,7 @@ export interface SegmentationDataset {
   readonly notes: readonly string[];
   /** What was left out, with `skipBroken`; otherwise empty. */
   readonly broken: readonly BrokenPair[];
-  /** SHA-256 over names and contents of all files, whatever the size and the split, in hexadecimal. */
+  /** SHA-256 over names and contents of all files and over the splits, whatever the size, in hexadecimal. */
   readonly sha256: string;
   /** True where the images were made by this project; then every figure says so. */
   readonly synthetic: boolean;
@@ -73,6 +75,7 @@ export function subsetOf(split: SegmentationSplit, indices: ArrayLike<number>): 
     name: split.name,
     count: chosen.length,
     ids: Array.from(chosen, (index) => split.ids[index]),
+    ...(split.groups && { groups: Array.from(chosen, (index) => split.groups?.[index] ?? split.ids[index]) }),
     readImages: (positions, target) => split.readImages(original(positions), target),
     readMasks: (positions, target) => split.readMasks(original(positions), target),
     nativeMask: (position) => split.nativeMask(chosen[position]),

@@ -13,6 +13,13 @@ import { decodeRuns } from './mask-runs';
 import { createNpyWriter, openNpyFile, type NpyFile } from './npy-file';
 import { brokenKinds, type BrokenKind, type SegmentationSplit } from './segmentation-dataset';
 
+const factsSchema = z.strictObject({
+  reading: z.string(),
+  orientations: z.tuple([z.int(), z.int()]),
+  dark: z.boolean(),
+  pages: z.int(),
+});
+
 const indexSchema = z.strictObject({
   version: z.literal(1),
   height: z.int(),
@@ -25,6 +32,8 @@ const indexSchema = z.strictObject({
       height: z.int(),
       width: z.int(),
       runs: z.int(),
+      /** What its files say of themselves (`pair-notes.ts`). */
+      facts: factsSchema.optional(),
       broken: z
         .strictObject({ kind: z.enum(Object.keys(brokenKinds) as [BrokenKind, ...BrokenKind[]]), reason: z.string() })
         .optional(),

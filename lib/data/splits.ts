@@ -9,33 +9,123 @@ export type SplitFractions = Readonly<Record<SplitName, number>>;
 /** MedMNIST's proportions (Yang et al. 2023). */
 export const defaultFractions: SplitFractions = { train: 0.7, val: 0.1, test: 0.2 };
 
-export interface SplitOptions {
+export interface DivisionOptions {
   readonly seed: number;
+  /** Images of one group, such as a patient's, are never parted. Each image is by itself without it. */
+  readonly groupOf?: (id: string) => string;
+  /** What every part gets its share of, such as an image's classes. */
+  readonly strataOf?: (id: string) => readonly (string | number)[];
+}
+
+export interface SplitOptions extends DivisionOptions {
   readonly fractions?: SplitFractions;
 }
 
 /**
  * Draws splits from ids. They are sorted first, so that only the seed and the ids themselves matter; each id is in exactly one split, and
  * a split with a fraction above 0 has at least one.
- * @throws UserError for fractions that are none, and where there are fewer ids than splits
+ * @throws UserError for fractions that are none, and where there are fewer ids or groups than splits
  */
 export function drawSplits(
   ids: readonly string[],
-  { seed, fractions = defaultFractions }: SplitOptions,
+  { fractions = defaultFractions, ...options }: SplitOptions,
 ): Record<SplitName, string[]> {
   checkFractions(fractions);
-  const sorted = sortedIds(ids);
-  const counts = splitCounts(sorted.length, fractions);
-  const order = createRandom(seed, 'splits').permutation(sorted.length);
-  let start = 0;
-  const take = (name: SplitName): string[] => {
-    const part = Array.from(order.subarray(start, start + counts[name]), (index) => sorted[index]);
-    start += counts[name];
-    return part.sort(byCharacters);
-  };
-  // Test first: images for it do not depend on how the rest is divided.
-  const [test, val, train] = [take('test'), take('val'), take('train')];
-  return { train, val, test };
+  const { train, val, test } = fractions;
+  checkEnough(ids, splitNames.filter((name) => fractions[name] > 0), options); // prettier-ignore
+  // Test first: images for it do not depend on how the rest is divided. No split is left without an image by the one before it.
+  const [rest, ofTest] = divide(ids, { train: train + val, test }, options, Number(train > 0) + Number(val > 0));
+  const [ofTrain, ofVal] = divide(rest, { train, val }, options);
+  return { train: ofTrain, val: ofVal, test: ofTest };
+}
+
+/**
+ * Draws folds from ids: each id is in exactly one, and all are as equal as groups allow.
+ * @throws UserError where there are fewer ids or groups than folds
+ */
+export function drawFolds(ids: readonly string[], folds: number, options: DivisionOptions): string[][] {
+  const names = Array.from({ length: folds }, (_, fold) => `fold ${fold}`);
+  checkEnough(ids, names, options);
+  return divide(ids, Object.fromEntries(names.map((name) => [name, 1 / folds])), options);
+}
+
+/** Images that stay together. */
+interface Unit {
+  readonly ids: readonly string[];
+  /** Images of each stratum. */
+  readonly counts: ReadonlyMap<string | number, number>;
+}
+
+/** Stands for all images. */
+const everything = ' all';
+
+/**
+ * Divides ids into parts by shares: units come one after the other, large ones and those of rare strata first, and each goes where the sum
+ * of (images − share)² / share over all strata grows least. For units of one image that is Sainte-Laguë's apportionment in each stratum.
+ * @param least units that the first part keeps at least
+ */
+function divide(
+  ids: readonly string[],
+  shares: Readonly<Record<string, number>>,
+  options: DivisionOptions,
+  least = 1,
+): string[][] {
+  const units = unitsOf(ids, options);
+  const totals = new Map<string | number, number>();
+  for (const { counts } of units)
+    for (const [stratum, count] of counts) totals.set(stratum, (totals.get(stratum) ?? 0) + count);
+  const names = Object.keys(shares);
+  const order = createRandom(options.seed, 'splits', ...names).permutation(units.length);
+  const rarity = ({ counts }: Unit): number => Math.min(...[...counts.keys()].map((stratum) => totals.get(stratum) ?? 0)); // prettier-ignore
+  const queue = Array.from(order, (index) => ({ unit: units[index], rarity: rarity(units[index]) }));
+  queue.sort((a, b) => b.unit.ids.length - a.unit.ids.length || a.rarity - b.rarity);
+  const whole = names.reduce((sum, name) => sum + shares[name], 0);
+  const parts = names.map((name, at) => ({
+    share: shares[name] / (whole || 1),
+    missing: shares[name] > 0 ? (at === 0 ? least : 1) : 0,
+    ids: [] as string[],
+    counts: new Map<string | number, number>(),
+  }));
+  queue.forEach(({ unit }, done) => {
+    const left = queue.length - done;
+    const needed = parts.reduce((sum, { missing }) => sum + Math.max(0, missing), 0);
+    const open = parts.filter(({ share, missing }) => share > 0 && (left > needed || missing > 0));
+    const cost = (part: (typeof parts)[number]): number => {
+      let sum = 0;
+      for (const [stratum, count] of unit.counts)
+        sum += (count * (count + 2 * (part.counts.get(stratum) ?? 0))) / (part.share * (totals.get(stratum) ?? 1)) - 2 * count; // prettier-ignore
+      return sum;
+    };
+    const best = open.map((part) => ({ part, cost: cost(part) })).reduce((a, b) => (b.cost < a.cost ? b : a)).part;
+    best.missing--;
+    best.ids.push(...unit.ids);
+    for (const [stratum, count] of unit.counts) best.counts.set(stratum, (best.counts.get(stratum) ?? 0) + count);
+  });
+  return parts.map((part) => part.ids.sort(byCharacters));
+}
+
+function unitsOf(ids: readonly string[], { groupOf = (id) => id, strataOf = () => [] }: DivisionOptions): Unit[] {
+  const groups = new Map<string, string[]>();
+  for (const id of sortedIds(ids)) {
+    const group = groupOf(id);
+    const members = groups.get(group);
+    if (members === undefined) groups.set(group, [id]);
+    else members.push(id);
+  }
+  return [...groups.keys()].sort(byCharacters).map((group) => {
+    const members = groups.get(group) ?? [];
+    const counts = new Map<string | number, number>();
+    for (const stratum of members.flatMap((id) => [everything, ...strataOf(id)]))
+      counts.set(stratum, (counts.get(stratum) ?? 0) + 1);
+    return { ids: members, counts };
+  });
+}
+
+function checkEnough(ids: readonly string[], parts: readonly string[], { groupOf }: DivisionOptions): void {
+  const count = groupOf === undefined ? ids.length : new Set(ids.map(groupOf)).size;
+  if (count >= parts.length) return;
+  const noun = groupOf === undefined ? 'images' : `groups of ${ids.length} images`;
+  throw new UserError(`${count} ${noun} cannot be divided into ${parts.join(', ')}: at least ${parts.length} are needed.`); // prettier-ignore
 }
 
 export interface SubsetOptions {
@@ -64,18 +154,6 @@ export function sortedIds(ids: readonly string[]): string[] {
 
 export function byCharacters(first: string, second: string): number {
   return first < second ? -1 : first > second ? 1 : 0;
-}
-
-function splitCounts(total: number, fractions: SplitFractions): Record<SplitName, number> {
-  const wanted = splitNames.filter((name) => fractions[name] > 0);
-  if (total < wanted.length)
-    throw new UserError(`${total} images cannot be divided into ${wanted.join(', ')}: at least ${wanted.length} are needed.`); // prettier-ignore
-  const atLeastOne = (name: SplitName): number => (fractions[name] > 0 ? 1 : 0);
-  const share = (name: SplitName, left: number): number =>
-    Math.min(left, Math.max(atLeastOne(name), Math.round(total * fractions[name])));
-  const test = share('test', total - atLeastOne('train') - atLeastOne('val'));
-  const val = fractions.train > 0 ? share('val', total - test - 1) : total - test;
-  return { train: total - test - val, val, test };
 }
 
 function checkFractions(fractions: SplitFractions): void {

@@ -1,9 +1,11 @@
 /** Reads a folder of images and masks from beginning to end and says what is in it, and what somebody who trains on it should know. */
 import { basename, relative, resolve } from 'node:path';
 import { cacheDirectory as defaultCache } from '../paths';
+import { counted, some } from './file-facts';
 import { isicSources, recogniseLayout, type IsicLayout } from './isic-layout';
 import { listPairs, type ImagePair } from './isic-pairs';
 import { pairHashes, preparedPairs, type PreparationProgress } from './isic-store';
+import { describePairs, type NamedPairFacts } from './pair-notes';
 import { countBroken, type BrokenPair } from './segmentation-dataset';
 import { byCharacters } from './splits';
 import type { Verification } from './verify';
@@ -20,8 +22,7 @@ interface Findings {
   readonly widths: number[];
   /** Part of each image that its lesion covers. */
   readonly coverages: number[];
-  /** Masks with pixels that are neither black nor white. */
-  readonly grey: string[];
+  readonly facts: NamedPairFacts[];
 }
 
 /**
@@ -50,7 +51,7 @@ export async function verifySegmentationFolder(path: string, options: FolderVeri
 }
 
 async function readAll(pairs: readonly ImagePair[], onProgress: FolderVerifyOptions['onProgress']): Promise<Findings> {
-  const found: Findings = { broken: [], heights: [], widths: [], coverages: [], grey: [] };
+  const found: Findings = { broken: [], heights: [], widths: [], coverages: [], facts: [] };
   let done = 0;
   // Only what the files hold is wanted, so the size that they are resized to is the smallest.
   for await (const { id, result } of preparedPairs(pairs, { size: { height: 1, width: 1 } })) {
@@ -60,11 +61,12 @@ async function readAll(pairs: readonly ImagePair[], onProgress: FolderVerifyOpti
       found.broken.push({ id, ...result });
       continue;
     }
-    const { height, width, runs, greyPixels } = result;
+    const { height, width, area } = result;
+    if (area === 0) found.broken.push({ id, kind: 'empty-mask', reason: `the mask of ${id} has no foreground` });
     found.heights.push(height);
     found.widths.push(width);
-    found.coverages.push(runs.reduce((sum, run, index) => sum + (index % 2) * run, 0) / (height * width));
-    if (greyPixels > 0) found.grey.push(id);
+    found.coverages.push(area / (height * width));
+    found.facts.push({ id, ...result });
   }
   return found;
 }
@@ -77,7 +79,7 @@ function describeParts(root: string, { parts }: IsicLayout, pairs: readonly Imag
   });
 }
 
-function describeFindings({ heights, widths, coverages, grey }: Findings): string[] {
+function describeFindings({ heights, widths, coverages, facts }: Findings): string[] {
   if (heights.length === 0) return [];
   const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
   const mean = coverages.reduce((sum, part) => sum + part, 0) / coverages.length;
@@ -90,8 +92,7 @@ function describeFindings({ heights, widths, coverages, grey }: Findings): strin
     `height ${top} to ${bottom}, width ${left} to ${right} pixels`,
     `the mask covers ${percent(least)} to ${percent(most)} of an image, ${percent(mean)} on average`,
   ];
-  const many = grey.length === 1 ? '1 mask has' : `${grey.length} masks have`;
-  if (grey.length > 0) lines.push(`${many} grey pixels, which count as white above 128 (${some(grey)})`);
+  lines.push(...describePairs(facts));
   return lines;
 }
 
@@ -111,14 +112,4 @@ function describeEqual(pairs: readonly ImagePair[], hashes: readonly string[]): 
   if (within.length > 0) lines.push(`${counted(within.length, 'image')} equal to an earlier one (${some(within)})`);
   if (across.length > 0) lines.push(`leak: ${counted(across.length, 'image')} in two splits (${some(across)})`);
   return lines.length > 0 ? lines : ['no two images are equal'];
-}
-
-const shownExamples = 5;
-
-function some(names: readonly string[]): string {
-  return names.slice(0, shownExamples).join(', ') + (names.length > shownExamples ? ', …' : '');
-}
-
-function counted(count: number, noun: string): string {
-  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }

@@ -142,15 +142,27 @@ test('white is foreground in 1-bit images, whatever their kind', async () => {
   assert.equal((await report(truth, all)).images[0].accuracy, white / grey.length);
 });
 
-test('a pixel is foreground above 128', async () => {
+test('of a grey mask, a pixel is foreground above 128', async () => {
   const truth = await folderOf('threshold-truth', { 'x.png': ['##', '..'] });
-  const above = await folderOf('threshold-above', { 'x.png': ['##', '..'] }, 129);
-  const at = await folderOf('threshold-at', { 'x.png': ['##', '..'] }, 128);
-  assert.equal((await report(truth, above)).mean.dice, 1);
-  const { output, progress, error } = await run('--truth', truth, '--prediction', at);
+  const grey = join(folder, 'threshold');
+  mkdirSync(grey);
+  const values = Buffer.from([129, 255, 128, 0]);
+  await sharp(values, { raw: { height: 2, width: 2, channels: 1 } }).toColourspace('b-w').png().toFile(join(grey, 'x.png')); // prettier-ignore
+  const { output, progress, error } = await run('--truth', truth, '--prediction', grey);
   assert.equal(error, undefined);
-  assert.match(progress, /^1 mask not black, but without any foreground.*threshold-at\/x\.png.* is 128: save/);
-  assert.match(output, /^Dice +0\.0000 /m);
+  assert.match(
+    progress,
+    /^Masks by value: 1 mask of 0, 128, 129, 255, above 128 \(the first is .*threshold\/x\.png\)\.$/m,
+  );
+  assert.match(output, /^Dice +1\.0000 /m);
+});
+
+test('masks of 0 and 1 are masks, and it is said', async () => {
+  const truth = await folderOf('ones-truth', { 'x.png': ['##', '..'], 'y_mask.png': ['#.', '..'] });
+  const ones = await folderOf('ones', { 'x.png': ['##', '..'], 'y_mask.png': ['#.', '..'] }, 1);
+  const { output, progress } = await run('--truth', truth, '--prediction', ones);
+  assert.match(progress, /^Masks by value: 2 masks of 0 and 1 \(the first is .*ones\/x\.png\)\.$/m);
+  assert.match(output, /^Dice +1\.0000 /m);
 });
 
 test('the table has means, intervals, undefined distances and the five lowest', async () => {
@@ -199,9 +211,9 @@ test('everything that keeps masks from being scored is one line each, and nothin
   const lines = progress.trimEnd().split('\n').sort();
   const expected = [
     /^1 prediction without a truth left out, the first unknown\.png\.$/,
-    /^coloured: .*wrong-prediction\/coloured\.png is coloured \(\d+, \d+, \d+ in row 0, column \d\): a mask has grey/,
+    /^coloured: .*wrong-prediction\/coloured\.png is coloured \(\(\d+, \d+, \d+\), .* and more\): a mask is grey, or black and one colour/,
     /^damaged: .*wrong-prediction\/damaged\.png cannot be read as an image/,
-    /^missing: no prediction in .*wrong-prediction \(expected is one of missing\.png, missing_segmentation\.png, missing_pred\.png; or \.jpg, \.bmp\)\.$/,
+    /^missing: no prediction in .*wrong-prediction \(expected is one of missing\.png, missing_segmentation\.png, missing_mask\.png, missing_pred\.png; or \.jpg, \.bmp\)\.$/,
     /^other: the prediction .*other\.tif must be a \.png \.jpg \.jpeg \.bmp file/,
     /^several: several files for one prediction in .*wrong-prediction \(several\.png, several_pred\.png\): leave one\.$/,
     /^size: .*wrong-prediction\/size\.png is 2×4, but .*wrong-truth\/size_segmentation\.png is 3×4 pixels large/,

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import sharp from 'sharp';
 
 import { decodeImage } from '../../lib/data/decode-image';
-import { folderBatches, isImageName, listImages, type FolderBatch } from '../../lib/data/image-folder';
+import { describeFacts, type FileFacts, type NamedFacts } from '../../lib/data/file-facts';
+import { describeLeftOut, folderBatches, isImageName, listImages, type FolderBatch } from '../../lib/data/image-folder';
 import { inOrder, startImageWorkers, type ImageWorkers } from '../../lib/data/image-workers';
 import { transformBatch, type ImageTransform } from '../../lib/data/transform';
 import { UserError } from '../../lib/errors';
@@ -67,8 +69,11 @@ test('images are listed by name, whatever the case of their ending', async () =>
     '.cache/x.png': 'rgb.png',
   });
   const here = ['B.Tif', 'a.png', 'a10.bmp', 'a2.WebP', 'b.JPG', 'c.jpeg', 'd.tiff'];
-  assert.deepEqual(await listImages(folder), here);
-  assert.deepEqual(await listImages(folder, { recursive: true }), [...here, 'sub/deep/y.png', 'sub/z.png']);
+  const leftOut: string[] = [];
+  assert.deepEqual(await listImages(folder, { leftOut }), here);
+  assert.equal(describeLeftOut(leftOut), '3 files are no images and were left out: 1 hidden .png, 1 .csv, 1 png');
+  const all = [...here, 'sub/deep/y.png', 'sub/z.png'];
+  assert.deepEqual(await listImages(folder, { recursive: true }), all);
   assert.ok(isImageName('mask.PNG') && !isImageName('png') && !isImageName('image.png.txt'));
 });
 
@@ -76,7 +81,9 @@ test('a folder without images says so', async () => {
   const folder = folderOf('without', { 'images/a.png': 'rgb.png', 'notes.txt': 'rgb.png' });
   await assert.rejects(
     listImages(folder),
-    userError(/without has no images \(\.jpg .*\) itself, but sub-folders \(images\)\.$/),
+    userError(
+      /without has no images \(\.jpg .*\) itself, but sub-folders \(images\); 1 file is no image and was left out: 1 \.txt\.$/,
+    ),
   );
   assert.deepEqual(await listImages(folder, { recursive: true }), ['images/a.png']);
   mkdirSync(join(scratch, 'empty'));
@@ -126,12 +133,28 @@ test('a damaged file ends it with its name, or is listed and left out', async ()
   assert.match(broken[0].reason, /b\.png cannot be read/);
 });
 
-test('images with 16 bits whose values are cut are told', async () => {
-  const paths = ['grey_16.png', 'rgb_16.png', 'grey_16.tif'].map((name) => join(images, name));
-  const cut: string[] = [];
-  const onCut = (path: string, pixels: number): void => void (assert.ok(pixels > 0), cut.push(path));
-  await collect(folderBatches(paths, { transform, batchSize: 8, workers, onCut }));
-  assert.deepEqual(cut, [paths[0], paths[2]]);
+test('what files say of themselves is told', async () => {
+  const paths = ['sideways.jpg', 'rgb_16.png', 'two_frames.gif', 'rgb.png'].map((name) => join(images, name));
+  const dark = join(scratch, 'dark.png');
+  const values = Uint16Array.from({ length: 12 }, (_, at) => 300 * at); // of a camera with 12 bits
+  await sharp(values, { raw: { height: 3, width: 4, channels: 1 } }).toColourspace('grey16').png().toFile(dark); // prettier-ignore
+  const facts: NamedFacts[] = [];
+  const onFile = (path: string, file: FileFacts): void => void facts.push({ name: basename(path), ...file });
+  await collect(folderBatches([...paths, dark], { transform, batchSize: 8, workers, onFile }));
+  assert.deepEqual(describeFacts(facts), [
+    '1 file turned as the EXIF orientation says (sideways.jpg)',
+    '1 file with several images, of which the first is used (two_frames.gif)',
+    '1 file with 16 bits, of which only the lower ones are used: nearly black; spread the values over 0 to 65535 (dark.png)',
+  ]);
+});
+
+test('links are followed, but not in a circle', async () => {
+  const folder = folderOf('links', { 'a/x.png': 'rgb.png', 'elsewhere/y.png': 'rgb.png' });
+  const inside = join(folder, 'a');
+  symlinkSync('..', join(inside, 'up'));
+  symlinkSync(join(folder, 'elsewhere'), join(inside, 'linked'));
+  symlinkSync('nowhere.png', join(inside, 'dangling.png'));
+  assert.deepEqual(await listImages(inside, { recursive: true }), ['dangling.png', 'linked/y.png', 'x.png']);
 });
 
 test('no more is prepared than was asked for, and it is begun before it is needed', async () => {
@@ -143,7 +166,7 @@ test('no more is prepared than was asked for, and it is begun before it is neede
       begun++;
       most = Math.max(most, begun - handedOut);
       await new Promise(setImmediate);
-      return { bytes: new Uint8Array(6 * 6 * 3), cutPixels: 0 };
+      return { bytes: new Uint8Array(6 * 6 * 3) };
     },
     close: async () => undefined,
   };

@@ -178,8 +178,6 @@ test('what is no such folder says what is expected', async () => {
   await assert.rejects(open(file), userError(/file\.txt is not a folder; expected are images\/ID\.jpg with masks/));
   const other = writeFiles(join(scratch, 'other'), { 'pictures/a.png': '', 'labels/a.png': '' });
   await assert.rejects(open(other), userError(/no images with masks .*\(sub-folders: labels, pictures\); expected are images\/ID\.jpg/)); // prettier-ignore
-  const unsuffixed = writeFiles(join(scratch, 'unsuffixed'), { 'images/a.png': '', 'masks/a.png': '' });
-  await assert.rejects(open(unsuffixed), userError(/No file in .*masks is named as a mask: ID_segmentation\.png .*there is a\)/)); // prettier-ignore
   const strangers = writeFiles(join(scratch, 'strangers'), { 'images/a.png': '', 'masks/b_segmentation.png': '' });
   await assert.rejects(open(strangers), userError(/No image in .*images has a mask in .*masks: ID\.jpg goes with/));
   const both = join(scratch, 'both');
@@ -208,7 +206,7 @@ const brokenFolder = async (name: string): Promise<string> => {
 test('broken data is refused in one line that counts it, names the first and the way out', async () => {
   const folder = await brokenFolder('broken');
   const pattern =
-    /broken has 8 broken images \(1 without mask, 1 without image, 1 with the id of another, 1 with an unreadable image, 2 with an unreadable mask, 1 with image and mask of different size, 1 with an all-zero mask\), the first: images\/ISIC_0000003\.png has no mask in masks; "npm run data -- verify .*broken" lists all, "--set skipBroken=true" leaves them out\.$/;
+    /broken has 8 broken images \(1 without mask, 1 without image, 1 with the id of another, 1 with an unreadable image, 2 with an unreadable mask, 1 with image and mask of different size, 1 with a mask without foreground\), the first: images\/ISIC_0000003\.png has no mask in masks; "npm run data -- verify .*broken" lists all, "--set skipBroken=true" leaves them out\.$/;
   await assert.rejects(open(folder), userError(pattern));
   // The second time, what is damaged is known from the cache.
   await assert.rejects(open(folder), userError(pattern));
@@ -223,7 +221,10 @@ test('with skipBroken it is left out and listed', async () => {
     );
     for (const { id, reason } of dataset.broken) assert.ok(reason.includes(id), reason);
     const [, , , , , coloured, sizes] = dataset.broken.map(({ reason }) => reason);
-    assert.match(coloured, /is coloured; masks are black and white$/);
+    assert.match(
+      coloured,
+      /is coloured \(.* and more\): a mask is grey, or black and one colour; make one mask of each class$/,
+    );
     assert.match(sizes, /is 10×12, but .* is 12×10$/);
     const left = numbered(20).filter((id) => ![3, 5, 9, 11, 12, 13, 15].includes(Number(id.slice(5))));
     assert.deepEqual(everything(dataset), left);
@@ -328,6 +329,100 @@ test('an abort leaves no half of a store', async () => {
   const options = { cacheDirectory: cache, onProgress, signal: controller.signal };
   await assert.rejects(open(folder, options), { name: 'AbortError' });
   await look(folder, { cacheDirectory: cache }, (dataset) => assert.deepEqual(counts(dataset), [21, 3, 6]));
+});
+
+test('masks are found by the names that other datasets give them', async () => {
+  const files = await pairFiles('images', 'masks', numbered(10));
+  // Kvasir-SEG has masks/ID.jpg; others ID_mask.png.
+  const renamed = Object.entries(files).map(([name, content], at) => [name.replace('_segmentation', at % 4 === 1 ? '' : '_mask'), content]); // prettier-ignore
+  const folder = writeFiles(join(scratch, 'kvasir'), Object.fromEntries(renamed) as typeof files);
+  await look(folder, {}, (dataset) => assert.deepEqual(everything(dataset), numbered(10)));
+});
+
+test('names that differ in how an accent is written are the same', async () => {
+  const files = await pairFiles('images', 'masks', ['a', 'b', 'Läsion'.normalize('NFC')]);
+  const apart = Object.entries(files).map(([name, content]) => [name.startsWith('masks') ? name.normalize('NFD') : name, content]); // prettier-ignore
+  const folder = writeFiles(join(scratch, 'accents'), Object.fromEntries(apart) as typeof files);
+  await look(folder, {}, (dataset) => {
+    assert.deepEqual(everything(dataset), ['Läsion'.normalize('NFC'), 'a', 'b']);
+    assert.deepEqual(dataset.broken, []);
+  });
+});
+
+test('images without a lesion are kept on request', async () => {
+  const files = await pairFiles('images', 'masks', numbered(10));
+  files['masks/ISIC_0000004_segmentation.png'] = await drawing(10);
+  const folder = writeFiles(join(scratch, 'healthy'), files);
+  await assert.rejects(open(folder), userError(/1 broken image \(1 with a mask without foreground\), the first: the mask of ISIC_0000004/)); // prettier-ignore
+  await look(folder, { keepEmpty: true }, (dataset) => {
+    assert.deepEqual(everything(dataset), numbered(10));
+    const [split, index] = find(dataset, 'ISIC_0000004');
+    assert.ok(maskOf(split, index, 8).every((value) => value === 0));
+    assert.ok(split.nativeMask(index).pixels.every((value) => value === 0));
+  });
+});
+
+test('an image and its mask are both turned as their EXIF orientation says', async () => {
+  const files = await pairFiles('images', 'masks', numbered(4));
+  const upright = files['images/ISIC_0000001.png'];
+  const turned = (degrees: number, orientation: number): Promise<Buffer> =>
+    sharp(upright).rotate(degrees).keepMetadata().withMetadata({ orientation }).png().toBuffer();
+  // The same picture as a camera that was upside down, or on its side, would have stored it.
+  files['images/ISIC_0000002.png'] = await turned(180, 3);
+  files['images/ISIC_0000003.png'] = await turned(270, 6);
+  const folder = writeFiles(join(scratch, 'turned'), files);
+  await look(folder, {}, (dataset) => {
+    const [first, second, third] = [1, 2, 3].map((number) => imageOf(...find(dataset, `ISIC_000000${number}`), 8));
+    assert.deepEqual(second, first);
+    assert.deepEqual(third, first);
+    assert.match(dataset.notes.join('\n'), /^2 images turned by another EXIF orientation than the mask, and both as they say: look whether they fit \(ISIC_0000002, ISIC_0000003\)$/m); // prettier-ignore
+  });
+  files['masks/ISIC_0000003_segmentation.png'] = await drawing(2, 12, 10); // drawn on the picture as it is stored
+  const other = writeFiles(join(scratch, 'turned-apart'), files);
+  await assert.rejects(open(other), userError(/is 10×12, but .* is 12×10: the image's EXIF orientation 6 turns it, and the other was made without/)); // prettier-ignore
+});
+
+test('a grey photograph of 16 bits is scaled by its depth', async () => {
+  const files = await pairFiles('images', 'masks', numbered(4));
+  const deep = Uint16Array.from({ length: 120 }, (_, at) => at * 546);
+  files['images/ISIC_0000002.png'] = await sharp(deep, { raw: { height: 10, width: 12, channels: 1 } }).toColourspace('grey16').png().toBuffer(); // prettier-ignore
+  const shallow = Uint8Array.from(deep, (value) => value >> 8);
+  files['images/ISIC_0000003.png'] = await sharp(shallow, { raw: { height: 10, width: 12, channels: 1 } }).png().toBuffer(); // prettier-ignore
+  await look(writeFiles(join(scratch, 'deep'), files), {}, (dataset) => {
+    const [second, third] = [2, 3].map((number) => imageOf(...find(dataset, `ISIC_000000${number}`), 8));
+    assert.deepEqual(second, third);
+  });
+});
+
+test('images of one patient are never parted where a pattern finds whose they are', async () => {
+  const ids = Array.from({ length: 24 }, (_, index) => `patient${Math.floor(index / 4)}_img${index}`);
+  const folder = writeFiles(join(scratch, 'patients'), await pairFiles('images', 'masks', ids));
+  const patient = (id: string): string => id.split('_')[0];
+  await look(folder, {}, ({ notes }) => assert.match(notes[1], /^names such as patient0_img0 and patient0_img1 look like several images of one patient \(6 such groups, patient0 for one\)/)); // prettier-ignore
+  for (const seed of [1, 2, 3]) {
+    await look(folder, { seed, groupBy: '^(patient\\d+)' }, (dataset) => {
+      const patients = splitNames.map((name) => new Set(dataset.splits[name].ids.map(patient)));
+      assert.equal(
+        patients.reduce((sum, { size }) => sum + size, 0),
+        6,
+      );
+      assert.deepEqual(counts(dataset), [16, 4, 4]);
+      assert.deepEqual(dataset.splits.test.groups, dataset.splits.test.ids.map(patient));
+      assert.deepEqual(dataset.notes, [`no official splits; 70 % train, 10 % val, 20 % test drawn by seed ${seed}, 6 groups kept together`]); // prettier-ignore
+    });
+  }
+  await assert.rejects(open(folder, { groupBy: 'person' }), userError(/^groupBy person finds no group in 24 of 24 file names, the first patient0_img0/)); // prettier-ignore
+  await assert.rejects(open(folder, { groupBy: '(' }), userError(/^groupBy is \(, but must be a regular expression/));
+});
+
+test('the identity covers contents and splits', async () => {
+  const folder = writeFiles(join(scratch, 'identity'), await pairFiles('images', 'masks', numbered(20)));
+  const hash = (seed: number, size = 8): Promise<string> => look(folder, { seed, size }, ({ sha256 }) => sha256);
+  const first = await hash(1);
+  assert.equal(await hash(1, 5), first);
+  assert.notEqual(await hash(2), first);
+  for (const name of readdirSync(join(folder, 'images'))) utimesSync(join(folder, 'images', name), 1, 1);
+  assert.equal(await hash(1), first);
 });
 
 test('runs of a mask give the mask', () => {

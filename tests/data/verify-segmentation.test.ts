@@ -32,7 +32,7 @@ test('a folder in order is described', async () => {
       'no official splits: 3 images in images and masks',
       'height 10 to 20, width 8 to 12 pixels',
       'the mask covers 10.0 % to 70.0 % of an image, 43.3 % on average',
-      '1 mask has grey pixels, which count as white above 128 (c)',
+      'masks by value: 1 of 0 and 255, 1 of 0 and 1, 1 of 0, 70, 185, 255, above 128',
       '1 image equal to an earlier one (c = a)',
       'broken: none',
     ],
@@ -66,8 +66,8 @@ test('everything that is broken is listed, and the command fails', async () => {
   const { ok, lines } = await verify(folder);
   assert.equal(ok, false);
   const from = lines.findIndex((line) => line.startsWith('broken'));
-  assert.equal(lines[from], 'broken: 4 (1 without mask, 1 without image, 1 with an unreadable image, 1 with an all-zero mask)'); // prettier-ignore
-  const patterns = [/^ {2}b: images\/b\.png has no mask in masks$/, /^ {2}c: .*c\.png cannot be read as an image/, /^ {2}d: .*d_segmentation\.png is all zero$/, /^ {2}x: masks\/x_segmentation\.png has no image in images$/]; // prettier-ignore
+  assert.equal(lines[from], 'broken: 4 (1 without mask, 1 without image, 1 with an unreadable image, 1 with a mask without foreground)'); // prettier-ignore
+  const patterns = [/^ {2}b: images\/b\.png has no mask in masks$/, /^ {2}c: .*c\.png cannot be read as an image/, /^ {2}d: the mask of d has no foreground$/, /^ {2}x: masks\/x_segmentation\.png has no image in images$/]; // prettier-ignore
   assert.equal(lines.length, from + 1 + patterns.length);
   patterns.forEach((pattern, at) => assert.match(lines[from + 1 + at], pattern));
 

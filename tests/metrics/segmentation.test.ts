@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { thresholdMask, type Mask } from '../../lib/data/mask';
+import type { Mask } from '../../lib/data/mask';
 import { crossedBootstrapInterval, intervalOverDraws } from '../../lib/metrics/crossed-bootstrap';
 import { bootstrapInterval, mean, meanInterval } from '../../lib/metrics/intervals';
 import { compareAllPairs, comparePaired } from '../../lib/metrics/paired-comparison';
@@ -111,12 +111,6 @@ describe('scores of an image', () => {
     assert.throws(() => countPixels(mask(2, 3), mask(3, 2)), userError(/prediction is 3×2 .* truth 2×3/));
     const wrong = { pixels: new Uint8Array(5), height: 2, width: 3 };
     assert.throws(() => countPixels(mask(2, 3), wrong), userError(/^The prediction has 5 pixels, but 2×3 are 6/));
-    assert.throws(() => thresholdMask([0.1, 0.9], { height: 1, width: 3 }, 0.5), userError(/has 2 pixels/));
-  });
-
-  it('are of values above the threshold', () => {
-    assert.deepEqual([...thresholdMask([0, 128, 129, 255], { height: 2, width: 2 }, 128).pixels], [0, 0, 1, 1]);
-    assert.deepEqual([...thresholdMask(Float32Array.of(0.5, 0.50001), { height: 1, width: 2 }, 0.5).pixels], [0, 1]);
   });
 });
 
