@@ -62,6 +62,10 @@ export const vitConfigs = {
   vit_large_patch16_dinov3: { ...dinov3, width: 1024, heads: 16, depth: 24 },
 } as const satisfies Record<string, VitConfig>;
 
+/** The project's own, for images of 28 pixels and more: rotary positions, so that it takes any size. */
+export const miniVit = { ...supervised, patchSize: 4, width: 192, heads: 3, depth: 6, grid: undefined } satisfies VitConfig; // prettier-ignore
+export const miniVitName = 'vit_mini_patch4';
+
 export type VitName = keyof typeof vitConfigs;
 
 /** Names, shapes and initial values of all tensors. `classes: 0` leaves out the head. */
@@ -106,6 +110,8 @@ export interface VitOptions {
   readonly normalizeTokens?: boolean;
   /** Blocks whose attention maps are wanted. */
   readonly attentionOf?: readonly number[];
+  /** N×P×1: 1 where a patch is hidden behind the parameter `mask_token` (1×C), 0 elsewhere. */
+  readonly masked?: Tensor3D;
 }
 
 export interface VitOutput {
@@ -153,7 +159,7 @@ export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, option
     tf.tidy(() => reshape(toPrecision(x, 'float32'), [-1, tokens, config.width]));
   const finalNorm = (x: Tensor2D): Tensor2D => layerNorm(x, p.at('norm'), config.normEpsilon);
 
-  let x = embed(images, p, config); // N·T×C
+  let x = embed(images, p, config, options.masked); // N·T×C
   const kept = new Map<string, Tensor>();
   for (let index = 0; index < config.depth; index++) {
     // Each block in a tidy of its own: its intermediates are gone when the next one begins, unless a gradient needs them.
@@ -180,7 +186,8 @@ export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, option
 }
 
 /** Patches to tokens, the class token (and registers) before them, positions added. N×H×W×3 → N·T×C. */
-function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }: VitConfig): Tensor2D {
+function embed(images: Tensor4D, p: Scope, config: VitConfig, masked: Tensor3D | undefined): Tensor2D {
+  const { patchSize, width, registerTokens } = config;
   const patches = convolution(images, p.at('patch_embed.proj'), { stride: patchSize }).reshape<Tensor3D>([
     images.shape[0],
     -1,
@@ -188,7 +195,9 @@ function embed(images: Tensor4D, p: Scope, { patchSize, width, registerTokens }:
   ]);
   const broadcast = (token: Tensor): Tensor3D => token.tile<Tensor3D>([images.shape[0], 1, 1]);
   const prefix = [broadcast(p.get('cls_token')), ...(registerTokens > 0 ? [broadcast(p.get('reg_token'))] : [])];
-  const tokens = tf.concat3d([...prefix, patches], 1);
+  const shown =
+    masked === undefined ? patches : patches.mul(tf.sub(1, masked)).add<Tensor3D>(masked.mul(p.get('mask_token')));
+  const tokens = tf.concat3d([...prefix, shown], 1);
   const positions = p.optional('pos_embed');
   const embedded = (positions === undefined ? tokens : tokens.add(positions)).reshape<Tensor2D>([-1, width]);
   const precision = precisionOf(p.get('blocks.0.attn.qkv.weight'));

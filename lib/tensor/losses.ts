@@ -22,6 +22,21 @@ export function crossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {
   return runCrossEntropy({ logits, labels }, {})[0] as Tensor1D;
 }
 
+const runSoftCrossEntropy = defineOperation<'logits' | 'targets', Record<string, never>>({
+  name: 'SoftCrossEntropy',
+  saveOutputs: [1],
+  forward: ({ logits, targets }) =>
+    executeMany('SoftmaxCrossEntropyWithLogits', [attribute.type('T', 'float32')], [logits, targets], 2),
+  gradient: ([outputGradient], [logitsGradient]) => ({
+    logits: () => logitsGradient.mul(outputGradient.expandDims(1)),
+  }),
+});
+
+/** Cross-entropy of logits (N×C) and probabilities (N×C, each row's sum is 1), a value a row (N). The targets have no gradient. */
+export function softCrossEntropy(logits: Tensor2D, targets: Tensor2D): Tensor1D {
+  return runSoftCrossEntropy({ logits, targets }, {})[0] as Tensor1D;
+}
+
 const runSigmoidCrossEntropy = defineOperation<'logits' | 'targets', Record<string, never>>({
   name: 'SigmoidCrossEntropy',
   saveInputs: ['logits', 'targets'],

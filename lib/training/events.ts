@@ -10,6 +10,8 @@ export interface HistoryRow {
   readonly valAccuracy: number;
   /** Where epochs are selected by it. */
   readonly valAuc?: number;
+  /** Further measures of the validation by name. */
+  readonly monitors?: Readonly<Record<string, number>>;
   readonly learningRate: number;
   /** Duration of the epoch, validation included. */
   readonly seconds: number;

@@ -62,6 +62,8 @@ export interface Validation {
   readonly accuracy: number;
   /** Needed where epochs are selected by it. */
   readonly auc?: number;
+  /** Further measures by name, for the history. */
+  readonly monitors?: Readonly<Record<string, number>>;
 }
 
 export interface FitResult {
@@ -168,6 +170,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         valLoss: validation.loss,
         valAccuracy: validation.accuracy,
         ...(validation.auc === undefined ? {} : { valAuc: validation.auc }),
+        ...(validation.monitors === undefined ? {} : { monitors: validation.monitors }),
         learningRate,
         seconds,
       };

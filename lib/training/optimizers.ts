@@ -11,6 +11,8 @@ export interface AdamWOptions extends GroupOptions {
   readonly epsilon?: number;
   /** Decoupled: every step multiplies the weights by 1 − learningRate · weightDecay. */
   readonly weightDecay?: number;
+  /** Factor on all weight decays, by step counted from 0; 1 by default. */
+  readonly decayFactor?: Schedule;
 }
 
 export interface SgdOptions extends GroupOptions {
@@ -132,7 +134,7 @@ const assignAttributes = [attribute.type('dtype', 'float32')];
  * learningRate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). One native operation updates all weights and their moments.
  */
 export function adamW(parameters: Parameters, names: readonly string[], options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf, decayFactor = () => 1 } = options;
   const kinds = ['firstMoment', 'secondMoment'];
   const slots = createSlots(parameters, names, kinds);
   const groups = groupNames(names, weightDecay, settingsOf).map((group) => withState(group, parameters, slots, kinds));
@@ -141,13 +143,13 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
     steps: 0,
     slots,
     step(gradients, learningRate) {
-      this.steps++;
+      const factor = decayFactor(this.steps++);
       const corrections = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
       const update = hasKernels ? updateAdamW : composedUpdateAdamW;
       tf.tidy(() => {
         for (const group of groups) {
           const rate = learningRate * group.scale;
-          const settings = { rate, decay: rate * group.weightDecay, beta1, beta2, epsilon, corrections };
+          const settings = { rate, decay: rate * group.weightDecay * factor, beta1, beta2, epsilon, corrections };
           update(group.state, gradientsOf(gradients, group.names), settings);
         }
       });

@@ -8,6 +8,11 @@ export function cosineSchedule(learningRate: number, epochs: number): Schedule {
   return (epoch) => (learningRate * (1 + Math.cos((Math.PI * epoch) / epochs))) / 2;
 }
 
+/** Half a cosine from one value to another over `total` epochs or steps, and the last value after it. */
+export function cosineBetween([from, to]: readonly [number, number], total: number): Schedule {
+  return (time) => to + ((from - to) * (1 + Math.cos((Math.PI * Math.min(time, total)) / total))) / 2;
+}
+
 export interface WarmupCosine {
   readonly learningRate: number;
   /** Epochs or steps on the way up; a fraction is rounded. */

@@ -170,8 +170,8 @@ describe('linearProbe', () => {
       const result = await probe(settings, {}, exampleSets(classes));
       assert.equal(result.history.length, history.length);
       history.forEach((expected, index) => {
-        for (const [name, value] of Object.entries(expected)) {
-          const actual = result.history[index][name as Exclude<keyof typeof expected, 'valAuc'>];
+        for (const [name, value] of Object.entries(expected) as [string, number][]) {
+          const actual = result.history[index][name as keyof typeof expected] as number;
           assert.ok(Math.abs(actual - value) <= 1e-5 * Math.max(1, value), `${name} of epoch ${index + 1}: ${actual}, expected ${value}`); // prettier-ignore
         }
       });

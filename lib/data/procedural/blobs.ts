@@ -49,7 +49,7 @@ export const drawBlobs: DrawTexture = (size, random) => {
 };
 
 /** Adds one thing to the dye in the picture, of each channel. */
-export function addBlob(dye: Canvas, shape: PlacedShape, kind: BlobKind, random: Random): void {
+function addBlob(dye: Canvas, shape: PlacedShape, kind: BlobKind, random: Random): void {
   const add = (pixel: number, amount: number, colour: readonly number[]): void => {
     for (let channel = 0; channel < 3; channel++) dye.values[3 * pixel + channel] += amount * colour[channel];
   };

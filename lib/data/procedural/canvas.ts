@@ -110,3 +110,26 @@ export function normalize(field: Float32Array): void {
   const scale = most > least ? 1 / (most - least) : 0;
   for (let at = 0; at < field.length; at++) field[at] = (field[at] - least) * scale;
 }
+
+/** Gaussian blur by that many pixels, in place; edges are repeated. */
+export function blurCanvas({ size, values }: Canvas, deviation: number): void {
+  const radius = Math.ceil(2.5 * deviation);
+  const weights = Float32Array.from({ length: 2 * radius + 1 }, (_, index) => Math.exp(-0.5 * ((index - radius) / deviation) ** 2)); // prettier-ignore
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const line = new Float32Array(size);
+  const along = (start: number, step: number): void => {
+    for (let index = 0; index < size; index++) line[index] = values[start + index * step];
+    for (let index = 0; index < size; index++) {
+      let sum = 0;
+      for (let tap = -radius; tap <= radius; tap++) {
+        const from = index + tap;
+        sum += weights[tap + radius] * line[from < 0 ? 0 : from >= size ? size - 1 : from];
+      }
+      values[start + index * step] = sum / total;
+    }
+  };
+  for (let channel = 0; channel < 3; channel++) {
+    for (let row = 0; row < size; row++) along(3 * row * size + channel, 3);
+    for (let column = 0; column < size; column++) along(3 * column + channel, 3 * size);
+  }
+}

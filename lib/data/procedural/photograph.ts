@@ -1,6 +1,6 @@
 /** What light and a camera make of a picture: relief, lamp, focus, colour cast, contrast and grain. */
 import type { Random } from '../../random';
-import { between, logBetween, type Canvas } from './canvas';
+import { between, blurCanvas, logBetween, type Canvas } from './canvas';
 import { noiseField } from './noise';
 
 /** The finished picture, size × size × 3 bytes. The canvas is overwritten. */
@@ -42,29 +42,6 @@ function illuminate({ size, values }: Canvas, random: Random): void {
       const light = Math.max(0.1, 1 + right * x + down * y - corner * 0.5 * (x * x + y * y));
       for (let channel = 0; channel < 3; channel++, at++) values[at] *= light;
     }
-  }
-}
-
-/** Gaussian blur by that many pixels, in place; edges are repeated. */
-function blurCanvas({ size, values }: Canvas, deviation: number): void {
-  const radius = Math.ceil(2.5 * deviation);
-  const weights = Float32Array.from({ length: 2 * radius + 1 }, (_, index) => Math.exp(-0.5 * ((index - radius) / deviation) ** 2)); // prettier-ignore
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const line = new Float32Array(size);
-  const along = (start: number, step: number): void => {
-    for (let index = 0; index < size; index++) line[index] = values[start + index * step];
-    for (let index = 0; index < size; index++) {
-      let sum = 0;
-      for (let tap = -radius; tap <= radius; tap++) {
-        const from = index + tap;
-        sum += weights[tap + radius] * line[from < 0 ? 0 : from >= size ? size - 1 : from];
-      }
-      values[start + index * step] = sum / total;
-    }
-  };
-  for (let channel = 0; channel < 3; channel++) {
-    for (let row = 0; row < size; row++) along(3 * row * size + channel, 3);
-    for (let column = 0; column < size; column++) along(3 * column + channel, 3 * size);
   }
 }
 
