@@ -77,6 +77,7 @@ export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: Res
       const input = x;
       x = tidyPart(p, () => run(input, p.at(`layer${stage + 1}.${index}`), index === 0 ? stride : 1));
     }
+    x = p.pass.observe?.(`layer${stage + 1}`, x) ?? x;
     return x;
   });
   const pooled = x.mean<Tensor2D>([1, 2]); // N×C

@@ -17,7 +17,12 @@ export interface Pass {
   readonly training: boolean;
   /** New values of statistics by full name, to be assigned after the step. */
   readonly updates: Map<string, Tensor>;
+  /** Told of the feature maps between layers; the network goes on with what it gives back. */
+  readonly observe?: Observer;
 }
+
+/** name: as in the network's parameters, such as `layer4`. output: N×H×W×C. */
+export type Observer = (name: string, output: Tensor4D) => Tensor4D;
 
 /** A prefix on a model's values: `p.at('layer1.0').get('conv1.weight')` is the tensor `layer1.0.conv1.weight`. */
 export interface Scope {
@@ -30,8 +35,8 @@ export interface Scope {
 }
 
 /** The scope of a whole model. `values` are in memory layout, as `readParameters` gives them. */
-export function createScope(values: ReadonlyMap<string, Tensor>, training = false): Scope {
-  const pass: Pass = { training, updates: new Map() };
+export function createScope(values: ReadonlyMap<string, Tensor>, training = false, observe?: Observer): Scope {
+  const pass: Pass = { training, updates: new Map(), observe };
   const scopeAt = (prefix: string): Scope => ({
     pass,
     at: (name) => scopeAt(`${prefix}${name}.`),
