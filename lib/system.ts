@@ -4,7 +4,7 @@ import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { cores, memoryBytes } from './machine';
 import { projectRoot } from './paths';
-import { usesGpu } from './tensor/native';
+import { kernelLevel, usesGpu } from './tensor/native';
 import { tf } from './tf';
 
 /** What a result depends on beside its parameters; part of every results.json and shown in every notebook. */
@@ -20,6 +20,8 @@ export interface Environment {
   readonly cores: number;
   readonly memoryGigabytes: number;
   readonly device: 'CPU' | 'GPU';
+  /** What the project's own operations are computed with (`kernelLevel` of tensor/native.ts). */
+  readonly kernels: string;
 }
 
 export function environment(): Environment {
@@ -35,6 +37,7 @@ export function environment(): Environment {
     cores: cores(),
     memoryGigabytes: Math.round(memoryBytes() / 2 ** 30),
     device: usesGpu() ? 'GPU' : 'CPU',
+    kernels: kernelLevel,
   };
 }
 

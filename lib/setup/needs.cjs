@@ -111,13 +111,38 @@ function isTriedPython(version) {
   return isSupportedPython(version) && Number(version.split('.')[1]) <= pythonVersions.tried;
 }
 
-/** The C++ compiler's command: the variable CXX, else c++, g++ or clang++. */
-function requireCompiler() {
-  for (const command of process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++']) {
-    if (run(command, ['--version']).status === 0) return command;
+/**
+ * The C++ compilers that are here, as a command and its first arguments: the one that CXX names, such as `ccache g++`, then c++, g++ and
+ * clang++. A name that stands for an earlier one is left out.
+ * @returns {[import('./levels.cjs').Compiler, ...import('./levels.cjs').Compiler[]]}
+ */
+function requireCompilers() {
+  const named = process.env.CXX ? [splitWords(process.env.CXX)] : [];
+  const found = new Map();
+  for (const [command, ...args] of [...named, ['c++'], ['g++'], ['clang++']]) {
+    const { status, stdout } = run(command, [...args, '--version']);
+    // Its first line begins with the name by which it was called.
+    const version = String(stdout).replace(/^\S+/, '');
+    if (status === 0 && !found.has(version)) found.set(version, { command, args });
+    if (status !== 0 && process.env.CXX && found.size === 0) {
+      throw new MissingNeed(
+        `CXX is "${process.env.CXX}", which is no compiler that can be started: name one, such as CXX=g++, or leave it away.`,
+      );
+    }
   }
+  const [first, ...others] = found.values();
+  if (first !== undefined) return [first, ...others];
   throw new MissingNeed(
     `A C++ compiler is needed to build the TensorFlow.js addon: install one with \`${installCommand('g++', '')}\`, and run the same command again.`,
+  );
+}
+
+/** As a shell does: at blanks, but not within quotes; the path of a program that exists may have blanks too. @param {string} text */
+function splitWords(text) {
+  if (existsSync(text)) return [text];
+  const words = text.match(/(?:"[^"]*"|'[^']*'|\\.|[^\s"'\\])+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"([^"]*)"|'([^']*)'|\\(.)/g, (_, ...parts) => parts[0] ?? parts[1] ?? parts[2]),
   );
 }
 
@@ -144,7 +169,7 @@ module.exports = {
   requireProcessor,
   requireDisk,
   requirePython,
-  requireCompiler,
+  requireCompilers,
   installCommand,
   pythonVersion,
   isSupportedPython,

@@ -3,6 +3,7 @@
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { requireLevel } = require('./addon.cjs');
 const { memoryBytes } = require('./machine.cjs');
 const { MissingNeed } = require('./needs.cjs');
 const { clearSurroundings } = require('./surroundings.cjs');
@@ -36,6 +37,7 @@ async function main(command, args) {
     return 0;
   }
   await setUp({ ray: command === 'test' && 'try', log: console.error });
+  await requireLevel();
   return await start(command, args);
 }
 

@@ -67,7 +67,7 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
         step(
           'TensorFlow.js addon',
           () => addonDone(read(tensorflowStamp)),
-          () => buildAddon(read(tensorflowStamp), tensorflowFolder),
+          () => buildAddon(read(tensorflowStamp), tensorflowFolder, log),
         ),
       ),
     ]);
@@ -215,7 +215,7 @@ function environmentVersion() {
 
 async function createEnvironment() {
   const command = needs.requirePython();
-  needs.requireCompiler(); // asked for now, before minutes are spent on downloads
+  needs.requireCompilers(); // asked for now, before minutes are spent on downloads
   fs.rmSync(environment, { recursive: true, force: true });
   await run(command, ['-m', 'venv', environment]);
   fs.writeFileSync(environmentStamp, environment);

@@ -3,6 +3,7 @@
  * TensorFlow's raw_ops. Results are tensors like any other: inside `tf.tidy` they are disposed, and gradients are the caller's matter
  * (`tf.customGrad`).
  */
+import { UserError } from '../errors';
 import { tf, type Tensor, type TensorInfo } from '../tf';
 
 /** What this project uses of the binding, which has no types of its own. */
@@ -117,5 +118,25 @@ export function usesGpu(): boolean {
   return binding.isUsingGpuDevice();
 }
 
-/** Whether the project's own operations (lib/tensor/kernels) are used: they run on the CPU. */
-export const hasKernels = !usesGpu();
+/**
+ * The instructions that the project's own operations (lib/tensor/kernels) are computed with, such as `v4`; `off` where TensorFlow's own
+ * take their place: on a GPU, where they could not be compiled, and where NOTEBOOKS_KERNELS says so. What a seed gives is the same bit
+ * for bit within a level.
+ */
+export const kernelLevel: string = usesGpu() || process.env.NOTEBOOKS_KERNELS === 'off' ? 'off' : levelInUse();
+
+function levelInUse(): string {
+  try {
+    const name = execute('NotebookLevel', [], []);
+    const [level] = name.dataSync<'string'>();
+    name.dispose();
+    return level;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message.includes('not registered')) return 'off';
+    throw new UserError(message.slice(message.lastIndexOf('NOTEBOOKS_KERNELS')));
+  }
+}
+
+/** Whether the project's own operations are used. */
+export const hasKernels = kernelLevel !== 'off';

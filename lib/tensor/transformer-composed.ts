@@ -1,16 +1,33 @@
 /**
- * What a transformer is made of, in TensorFlow's own operations: for the GPU, for which the project has no operations of its own, and to
- * hold those against. Float32 only; everything here is differentiated by tfjs.
+ * What a transformer is made of, in TensorFlow's own operations: for the GPU, for which the project has no operations of its own, where
+ * those could not be compiled, and to hold them against. Everything here is differentiated by tfjs in float32; what is given in bfloat16 is
+ * computed in float32 and rounded.
  */
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
-import { attribute, execute } from './native';
+import { attribute, execute, isBfloat16 } from './native';
 import { defineOperation } from './operation';
+import { toPrecision } from './precision';
 import type { AttentionLayout, RotaryTables } from './transformer';
 
 const float32 = [attribute.type('T', 'float32')];
 
+/** `compute`, and with what is bfloat16 widened before and the result rounded where x is. */
+function inFloat32<T extends Tensor>(x: Tensor, compute: (widen: <W extends Tensor>(tensor: W) => W) => T): T {
+  if (!isBfloat16(x)) return compute((tensor) => tensor);
+  return tf.tidy(() =>
+    toPrecision(
+      compute((tensor) => toPrecision(tensor, 'float32')),
+      'bfloat16',
+    ),
+  );
+}
+
 /** Layer normalisation over the last axis. x: …×C → …×C. */
 export function composedLayerNorm(x: Tensor, scale: Tensor1D, offset: Tensor1D, epsilon: number): Tensor {
+  return inFloat32(x, (widen) => normalized(widen(x), scale, offset, epsilon));
+}
+
+function normalized(x: Tensor, scale: Tensor1D, offset: Tensor1D, epsilon: number): Tensor {
   const centred = x.sub(x.mean(-1, true));
   const inverseDeviation = centred.square().mean(-1, true).add(epsilon).rsqrt();
   return centred.mul(inverseDeviation).mul(scale).add(offset);
@@ -37,13 +54,15 @@ function standardNormalCdf(x: Tensor): Tensor {
 
 /** GELU(x + bias) with the error function. x: …×C → …×C. */
 export function composedBiasGelu(x: Tensor, bias: Tensor1D): Tensor {
-  return runGelu({ x: x.add(bias) }, {})[0];
+  return inFloat32(x, (widen) => runGelu({ x: widen(x).add(bias) }, {})[0]);
 }
 
 /** residual + scale · (x + bias). All …×C but bias and scale. */
 export function composedBiasResidual(residual: Tensor, x: Tensor, bias: Tensor1D, scale?: Tensor1D): Tensor {
-  const branch = x.add(bias);
-  return residual.add(scale === undefined ? branch : branch.mul(scale));
+  return inFloat32(x, (widen) => {
+    const branch = widen(x).add(bias);
+    return widen(residual).add(scale === undefined ? branch : branch.mul(scale));
+  });
 }
 
 /** Queries, keys and values, each N×H×T×D, queries and keys turned by their positions. */
@@ -56,9 +75,11 @@ function splitHeads(qkv: Tensor2D, { heads, tokens, bias, rotary }: AttentionLay
 
 /** Multi-head self-attention. qkv: N·T×3C → N·T×C. */
 export function composedSelfAttention(qkv: Tensor2D, layout: AttentionLayout): Tensor2D {
-  const [q, k, v] = splitHeads(qkv, layout);
-  const { output } = scaledDotProductAttention(q, k, v); // N×H×T×D
-  return output.transpose([0, 2, 1, 3]).reshape([-1, qkv.shape[1] / 3]);
+  return inFloat32(qkv, (widen) => {
+    const [q, k, v] = splitHeads(widen(qkv), layout);
+    const { output } = scaledDotProductAttention(q, k, v); // N×H×T×D
+    return output.transpose([0, 2, 1, 3]).reshape<Tensor2D>([-1, qkv.shape[1] / 3]);
+  });
 }
 
 /** The attention maps alone, N×H×T×T. */

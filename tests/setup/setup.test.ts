@@ -18,6 +18,9 @@ let tools: string;
 const npmScript =
   'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json; cp package-lock.json node_modules/.package-lock.json';
 
+const compilerScript =
+  'if [ "$1" = --version ]; then echo "$0 1.0"; fi; echo "$*" >> compiled.log; case "$*" in *"$CANNOT"*) if [ -n "$CANNOT" ]; then echo "error: unknown" >&2; exit 1; fi;; esac; while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done';
+
 before(() => {
   base = mkdtempSync(join(tmpdir(), 'set-up-'));
 });
@@ -35,7 +38,14 @@ beforeEach(() => {
     symlinkSync(which(name), join(tools, name));
   tool('npm', npmScript);
   tool('python3', standInPython());
-  tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
+  tool('c++', compilerScript);
+  // The addon of the stand-in cannot be loaded: what FAILS has in it are the levels that fail.
+  writeFileSync(
+    join(project, 'lib', 'setup', 'self-test', 'run.cjs'),
+    `const level = process.env.NOTEBOOKS_KERNELS;
+     if ((process.env.FAILS ?? '').split(' ').includes(level)) process.kill(process.pid, 'SIGILL');
+     if (level === process.env.LACKS) { console.error('NOTEBOOKS_KERNELS is ..., which this processor does not have: ...'); process.exit(1); }`,
+  );
 });
 
 function which(name: string): string {
@@ -129,6 +139,70 @@ test('operations of the project that have changed are compiled again', () => {
   assert.equal(again.status, 0, again.stderr);
   assert.match(again.stdout, /addon/);
   assert.match(setUp().stdout, /nothing to do/i);
+});
+
+/** What was built, and what the set-up said of it in lines that are no step. */
+function built(env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = setUp([], env);
+  assert.equal(status, 0, stderr);
+  const record = JSON.parse(readFileSync(join(project, '.venv/tfjs/kernels.json'), 'utf8')) as {
+    compiler: string;
+    operations?: string;
+    levels: Record<string, { works: boolean; problem?: string }>;
+  };
+  const said = stdout.split('\n').filter((line) => /left out/.test(line));
+  return { ...record, said, working: Object.keys(record.levels).filter((name) => record.levels[name].works) };
+}
+
+test('a level that the compiler does not know, or that fails its test, is left out; one of another processor stays', () => {
+  const names = built().working;
+  const [highest, lower] = [names[names.length - 1], names[names.length - 2]];
+  const anew = (env: Record<string, string>) => {
+    rmSync(join(project, '.venv/tfjs'), { recursive: true });
+    return built(env);
+  };
+  const unknown = anew({ CANNOT: `-DNOTEBOOKS_LEVEL=${highest.replace('-', '_')}` });
+  assert.deepEqual(unknown.working, names.slice(0, -1));
+  assert.match(unknown.levels[highest].problem ?? '', /error: unknown/);
+  const failing = anew({ FAILS: highest });
+  assert.deepEqual(failing.working, names.slice(0, -1));
+  assert.match(failing.said.join('\n'), new RegExp(`^  The kernels at level ${highest} are left out: .*SIGILL.*CXX[^\n]*$`)); // prettier-ignore
+  const lacking = anew({ LACKS: highest, FAILS: lower });
+  assert.deepEqual(lacking.working, names.filter((name) => name !== lower)); // prettier-ignore
+  assert.match(lacking.levels[highest].problem ?? '', /not tested/);
+  assert.equal(lacking.said.length, 1);
+});
+
+test('without one level that works, and where the operations do not compile, TensorFlow’s own are used, which is said', () => {
+  const names = built().working;
+  const environments: Record<string, string>[] = [{ FAILS: names.join(' ') }, { CANNOT: 'kernels.cc' }];
+  for (const env of environments) {
+    rmSync(join(project, '.venv/tfjs'), { recursive: true });
+    const { operations, said } = built(env);
+    assert.match(operations ?? '', /SIGILL|error: unknown/);
+    assert.match(
+      said.join('\n'),
+      /^ {2}The project's own operations are left out, and TensorFlow's are used[^\n]*CXX[^\n]*$/,
+    );
+    assert.match(setUp().stdout, /Nothing to do/);
+  }
+  rmSync(join(project, '.venv/tfjs'), { recursive: true });
+  assertOneLine(setUp([], { FAILS: `${names.join(' ')} off` }), /TensorFlow cannot be used here: .*SIGILL/);
+});
+
+test('the compiler is what CXX says, word by word, and where it builds nothing, the next one that there is', () => {
+  tool('ccache', `echo ccache >> ${join(base, 'ccache.log')}; exec "$@"`);
+  tool('my compiler', compilerScript);
+  assert.equal(built({ CXX: 'ccache c++' }).compiler, 'ccache c++');
+  assert.match(readFileSync(join(base, 'ccache.log'), 'utf8'), /ccache/);
+  assert.match(setUp([], { CXX: 'ccache c++' }).stdout, /Nothing to do/);
+  assert.match(setUp().stdout, /Nothing to do/);
+  assert.equal(built({ CXX: `'${join(tools, 'my compiler')}' -O1` }).compiler, `${join(tools, 'my compiler')} -O1`);
+  assert.equal(built({ CXX: join(tools, 'my compiler') }).compiler, join(tools, 'my compiler'));
+  tool('broken', 'if [ "$1" = --version ]; then echo broken; else exit 1; fi');
+  assert.equal(built({ CXX: 'broken' }).compiler, 'c++');
+  assert.match(setUp([], { CXX: 'broken' }).stdout, /Nothing to do/);
+  assertOneLine(setUp([], { CXX: 'nowhere/g++' }), /CXX is "nowhere\/g\+\+"/);
 });
 
 test('a package of one’s own does not install everything again; another version of the project’s does', () => {
@@ -282,7 +356,7 @@ test('each missing need is one line with the command that supplies it', async (t
     assertOneLine(setUp(), /C\+\+ compiler/, /apt-get install g\+\+|xcode-select/);
   });
   await t.test('no package index', () => {
-    tool('c++', 'while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done');
+    tool('c++', compilerScript);
     assertOneLine(
       setUp([], { PIP_FAILS: 'NewConnectionError: Connection refused' }),
       /package index cannot be reached/,

@@ -6,6 +6,7 @@ import { normalizedConvolutionTraining } from '../../lib/tensor/normalized-convo
 import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../../lib/tf';
 import { liveBytes } from '../live-bytes';
 import { assertSame, random, type Compute } from '../same-gradients';
+import { kernelsOnly } from '../kernels-only';
 
 const [images, filters] = [3, 10];
 const statistics = () => ({
@@ -49,7 +50,7 @@ describe('a convolution and batch norm in one', () => {
     });
   }
 
-  it('keeps the image and its result for the gradient, not what the convolution gives', () => {
+  it('keeps the image and its result for the gradient, not what the convolution gives', kernelsOnly, () => {
     tf.tidy(() => {
       const [x, filter] = [random(1, [2, 32, 32, 3]) as Tensor4D, random(2, [3, 3, 3, filters]) as Tensor4D];
       const affine = [random(3, [filters]) as Tensor1D, random(4, [filters]) as Tensor1D] as const;

@@ -19,6 +19,7 @@ import {
 } from '../../lib/tensor/transformer-composed';
 import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../../lib/tf';
 import { assertClose } from '../close';
+import { kernelsOnly } from '../kernels-only';
 import { assertSame, random, type Compute } from '../same-gradients';
 
 describe('layer norm', () => {
@@ -176,7 +177,7 @@ describe('self-attention', () => {
     for (let repeat = 0; repeat < 5; repeat++) assert.deepEqual(run(), first);
   });
 
-  it('refuses shapes that do not fit by name of what they need', () => {
+  it('refuses shapes that do not fit by name of what they need', kernelsOnly, () => {
     tf.tidy(() => {
       const qkv = random(37, [10, 24]) as Tensor2D;
       assert.throws(() => selfAttention(qkv, { heads: 5, tokens: 5 }), /NotebookAttention needs/);

@@ -31,7 +31,7 @@ export function provenance(results: Results | undefined, seconds: number | undef
     { title: 'Data', rows: [['Dataset', data.name], ['SHA-256', data.sha256], ['Images', splits.join(', ')]] }, // prettier-ignore
     { title: 'Parameters', rows: others.map(([name, value]) => [name, published(value)]) },
     { title: 'Software', rows: rowsOf(environment, { project: 'Project', commit: 'Commit', tensorflow: 'TensorFlow', tfjs: 'TensorFlow.js', node: 'Node.js' }) }, // prettier-ignore
-    { title: 'Hardware', rows: rowsOf(environment, { device: 'Device', cpu: 'CPU', cores: 'Cores', memoryGigabytes: 'Memory (GB)', platform: 'System' }) }, // prettier-ignore
+    { title: 'Hardware', rows: rowsOf(environment, { device: 'Device', kernels: 'Kernels', cpu: 'CPU', cores: 'Cores', memoryGigabytes: 'Memory (GB)', platform: 'System' }) }, // prettier-ignore
   ];
   return { command: repeatCommand(results), groups: groups.filter(({ rows }) => rows.length > 0) };
 }

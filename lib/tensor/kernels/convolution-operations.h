@@ -1,7 +1,7 @@
 // Operations between convolutions: batch norm with what follows it, and pooling.
 #pragma once
-#include "batch-norm.h"
-#include "max-pool.h"
+#include <vector>
+
 #include "operation.h"
 
 namespace notebooks {
@@ -25,8 +25,9 @@ class ChannelAffineOp : public OpKernel {
     REQUIRE(context, residual.NumElements() == 0 || residual.NumElements() == x.NumElements());
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
-    ChannelAffine(context, rows.count, rows.width, Values(x), Values(scale), Values(offset),
-                  residual.NumElements() == 0 ? nullptr : Values(residual), relu_, output->flat<float>().data());
+    ChosenKernels().convolution.channelAffine(ThreadsOf(context), rows.count, rows.width, Values(x), Values(scale),
+                                              Values(offset), residual.NumElements() == 0 ? nullptr : Values(residual),
+                                              relu_, Values(output));
   }
 
  private:
@@ -61,17 +62,19 @@ class BatchNormOp : public OpKernel {
     for (int index = 1; index < 5; index++)
       OP_REQUIRES_OK(context, context->allocate_output(index, TensorShape({rows.width}), &outputs[index]));
     float* statistics[5];
-    for (int index = 0; index < 5; index++) statistics[index] = outputs[index]->flat<float>().data();
-    std::vector<float> variance(rows.width), a, b;
-    BatchStatistics(context, rows.count, rows.width, Values(x), epsilon_, statistics[3], variance.data(), statistics[4]);
+    for (int index = 0; index < 5; index++) statistics[index] = Values(outputs[index]);
+    std::vector<float> variance(rows.width);
+    const auto& kernels = ChosenKernels().convolution;
+    kernels.batchStatistics(ThreadsOf(context), rows.count, rows.width, Values(x), epsilon_, statistics[3], variance.data(),
+                            statistics[4]);
     const double unbiased = rows.count > 1 ? static_cast<double>(rows.count) / (rows.count - 1) : 1;
     for (int64_t column = 0; column < rows.width; column++) {
       statistics[1][column] = (1 - momentum_) * Values(runningMean)[column] + momentum_ * statistics[3][column];
       statistics[2][column] = (1 - momentum_) * Values(runningVariance)[column] + momentum_ * (variance[column] * unbiased);
     }
-    NormalizingMap(rows.width, Values(scale), Values(offset), statistics[3], statistics[4], &a, &b);
-    ChannelAffine(context, rows.count, rows.width, Values(x), a.data(), b.data(),
-                  residual.NumElements() == 0 ? nullptr : Values(residual), relu_, statistics[0]);
+    kernels.normalize(ThreadsOf(context), rows.count, rows.width, Values(x),
+                      {Values(scale), Values(offset), statistics[3], statistics[4]},
+                      residual.NumElements() == 0 ? nullptr : Values(residual), relu_, statistics[0]);
   }
 
  private:
@@ -98,10 +101,9 @@ class NormalizeOp : public OpKernel {
     REQUIRE(context, mean.NumElements() == rows.width && inverse.NumElements() == rows.width);
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
-    std::vector<float> a, b;
-    NormalizingMap(rows.width, Values(scale), Values(offset), Values(mean), Values(inverse), &a, &b);
-    ChannelAffine(context, rows.count, rows.width, Values(x), a.data(), b.data(), nullptr, relu_,
-                  output->flat<float>().data());
+    const ChannelNorm norm = {Values(scale), Values(offset), Values(mean), Values(inverse)};
+    ChosenKernels().convolution.normalize(ThreadsOf(context), rows.count, rows.width, Values(x), norm, nullptr, relu_,
+                                          Values(output));
   }
 
  private:
@@ -137,10 +139,11 @@ class BatchNormGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(1, scale.shape(), &scaleGrad));
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &offsetGrad));
     OP_REQUIRES_OK(context, context->allocate_output(3, residual_ ? x.shape() : TensorShape({0}), &residualGrad));
-    BatchNormGrad(context, rows.count, rows.width, Values(outputGrad), Values(x), Values(scale), Values(offset),
-                  Values(mean), Values(inverse), relu_ && residual_ ? Values(output) : nullptr, relu_,
-                  xGrad->flat<float>().data(), scaleGrad->flat<float>().data(), offsetGrad->flat<float>().data(),
-                  residual_ ? residualGrad->flat<float>().data() : nullptr);
+    const ChannelNorm norm = {Values(scale), Values(offset), Values(mean), Values(inverse)};
+    ChosenKernels().convolution.batchNormGrad(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x), norm,
+                                              relu_ && residual_ ? Values(output) : nullptr, relu_, Values(xGrad),
+                                              Values(scaleGrad), Values(offsetGrad),
+                                              residual_ ? Values(residualGrad) : nullptr);
   }
 
  private:
@@ -187,7 +190,7 @@ class MaxPoolOp : public OpKernel {
     const TensorShape outputShape({shape.images, shape.outputHeight, shape.outputWidth, shape.channels});
     OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, outputShape, &winner));
-    MaxPool(context, shape, Values(x), output->flat<float>().data(), winner->flat<int32_t>().data());
+    ChosenKernels().convolution.maxPool(ThreadsOf(context), shape, Values(x), Values(output), Values<int32_t>(winner));
   }
 
  private:
@@ -209,7 +212,8 @@ class MaxPoolGradOp : public OpKernel {
     Tensor* xGrad;
     const TensorShape xShape({shape.images, height_, width_, shape.channels});
     OP_REQUIRES_OK(context, context->allocate_output(0, xShape, &xGrad));
-    MaxPoolGrad(context, shape, Values(outputGrad), winner.flat<int32_t>().data(), xGrad->flat<float>().data());
+    ChosenKernels().convolution.maxPoolGrad(ThreadsOf(context), shape, Values(outputGrad), Values<int32_t>(winner),
+                                            Values(xGrad));
   }
 
  private:

@@ -3,16 +3,51 @@
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/util/work_sharder.h"
 
-#include "parallel.h"
+#include "levels.h"
 
 namespace notebooks {
 
 using tensorflow::DEVICE_CPU;
 using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
 using tensorflow::TensorShape;
 using tensorflow::errors::InvalidArgument;
+
+// TensorFlow's own threads for the arithmetic.
+inline Threads ThreadsOf(OpKernelContext* context) {
+  using Workers = tensorflow::DeviceBase::CpuWorkerThreads;
+  const auto run = [](void* pool, int64_t total, int64_t cost, void (*work)(void*, int64_t, int64_t), void* argument) {
+    const auto& workers = *static_cast<const Workers*>(pool);
+    tensorflow::Shard(workers.num_threads, workers.workers, total, cost,
+                      [=](int64_t begin, int64_t end) { work(argument, begin, end); });
+  };
+  return {const_cast<Workers*>(context->device()->tensorflow_cpu_worker_threads()), run};
+}
+
+// The arithmetic's own name for a type of TensorFlow's.
+template <typename T>
+struct Stored {
+  using Type = T;
+  static const ForwardKernels<T>& Forward() { return ChosenKernels().forward; }
+};
+template <>
+struct Stored<tensorflow::bfloat16> {
+  using Type = bfloat16;
+  static const ForwardKernels<bfloat16>& Forward() { return ChosenKernels().forwardBfloat16; }
+};
+
+template <typename T = float>
+const typename Stored<T>::Type* Values(const Tensor& tensor) {
+  return reinterpret_cast<const typename Stored<T>::Type*>(tensor.flat<T>().data());
+}
+template <typename T = float>
+typename Stored<T>::Type* Values(Tensor* tensor) {
+  return reinterpret_cast<typename Stored<T>::Type*>(tensor->flat<T>().data());
+}
 
 // Rows × width, whatever the leading axes are.
 struct Rows {

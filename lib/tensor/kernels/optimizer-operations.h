@@ -2,9 +2,8 @@
 #pragma once
 #include "tensorflow/core/framework/resource_mgr.h"
 #include "tensorflow/core/framework/resource_var.h"
-#include "adam-w.h"
+
 #include "operation.h"
-#include "sgd.h"
 
 namespace notebooks {
 
@@ -17,12 +16,11 @@ class Updated {
     Tensor* tensor = variable_->tensor();
     if (tensor->dtype() != tensorflow::DT_FLOAT || tensor->NumElements() != count)
       return InvalidArgument("A variable of ", tensor->NumElements(), " values cannot be updated by a gradient of ", count, ".");
-    from_ = tensor->flat<float>().data();
-    to_ = tensor->flat<float>().data();
+    from_ = to_ = Values(tensor);
     if (tensor->RefCountIsOne()) return tensorflow::OkStatus();
     // What somebody has read keeps its values: the update goes to memory of its own.
     TF_RETURN_IF_ERROR(context->allocate_temp(tensorflow::DT_FLOAT, tensor->shape(), &other_));
-    to_ = other_.flat<float>().data();
+    to_ = Values(&other_);
     return tensorflow::OkStatus();
   }
   float* from() const { return from_; }
@@ -56,8 +54,9 @@ class AdamWOp : public OpKernel {
       Updated state[3];
       for (int kind = 0; kind < 3; kind++)
         OP_REQUIRES_OK(context, state[kind].Open(context, kind * count + index, gradient.NumElements()));
-      AdamW(context, gradient.NumElements(), step, {state[0].from(), state[1].from(), state[2].from()},
-            {state[0].to(), state[1].to(), state[2].to()}, Values(gradient));
+      const AdamWState from = {state[0].from(), state[1].from(), state[2].from()};
+      const AdamWState to = {state[0].to(), state[1].to(), state[2].to()};
+      ChosenKernels().optimizer.adamW(ThreadsOf(context), gradient.NumElements(), step, from, to, Values(gradient));
       for (Updated& one : state) one.Finish();
     }
   }
@@ -87,7 +86,8 @@ class SgdOp : public OpKernel {
       Updated weight, velocity;
       OP_REQUIRES_OK(context, weight.Open(context, index, count));
       if (velocities_ > 0) OP_REQUIRES_OK(context, velocity.Open(context, weights_ + index, count));
-      Sgd(context, count, step, weight.from(), velocity.from(), weight.to(), velocity.to(), Values(gradient));
+      ChosenKernels().optimizer.sgd(ThreadsOf(context), count, step, weight.from(), velocity.from(), weight.to(),
+                                    velocity.to(), Values(gradient));
       weight.Finish();
       if (velocities_ > 0) velocity.Finish();
     }

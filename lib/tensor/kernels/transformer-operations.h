@@ -1,10 +1,6 @@
 // Operations of transformers.
 #pragma once
-#include "attention.h"
-#include "gelu.h"
-#include "layer-norm.h"
 #include "operation.h"
-#include "residual.h"
 
 namespace notebooks {
 
@@ -28,8 +24,8 @@ class LayerNormOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({rows.count}), &mean));
     OP_REQUIRES_OK(context, context->allocate_output(2, TensorShape({rows.count}), &inverse));
-    LayerNorm<T>(context, rows.count, rows.width, x.flat<T>().data(), Values(scale), Values(offset), epsilon_,
-                 output->flat<T>().data(), mean->flat<float>().data(), inverse->flat<float>().data());
+    Stored<T>::Forward().layerNorm(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(scale), Values(offset),
+                                   epsilon_, Values<T>(output), Values(mean), Values(inverse));
   }
 
  private:
@@ -55,9 +51,9 @@ class LayerNormGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, scale.shape(), &scaleGrad));
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &offsetGrad));
-    LayerNormGrad(context, rows.count, rows.width, Values(outputGrad), Values(x), Values(scale), Values(mean),
-                  Values(inverse), xGrad->flat<float>().data(), scaleGrad->flat<float>().data(),
-                  offsetGrad->flat<float>().data());
+    ChosenKernels().gradient.layerNorm(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
+                                       Values(scale), Values(mean), Values(inverse), Values(xGrad), Values(scaleGrad),
+                                       Values(offsetGrad));
   }
 };
 
@@ -75,7 +71,8 @@ class BiasGeluOp : public OpKernel {
     REQUIRE(context, bias.NumElements() == rows.width);
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
-    BiasGelu<T>(context, rows.count, rows.width, x.flat<T>().data(), Values(bias), output->flat<T>().data());
+    Stored<T>::Forward().biasGelu(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(bias),
+                                  Values<T>(output));
   }
 };
 
@@ -94,8 +91,8 @@ class BiasGeluGradOp : public OpKernel {
     Tensor *xGrad, *biasGrad;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, bias.shape(), &biasGrad));
-    BiasGeluGrad(context, rows.count, rows.width, Values(outputGrad), Values(x), Values(bias),
-                 xGrad->flat<float>().data(), biasGrad->flat<float>().data());
+    ChosenKernels().gradient.biasGelu(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
+                                      Values(bias), Values(xGrad), Values(biasGrad));
   }
 };
 
@@ -117,8 +114,9 @@ class BiasResidualOp : public OpKernel {
     REQUIRE(context, scale.NumElements() == 0 || scale.NumElements() == rows.width);
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, residual.shape(), &output));
-    BiasResidual<T>(context, rows.count, rows.width, residual.flat<T>().data(), x.flat<T>().data(), Values(bias),
-                    scale.NumElements() == 0 ? nullptr : Values(scale), output->flat<T>().data());
+    Stored<T>::Forward().biasResidual(ThreadsOf(context), rows.count, rows.width, Values<T>(residual), Values<T>(x),
+                                      Values(bias), scale.NumElements() == 0 ? nullptr : Values(scale),
+                                      Values<T>(output));
   }
 };
 
@@ -140,8 +138,9 @@ class BiasResidualGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, bias.shape(), &biasGrad));
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &scaleGrad));
-    BiasResidualGrad(context, rows.count, rows.width, Values(outputGrad), Values(x), Values(bias), Values(scale),
-                     xGrad->flat<float>().data(), biasGrad->flat<float>().data(), scaleGrad->flat<float>().data());
+    ChosenKernels().gradient.biasResidual(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
+                                          Values(bias), Values(scale), Values(xGrad), Values(biasGrad),
+                                          Values(scaleGrad));
   }
 };
 
@@ -193,7 +192,7 @@ class AttentionOp : public OpKernel {
     const TensorShape logSumShape({shape.images, shape.heads, shape.tokens});
     OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, logSumShape, &logSum));
-    Attention<T>(context, shape, qkv.flat<T>().data(), output->flat<T>().data(), logSum->flat<float>().data());
+    Stored<T>::Forward().attention(ThreadsOf(context), shape, Values<T>(qkv), Values<T>(output), Values(logSum));
   }
 
  private:
@@ -213,8 +212,8 @@ class AttentionGradOp : public OpKernel {
     REQUIRE(context, logSum.NumElements() == shape.images * shape.heads * shape.tokens);
     Tensor* qkvGrad;
     OP_REQUIRES_OK(context, context->allocate_output(0, qkv.shape(), &qkvGrad));
-    AttentionGrad(context, shape, Values(outputGrad), Values(qkv), Values(output), Values(logSum),
-                  qkvGrad->flat<float>().data());
+    ChosenKernels().gradient.attention(ThreadsOf(context), shape, Values(outputGrad), Values(qkv), Values(output),
+                                       Values(logSum), Values(qkvGrad));
   }
 
  private:
@@ -228,7 +227,7 @@ class AttentionGradOp : public OpKernel {
                           BiasResidualOp<type>);                                                                       \
   REGISTER_KERNEL_BUILDER(Name("NotebookAttention").Device(DEVICE_CPU).TypeConstraint<type>("T"), AttentionOp<type>);
 REGISTER_FOR(float)
-REGISTER_FOR(bfloat16)
+REGISTER_FOR(tensorflow::bfloat16)
 #undef REGISTER_FOR
 REGISTER_KERNEL_BUILDER(Name("NotebookLayerNormGrad").Device(DEVICE_CPU), LayerNormGradOp);
 REGISTER_KERNEL_BUILDER(Name("NotebookBiasGeluGrad").Device(DEVICE_CPU), BiasGeluGradOp);

@@ -3,6 +3,7 @@
 #include "vector.h"
 
 namespace notebooks {
+namespace {
 
 // A factor by strides, so that it may be transposed.
 struct Strided {
@@ -12,40 +13,53 @@ struct Strided {
 };
 
 // Where the processor multiplies pairs of bfloat16, a float's place may hold such a pair, one above the other along the depth.
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
 constexpr bool kHasPairs = true;
 #else
 constexpr bool kHasPairs = false;
 #endif
 
 template <bool kPairs>
-inline Vector MultiplyAdd(Vector sum, Vector a, Vector b) {
+inline Vector AddProduct(Vector sum, Vector a, Vector b) {
 #if defined(__AVX512BF16__)
   if constexpr (kPairs) return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  if constexpr (kPairs) return vbfdotq_f32(sum, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b));
 #endif
-  return sum + a * b;
+  return MultiplyAdd(a, b, sum);
 }
 
 // A row of floats to half as many pairs; `count` is a multiple of kWidth, and `to` may be `from`.
 inline void PackPairs(const float* from, int64_t count, float* to) {
-#if defined(__AVX512BF16__)
   for (int64_t at = 0; at < count; at += 2 * kWidth) {
-    const Vector low = Load(from + at), high = at + kWidth < count ? Load(from + at + kWidth) : Vector{};
+    const bool whole = at + kWidth < count;
+    const Vector low = Load(from + at), high = whole ? Load(from + at + kWidth) : Vector{};
+#if defined(__AVX512BF16__)
     const __m512bh pairs = _mm512_cvtne2ps_pbh(high, low);
-    std::memcpy(to + at / 2, &pairs, (at + kWidth < count ? kWidth : kWidth / 2) * sizeof(float));
-  }
+    memcpy(to + at / 2, &pairs, (whole ? kWidth : kWidth / 2) * sizeof(float));
+#else
+    bfloat16 pairs[2 * kWidth];
+    Store(pairs, low);
+    Store(pairs + kWidth, high);
+    memcpy(to + at / 2, pairs, (whole ? kWidth : kWidth / 2) * sizeof(float));
 #endif
+  }
 }
 
 // Two rows of `count` floats to one of pairs, the first row's values below.
 inline void PackRows(const float* first, const float* second, int64_t count, float* to) {
-#if defined(__AVX512BF16__)
   for (int64_t at = 0; at < count; at += kWidth) {
-    const auto half = [](const float* from) { return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(Load(from)))); };
+#if defined(__AVX512BF16__)
+    const auto half = [](const float* from) {
+      return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(Load(from))));
+    };
     const __m512i pairs = _mm512_or_si512(half(first + at), _mm512_slli_epi32(half(second + at), 16));
-    std::memcpy(to + at, &pairs, sizeof pairs);
-  }
+    memcpy(to + at, &pairs, sizeof pairs);
+#else
+    const BitVector pairs = (RoundedBits(Load(first + at)) >> 16) | (RoundedBits(Load(second + at)) & 0xffff0000u);
+    Store(to + at, reinterpret_cast<Vector>(pairs));
 #endif
+  }
 }
 
 // kRows × (kVectors · kWidth) results, held in registers.
@@ -66,8 +80,8 @@ inline void MultiplyTile(int64_t depth, Strided a, const float* b, int64_t bRow,
     for (int row = 0; row < kRows; row++) {
       const Vector factor = Broadcast(a.values[row * a.row + k * a.column]);
 #pragma GCC unroll 4
-      for (int vector = 0; vector < kVectors; vector++) 
-        sums[row][vector] = MultiplyAdd<kPairs>(sums[row][vector], factor, factors[vector]);
+      for (int vector = 0; vector < kVectors; vector++)
+        sums[row][vector] = AddProduct<kPairs>(sums[row][vector], factor, factors[vector]);
     }
   }
 #pragma GCC unroll 8
@@ -126,4 +140,5 @@ inline void Transpose(int64_t rows, int64_t columns, const float* from, int64_t 
   }
 }
 
+}  // namespace
 }  // namespace notebooks

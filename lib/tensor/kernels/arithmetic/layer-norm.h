@@ -1,16 +1,14 @@
 // Layer normalisation over the last axis (Ba et al. 2016) in one pass over memory, and its gradient.
 #pragma once
-#include <cmath>
-
 #include "parallel.h"
 
 namespace notebooks {
+namespace {
 
-// x: rows × width. mean and inverseDeviation: a value a row, for the gradient.
 template <typename T>
-void LayerNorm(OpKernelContext* context, int64_t rows, int64_t width, const T* x, const float* scale, const float* offset,
+void LayerNorm(const Threads& threads, int64_t rows, int64_t width, const T* x, const float* scale, const float* offset,
                float epsilon, T* output, float* mean, float* inverseDeviation) {
-  Parallel(context, rows, width / 2 + 1, [=](int64_t begin, int64_t end) {
+  Parallel(threads, rows, width / 2 + 1, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const T* in = x + row * width;
       T* out = output + row * width;
@@ -21,12 +19,12 @@ void LayerNorm(OpKernelContext* context, int64_t rows, int64_t width, const T* x
       ForEachVector(width, [&](int64_t at, int count) {
         Vector centred = LoadSome(in + at, count) - average;
         if (count < kWidth) for (int lane = count; lane < kWidth; lane++) centred[lane] = 0;
-        squares += centred * centred;
+        squares = MultiplyAdd(centred, centred, squares);
       });
-      const float inverse = 1 / std::sqrt(Sum(squares) / width + epsilon);
+      const float inverse = 1 / sqrtf(Sum(squares) / width + epsilon);
       ForEachVector(width, [&](int64_t at, int count) {
         const Vector normalized = (LoadSome(in + at, count) - average) * inverse;
-        StoreSome(out + at, normalized * LoadSome(scale + at, count) + LoadSome(offset + at, count), count);
+        StoreSome(out + at, MultiplyAdd(normalized, LoadSome(scale + at, count), LoadSome(offset + at, count)), count);
       });
       mean[row] = average;
       inverseDeviation[row] = inverse;
@@ -34,15 +32,15 @@ void LayerNorm(OpKernelContext* context, int64_t rows, int64_t width, const T* x
   });
 }
 
-inline void LayerNormGrad(OpKernelContext* context, int64_t rows, int64_t width, const float* outputGrad, const float* x,
-                          const float* scale, const float* mean, const float* inverseDeviation, float* xGrad,
-                          float* scaleGrad, float* offsetGrad) {
-  SumOverRows(context, rows, width, {scaleGrad, offsetGrad}, width, [=](int64_t begin, int64_t end, float* partial) {
+template <typename T>
+void LayerNormGrad(const Threads& threads, int64_t rows, int64_t width, const T* outputGrad, const T* x, const float* scale,
+                   const float* mean, const float* inverseDeviation, T* xGrad, float* scaleGrad, float* offsetGrad) {
+  SumOverRows(threads, rows, width, {scaleGrad, offsetGrad}, width, [=](int64_t begin, int64_t end, float* partial) {
     float* scaleSum = partial;
     float* offsetSum = partial + width;
     for (int64_t row = begin; row < end; row++) {
-      const float* dy = outputGrad + row * width;
-      const float* in = x + row * width;
+      const T* dy = outputGrad + row * width;
+      const T* in = x + row * width;
       const float average = mean[row], inverse = inverseDeviation[row];
       Vector gradients = {}, products = {};
       ForEachVector(width, [&](int64_t at, int count) {
@@ -50,18 +48,20 @@ inline void LayerNormGrad(OpKernelContext* context, int64_t rows, int64_t width,
         const Vector normalized = (LoadSome(in + at, count) - average) * inverse;
         const Vector scaled = gradient * LoadSome(scale + at, count);
         gradients += scaled;
-        products += scaled * normalized;
-        StoreSome(scaleSum + at, LoadSome(scaleSum + at, count) + gradient * normalized, count);
+        products = MultiplyAdd(scaled, normalized, products);
+        StoreSome(scaleSum + at, MultiplyAdd(gradient, normalized, LoadSome(scaleSum + at, count)), count);
         StoreSome(offsetSum + at, LoadSome(offsetSum + at, count) + gradient, count);
       });
       const float meanGradient = Sum(gradients) / width, meanProduct = Sum(products) / width;
       ForEachVector(width, [&](int64_t at, int count) {
         const Vector normalized = (LoadSome(in + at, count) - average) * inverse;
         const Vector scaled = LoadSome(dy + at, count) * LoadSome(scale + at, count);
-        StoreSome(xGrad + row * width + at, (scaled - meanGradient - normalized * meanProduct) * inverse, count);
+        const Vector rest = MultiplyAdd(normalized, -meanProduct, scaled - meanGradient);
+        StoreSome(xGrad + row * width + at, rest * inverse, count);
       });
     }
   });
 }
 
+}  // namespace
 }  // namespace notebooks

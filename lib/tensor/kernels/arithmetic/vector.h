@@ -1,16 +1,20 @@
-// A vector of floats as wide as the processor's registers, and the few functions of it that the kernels need.
+// A vector of floats as wide as the processor's registers, and the few functions of it that the kernels need. The compiler is told not to
+// fuse products and sums by itself (-ffp-contract=off): `MultiplyAdd` says where, so that every compiler gives the same bits at a level.
 #pragma once
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
-#include "tensorflow/core/framework/types.h"
+#include "table.h"
 
 namespace notebooks {
+namespace {
 
 #if defined(__AVX512F__)
 constexpr int kWidth = 16;
@@ -27,18 +31,22 @@ typedef uint32_t BitVector __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t HalfVector __attribute__((vector_size(2 * kWidth)));
 typedef uint16_t UnalignedHalfVector __attribute__((vector_size(2 * kWidth), aligned(2), may_alias));
 
-using tensorflow::bfloat16;
-
 inline Vector Broadcast(float value) { return value - Vector{}; }
 
-// A product as a float by itself: it is not fused with what is added to it, which would round once in place of twice.
-inline Vector Rounded(Vector product) {
-#if defined(__GNUC__) && !defined(__clang__)
-  return __builtin_assoc_barrier(product);
+// a · b + c, rounded once where the processor can, and twice at the plain level of x86-64.
+inline Vector MultiplyAdd(Vector a, Vector b, Vector c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__ARM_NEON)
+  return vfmaq_f32(c, a, b);
 #else
-  return product;  // fused within an expression only
+  return a * b + c;
 #endif
 }
+
+inline Vector MultiplyAdd(Vector a, float b, Vector c) { return MultiplyAdd(a, Broadcast(b), c); }
 
 inline Vector Load(const float* from) { return *reinterpret_cast<const UnalignedVector*>(from); }
 
@@ -49,16 +57,22 @@ inline Vector Load(const bfloat16* from) {
   return reinterpret_cast<Vector>(__builtin_convertvector(half, BitVector) << 16);
 }
 
-// Rounds to the nearest, ties to even; what is not a number stays that.
+// The nearest bfloat16 in the upper half of each lane, ties to even; what is not a number stays that.
+inline BitVector RoundedBits(Vector value) {
+  const BitVector bits = reinterpret_cast<BitVector>(value);
+  const BitVector rounded = bits + 0x7fff + ((bits >> 16) & 1);
+  return value == value ? rounded : (bits | 0x400000);
+}
+
 inline void Store(bfloat16* to, Vector value) {
 #if defined(__AVX512BF16__)
   const __m256bh rounded = _mm512_cvtneps_pbh(value);
-  std::memcpy(to, &rounded, sizeof rounded);
+  memcpy(to, &rounded, sizeof rounded);
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  const bfloat16x4_t rounded = vcvt_bf16_f32(value);
+  memcpy(to, &rounded, sizeof rounded);
 #else
-  const BitVector bits = reinterpret_cast<BitVector>(value);
-  const BitVector rounded = bits + 0x7fff + ((bits >> 16) & 1);
-  const BitVector kept = value == value ? rounded : (bits | 0x400000);
-  *reinterpret_cast<UnalignedHalfVector*>(to) = __builtin_convertvector(kept >> 16, HalfVector);
+  *reinterpret_cast<UnalignedHalfVector*>(to) = __builtin_convertvector(RoundedBits(value) >> 16, HalfVector);
 #endif
 }
 
@@ -66,7 +80,7 @@ inline void Store(bfloat16* to, Vector value) {
 template <typename T>
 inline Vector LoadPart(const T* from, int count) {
   alignas(64) T padded[kWidth] = {};
-  std::memcpy(padded, from, count * sizeof(T));
+  memcpy(padded, from, count * sizeof(T));
   return Load(padded);
 }
 
@@ -74,7 +88,7 @@ template <typename T>
 inline void StorePart(T* to, Vector value, int count) {
   alignas(64) T padded[kWidth];
   Store(padded, value);
-  std::memcpy(to, padded, count * sizeof(T));
+  memcpy(to, padded, count * sizeof(T));
 }
 
 // The same for floats in one instruction: networks of few channels have no whole vector anywhere.
@@ -95,7 +109,7 @@ inline void StorePart(float* to, Vector value, int count) { _mm256_maskstore_ps(
 
 // Calls `body(position, count)` for each vector of `total` values; count is less than kWidth in the last one only.
 template <typename Body>
-inline void ForEachVector(int64_t total, Body body) {
+inline void ForEachVector(int64_t total, const Body& body) {
   int64_t position = 0;
   for (; position + kWidth <= total; position += kWidth) body(position, kWidth);
   if (position < total) body(position, static_cast<int>(total - position));
@@ -118,7 +132,7 @@ inline Vector Sqrt(Vector value) {
 #elif defined(__AVX__)
   return _mm256_sqrt_ps(value);
 #else
-  for (int lane = 0; lane < kWidth; lane++) value[lane] = std::sqrt(value[lane]);
+  for (int lane = 0; lane < kWidth; lane++) value[lane] = sqrtf(value[lane]);
   return value;
 #endif
 }
@@ -137,23 +151,28 @@ inline float Largest(Vector value) {
   return largest;
 }
 
+// The coefficients' polynomial in x, the highest power first.
+template <int kCoefficients>
+inline Vector Polynomial(Vector x, const float (&coefficients)[kCoefficients]) {
+  Vector sum = Broadcast(coefficients[0]);
+#pragma GCC unroll 16
+  for (int power = 1; power < kCoefficients; power++) sum = MultiplyAdd(sum, x, Broadcast(coefficients[power]));
+  return sum;
+}
+
 // e^x to 2 units in the last place; below −87 it is no longer exact, but nearly 0. NaN stays NaN.
 inline Vector Exp(Vector x) {
   x = x < -87.0f ? Broadcast(-87.0f) : x;
   x = x > 88.0f ? Broadcast(88.0f) : x;
   // x = n·ln 2 + r with |r| ≤ ln 2 / 2; adding 1.5·2²³ rounds to the nearest whole number.
   const float magic = 12582912.0f;
-  const Vector n = (x * 1.44269504088896341f + magic) - magic;
-  const Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vector p = Broadcast(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
+  const Vector n = MultiplyAdd(x, 1.44269504088896341f, Broadcast(magic)) - magic;
+  const Vector r = MultiplyAdd(n, 2.12194440e-4f, MultiplyAdd(n, -0.693359375f, x));
+  const Vector p = Polynomial(r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                                  5.0000001201e-1f});
   const IntVector exponent = (__builtin_convertvector(n, IntVector) + 127) << 23;
-  return p * reinterpret_cast<Vector>(exponent);
+  return (MultiplyAdd(p * r, r, r) + 1.0f) * reinterpret_cast<Vector>(exponent);
 }
 
+}  // namespace
 }  // namespace notebooks

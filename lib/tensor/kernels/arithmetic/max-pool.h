@@ -1,19 +1,14 @@
 // Largest values in windows with PyTorch's padding, which never wins, and their gradient, which goes to the first of equal ones.
 #pragma once
-#include <cmath>
-
 #include "parallel.h"
 
 namespace notebooks {
-
-struct PoolShape {
-  int64_t images, height, width, channels, outputHeight, outputWidth, size, stride, padding;
-};
+namespace {
 
 // Calls `body(offset, place)` for each position of a window inside the image, row by row; offsets are in values of one image, places are
 // counted over the whole window.
 template <typename Body>
-inline void ForEachInWindow(const PoolShape& s, int64_t row, int64_t column, Body body) {
+inline void ForEachInWindow(const PoolShape& s, int64_t row, int64_t column, const Body& body) {
   for (int64_t v = 0; v < s.size; v++) {
     const int64_t y = row * s.stride - s.padding + v;
     if (y < 0 || y >= s.height) continue;
@@ -28,10 +23,9 @@ inline IntVector LoadPlaces(const int32_t* from, int count) {
   return reinterpret_cast<IntVector>(LoadSome(reinterpret_cast<const float*>(from), count));
 }
 
-// winner: the place of each output's value in its window, which is all that the gradient needs.
-inline void MaxPool(OpKernelContext* context, const PoolShape& s, const float* input, float* output, int32_t* winner) {
+void MaxPool(const Threads& threads, const PoolShape& s, const float* input, float* output, int32_t* winner) {
   const int64_t cost = s.outputWidth * s.channels * s.size * s.size / 4;
-  Parallel(context, s.images * s.outputHeight, cost, [&](int64_t begin, int64_t end) {
+  Parallel(threads, s.images * s.outputHeight, cost, [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; line++) {
       const float* image = input + line / s.outputHeight * s.height * s.width * s.channels;
       for (int64_t column = 0; column < s.outputWidth; column++) {
@@ -54,13 +48,13 @@ inline void MaxPool(OpKernelContext* context, const PoolShape& s, const float* i
 }
 
 // An image at a time, whose windows overlap.
-inline void MaxPoolGrad(OpKernelContext* context, const PoolShape& s, const float* outputGrad, const int32_t* winner,
+void MaxPoolGrad(const Threads& threads, const PoolShape& s, const float* outputGrad, const int32_t* winner,
                         float* inputGrad) {
   const int64_t values = s.height * s.width * s.channels;
-  Parallel(context, s.images, s.outputHeight * s.outputWidth * s.channels * s.size * s.size, [&](int64_t begin, int64_t end) {
+  Parallel(threads, s.images, s.outputHeight * s.outputWidth * s.channels * s.size * s.size, [&](int64_t begin, int64_t end) {
     for (int64_t image = begin; image < end; image++) {
       float* grad = inputGrad + image * values;
-      std::memset(grad, 0, values * sizeof(float));
+      memset(grad, 0, values * sizeof(float));
       for (int64_t row = 0; row < s.outputHeight; row++) {
         for (int64_t column = 0; column < s.outputWidth; column++) {
           const int64_t from = ((image * s.outputHeight + row) * s.outputWidth + column) * s.channels;
@@ -78,4 +72,5 @@ inline void MaxPoolGrad(OpKernelContext* context, const PoolShape& s, const floa
   });
 }
 
+}  // namespace
 }  // namespace notebooks

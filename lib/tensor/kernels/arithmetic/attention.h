@@ -2,22 +2,11 @@
 // heads' outputs side by side. Bias, rotary positions (Su et al. 2021), scale, softmax and both products of a head happen in the caches;
 // scores are never written to memory, so that it grows with the number of tokens and not with its square (Dao et al. 2022).
 #pragma once
-#include <cmath>
-#include <type_traits>
-#include <vector>
-
 #include "matmul.h"
 #include "parallel.h"
 
 namespace notebooks {
-
-struct AttentionShape {
-  int64_t images, tokens, heads, width;  // width: of one head
-  int64_t rotated;                       // the last so many tokens have rotary positions
-  const float* bias;                     // 3 · heads · width, or null
-  const float* sine;                     // rotated × width
-  const float* cosine;
-};
+namespace {
 
 // Queries (times 1/√width), keys and values of one head as rows of `stride` values; the padding is 0.
 template <typename T>
@@ -27,7 +16,7 @@ void LoadHead(const AttentionShape& shape, const T* qkv, int64_t image, int64_t 
   float* targets[3] = {q, k, v};
   for (int part = 0; part < 3; part++) {
     const int64_t first = part * channels + head * shape.width;
-    const float factor = part == 0 ? 1 / std::sqrt(static_cast<float>(shape.width)) : 1.0f;
+    const float factor = part == 0 ? 1 / sqrtf(static_cast<float>(shape.width)) : 1.0f;
     for (int64_t token = 0; token < shape.tokens; token++) {
       const T* from = qkv + (image * shape.tokens + token) * 3 * channels + first;
       float* to = targets[part] + token * stride;
@@ -57,17 +46,15 @@ inline int64_t BlockRows(int64_t tokens, int64_t paddedTokens) {
   return rows < tokens ? rows : tokens;
 }
 
-// qkv: images × tokens × 3·heads·width; output: images × tokens × heads·width; logSum (images × heads × tokens): the logarithm of each
-// row's sum of exponentials, for the gradient.
 template <typename T>
-void Attention(OpKernelContext* context, const AttentionShape& shape, const T* qkv, T* output, float* logSum) {
+void Attention(const Threads& threads, const AttentionShape& shape, const T* qkv, T* output, float* logSum) {
   const int64_t tokens = shape.tokens, width = shape.width, channels = shape.heads * width;
   const int64_t stride = RoundUp(width), padded = RoundUp(tokens), block = BlockRows(tokens, padded);
   // In bfloat16 both products are of pairs: their sums are float all the same.
-  constexpr bool kPairs = kHasPairs && std::is_same_v<T, bfloat16>;
+  constexpr bool kPairs = kHasPairs && sizeof(T) == sizeof(bfloat16);
   constexpr int kShare = kPairs ? 2 : 1;
-  Parallel(context, shape.images * shape.heads, tokens * tokens * width / 8, [&](int64_t begin, int64_t end) {
-    std::vector<float> memory((3 * tokens + 1) * stride + stride * padded + block * (padded + stride + 1) + kWidth);
+  Parallel(threads, shape.images * shape.heads, tokens * tokens * width / 8, [&](int64_t begin, int64_t end) {
+    Scratch<float> memory((3 * tokens + 1) * stride + stride * padded + block * (padded + stride + 1) + kWidth);
     float* q = memory.data();
     float* k = q + tokens * stride;
     float* v = k + tokens * stride;
@@ -104,7 +91,7 @@ void Attention(OpKernelContext* context, const AttentionShape& shape, const T* q
             Store(values + at, exponential);
           }
           const float sum = Sum(sums);
-          logSum[unit * tokens + first + row] = most + std::log(sum);
+          logSum[unit * tokens + first + row] = most + logf(sum);
           inverses[row] = 1 / sum;
           if constexpr (kPairs) PackPairs(values, padded, values);
         }
@@ -122,12 +109,13 @@ void Attention(OpKernelContext* context, const AttentionShape& shape, const T* q
 }
 
 // The gradient of qkv; scores are computed again from logSum.
-inline void AttentionGrad(OpKernelContext* context, const AttentionShape& shape, const float* outputGrad, const float* qkv,
-                          const float* output, const float* logSum, float* qkvGrad) {
+template <typename T>
+void AttentionGrad(const Threads& threads, const AttentionShape& shape, const T* outputGrad, const T* qkv, const T* output,
+                   const float* logSum, T* qkvGrad) {
   const int64_t tokens = shape.tokens, width = shape.width, channels = shape.heads * width;
   const int64_t stride = RoundUp(width), padded = RoundUp(tokens), block = BlockRows(tokens, padded);
-  Parallel(context, shape.images * shape.heads, tokens * tokens * width / 3, [&](int64_t begin, int64_t end) {
-    std::vector<float> memory(7 * tokens * stride + 2 * stride * padded + 2 * block * padded + tokens + kWidth);
+  Parallel(threads, shape.images * shape.heads, tokens * tokens * width / 3, [&](int64_t begin, int64_t end) {
+    Scratch<float> memory(7 * tokens * stride + 2 * stride * padded + 2 * block * padded + tokens + kWidth);
     float* q = memory.data();
     float* k = q + tokens * stride;
     float* v = k + tokens * stride;
@@ -150,7 +138,7 @@ inline void AttentionGrad(OpKernelContext* context, const AttentionShape& shape,
         Vector sums = {};
         ForEachVector(width, [&](int64_t at, int count) {
           const Vector gradient = LoadSome(outputGrad + start + at, count);
-          sums += gradient * LoadSome(output + start + at, count);
+          sums = MultiplyAdd(gradient, LoadSome(output + start + at, count), sums);
           Store(grad + token * stride + at, gradient);
         });
         alongOutput[token] = Sum(sums);
@@ -175,7 +163,7 @@ inline void AttentionGrad(OpKernelContext* context, const AttentionShape& shape,
         Multiply(tokens, stride, rows, {scoreGrad, 1, padded}, q + first * stride, stride, kGrad, stride, more);
       }
       float* gradients[3] = {qGrad, kGrad, vGrad};
-      const float factor = 1 / std::sqrt(static_cast<float>(width));
+      const float factor = 1 / sqrtf(static_cast<float>(width));
       for (int part = 0; part < 3; part++) {
         for (int64_t token = 0; token < tokens; token++) {
           float* from = gradients[part] + token * stride;
@@ -190,7 +178,7 @@ inline void AttentionGrad(OpKernelContext* context, const AttentionShape& shape,
               from[at + half] = b * cosine[at + half] - a * sine[at];
             }
           }
-          float* to = qkvGrad + (image * tokens + token) * 3 * channels + part * channels + head * width;
+          T* to = qkvGrad + (image * tokens + token) * 3 * channels + part * channels + head * width;
           // q already holds the scale, so the gradient of k needs none.
           const float times = part == 0 ? factor : 1.0f;
           ForEachVector(width, [&](int64_t at, int count) { StoreSome(to + at, Load(from + at) * times, count); });
@@ -200,4 +188,5 @@ inline void AttentionGrad(OpKernelContext* context, const AttentionShape& shape,
   });
 }
 
+}  // namespace
 }  // namespace notebooks

@@ -1,20 +1,18 @@
 // Batch normalisation (Ioffe and Szegedy 2015) with what usually follows it, a shortcut that is added and ReLU, and its gradient.
 #pragma once
-#include <cmath>
-#include <vector>
-
 #include "parallel.h"
 
 namespace notebooks {
+namespace {
 
-// Sums over rows of two functions of each value, exact enough for millions of rows: in float within a chunk, in double beyond. The order
-// of the additions is fixed. `terms(row, column, count)` gives both as vectors; sums: 2 × width.
+// Sums over rows of a and of a·b, exact enough for millions of rows: in float within a chunk, in double beyond. The order of the additions
+// is fixed. `terms(row, column, count, &a, &b)` gives the two as vectors; sums: 2 × width.
 template <typename Terms>
-inline void SumPairs(OpKernelContext* context, int64_t rows, int64_t width, double* sums, Terms terms) {
+inline void SumPairs(const Threads& threads, int64_t rows, int64_t width, double* sums, const Terms& terms) {
   constexpr int64_t kChunk = 256;
   constexpr int kColumns = 4;
-  std::vector<double> partial(kBlocks * 2 * width);
-  Parallel(context, kBlocks, rows * width / kBlocks, [&](int64_t begin, int64_t end) {
+  Scratch<double> partial(kBlocks * 2 * width);
+  Parallel(threads, kBlocks, rows * width / kBlocks, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; block++) {
       double* own = partial.data() + block * 2 * width;
       const int64_t last = (block + 1) * rows / kBlocks;
@@ -29,7 +27,7 @@ inline void SumPairs(OpKernelContext* context, int64_t rows, int64_t width, doub
               Vector a, b;
               terms(row, column + part * kWidth, kWidth, &a, &b);
               first[part] += a;
-              second[part] += b;
+              second[part] = MultiplyAdd(a, b, second[part]);
             }
           }
           for (int part = 0; part < kColumns; part++) {
@@ -46,7 +44,7 @@ inline void SumPairs(OpKernelContext* context, int64_t rows, int64_t width, doub
             Vector a, b;
             terms(row, column, count, &a, &b);
             first += a;
-            second += b;
+            second = MultiplyAdd(a, b, second);
           }
           for (int lane = 0; lane < count; lane++) {
             own[column + lane] += first[lane];
@@ -65,14 +63,14 @@ inline void SumPairs(OpKernelContext* context, int64_t rows, int64_t width, doub
 // Keeps NaN, as TensorFlow's and PyTorch's do.
 inline Vector Relu(Vector value) { return value < 0.0f ? Vector{} : value; }
 
-// x · scale + offset (+ residual), then ReLU or not. x, residual (or null): rows × width; scale, offset: width.
-inline void ChannelAffine(OpKernelContext* context, int64_t rows, int64_t width, const float* x, const float* scale,
-                          const float* offset, const float* residual, bool relu, float* output) {
-  Parallel(context, rows, width / 4 + 1, [=](int64_t begin, int64_t end) {
+void ChannelAffine(const Threads& threads, int64_t rows, int64_t width, const float* x, const float* scale,
+                   const float* offset, const float* residual, bool relu, float* output) {
+  Parallel(threads, rows, width / 4 + 1, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t start = row * width;
       ForEachVector(width, [&](int64_t at, int count) {
-        Vector value = LoadSome(x + start + at, count) * LoadSome(scale + at, count) + LoadSome(offset + at, count);
+        const Vector own = LoadSome(x + start + at, count);
+        Vector value = MultiplyAdd(own, LoadSome(scale + at, count), LoadSome(offset + at, count));
         if (residual != nullptr) value += LoadSome(residual + start + at, count);
         StoreSome(output + start + at, relu ? Relu(value) : value, count);
       });
@@ -80,62 +78,62 @@ inline void ChannelAffine(OpKernelContext* context, int64_t rows, int64_t width,
   });
 }
 
-// What a batch makes of its channels: mean and 1/√(variance + epsilon), each `width` values; variance is the biased one.
-inline void BatchStatistics(OpKernelContext* context, int64_t rows, int64_t width, const float* x, float epsilon,
-                            float* mean, float* variance, float* inverseDeviation) {
-  std::vector<double> sums(2 * width);
+void BatchStatistics(const Threads& threads, int64_t rows, int64_t width, const float* x, float epsilon, float* mean,
+                     float* variance, float* inverseDeviation) {
+  Scratch<double> sums(2 * width);
   // Relative to the first row: the variance of values far from zero does not cancel.
-  SumPairs(context, rows, width, sums.data(), [=](int64_t row, int64_t column, int count, Vector* a, Vector* b) {
-    const Vector shifted = LoadSome(x + row * width + column, count) - LoadSome(x + column, count);
-    *a = shifted;
-    *b = shifted * shifted;
+  SumPairs(threads, rows, width, sums.data(), [=](int64_t row, int64_t column, int count, Vector* a, Vector* b) {
+    *a = *b = LoadSome(x + row * width + column, count) - LoadSome(x + column, count);
   });
   for (int64_t column = 0; column < width; column++) {
     const double shifted = sums[column] / rows;
     const double spread = sums[width + column] / rows - shifted * shifted;
     mean[column] = x[column] + shifted;
     variance[column] = spread < 0 ? 0 : spread;  // a NaN stays
-    inverseDeviation[column] = 1 / std::sqrt(variance[column] + static_cast<double>(epsilon));
+    inverseDeviation[column] = 1 / sqrt(variance[column] + static_cast<double>(epsilon));
   }
 }
 
-// The affine map that normalises: x · a + b.
-inline void NormalizingMap(int64_t width, const float* scale, const float* offset, const float* mean,
-                           const float* inverseDeviation, std::vector<float>* a, std::vector<float>* b) {
-  a->resize(width);
-  b->resize(width);
-  for (int64_t column = 0; column < width; column++) {
-    (*a)[column] = scale[column] * inverseDeviation[column];
-    (*b)[column] = offset[column] - mean[column] * (*a)[column];
+// The affine map that normalises: x · factor + shift.
+struct NormalizingMap {
+  Scratch<float> factor, shift;
+
+  NormalizingMap(int64_t width, const ChannelNorm& norm) : factor(width), shift(width) {
+    for (int64_t column = 0; column < width; column++) {
+      factor[column] = norm.scale[column] * norm.inverseDeviation[column];
+      shift[column] = norm.offset[column] - norm.mean[column] * factor[column];
+    }
   }
+};
+
+void Normalize(const Threads& threads, int64_t rows, int64_t width, const float* x, const ChannelNorm& norm,
+               const float* residual, bool relu, float* output) {
+  NormalizingMap map(width, norm);
+  ChannelAffine(threads, rows, width, x, map.factor.data(), map.shift.data(), residual, relu, output);
 }
 
-// `output` (or null) tells where ReLU let nothing through; without it, that is found from x again. residualGrad may be null.
-inline void BatchNormGrad(OpKernelContext* context, int64_t rows, int64_t width, const float* outputGrad, const float* x,
-                          const float* scale, const float* offset, const float* mean, const float* inverseDeviation,
-                          const float* output, bool relu, float* xGrad, float* scaleGrad, float* offsetGrad,
-                          float* residualGrad) {
-  std::vector<float> a, b;
-  NormalizingMap(width, scale, offset, mean, inverseDeviation, &a, &b);
-  const float* factor = a.data();
-  const float* shift = b.data();
+void BatchNormGrad(const Threads& threads, int64_t rows, int64_t width, const float* outputGrad, const float* x,
+                   const ChannelNorm& norm, const float* output, bool relu, float* xGrad, float* scaleGrad,
+                   float* offsetGrad, float* residualGrad) {
+  NormalizingMap map(width, norm);
+  const float *factor = map.factor.data(), *shift = map.shift.data(), *mean = norm.mean;
   const auto passed = [=](int64_t start, int64_t at, int count) {
     const Vector gradient = LoadSome(outputGrad + start + at, count);
     if (!relu) return gradient;
-    const Vector value = output != nullptr
-                             ? LoadSome(output + start + at, count)
-                             : LoadSome(x + start + at, count) * LoadSome(factor + at, count) + LoadSome(shift + at, count);
+    const Vector given = LoadSome((output == nullptr ? x : output) + start + at, count);
+    const Vector value =
+        output == nullptr ? MultiplyAdd(given, LoadSome(factor + at, count), LoadSome(shift + at, count)) : given;
     return value > 0.0f ? gradient : Vector{};
   };
-  std::vector<double> sums(2 * width);
-  SumPairs(context, rows, width, sums.data(), [=](int64_t row, int64_t column, int count, Vector* gradient, Vector* product) {
+  Scratch<double> sums(2 * width);
+  SumPairs(threads, rows, width, sums.data(), [=](int64_t row, int64_t column, int count, Vector* gradient, Vector* centred) {
     *gradient = passed(row * width, column, count);
-    *product = *gradient * (LoadSome(x + row * width + column, count) - LoadSome(mean + column, count));
+    *centred = LoadSome(x + row * width + column, count) - LoadSome(mean + column, count);
   });
   // dx = a·(g − mean(g) − x̂·mean(g·x̂)), as g·a + x·u + v.
-  std::vector<float> u(width), v(width);
+  Scratch<float> u(width), v(width);
   for (int64_t column = 0; column < width; column++) {
-    const double inverse = inverseDeviation[column], gradient = sums[column], product = sums[width + column] * inverse;
+    const double inverse = norm.inverseDeviation[column], gradient = sums[column], product = sums[width + column] * inverse;
     offsetGrad[column] = gradient;
     scaleGrad[column] = product;
     const double slope = -factor[column] * inverse * product / rows;
@@ -143,17 +141,19 @@ inline void BatchNormGrad(OpKernelContext* context, int64_t rows, int64_t width,
     v[column] = -factor[column] * gradient / rows - slope * mean[column];
   }
   const float *slope = u.data(), *constant = v.data();
-  Parallel(context, rows, width / 2 + 1, [=](int64_t begin, int64_t end) {
+  Parallel(threads, rows, width / 2 + 1, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t start = row * width;
       ForEachVector(width, [&](int64_t at, int count) {
         const Vector gradient = passed(start, at, count);
-        const Vector value = LoadSome(x + start + at, count) * LoadSome(slope + at, count) + LoadSome(constant + at, count);
-        StoreSome(xGrad + start + at, gradient * LoadSome(factor + at, count) + value, count);
+        const Vector value =
+            MultiplyAdd(LoadSome(x + start + at, count), LoadSome(slope + at, count), LoadSome(constant + at, count));
+        StoreSome(xGrad + start + at, MultiplyAdd(gradient, LoadSome(factor + at, count), value), count);
         if (residualGrad != nullptr) StoreSome(residualGrad + start + at, gradient, count);
       });
     }
   });
 }
 
+}  // namespace
 }  // namespace notebooks

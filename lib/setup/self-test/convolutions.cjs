@@ -1,0 +1,94 @@
+// Operations between convolutions, and their gradients.
+'use strict';
+const { noise, positive, times, sum, map, differs, gradientDiffers, shapes, epsilon } = require('./values.cjs');
+
+const relu = (/** @type {number} */ value) => Math.max(0, value);
+
+/** @type {Record<string, (tf: any, shape: number) => string | undefined>} */
+const convolutions = {
+  channelAffine(tf, shape) {
+    const { rows, width } = shapes[shape];
+    const [x, scale, offset] = [noise(rows * width), noise(width, 2), noise(width, 3)];
+    const residual = shape === 1 ? noise(rows * width, 4) : [];
+    const inputs = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset), tf.tensor(residual)];
+    const [output] = tf.execute('NotebookChannelAffine', { relu: ['bool', true] }, inputs, 1);
+    const wanted = map(width)(x, (value, row, at) => relu(value * scale[at] + offset[at] + (residual[row * width + at] ?? 0))); // prettier-ignore
+    return differs('output', tf.values(output), wanted);
+  },
+  batchNorm(tf, shape) {
+    const { rows, width } = shapes[shape];
+    const isFirst = shape === 0; // neither a shortcut nor ReLU
+    const [x, scale, offset, mean, variance, weights] = [noise(rows * width), positive(width, 2), noise(width, 3), noise(width, 4), positive(width, 5), noise(rows * width, 6)]; // prettier-ignore
+    const residual = shape === 1 ? noise(rows * width, 7) : [];
+    const statistics = (/** @type {number[]} */ x) =>
+      times(width, (column) => {
+        const own = x.filter((_, at) => at % width === column);
+        const average = sum(own) / rows;
+        return { average, spread: sum(own.map((value) => (value - average) ** 2)) / rows };
+      });
+    const normalized = (/** @type {number[]} */ x, /** @type {number[]} */ scale, /** @type {number[]} */ offset, residual = /** @type {number[]} */ ([])) => {
+      const found = statistics(x);
+      return map(width)(x, (value, row, at) => {
+        const { average, spread } = found[at];
+        const sum = ((value - average) / Math.sqrt(spread + epsilon)) * scale[at] + offset[at] + (residual[row * width + at] ?? 0);
+        return isFirst ? sum : relu(sum);
+      });
+    }; // prettier-ignore
+    const given = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset)];
+    const attributes = { epsilon: ['float', epsilon], momentum: ['float', 0.1], relu: ['bool', !isFirst] };
+    const inputs = [...given, tf.tensor(mean), tf.tensor(variance), tf.tensor(residual, residual.length ? [rows, width] : [0])]; // prettier-ignore
+    const [output, newMean, newVariance, ...own] = tf.execute('NotebookBatchNorm', attributes, inputs, 5);
+    const plain = tf.execute('NotebookNormalize', { relu: attributes.relu }, [...given, ...own], 1)[0];
+    const forGradient = [tf.tensor(weights, [rows, width]), ...given, ...own, output];
+    const gradients = tf
+      .execute('NotebookBatchNormGrad', { relu: attributes.relu, residual: ['bool', shape === 1] }, forGradient, 4)
+      .map(tf.values);
+    const found = statistics(x);
+    const running = (/** @type {number[]} */ before, /** @type {number[]} */ batch) => before.map((value, at) => 0.9 * value + 0.1 * batch[at]); // prettier-ignore
+    return (
+      differs('output', tf.values(output), normalized(x, scale, offset, residual)) ??
+      differs('normalized', tf.values(plain), normalized(x, scale, offset)) ??
+      differs('mean', tf.values(newMean), running(mean, found.map(({ average }) => average))) ??
+      differs('variance', tf.values(newVariance), running(variance, found.map(({ spread }) => (spread * rows) / (rows - 1)))) ??
+      gradientDiffers(normalized, [x, scale, offset, residual], weights, {
+        x: gradients[0],
+        scale: gradients[1],
+        offset: gradients[2],
+        ...(shape === 1 && { residual: gradients[3] }),
+      })
+    ); // prettier-ignore
+  },
+  maxPool(tf, shape) {
+    const [images, height, width, channels, size, stride, padding] = [[1, 4, 6, 5, 2, 2, 0], [2, 7, 7, 64, 3, 2, 1], [1, 9, 5, 83, 3, 1, 1]][shape]; // prettier-ignore
+    const [newHeight, newWidth] = [height, width].map((side) => Math.floor((side + 2 * padding - size) / stride) + 1);
+    // No two alike within a window, so that the gradient is one.
+    const x = noise(images * height * width * channels).map((value, at) => value + ((at * 0.618) % 1) / 100);
+    const weights = noise(images * newHeight * newWidth * channels, 2);
+    const f = (/** @type {number[]} */ x) =>
+      times(images * newHeight * newWidth * channels, (index) => {
+        const [channel, place] = [index % channels, Math.floor(index / channels)];
+        const [column, row] = [place % newWidth, Math.floor(place / newWidth) % newHeight];
+        const image = Math.floor(place / newWidth / newHeight);
+        let largest = -Infinity;
+        for (let at = 0; at < size * size; at++) {
+          const [y, across] = [row * stride - padding + Math.floor(at / size), column * stride - padding + (at % size)];
+          if (y < 0 || y >= height || across < 0 || across >= width) continue;
+          largest = Math.max(largest, x[((image * height + y) * width + across) * channels + channel]);
+        }
+        return largest;
+      });
+    const window = { size: ['int', size], stride: ['int', stride], padding: ['int', padding] };
+    const [output, winner] = tf.execute(
+      'NotebookMaxPool',
+      window,
+      [tf.tensor(x, [images, height, width, channels])],
+      2,
+    );
+    const sizes = { ...window, height: ['int', height], width: ['int', width] };
+    const inputs = [tf.tensor(weights, [images, newHeight, newWidth, channels]), winner];
+    const gradient = tf.values(tf.execute('NotebookMaxPoolGrad', sizes, inputs, 1)[0]);
+    return differs('output', tf.values(output), f(x)) ?? gradientDiffers(f, [x], weights, { x: gradient }, 1e-6);
+  },
+};
+
+module.exports = { convolutions };
