@@ -24,6 +24,10 @@ const studies: Readonly<Record<string, StudyCommand>> = {
     about: 'U-Net against frozen DINOv3 encoders: train, evaluate, visualize',
     load: () => import('./study/dinov3-segmentation'),
   },
+  'dino-pretraining': {
+    about: 'the project’s own weights: self-distillation on drawn images, without labels',
+    load: () => import('./study/dino-pretraining'),
+  },
 };
 
 const help = (): string => `npm run study -- NAME [OPTIONS]

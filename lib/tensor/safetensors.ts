@@ -70,39 +70,48 @@ export function openSafetensors(path: string): SafetensorsFile {
 
 export type Float32Tensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
-/** Writes float32 tensors, atomically, in the order of the map. */
+/** Writes tensors, atomically, in the order of the map: as they are, or rounded to float16. */
 export function writeSafetensors(
   path: string,
   tensors: Float32Tensors,
   metadata: Readonly<Record<string, string>> = {},
+  type: WrittenType = 'F32',
 ): void {
-  writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+  writeFileAtomic(path, encodeSafetensors(tensors, metadata, type));
 }
 
+export type WrittenType = 'F32' | 'F16';
+
 /** The bytes of a file in parts, one after the other; the values are not copied. */
-function encodeSafetensors(tensors: Float32Tensors, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+function encodeSafetensors(
+  tensors: Float32Tensors,
+  metadata: Readonly<Record<string, string>>,
+  type: WrittenType,
+): Uint8Array[] {
   for (const [name, { shape, values }] of tensors) {
     const count = sizeOf(shape);
     if (values.length !== count)
       throw new Error(`"${name}" has ${values.length} values, but its shape (${shape.join(', ')}) needs ${count}.`);
   }
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-  const parts = [...tensors.values()].map(
-    ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  );
-  return [...safetensorsHeader(shapes, metadata), ...parts];
+  const parts = [...tensors.values()].map(({ values }) => {
+    const { buffer, byteOffset, byteLength } = type === 'F16' ? narrowFloat16(values) : values;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  });
+  return [...safetensorsHeader(shapes, metadata, type), ...parts];
 }
 
-/** What a file of float32 tensors begins with; their values follow in the order of the map, without anything between them. */
+/** What a file of tensors begins with; their values follow in the order of the map, without anything between them. */
 export function safetensorsHeader(
   shapes: ReadonlyMap<string, readonly number[]>,
   metadata: Readonly<Record<string, string>> = {},
+  type: WrittenType = 'F32',
 ): Uint8Array[] {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, shape] of shapes) {
-    const end = offset + sizeOf(shape) * typeBytes.F32;
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
+    const end = offset + sizeOf(shape) * typeBytes[type];
+    header[name] = { dtype: type, shape, data_offsets: [offset, end] };
     offset = end;
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -284,4 +293,25 @@ function widenFloat16(halves: Uint16Array): Float32Array {
     if (exponent === 31) return fraction ? NaN : sign * Infinity;
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   });
+}
+
+/** To the nearest float16, of two the one that ends in 0; beyond the largest, infinity. */
+function narrowFloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  return Uint16Array.from(bits, (word, index) => {
+    const sign = (word >>> 16) & 0x8000;
+    const size = Math.abs(values[index]);
+    if (Number.isNaN(size)) return sign | 0x7e00;
+    if (size >= 65520) return sign | 0x7c00;
+    // Below 2⁻¹⁴, steps are 2⁻²⁴ wide; above, 2⁻¹⁰ of the power of two.
+    const exponent = size < 2 ** -14 ? -14 : ((word >>> 23) & 0xff) - 127;
+    const steps = roundHalfToEven(size * 2 ** (10 - exponent));
+    return sign | (size < 2 ** -14 ? steps : ((exponent + 14) << 10) + steps);
+  });
+}
+
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -14,9 +14,11 @@ type Golden = Record<string, { shape: number[]; values: (number | string)[] }>;
 const golden = JSON.parse(readFileSync(join(fixtures, 'safetensors.json'), 'utf8')) as {
   types: Golden;
   written: Golden;
+  writtenHalf: Golden;
   halves: Record<'F16' | 'BF16', string>;
 };
 const typesPath = join(fixtures, 'safetensors', 'types.safetensors');
+const writtenHalfPath = join(fixtures, 'safetensors', 'written_half.safetensors');
 const writtenPath = join(fixtures, 'safetensors', 'written.safetensors');
 
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
@@ -108,6 +110,22 @@ test('a file is written as the reference implementation writes it, byte by byte'
   );
   writeSafetensors(path, tensors, { made: 'µm' });
   assert.deepEqual(readFileSync(path), readFileSync(writtenPath));
+});
+
+test('a file of halves has what torch rounds to', () => {
+  const tensors = new Map(
+    Object.entries(golden.writtenHalf).map(([name, { shape, values }]) => [
+      name,
+      { shape, values: Float32Array.from(numbers(values)) },
+    ]),
+  );
+  writeSafetensors(path, tensors, {}, 'F16');
+  const [written, expected] = [openSafetensors(path), openSafetensors(writtenHalfPath)];
+  for (const [name, { type, shape, read }] of expected.tensors) {
+    assert.deepEqual([written.tensors.get(name)?.type, written.tensors.get(name)?.shape], [type, shape]);
+    assert.deepEqual(written.tensors.get(name)?.read(), read(), name);
+  }
+  for (const file of [written, expected]) file.close();
 });
 
 test('what is written is read again', () => {
