@@ -9,19 +9,41 @@ export { status } from './display/status';
 export { progressBar } from './display/progress';
 export { table } from './display/tables';
 export { imageGrid } from './display/image-grid';
-export {
-  barComparison,
-  classBalance,
-  confusionMatrix,
-  lineComparison,
-  reliabilityDiagram,
-  trainingHistory,
-} from './display/charts';
+export { barComparison, classBalance, createFigure as figure, lineComparison, reliabilityDiagram, trainingHistory } from './display/charts'; // prettier-ignore
 
+export { parameters, parameterTable } from './studies/notebooks';
 export { openDataset } from './data/open';
+export type { ImageFunction, Pixels } from './data/image-changes';
+
+export { freeze, network, unfreeze, type Network } from './models/network';
+export { resnet18, resnet50, unet } from './models/networks';
+export * as layers from './models/layers-of-cells';
+export type { Scope } from './models/scope';
+export type { ParameterTable } from './models/parameters';
+export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from './tf';
+export { networkTable, sameOutputs } from './workbench/networks';
+
+export type { Recipe } from './training/recipe';
+export { adamW, sgd } from './training/create-optimizer';
+export { constant, cosine, multiStep } from './training/schedules';
+export {
+  colorJitter,
+  crop,
+  cutmix,
+  flip,
+  mixup,
+  quarterTurns,
+  randomResizedCrop,
+  rotate,
+} from './training/augmentations';
+export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } from './training/losses';
+export { evaluate, train } from './workbench/training';
+export { classReport, confusionMatrix } from './workbench/views';
+export { comparison } from './workbench/comparison';
+export { publishedBloodCells } from './studies/blood-cells/published';
+
 export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
 export { describeModel, describeTest } from './studies/model-views';
-export { resnetFromScratch } from './studies/resnet-from-scratch';
 export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
 export { dinoFrozen } from './studies/dino-frozen';
 export { describeSegmentation, sampleMasks } from './studies/segmentation-views';

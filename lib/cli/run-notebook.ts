@@ -9,8 +9,8 @@ import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../studies/notebooks';
-import { profiles, resolveParameters } from '../studies/parameters';
-import { resultsFileName, runIdOf } from '../studies/results';
+import { profiles, resolveParameters } from '../runs/parameters';
+import { resultsFileName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
 import { previewNames } from './page/finished-runs';
@@ -82,7 +82,7 @@ async function execute(
   { onCell, onExecuted }: Pick<RunNotebookOptions, 'onCell' | 'onExecuted'>,
 ): Promise<Pick<FinishedNotebook, 'continued' | 'stillsMissing'>> {
   const unfinished = join(directory, unfinishedName);
-  const continued = existsSync(join(unfinished, 'checkpoints'));
+  const continued = isBegun(unfinished);
   try {
     mkdirSync(unfinished, { recursive: true });
     const [executed, page, results] = products.map((product) => join(unfinished, product));
@@ -106,9 +106,14 @@ async function execute(
     return { continued, stillsMissing };
   } catch (error) {
     // Checkpoints are worth keeping: the same command continues from them. Everything else is not.
-    if (!existsSync(join(unfinished, 'checkpoints'))) rmSync(unfinished, { recursive: true, force: true });
+    if (!isBegun(unfinished)) rmSync(unfinished, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Whether a training was begun that can be continued. */
+function isBegun(unfinished: string): boolean {
+  return ['checkpoints', 'trainings'].some((folder) => existsSync(join(unfinished, folder)));
 }
 
 /** `name=value` to values: numbers and booleans as such, everything else as text; paths of datasets and weights become absolute. */

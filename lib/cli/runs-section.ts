@@ -4,7 +4,7 @@ import { escapeHtml } from '../display/html';
 import { displayLibrary } from '../display/library';
 import { compareRuns } from '../studies/compare-runs';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
-import { listRuns } from '../studies/run-index';
+import { listRuns } from '../runs/run-index';
 import { readNotebook } from './notebook-file';
 import { pageMetadata } from './page/metadata';
 

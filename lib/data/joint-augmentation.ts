@@ -1,6 +1,7 @@
 /** Flips, quarter turns and crops that an image and its mask go through together. They only move pixels, so that a mask stays one. */
 import { UserError } from '../errors';
 import { createRandom } from '../random';
+import type { ImageDraw } from './image-changes';
 import type { PlaneSize } from '../tensor/resample';
 
 export interface AugmentationOptions {
@@ -23,18 +24,11 @@ export interface Augmentation {
   readonly left: number;
 }
 
-/** Which draw it is. The same image in the same epoch gets the same, whatever batch or order it is in. */
-export interface AugmentationDraw {
-  readonly seed: number;
-  readonly epoch: number;
-  readonly id: string;
-}
-
 /** One draw of what the options allow. Each option has a random number of its own: setting one does not change what another does. */
 export function drawAugmentation(
   options: AugmentationOptions,
   image: PlaneSize,
-  { seed, epoch, id }: AugmentationDraw,
+  { seed, epoch, id }: ImageDraw,
 ): Augmentation {
   const { horizontalFlip = 0, verticalFlip = 0, quarterTurns = false, crop } = options;
   const random = createRandom(seed, 'joint augmentation', epoch, id);

@@ -1,6 +1,7 @@
 import { floatFromBytes } from '../tensor/native';
 import { tf, type Tensor4D } from '../tf';
 import { normalizedImages, type Normalization } from './batches';
+import { applyChanges, type ImageFunction } from './image-changes';
 import {
   augment,
   augmentedSize,
@@ -31,7 +32,12 @@ export interface SegmentationBatchOptions {
   /** Which images, in which order; all in the split's order by default. */
   readonly order?: ArrayLike<number>;
   /** Moves the pixels of each image and its mask; none by default. What is drawn depends on seed, epoch and the image's id alone. */
-  readonly augmentation?: AugmentationOptions & { readonly seed: number; readonly epoch: number };
+  readonly augmentation?: AugmentationOptions & {
+    readonly seed: number;
+    readonly epoch: number;
+    /** What each image goes through afterwards. */
+    readonly changes?: readonly ImageFunction[];
+  };
 }
 
 /**
@@ -79,12 +85,14 @@ function readPairs(
   const size = augmentedSize(augmentation, { height, width });
   const newArea = size.height * size.width;
   const moved = { images: new Uint8Array(indices.length * newArea * 3), masks: new Uint8Array(indices.length * newArea) }; // prettier-ignore
-  const { seed, epoch } = augmentation;
+  const { seed, epoch, changes = [] } = augmentation;
   indices.forEach((index, at) => {
     const drawn = drawAugmentation(augmentation, { height, width }, { seed, epoch, id: split.ids[index] });
     const part = (bytes: Uint8Array, length: number): Uint8Array => bytes.subarray(at * length, (at + 1) * length);
     augment(part(images, 3 * area), part(moved.images, 3 * newArea), { height, width, channels: 3 }, size, drawn);
     augment(part(masks, area), part(moved.masks, newArea), { height, width, channels: 1 }, size, drawn);
+    const [image, mask] = [part(moved.images, 3 * newArea), part(moved.masks, newArea)];
+    applyChanges(changes, { seed, epoch, id: split.ids[index] }, { data: image, ...size, channels: 3 }, { data: mask, ...size, channels: 1 }); // prettier-ignore
   });
   return moved;
 }

@@ -1,4 +1,4 @@
-import type { HistoryRow } from '../training/events';
+import { historyKey, mainMetric, type HistoryRow } from '../training/events';
 import {
   createFigure,
   figureTitle,
@@ -19,22 +19,30 @@ export interface TrainingHistory {
   readonly test?: { readonly accuracy: number; readonly macroF1: number };
 }
 
-/** Loss at the left and accuracy at the right, per epoch, with the kept epoch and its scores. */
-export function trainingHistory(run: TrainingHistory, { label, caption }: ChartOptions): FigureDisplay {
+/** Loss at the left and the training's metric at the right, per epoch, with the kept epoch and its scores. */
+export function trainingHistory(
+  run: TrainingHistory,
+  { label = `Loss and accuracy of ${run.model} per epoch`, caption }: Partial<ChartOptions> = {},
+): FigureDisplay {
   const title = `Training history: ${run.model}`;
+  const metric = metricOf(run);
   return createFigure({
     data: [
       ...splitTraces(run.history, { train: 'trainLoss', val: 'valLoss' }, ''),
-      ...splitTraces(run.history, { train: 'trainAccuracy', val: 'valAccuracy' }, '2'),
+      ...splitTraces(run.history, { train: historyKey('train', metric), val: historyKey('val', metric) }, '2'),
       ...bestTrace(run),
     ],
     layout: {
       title: figureTitle(title),
       height: 420,
       xaxis: { ...epochAxis(run.history), anchor: 'y', domain: [0, 0.46] },
-      yaxis: { title: { text: 'Cross-entropy loss' }, anchor: 'x', rangemode: 'tozero' },
+      yaxis: {
+        title: { text: metric === 'accuracy' ? 'Cross-entropy loss' : 'Loss' },
+        anchor: 'x',
+        rangemode: 'tozero',
+      },
       xaxis2: { ...epochAxis(run.history), anchor: 'y2', domain: [0.54, 1] },
-      yaxis2: { title: { text: 'Accuracy' }, anchor: 'x2', range: [0, 1.05] },
+      yaxis2: { title: { text: metricTitle(metric) }, anchor: 'x2', range: [0, 1.05] },
       shapes: bestLine(run),
       annotations: run.history.length === 0 ? emptyNotes : scoreBox(run),
     },
@@ -55,7 +63,7 @@ export function trainingHistory(run: TrainingHistory, { label, caption }: ChartO
 
 function splitTraces(
   history: readonly HistoryRow[],
-  keys: { readonly train: keyof HistoryRow; readonly val: keyof HistoryRow },
+  keys: { readonly train: string; readonly val: string },
   panel: '' | '2',
 ): PlotTrace[] {
   return (['train', 'val'] as const).map((split, index) => {
@@ -78,6 +86,15 @@ function splitTraces(
   });
 }
 
+/** What is drawn beside the loss. */
+function metricOf({ history }: TrainingHistory): string {
+  return (history.length === 0 ? undefined : mainMetric(history[0])) ?? 'accuracy';
+}
+
+function metricTitle(metric: string): string {
+  return metric === 'auc' ? 'AUC' : metric[0].toUpperCase() + metric.slice(1);
+}
+
 function bestRow({ history, bestEpoch }: TrainingHistory): HistoryRow | undefined {
   return history.find((row) => row.epoch === bestEpoch);
 }
@@ -91,7 +108,7 @@ function bestTrace(run: TrainingHistory): PlotTrace[] {
       mode: 'markers',
       name: 'Best validation epoch',
       x: [best.epoch],
-      y: [best.valAccuracy],
+      y: [best[historyKey('val', metricOf(run))]],
       xaxis: 'x2',
       yaxis: 'y2',
       marker: { symbol: 'star', size: 17, color: color.best, line: { color: color.paper, width: 1 } },
@@ -116,10 +133,12 @@ const emptyNotes = ['', '2'].map((panel) => ({
 }));
 
 /** Whether the scores hide less of the accuracies above than below. */
-function highBoxIsFreer({ history }: TrainingHistory): boolean {
+function highBoxIsFreer(run: TrainingHistory): boolean {
+  const { history } = run;
+  const metric = metricOf(run);
   const accuracies = history
     .slice(Math.floor(history.length / 3))
-    .flatMap((row) => [row.trainAccuracy, row.valAccuracy]);
+    .flatMap((row) => [row[historyKey('train', metric)], row[historyKey('val', metric)]]);
   const hidden = (from: number, to: number): number => accuracies.filter((value) => value > from && value < to).length;
   return hidden(0.7, 1.05) < hidden(0, 0.35);
 }
@@ -131,7 +150,10 @@ function scoreBox(run: TrainingHistory): object[] {
   if (run.test !== undefined) {
     lines.push(`Test accuracy ${formatPercent(run.test.accuracy)}`, `Test macro-F1 ${formatPercent(run.test.macroF1)}`);
   }
-  if (best !== undefined) lines.push(`Best val accuracy ${formatPercent(best.valAccuracy)} (epoch ${best.epoch})`);
+  if (best !== undefined) {
+    const metric = metricOf(run);
+    lines.push(`Best val ${metric} ${formatPercent(best[historyKey('val', metric)])} (epoch ${best.epoch})`);
+  }
   if (lines.length === 0) return [];
   const corner = highBoxIsFreer(run) ? { y: 0.96, yanchor: 'top' } : { y: 0.04, yanchor: 'bottom' };
   const place = { xref: 'x2 domain', yref: 'y2 domain', x: 0.98, xanchor: 'right', ...corner };

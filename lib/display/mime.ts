@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { projectRoot } from '../paths';
 import type { Figure } from './figure';
+import { status } from './status';
 
 /** Something that a reader can look at: HTML for notebooks and pages, text for terminals and logs. */
 export interface Displayable {
@@ -36,14 +37,22 @@ export function inNotebook(): boolean {
 }
 
 /**
- * Shows something below the cell, or prints its text outside a notebook.
+ * Shows something below the cell, or prints its text outside a notebook. Where there is nothing, as of a training that was stopped, it
+ * says so.
  *
  * Charts go out as `text/html` only, not as `application/vnd.plotly.v1+json` too: a front end with a renderer of its own for that type
  * would prefer it, and lose the label, the caption, the data table and the theme.
  */
-export function show(displayable: Displayable): void {
-  if (!emit(displayable)) console.log(displayable.text);
+export function show(displayable: Displayable | undefined): void {
+  const shown = displayable ?? stopped;
+  if (!emit(shown)) console.log(shown.text);
 }
+
+/** What there is to see of a training that was stopped. */
+const stopped = status(
+  'There is nothing to show: a training was stopped. Run its cell again, which continues it.',
+  'warning',
+);
 
 /** A display that is updated in place. Outside a notebook it shows nothing: whoever uses it logs what is worth a line. */
 export function liveDisplay(): LiveDisplay {

@@ -1,11 +1,16 @@
-import type { BatchEvent, HistoryRow, TrainingEvent, WarningEvent } from '../training/events';
+import {
+  historyKey,
+  mainMetric,
+  type BatchEvent,
+  type HistoryRow,
+  type TrainingEvent,
+  type WarningEvent,
+} from '../training/events';
 import { formatDuration, formatNumber, formatPercent, formatRate } from './format';
 import { escapeHtml } from './html';
 import { inNotebook, liveDisplay, type Displayable, type LiveDisplay } from './mime';
 
 export interface ProgressOptions {
-  /** What `valAccuracy` is in this training, such as Dice; false where it says nothing. */
-  readonly accuracy?: string | false;
   /** What steps and epochs are, where they are no batches and epochs. */
   readonly step?: string;
   readonly epoch?: string;
@@ -20,7 +25,7 @@ export interface ProgressOptions {
 /** Notebook front ends freeze under a flood of updates. */
 const millisecondsBetweenUpdates = 250;
 
-type Words = Pick<ProgressOptions, 'accuracy' | 'step' | 'epoch'>;
+type Words = Pick<ProgressOptions, 'step' | 'epoch'>;
 
 interface Progress extends Words {
   readonly label: string;
@@ -36,7 +41,7 @@ interface Progress extends Words {
 /** Takes the events of a run: a bar that is updated in place in a notebook, one line an epoch elsewhere. */
 export function progressBar(label: string, options: ProgressOptions = {}): (event: TrainingEvent) => void {
   const { now = Date.now, log = console.log } = options;
-  const words: Words = { accuracy: options.accuracy, step: options.step, epoch: options.epoch };
+  const words: Words = { step: options.step, epoch: options.epoch };
   const display = options.display ?? (inNotebook() ? liveDisplay() : undefined);
   let start: { readonly time: number; readonly fraction: number } | undefined;
   let lastUpdate = -Infinity;
@@ -108,7 +113,7 @@ function epochText({ epoch, epochs }: { readonly epoch: number; readonly epochs:
 
 function runningNumbers({ event, secondsLeft, lastRow, ...words }: Progress): string[] {
   const numbers = event.kind === 'batch' ? batchNumbers(event, words) : [];
-  if (lastRow !== undefined) numbers.push(...rowNumbers(lastRow, words));
+  if (lastRow !== undefined) numbers.push(...rowNumbers(lastRow));
   if (secondsLeft !== undefined) numbers.push(`${formatDuration(secondsLeft)} left`);
   return numbers;
 }
@@ -120,9 +125,17 @@ function batchNumbers({ step, steps, loss, imagesPerSecond }: BatchEvent, words:
   return numbers;
 }
 
-function rowNumbers(row: HistoryRow, { accuracy = 'accuracy' }: Words): string[] {
+function rowNumbers(row: HistoryRow): string[] {
   const loss = `val loss ${formatNumber(row.valLoss)}`;
-  return accuracy === false ? [loss] : [loss, `val ${accuracy} ${formatPercent(row.valAccuracy)}`];
+  const metric = mainMetric(row);
+  return metric === undefined
+    ? [loss]
+    : [loss, `val ${metricTitle(metric)} ${formatPercent(row[historyKey('val', metric)])}`];
+}
+
+/** In a sentence. */
+function metricTitle(metric: string): string {
+  return { auc: 'AUC', dice: 'Dice' }[metric] ?? metric;
 }
 
 type ProgressLine = Words &
@@ -136,19 +149,19 @@ function progressLine({ label, event, lastRow, ...words }: ProgressLine): string
     parts.push(
       `epoch ${epoch} of ${epochs}`,
       `train loss ${formatNumber(row.trainLoss)}`,
-      ...rowNumbers(row, words),
+      ...rowNumbers(row),
       formatDuration(row.seconds),
     );
     return parts.join(' · ');
   }
-  const { accuracy = 'accuracy', epoch: unit = 'epoch' } = words;
+  const { epoch: unit = 'epoch' } = words;
   if (event.kind === 'done') parts.push(event.epochs === 1 ? 'done' : `${event.epochs} ${unit}s`);
   else parts.push(`stopped after ${event.epoch} of ${event.epochs} ${unit}s`);
   parts.push(formatDuration(event.seconds));
-  if (event.kind === 'done' && event.bestEpoch !== undefined) {
-    const value = event.bestValAccuracy === undefined ? '' : ` ${formatPercent(event.bestValAccuracy)}`;
-    const best = accuracy === false ? 'best val loss' : `best val ${accuracy}${value}`;
-    parts.push(`${best} in epoch ${event.bestEpoch}`);
-  } else if (lastRow !== undefined) parts.push(...rowNumbers(lastRow, words));
+  if (event.kind === 'done' && event.best !== undefined) {
+    const { metric, value, epoch } = event.best;
+    const shown = metric === 'loss' ? formatNumber(value) : formatPercent(value);
+    parts.push(`best val ${metricTitle(metric)} ${shown} in epoch ${epoch}`);
+  } else if (lastRow !== undefined) parts.push(...rowNumbers(lastRow));
   return parts.join(' · ');
 }

@@ -1,4 +1,5 @@
 import { UserError, suggestion } from '../errors';
+import { columnDigits, columnHeadings } from './columns';
 import { formatDecimal, formatInteger, heading, missing } from './format';
 import { escapeHtml } from './html';
 import type { Displayable } from './mime';
@@ -13,7 +14,7 @@ export interface FrameLike {
 export interface TableOptions {
   /** Says what the rows are; it is also the table's name for screen readers. */
   readonly caption: string;
-  /** Decimals of fractional numbers, for all columns or by column. Default 3. */
+  /** Decimals of fractional numbers, for all columns or by column; by default those of `columnDigits`, or 3. */
   readonly digits?: number | Readonly<Record<string, number>>;
   /** Which columns, in which order. Default all. */
   readonly columns?: readonly string[];
@@ -78,13 +79,13 @@ function columnNames({ names, rows }: Records, wanted: readonly string[] | undef
   return wanted ?? names;
 }
 
-function readColumn(name: string, rows: Records['rows'], { digits = 3, headings, highlight }: TableOptions): Column {
+function readColumn(name: string, rows: Records['rows'], { digits = {}, headings, highlight }: TableOptions): Column {
   const values = rows.map((row) => row[name]);
   const present = values.filter((value) => !isMissing(value));
   const numeric =
     present.length > 0 && present.every((value) => typeof value === 'number' || typeof value === 'bigint');
   const whole = present.every((value) => typeof value !== 'number' || Number.isInteger(value));
-  const decimals = whole ? 0 : typeof digits === 'number' ? digits : (digits[name] ?? 3);
+  const decimals = whole ? 0 : typeof digits === 'number' ? digits : (digits[name] ?? columnDigits[name] ?? 3);
   const wanted = highlight?.[name];
   const marked = markedValue(present, wanted);
   const cells = values.map((value) => ({
@@ -92,7 +93,7 @@ function readColumn(name: string, rows: Records['rows'], { digits = 3, headings,
     value: typeof value === 'number' && !Number.isNaN(value) ? String(value) : undefined,
     mark: marked !== undefined && value === marked ? wanted : undefined,
   }));
-  return { heading: headings?.[name] ?? heading(name), numeric, cells };
+  return { heading: headings?.[name] ?? columnHeadings[name] ?? heading(name), numeric, cells };
 }
 
 function isMissing(value: unknown): boolean {

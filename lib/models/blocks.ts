@@ -45,7 +45,9 @@ export function addNormalizedConvolution(
 
 /** Transposed convolution with the scope's `weight` and `bias`, its stride the filter's size. x: N×H×W×I → N×kH×kW×O. */
 export function transposedConvolution(x: Tensor4D, p: Scope): Tensor4D {
-  return addBias(upsampleTransposed(x, p.get('weight') as Tensor4D), p.get('bias') as Tensor1D);
+  const output = addBias(upsampleTransposed(x, p.get('weight') as Tensor4D), p.get('bias') as Tensor1D);
+  p.pass.onLayer?.(p.fullName(''), output.shape);
+  return output;
 }
 
 /** 3×3 convolution, batch norm, ReLU. x: N×H×W×I → N×H×W×O. */

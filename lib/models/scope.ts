@@ -19,6 +19,8 @@ export interface Pass {
   readonly updates: Map<string, Tensor>;
   /** Told of the feature maps between layers; the network goes on with what it gives back. */
   readonly observe?: Observer;
+  /** Is told of each layer with parameters and the shape that it gives, in the order in which they run. */
+  readonly onLayer?: (name: string, shape: readonly number[]) => void;
 }
 
 /** name: as in the network's parameters, such as `layer4`. output: N×H×W×C. */
@@ -35,8 +37,12 @@ export interface Scope {
 }
 
 /** The scope of a whole model. `values` are in memory layout, as `readParameters` gives them. */
-export function createScope(values: ReadonlyMap<string, Tensor>, training = false, observe?: Observer): Scope {
-  const pass: Pass = { training, updates: new Map(), observe };
+export function createScope(
+  values: ReadonlyMap<string, Tensor>,
+  training = false,
+  watch: Pick<Pass, 'observe' | 'onLayer'> = {},
+): Scope {
+  const pass: Pass = { training, updates: new Map(), ...watch };
   const scopeAt = (prefix: string): Scope => ({
     pass,
     at: (name) => scopeAt(`${prefix}${name}.`),
@@ -54,6 +60,7 @@ export function createScope(values: ReadonlyMap<string, Tensor>, training = fals
 /** Convolution with the scope's `weight` and, where there is one, `bias`. x: N×H×W×C → N×H'×W'×O. */
 export function convolution(x: Tensor4D, p: Scope, options: ConvolutionOptions = {}): Tensor4D {
   const output = conv2d(x, p.get('weight') as Tensor4D, options);
+  p.pass.onLayer?.(p.fullName(''), output.shape);
   const bias = p.optional('bias');
   return bias === undefined ? output : addBias(output, bias as Tensor1D);
 }
@@ -61,6 +68,7 @@ export function convolution(x: Tensor4D, p: Scope, options: ConvolutionOptions =
 /** Batch norm with PyTorch's four tensors, and a shortcut and ReLU after it where asked for. x: N×H×W×C → N×H×W×C. */
 export function batchNorm(x: Tensor4D, p: Scope, options: BatchNormOptions = {}): Tensor4D {
   const [scale, offset] = affineOf(p);
+  p.pass.onLayer?.(p.fullName(''), x.shape);
   if (!p.pass.training) return batchNormInference(x, scale, offset, runningOf(p), options);
   return updateRunning(p, batchNormTraining(x, scale, offset, runningOf(p), options));
 }
@@ -103,7 +111,9 @@ export function linear<T extends Tensor>(x: T, p: Scope): T {
 /** The product with the scope's `weight` alone, for operations that add the bias themselves. x: …×C → …×O. */
 export function linearWithoutBias<T extends Tensor>(x: T, p: Scope): T {
   const weight = p.get('weight') as Tensor2D;
-  return overRows(x, (rows) => product(rows, weight));
+  const output = overRows(x, (rows) => product(rows, weight));
+  p.pass.onLayer?.(p.fullName(''), output.shape);
+  return output;
 }
 
 /** What a function of rows makes of the last axis. x: …×I → …×O. */
@@ -116,12 +126,16 @@ function overRows<T extends Tensor>(x: T, compute: (rows: Tensor2D) => Tensor2D)
 
 /** Layer norm with the scope's `weight` and `bias`, over the last axis. x: …×C → …×C. */
 export function layerNorm<T extends Tensor>(x: T, p: Scope, epsilon: number): T {
+  p.pass.onLayer?.(p.fullName(''), x.shape);
   return fusedLayerNorm(x, ...affineOf(p), epsilon);
 }
 
 /** `linearWithoutBias(layerNorm(x, norm, epsilon), p)`, without its input being kept for the gradient. x: …×C → …×O. */
 export function layerNormLinear<T extends Tensor>(x: T, norm: Scope, epsilon: number, p: Scope): T {
-  return overRows(x, (rows) => layerNormProduct(rows, affineOf(norm), epsilon, p.get('weight') as Tensor2D));
+  norm.pass.onLayer?.(norm.fullName(''), x.shape);
+  const output = overRows(x, (rows) => layerNormProduct(rows, affineOf(norm), epsilon, p.get('weight') as Tensor2D));
+  p.pass.onLayer?.(p.fullName(''), output.shape);
+  return output;
 }
 
 /**
@@ -129,5 +143,7 @@ export function layerNormLinear<T extends Tensor>(x: T, norm: Scope, epsilon: nu
  * gradient. hidden: …×C → …×O.
  */
 export function biasGeluLinear<T extends Tensor>(hidden: T, bias: Tensor1D, p: Scope): T {
-  return overRows(hidden, (rows) => biasGeluProduct(rows, bias, p.get('weight') as Tensor2D));
+  const output = overRows(hidden, (rows) => biasGeluProduct(rows, bias, p.get('weight') as Tensor2D));
+  p.pass.onLayer?.(p.fullName(''), output.shape);
+  return output;
 }

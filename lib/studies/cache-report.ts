@@ -1,5 +1,5 @@
 import type { FeatureCost } from './frozen-head';
-import type { ClassificationRow, Results } from './results';
+import type { ClassificationRow, Results } from '../runs/results';
 
 /** What features cost a head's training, and what they would have cost without the cache. */
 export interface CacheRow {

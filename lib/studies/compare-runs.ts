@@ -7,7 +7,7 @@ import { status } from '../display/status';
 import { table } from '../display/tables';
 import { trainingCurves } from '../display/training-curves';
 import { findNotebook } from './notebooks';
-import { listRuns, scoreNames, type RunRecord } from './run-index';
+import { listRuns, scoreNames, type RunRecord } from '../runs/run-index';
 
 export interface CompareRunsOptions {
   /** Where runs are kept, a folder for each notebook; `outputs` unless given. */

@@ -19,9 +19,9 @@ import { configurationsOf, dinov3Notebook, dinov3ParameterSpecs, fractionsOf, op
 import type { Dinov3Configuration, Dinov3Run } from './dinov3-segmentation/results';
 import { rowOfRun } from './dinov3-segmentation/rows';
 import { openDinov3Store, trainDinov3Runs, type RunsControls } from './dinov3-segmentation/runs';
-import { parameterRows, resolveParameters } from './parameters';
-import type { SegmentationRow } from './results';
-import { comparableResults, openRun, recordResults } from './run';
+import { parameterRows, resolveParameters } from '../runs/parameters';
+import type { SegmentationRow } from '../runs/results';
+import { comparableResults, openRun, recordResults } from '../runs/notebook-run';
 
 /** What a training may be given other than the parameters have it. */
 export type ChangedSettings = Pick<GivenDinov3Parameters, 'epochs' | 'batchSize' | 'learningRate' | 'weightDecay' | 'diceWeight' | 'patience' | 'flips' | 'flipTta' | 'unetWidth' | 'decoderWidth'>; // prettier-ignore

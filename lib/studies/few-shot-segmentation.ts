@@ -16,9 +16,9 @@ import { trainSeries, type FewShotTraining } from './few-shot-segmentation/serie
 import { compareSeries, modelSizes, planRows, publishedScoreRows, scoreRows } from './few-shot-segmentation/tables';
 import { trainUnet, type UnetSettings } from './few-shot-segmentation/unet';
 import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type GivenFewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
-import { parameterRows, resolveParameters } from './parameters';
-import type { SegmentationRow } from './results';
-import { comparableResults, openRun } from './run';
+import { parameterRows, resolveParameters } from '../runs/parameters';
+import type { SegmentationRow } from '../runs/results';
+import { comparableResults, openRun } from '../runs/notebook-run';
 import { openEncoder, type EncoderOptions, type SegmentationEncoder } from './segmentation-encoders';
 
 const denoisingNoise = 0.1;

@@ -6,8 +6,8 @@ import type { CheckpointStore } from '../training/checkpoints';
 import { armDefinitions, armTitle, testedAs, type Arm, type FineTuneSettings } from './arms';
 import { frozenSource, type StudyControls } from './frozen-head';
 import { classifierOf, networkTitle, type StudyNetwork } from './networks';
-import { shortHash } from './results';
-import { openTraining, recordResults, type NotebookRun } from './run';
+import { shortHash } from '../runs/results';
+import { openTraining, recordResults, type NotebookRun } from '../runs/notebook-run';
 import { transferRow } from './transfer-rows';
 
 export interface FineTuned extends TrainedClassifier {

@@ -15,8 +15,8 @@ import { absentFeatures, type FeatureSet, type FeatureSets } from '../training/f
 import { armDefinitions, armTitle, testedAs, type Arm } from './arms';
 import { computeFeatures, openFeatures, type FeatureControls, type FeatureSource } from './frozen-features';
 import { networkTitle, type StudyNetwork } from './networks';
-import { shortHash, type ClassificationRow } from './results';
-import { openTraining, recordResults, type NotebookRun } from './run';
+import { shortHash, type ClassificationRow } from '../runs/results';
+import { openTraining, recordResults, type NotebookRun } from '../runs/notebook-run';
 import { transferRow } from './transfer-rows';
 
 export interface HeadSettings extends LinearProbeSettings {

@@ -1,6 +1,6 @@
 /** Works off a grid of runs: what one process does, alone or beside others on the same store. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunClaim, RunStore } from './run-store';
+import type { RunClaim, RunStore } from '../runs/store';
 
 export type GridEvent<C> =
   | { readonly kind: 'started' | 'finished' | 'stopped'; readonly id: string; readonly configuration: C }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { writeFileAtomic } from '../files';
 import { openCheckpoints, type CheckpointStore } from '../training/checkpoints';
-import { keepsFinished, type NotebookRun } from './run';
+import { keepsFinished, type NotebookRun } from '../runs/notebook-run';
 
 /** JSON, but for bytes such as masks, which it has under one name. */
 export interface KeptTraining {

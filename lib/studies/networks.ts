@@ -14,7 +14,7 @@ import type { Classifier } from '../training/classifier';
 import { hashParameters } from '../training/features';
 import type { InputTransform } from '../training/input-transforms';
 import { linearHead } from '../training/linear-head';
-import { vitLayerOf } from '../training/parameter-groups';
+import { vitLayerOf } from '../models/layers';
 import { createTourVit, tourVitExpectation, tourVitName, type VitBackbone } from './tour-vit';
 import { automaticModel } from './transfer-parameters';
 

@@ -1,12 +1,15 @@
 /** The notebooks of this project, and what a command must know to run one. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Displayable } from '../display/mime';
+import { table } from '../display/tables';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
 import { dinov3Notebook, dinov3ParameterSpecs, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation/parameters'; // prettier-ignore
 import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
-import type { ParameterSpecs, ResolvedParameters } from './parameters';
+import { beginRun } from '../runs/notebook-run';
+import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
 import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
 import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';
 import { dinoNotebook, dinoParameterSpecs, vitNotebook, vitParameterSpecs, type TransferParameterSpecs } from './transfer-parameters'; // prettier-ignore
@@ -20,6 +23,44 @@ export interface NotebookEntry {
    * @throws UserError where it cannot be used
    */
   check(parameters: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+/** What cells may set, by the notebook's number. */
+const specifications = {
+  '01': resnetParameterSpecs,
+  '02': vitParameterSpecs,
+  '03': dinoParameterSpecs,
+  '04': resolutionParameterSpecs,
+  '05': medmnist2dParameterSpecs,
+  '06': fewShotParameterSpecs,
+  '07': dinov3ParameterSpecs,
+} as const;
+
+type Specifications = typeof specifications;
+
+const rowsOfSettings = new WeakMap<object, ReturnType<typeof parameterRows>>();
+
+/**
+ * The parameters of a notebook, by its number: what is given, and the profile's values for the rest. From here on, trainings belong to
+ * this notebook.
+ * @throws UserError for an unknown parameter, with the nearest name, and for a value that is out of range
+ */
+export function parameters<N extends keyof Specifications>(
+  notebook: N,
+  given: GivenParameters<Specifications[N]>,
+): ResolvedParameters<Specifications[N]> {
+  const specs = specifications[notebook];
+  const resolved = resolveParameters(specs, given) as ResolvedParameters<Specifications[N]>;
+  rowsOfSettings.set(resolved, parameterRows(specs, given, resolved as ResolvedParameters<ParameterSpecs>));
+  beginRun(findNotebook(notebook).name, resolved);
+  return resolved;
+}
+
+/** One row a parameter: its value, where that comes from, and what it means. */
+export function parameterTable(settings: object, { caption = 'Parameters of this run' } = {}): Displayable {
+  const rows = rowsOfSettings.get(settings);
+  if (rows === undefined) throw new UserError('A table of parameters is made of what `nb.parameters` gives, not of a copy of it.'); // prettier-ignore
+  return table(rows, { caption });
 }
 
 const entries: Readonly<Record<string, NotebookEntry>> = {

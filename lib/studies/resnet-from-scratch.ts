@@ -19,11 +19,11 @@ import {
   type TrainingControls,
   type TrainingSettings,
 } from '../training/classifier';
-import { comparisonRows, type PublishedResult } from './comparison';
-import { parameterRows, resolveParameters, type GivenParameters } from './parameters';
+import { comparisonRows, type PublishedResult } from '../runs/comparison';
+import { parameterRows, resolveParameters, type GivenParameters } from '../runs/parameters';
 import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
-import { scoreFields, shortHash, type ClassificationRow } from './results';
-import { comparableResults, openRun, openTraining, recordResults, type NotebookRun } from './run';
+import { scoreFields, shortHash, type ClassificationRow } from '../runs/results';
+import { comparableResults, openRun, openTraining, recordResults, type NotebookRun } from '../runs/notebook-run';
 
 /** The study's own figures, on the test split of BloodMNIST at 28 pixels. */
 const published: PublishedResult = {

@@ -1,6 +1,6 @@
 /** The parameters of the notebook on the first part of the first study. */
 import { imageSizes } from '../data/registry-types';
-import { choiceParameter, common, integerParameter, textParameter } from './parameters';
+import { choiceParameter, common, integerParameter, textParameter } from '../runs/parameters';
 
 export const resnetNotebook = '01_resnet_from_scratch';
 

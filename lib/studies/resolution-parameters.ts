@@ -6,7 +6,7 @@ import {
   sizesParameter,
   textParameter,
   weightsParameter,
-} from './parameters';
+} from '../runs/parameters';
 import { automaticModel } from './transfer-parameters';
 
 export const resolutionNotebook = '04_resolution_study';

@@ -10,8 +10,8 @@ import { runOtherProbe, trainFrozenHead, type HeadSettings, type StudyControls }
 import { networkTitle, openNetwork, type NetworkChoice } from './networks';
 import { createResnet18 } from './resnet-from-scratch';
 import type { SizedData } from './resolution-data';
-import { scoreFields, shortHash } from './results';
-import { openTraining, recordResults, type NotebookRun } from './run';
+import { scoreFields, shortHash } from '../runs/results';
+import { openTraining, recordResults, type NotebookRun } from '../runs/notebook-run';
 
 /** How an image of some source size becomes a network's input. */
 export type InputMode = 'native' | 'resized' | 'zero-padded';

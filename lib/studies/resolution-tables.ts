@@ -2,10 +2,10 @@
 import { lineComparison } from '../display/charts';
 import { wilsonInterval } from '../metrics/intervals';
 import { arms } from './arms';
-import { accuracyInterval } from './comparison';
+import { accuracyInterval } from '../runs/comparison';
 import { benchmarkSizes, medmnistPlusBlood } from './medmnist-plus';
 import type { SizedData } from './resolution-data';
-import type { ClassificationRow, Results } from './results';
+import type { ClassificationRow, Results } from '../runs/results';
 
 /** A row of results with its sizes. */
 export type SizeRow = ClassificationRow & { readonly settings: Readonly<Record<string, string | number>> };

@@ -1,7 +1,7 @@
 import { mean } from '../metrics/intervals';
 import { metricOfImages, type SegmentationMetric } from '../metrics/segmentation';
 import type { TrainedSegmenter } from '../training/segmenter';
-import type { SegmentationRow } from './results';
+import type { SegmentationRow } from '../runs/results';
 
 type Measured =
   'epoch' | 'testDice' | 'testIou' | 'testSensitivity' | 'testAccuracy' | 'testHd95' | 'bestValLoss' | 'bestValDice';

@@ -7,7 +7,7 @@ import { disposeParameters, readParameters, type PublishedValues } from '../mode
 import { createScope } from '../models/scope';
 import { principalComponents } from '../tensor/principal-components';
 import { tf, type Tensor4D } from '../tf';
-import { initialParameters } from '../training/initial-values';
+import { initialParameters } from '../models/initial-values';
 import type { FeatureSource } from './frozen-features';
 import { inputPixels, pickImages } from './input-views';
 

@@ -1,6 +1,6 @@
 /** The parameters of the notebooks on pretrained networks of the first study. */
 import { imageSizes } from '../data/registry-types';
-import { booleanParameter, choiceParameter, common, integerParameter, textParameter, weightsParameter, type GivenParameters, type Profile } from './parameters'; // prettier-ignore
+import { booleanParameter, choiceParameter, common, integerParameter, textParameter, weightsParameter, type GivenParameters, type Profile } from '../runs/parameters'; // prettier-ignore
 
 export const vitNotebook = '02_vit_frozen_and_finetuned';
 export const dinoNotebook = '03_dino_frozen';

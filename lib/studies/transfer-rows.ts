@@ -4,7 +4,7 @@ import type { TrainedClassifier } from '../training/classifier';
 import { linearHead } from '../training/linear-head';
 import type { Arm } from './arms';
 import { networkTitle, type StudyNetwork } from './networks';
-import { scoreFields, type ClassificationRow } from './results';
+import { scoreFields, type ClassificationRow } from '../runs/results';
 
 export interface RowFacts {
   readonly trainingKey: string;

@@ -2,7 +2,7 @@
 import type { Dataset } from '../data/dataset';
 import { arms, armTitle, describeArms, fineTuneSettings, type Arm, type FineTuneSettings } from './arms';
 import { cacheReport } from './cache-report';
-import { transferComparison, type PublishedResult } from './comparison';
+import { transferComparison, type PublishedResult } from '../runs/comparison';
 import { fineTune } from './fine-tuning';
 import {
   frozenSource,
@@ -14,9 +14,9 @@ import {
 } from './frozen-head';
 import { inputImages } from './input-views';
 import { checkNetwork, networkName, openNetwork, type NetworkChoice, type StudyNetwork } from './networks';
-import { parameterRows, resolveParameters } from './parameters';
+import { parameterRows, resolveParameters } from '../runs/parameters';
 import { openSingleLabelDataset } from './resnet-from-scratch';
-import { comparableResults, openRun } from './run';
+import { comparableResults, openRun } from '../runs/notebook-run';
 import { tokenImages, type TokenImagesOptions } from './token-maps';
 import { tourVitName } from './tour-vit';
 import type { TransferParameters, TransferParameterSpecs } from './transfer-parameters';

@@ -17,7 +17,7 @@ import type { Optimizer } from './optimizers';
 
 const fileSchema = z.strictObject({ name: z.string(), sha256: z.string() });
 const manifestSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   /** Hash of everything that determines the run: a checkpoint of another run is not continued. */
   key: z.string(),
   /** Finished epochs. */
@@ -26,7 +26,7 @@ const manifestSchema = z.strictObject({
   learningRateFactor: z.number(),
   recoveries: z.int().min(0),
   history: z.array(z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null).transform(withNaN)),
-  best: z.strictObject({ epoch: z.int().min(1), valAccuracy: z.number(), file: fileSchema }).optional(),
+  best: z.strictObject({ epoch: z.int().min(1), file: fileSchema }).optional(),
   state: fileSchema,
   finished: z.boolean(),
 });
@@ -49,17 +49,16 @@ export interface CheckpointStore {
    */
   save(
     progress: CheckpointProgress,
-    best: BestEpoch | undefined,
+    best: BestToSave | undefined,
     parameters: Parameters,
     optimizer: Optimizer,
   ): Promise<CheckpointManifest>;
   remove(): void;
 }
 
-/** The best epoch so far. */
-export interface BestEpoch {
+/** The best epoch so far, to be saved. */
+export interface BestToSave {
   readonly epoch: number;
-  readonly valAccuracy: number;
   /** Whether no checkpoint before has had it. */
   readonly isNew: boolean;
   /** Its weights in memory layout, where it is not the epoch that is being saved. */
@@ -125,12 +124,12 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
       const [state, newBest] = files.map(({ name, sha256 }) => ({ name, sha256 }));
       const bestFile = newBest ?? previous?.best?.file;
       const manifest: CheckpointManifest = {
-        version: 1,
+        version: 2,
         key,
         ...progress,
         optimizerSteps: optimizer.steps,
         state,
-        ...(best && bestFile ? { best: { epoch: best.epoch, valAccuracy: best.valAccuracy, file: bestFile } } : {}),
+        ...(best && bestFile ? { best: { epoch: best.epoch, file: bestFile } } : {}),
       };
       previous = manifest;
       // Everything is written by now: training may go on while it comes onto the disk.
@@ -191,7 +190,7 @@ function slotsOf({ slots, steps }: Optimizer): LazyTensor[] {
   }));
 }
 
-function readersOf({ epoch, values }: BestEpoch): Map<string, () => Tensor> {
+function readersOf({ epoch, values }: BestToSave): Map<string, () => Tensor> {
   if (values === undefined) throw new Error(`The weights of epoch ${epoch} are needed to save it as the best.`);
   return new Map([...values].map(([name, value]) => [name, () => value]));
 }

@@ -1,4 +1,5 @@
 /** Training and testing a classifier of images with one label or several, whatever the network. */
+import type { ImageTransform } from '../models/network';
 import { batchesPerEpoch, type Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import { UserError } from '../errors';
@@ -11,16 +12,17 @@ import type { Tensor2D, Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import { createOptimizer, type OptimizerSettings } from './create-optimizer';
 import type { HistoryRow, TrainingEvent } from './events';
-import { fit, type Selection } from './fit';
+import { fit } from './fit';
 import { withFrozenNorms } from './frozen-norms';
-import { imageStream, type ImageTransform, type IndexedTransform } from './image-stream';
-import { initialParameters, type InitialValues } from './initial-values';
+import { imageStream, type IndexedTransform } from './image-stream';
+import { initialParameters } from '../models/initial-values';
+import type { InitialValues } from '../models/network';
 import type { Optimizer } from './optimizers';
-import type { LayerOf } from './parameter-groups';
+import type { LayerOf } from '../models/network';
 import { followRecipe, type RecipeName } from './recipes';
 import type { Schedule } from './schedules';
 import { scoreSplit, testResult, type ScoredSplit, type TestResult } from './scored-split';
-import { taskLoss } from './task-loss';
+import { lossFunction, lossOfTask, sumOfCorrect } from './losses';
 
 /** A network as a table of parameters and a function over them; it has no parameters of its own until it is trained. */
 export interface Classifier {
@@ -54,7 +56,7 @@ export interface CommonSettings {
    */
   readonly frozenBatchNorm?: 'evaluation' | 'training';
   /** By which score of the validation split an epoch is selected; by the accuracy by default. */
-  readonly selectBy?: Selection;
+  readonly selectBy?: 'accuracy' | 'auc' | 'loss';
   /** An epoch is better only by more than this; 0 by default. */
   readonly minDelta?: number;
   /** Ends the training after so many epochs without a better one. */
@@ -120,13 +122,13 @@ export async function trainClassifier(
 ): Promise<TrainedClassifier> {
   const { name, table, forward, normalization, transform, trainingTransform } = classifier;
   const { epochs, batchSize, seed, trainable, maxGradientNorm, frozenBatchNorm = 'evaluation' } = settings;
-  const { selectBy, minDelta, patience, testLast = true } = settings;
+  const { selectBy = 'accuracy', minDelta, patience, testLast = true } = settings;
   const { train } = dataset.splits;
   const stepsPerEpoch = batchesPerEpoch(train.count, batchSize);
   const parameters = initialParameters(table, seed, classifier.initial);
   let optimizer: Optimizer | undefined;
   const score = (split: SplitName, signal?: AbortSignal): Promise<ScoredSplit> =>
-    scoreSplit(parameters, classifier, dataset, split, signal);
+    scoreSplit(parameters, classifier, dataset, split, { signal });
   try {
     const names = trainableNames(parameters, trainable);
     if (names.length === 0) throw new UserError(`Nothing of ${name} is trainable: at least one parameter has to be.`);
@@ -142,7 +144,7 @@ export async function trainClassifier(
       epochs,
       learningRate: followed.learningRate,
       maxGradientNorm,
-      selectBy,
+      select: selectBy,
       minDelta,
       patience,
       batchesPerEpoch: stepsPerEpoch,
@@ -156,14 +158,15 @@ export async function trainClassifier(
       loss: (batch, scope) => {
         const random = createRandom(seed, 'step', followed.optimizer.steps);
         const logits = forward(batch.images, withFrozenNorms(scope, isFrozen), random);
-        return taskLoss(dataset.task, logits, batch);
+        const loss = lossFunction(lossOfTask(dataset.task))(logits, batch);
+        return { loss, reported: { accuracy: sumOfCorrect(dataset.task, logits, batch) } };
       },
       validate: async (signal) => {
         const scored = await score('val', signal);
         // Metrics refuse what is not finite; here, it says that the weights are broken.
         if (!scored.scores.every(Number.isFinite)) return { loss: NaN, accuracy: NaN };
-        const auc = selectBy === 'auc' ? { auc: medmnistAuc(scored) } : {};
-        return { loss: crossEntropy(scored), accuracy: medmnistAccuracy(scored), ...auc };
+        const scores = { loss: crossEntropy(scored), accuracy: medmnistAccuracy(scored) };
+        return selectBy === 'auc' ? { ...scores, auc: medmnistAuc(scored) } : scores;
       },
     });
     optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
@@ -173,7 +176,7 @@ export async function trainClassifier(
       model: name,
       history,
       bestEpoch: best?.epoch,
-      bestValAccuracy: best?.valAccuracy,
+      bestValAccuracy: best && history[best.epoch - 1].valAccuracy,
       stopped,
       seconds,
     };

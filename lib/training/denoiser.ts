@@ -13,7 +13,8 @@ import { readResult } from '../tensor/read';
 import { tf, type Scalar, type Tensor4D } from '../tf';
 import type { HistoryRow } from './events';
 import { fit } from './fit';
-import { initialParameters, type InitialValues } from './initial-values';
+import { initialParameters } from '../models/initial-values';
+import type { InitialValues } from '../models/network';
 import { adamW } from './optimizers';
 import type { SegmenterControls } from './segmenter';
 
@@ -39,11 +40,9 @@ export interface DenoisingSettings {
   readonly seed: number;
 }
 
-/** One finished epoch; losses are mean squared errors of values in 0…1. */
-export type DenoisingHistoryRow = Omit<HistoryRow, 'trainAccuracy' | 'valAccuracy'>;
-
 export interface TrainedDenoiser {
-  readonly history: readonly DenoisingHistoryRow[];
+  /** Losses are mean squared errors of values in 0…1. */
+  readonly history: readonly HistoryRow[];
   /** The first with the lowest validation loss. */
   readonly bestEpoch: number | undefined;
   readonly stopped: boolean;
@@ -80,17 +79,13 @@ export async function trainDenoiser(
       optimizer,
       epochs,
       learningRate: () => learningRate,
-      selectBy: 'loss',
+      select: 'loss',
       batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
       batches: (epoch) => {
         const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
         return noisyBatches(dataset, train, denoiser, settings, { epoch, order });
       },
-      loss: ({ noisy, clean, count }, scope) => {
-        const loss = squaredError(denoiser.forward(noisy, scope), clean);
-        // What `fit` reports as accuracy: 1 − the squared error.
-        return { loss, reported: { correct: tf.tidy(() => tf.scalar(1).sub<Scalar>(loss).mul(count)) } };
-      },
+      loss: ({ noisy, clean }, scope) => ({ loss: squaredError(denoiser.forward(noisy, scope), clean) }),
       validate: async () => {
         let total = 0;
         for (const batch of noisyBatches(dataset, val, denoiser, settings, {})) {
@@ -103,14 +98,11 @@ export async function trainDenoiser(
           }
           await new Promise(setImmediate);
         }
-        return { loss: total / val.count, accuracy: 1 - total / val.count };
+        return { loss: total / val.count };
       },
     });
     try {
-      const { best, stopped, seconds } = fitted;
-      const history = fitted.history.map(({ epoch, trainLoss, valLoss, learningRate: rate, seconds: duration }) => {
-        return { epoch, trainLoss, valLoss, learningRate: rate, seconds: duration };
-      });
+      const { history, best, stopped, seconds } = fitted;
       if (stopped || best === undefined)
         return { history, bestEpoch: best?.epoch, stopped, seconds, values: undefined };
       fitted.useBest();

@@ -1,5 +1,5 @@
 import { tf, type Scalar } from '../tf';
-import type { HistoryRow } from './events';
+import { historyKey } from './events';
 import type { Batch, FitOptions, Validation } from './fit';
 import { trainingStep } from './step';
 
@@ -20,7 +20,8 @@ export async function validate<B extends Batch>(
   }
 }
 
-type TrainedEpoch = Pick<HistoryRow, 'trainLoss' | 'trainAccuracy'>;
+/** The training's half of a history row. */
+type TrainedEpoch = { readonly trainLoss: number } & Readonly<Record<string, number>>;
 
 /** One pass over the training data. Losses stay on the device but where progress is shown. */
 export async function trainEpoch<B extends Batch>(
@@ -29,16 +30,17 @@ export async function trainEpoch<B extends Batch>(
   learningRate: number,
 ): Promise<TrainedEpoch | 'stopped' | 'not finite'> {
   const { epochs, batchesPerEpoch, signal, onProgress = () => undefined } = options;
-  const pending: { loss: Scalar; correct: Scalar; count: number }[] = [];
-  const total = { loss: 0, correct: 0, images: 0 };
+  const pending: { loss: Scalar; reported: Readonly<Record<string, Scalar>>; count: number }[] = [];
+  const total = { loss: 0, images: 0 };
+  const metrics: Record<string, number> = {};
   let lastLoss = NaN;
   const settle = (): boolean => {
-    for (const { loss, correct, count } of pending.splice(0)) {
+    for (const { loss, reported, count } of pending.splice(0)) {
       [lastLoss] = loss.dataSync();
       total.loss += lastLoss * count;
-      total.correct += correct.dataSync()[0];
+      for (const [name, sum] of Object.entries(reported)) metrics[name] = (metrics[name] ?? 0) + sum.dataSync()[0];
       total.images += count;
-      tf.dispose([loss, correct]);
+      tf.dispose([loss, ...Object.values(reported)]);
     }
     return Number.isFinite(total.loss);
   };
@@ -51,7 +53,7 @@ export async function trainEpoch<B extends Batch>(
       const { count } = batch;
       try {
         const { loss, reported } = trainingStep((scope) => options.loss(batch, scope), { ...options, learningRate });
-        pending.push({ count, loss, correct: reported.correct });
+        pending.push({ count, loss, reported });
       } finally {
         batch.dispose();
       }
@@ -75,8 +77,11 @@ export async function trainEpoch<B extends Batch>(
       }
     }
     if (!settle()) return 'not finite';
-    return { trainLoss: total.loss / total.images, trainAccuracy: total.correct / total.images };
+    const means = Object.entries(metrics).map(
+      ([name, sum]) => [historyKey('train', name), sum / total.images] as const,
+    );
+    return { trainLoss: total.loss / total.images, ...Object.fromEntries(means) };
   } finally {
-    for (const { loss, correct } of pending) tf.dispose([loss, correct]);
+    for (const { loss, reported } of pending) tf.dispose([loss, ...Object.values(reported)]);
   }
 }

@@ -1,20 +1,37 @@
 /** What a training run tells about itself while it goes on, and the record that it leaves behind. */
 
-/** One finished epoch. Accuracies are fractions. */
+/**
+ * One finished epoch: beside the losses, each metric of the training under its name, such as `trainAccuracy` and `valDice`. Fractions are
+ * fractions.
+ */
 export interface HistoryRow {
   /** Counted from 1. */
   readonly epoch: number;
   readonly trainLoss: number;
-  readonly trainAccuracy: number;
   readonly valLoss: number;
-  readonly valAccuracy: number;
-  /** Where epochs are selected by it. */
-  readonly valAuc?: number;
-  /** Further measures of the validation by name. */
-  readonly monitors?: Readonly<Record<string, number>>;
   readonly learningRate: number;
   /** Duration of the epoch, validation included. */
   readonly seconds: number;
+  readonly [metric: string]: number;
+}
+
+/** A metric's name in a history row: `accuracy` of `val` is `valAccuracy`. */
+export function historyKey(split: 'train' | 'val', metric: string): string {
+  return `${split}${metric[0].toUpperCase()}${metric.slice(1)}`;
+}
+
+/** The first metric of a row that is no loss, such as `accuracy`; undefined where a training watches nothing else. */
+export function mainMetric(row: HistoryRow): string | undefined {
+  const key = Object.keys(row).find((name) => name.startsWith('val') && name !== 'valLoss');
+  return key === undefined ? undefined : key[3].toLowerCase() + key.slice(4);
+}
+
+/** The epoch that was selected, and the validation score that it was selected by. */
+export interface BestEpoch {
+  readonly epoch: number;
+  /** `loss`, or a metric's name. */
+  readonly metric: string;
+  readonly value: number;
 }
 
 /** After a batch. Work without epochs, such as the extraction of features, has one. */
@@ -43,8 +60,7 @@ export interface DoneEvent {
   /** Epochs that were run. */
   readonly epochs: number;
   readonly seconds: number;
-  readonly bestEpoch?: number;
-  readonly bestValAccuracy?: number;
+  readonly best?: BestEpoch;
 }
 
 /** Somebody stopped the run; what was reached is kept. */

@@ -1,4 +1,5 @@
 /** Features of a frozen network: computed once, then read from memory or disk as often as a head is trained on them. */
+import type { ImageTransform } from '../models/network';
 import { createHash } from 'node:crypto';
 import { batchesPerEpoch } from '../data/batches';
 import { splitNames, type Dataset, type SplitName } from '../data/dataset';
@@ -10,7 +11,7 @@ import type { Tensor2D, Tensor4D } from '../tf';
 import type { TrainingEvent } from './events';
 import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-cache';
 import { featureSet, type FeatureSet, type FeatureSets } from './feature-set';
-import { forwardRows, transformedBatches, type ImageTransform } from './image-stream';
+import { forwardRows, transformedBatches } from './image-stream';
 
 export { absentFeatures, featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 

@@ -5,11 +5,10 @@
 import { UserError } from '../errors';
 import type { Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
-import type { Scalar } from '../tf';
 import type { CheckpointManifest, CheckpointStore } from './checkpoints';
 import { trainEpoch, validate } from './epoch';
 import { epochStart } from './epoch-start';
-import type { HistoryRow, TrainingEvent } from './events';
+import { historyKey, type BestEpoch, type HistoryRow, type TrainingEvent } from './events';
 import type { LossOutput } from './gradients';
 import type { Optimizer } from './optimizers';
 import type { Schedule } from './schedules';
@@ -32,17 +31,17 @@ export interface FitOptions<B extends Batch> {
   /** Batches of an epoch (counted from 0), in an order that depends on nothing but the epoch. */
   readonly batches: (epoch: number) => Iterable<B> | AsyncIterable<B>;
   readonly batchesPerEpoch: number;
-  /** Mean loss of the batch; `reported.correct` counts its correctly classified images. */
-  readonly loss: (batch: B, scope: Scope) => LossOutput & { readonly reported: { readonly correct: Scalar } };
+  /** Mean loss of the batch, and of each reported metric the sum over its images. */
+  readonly loss: (batch: B, scope: Scope) => LossOutput;
   /**
-   * Loss and accuracy on the validation split with the current parameters; NaN where they give no finite scores. It may end early with
+   * Loss and metrics on the validation split with the current parameters; NaN where they give no finite scores. It may end early with
    * `signal`'s reason.
    */
   readonly validate: (signal?: AbortSignal) => Promise<Validation>;
   /** Gradients whose common norm is larger are scaled down to it. */
   readonly maxGradientNorm?: number;
-  /** What the best epoch is: the first with the highest validation accuracy (default) or AUC, or with the lowest validation loss. */
-  readonly selectBy?: Selection;
+  /** What the best epoch is: the first with the lowest validation `loss`, or with the highest value of a validation metric. */
+  readonly select: string;
   /** An epoch is better only by more than this; 0 by default. */
   readonly minDelta?: number;
   /** Ends the run after so many epochs without a better one. */
@@ -55,21 +54,16 @@ export interface FitOptions<B extends Batch> {
   readonly onProgress?: (event: TrainingEvent) => void;
 }
 
-export type Selection = 'accuracy' | 'auc' | 'loss';
-
+/** Means over the validation images, by name. */
 export interface Validation {
   readonly loss: number;
-  readonly accuracy: number;
-  /** Needed where epochs are selected by it. */
-  readonly auc?: number;
-  /** Further measures by name, for the history. */
-  readonly monitors?: Readonly<Record<string, number>>;
+  readonly [metric: string]: number;
 }
 
 export interface FitResult {
   readonly history: readonly HistoryRow[];
-  /** The epoch of `selectBy`; undefined if none was finished. */
-  readonly best?: { readonly epoch: number; readonly valAccuracy: number };
+  /** The selected epoch; undefined if none was finished. */
+  readonly best?: BestEpoch;
   /** True where `signal` ended the run; the same call continues from its last checkpoint. */
   readonly stopped: boolean;
   /** Time spent training and validating, over all parts of a resumed run. */
@@ -81,11 +75,6 @@ export interface FitResult {
   dispose(): void;
 }
 
-const meritOf: Readonly<Record<Selection, (row: HistoryRow) => number>> = {
-  accuracy: ({ valAccuracy }) => valAccuracy,
-  auc: ({ valAuc = NaN }) => valAuc,
-  loss: ({ valLoss }) => -valLoss,
-};
 const mostRecoveries = 3;
 
 /**
@@ -95,10 +84,11 @@ const mostRecoveries = 3;
  */
 export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitResult> {
   const { parameters, optimizer, epochs, checkpoints, patience = Infinity, onProgress = () => undefined } = options;
-  const { selectBy = 'accuracy', minDelta = 0, saveEverySeconds = 0 } = options;
-  const merit = meritOf[selectBy];
+  const { select, minDelta = 0, saveEverySeconds = 0 } = options;
+  const selected = historyKey('val', select);
+  const merit = (row: HistoryRow): number => (select === 'loss' ? -row.valLoss : row[selected]);
   const history: HistoryRow[] = [];
-  let best: { epoch: number; valAccuracy: number } | undefined;
+  let best: BestEpoch | undefined;
   /** Its weights, where no checkpoint has them. */
   let bestValues: Snapshot | undefined;
   let factor = 1;
@@ -112,7 +102,10 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
     saving = Promise.resolve(manifest);
     history.push(...manifest.history);
     ({ learningRateFactor: factor, recoveries } = manifest);
-    if (manifest.best) best = { epoch: manifest.best.epoch, valAccuracy: manifest.best.valAccuracy };
+    if (manifest.best) {
+      const { epoch } = manifest.best;
+      best = { epoch, metric: select, value: history[epoch - 1][selected] };
+    }
   }
   const isFinished = (): boolean =>
     history.length >= epochs || history.length - (best?.epoch ?? history.length) >= patience;
@@ -164,22 +157,21 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
       }
       before.dispose(); // so that it is not beside the best epoch's weights and what is saved
       const seconds = (performance.now() - start) / 1000;
+      const validated = Object.entries(validation).map(([metric, value]) => [historyKey('val', metric), value]);
       const row: HistoryRow = {
         epoch: epoch + 1,
         ...trained,
-        valLoss: validation.loss,
-        valAccuracy: validation.accuracy,
-        ...(validation.auc === undefined ? {} : { valAuc: validation.auc }),
-        ...(validation.monitors === undefined ? {} : { monitors: validation.monitors }),
+        ...(Object.fromEntries(validated) as { valLoss: number }),
         learningRate,
         seconds,
       };
+      if (!(selected in row)) throw new Error(`The validation gives no ${select}, by which epochs are selected.`);
       history.push(row);
       // A NaN is never larger: it cannot become the best.
       const isNew =
         best === undefined ? Number.isFinite(merit(row)) : merit(row) > merit(history[best.epoch - 1]) + minDelta;
       if (isNew) {
-        best = { epoch: row.epoch, valAccuracy: row.valAccuracy };
+        best = { epoch: row.epoch, metric: select, value: row[selected] };
         forgetBestValues();
       }
       const isDue = isFinished() || performance.now() - saved.time >= 1000 * saveEverySeconds;
@@ -199,14 +191,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   const checkpoint = await saving;
   const seconds = history.reduce((total, row) => total + row.seconds, 0);
   if (stopped) onProgress({ kind: 'stopped', epoch: history.length, epochs, seconds });
-  else
-    onProgress({
-      kind: 'done',
-      epochs: history.length,
-      seconds,
-      bestEpoch: best?.epoch,
-      bestValAccuracy: best?.valAccuracy,
-    });
+  else onProgress({ kind: 'done', epochs: history.length, seconds, best });
   const last = takeSnapshot(parameters.variables);
   return {
     history,

@@ -1,6 +1,6 @@
 /** Where in an image a convolutional network sees a class: Grad-CAM (Selvaraju et al. 2017), scaled as pytorch-grad-cam does. */
 import { UserError } from '../errors';
-import { createScope, type Scope } from '../models/scope';
+import { createScope, type Observer, type Scope } from '../models/scope';
 import { tf, type Scalar, type Tensor, type Tensor2D, type Tensor4D } from '../tf';
 import { valueAndGradients } from './backward';
 
@@ -34,11 +34,12 @@ export function gradCamMaps(images: Tensor4D, { forward, values, layer, classInd
     const seen: string[] = [];
     // Filled while the network runs; gradients are taken of what is in it then.
     const observed: Tensor4D[] = [];
-    const scope = createScope(values, false, (name, output) => {
+    const observe: Observer = (name, output) => {
       seen.push(name);
       if (name === layer) observed.push(tf.keep(output.clone()));
       return name === layer ? observed[0] : output;
-    });
+    };
+    const scope = createScope(values, false, { observe });
     let chosen: Tensor | undefined;
     try {
       const { gradients } = valueAndGradients(() => {

@@ -1,34 +1,10 @@
-import {
-  imageBatch,
-  imageBatches,
-  indicesOf,
-  type BatchOptions,
-  type ImageBatch,
-  type Normalization,
-} from '../data/batches';
+import { imageBatch, imageBatches, indicesOf, type BatchOptions, type ImageBatch } from '../data/batches';
 import type { Dataset, Split } from '../data/dataset';
+import type { ImagesShape, ImageTransform } from '../models/network';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { readResult } from '../tensor/read';
-import type { Tensor2D, Tensor4D } from '../tf';
-
-/** What brings a dataset's images to the size that a network takes. */
-export interface ImageTransform {
-  /** Everything that its output depends on, such as `bicubic 224×224`. */
-  readonly key: string;
-  /** Pixels of its output. */
-  readonly height: number;
-  readonly width: number;
-  /** Of the network that the images are for. */
-  readonly normalization: Normalization;
-  /**
-   * N images of height × width × channels bytes, one after the other, to as many of the transform's size with as many channels.
-   * The argument is not kept once the result is there, but it may be the result.
-   */
-  apply(bytes: Uint8Array, shape: ImagesShape): Promise<Uint8Array> | Uint8Array;
-}
-
-type ImagesShape = readonly [number, number, number, number];
+import type { Tensor, Tensor4D } from '../tf';
 
 /** A transform that may treat every image in a way of its own, such as an augmentation. `indices`: which images of the split they are. */
 export interface IndexedTransform extends Omit<ImageTransform, 'apply'> {
@@ -89,7 +65,7 @@ export function imageStream(
 export async function* forwardRows(
   batches: Iterable<ImageBatch> | AsyncIterable<ImageBatch>,
   parameters: Parameters,
-  forward: (images: Tensor4D, scope: Scope) => Tensor2D,
+  forward: (images: Tensor4D, scope: Scope) => Tensor,
 ): AsyncGenerator<Float32Array> {
   for await (const batch of batches) {
     let rows: Float32Array;

@@ -1,10 +1,10 @@
 /** A dataset's images as a network takes them, for `extractFeatures` and `trainClassifier`: resized and cut, or on a black ground. */
+import type { ImageTransform } from '../models/network';
 import type { Normalization } from '../data/batches';
 import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { isIdentity, transformBatch, transformFor, type ImageExpectation } from '../data/transform';
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
-import type { ImageTransform } from './image-stream';
 
 export interface InputTransform extends ImageTransform {
   /** Ends the threads that it may have started; it starts others if it is used again. */

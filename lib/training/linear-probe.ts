@@ -73,20 +73,13 @@ export async function linearProbeGrid(
     }
     const seconds = heads.reduce((total, head) => total + head.seconds, 0);
     const grid = heads.map(({ best, settings: { learningRate, weightDecay } }) => {
-      return { learningRate, weightDecay, bestEpoch: best?.epoch, bestValAccuracy: best?.valAccuracy };
+      return { learningRate, weightDecay, bestEpoch: best?.epoch, bestValAccuracy: best?.value };
     });
     const selected = heads[firstLargest(grid.map(({ bestValAccuracy = NaN }) => bestValAccuracy))];
     const stopped = heads[heads.length - 1].stopped;
     const result = probeResult(sets, { ...selected, stopped }, seconds, controls);
     if (!stopped) {
-      const { bestEpoch, bestValAccuracy } = result;
-      controls.onProgress?.({
-        kind: 'done',
-        epochs: points.length * common.epochs,
-        seconds,
-        bestEpoch,
-        bestValAccuracy,
-      });
+      controls.onProgress?.({ kind: 'done', epochs: points.length * common.epochs, seconds, best: selected.best });
     }
     return { ...result, grid };
   });
@@ -103,7 +96,7 @@ function probeResult(
     model,
     history,
     bestEpoch: best?.epoch,
-    bestValAccuracy: best?.valAccuracy,
+    bestValAccuracy: best?.value,
     stopped,
     seconds,
     hyperparameters: { ...settings },

@@ -1,43 +1,7 @@
 /** Which parameters learn at which pace when a pretrained network is fine-tuned, as timm's `param_groups_layer_decay` (1.0) groups them. */
 import type { ParameterTable } from '../models/parameters';
-import type { ResnetConfig } from '../models/resnet';
-import type { SwinConfig } from '../models/swin';
-import type { VitConfig } from '../models/vit';
+import type { LayerOf } from '../models/network';
 import type { ParameterSettings } from './optimizer-groups';
-
-/** The layer of a parameter, counted from 0 at the images; the head's is the largest. */
-export type LayerOf = (name: string) => number;
-
-/** Vision transformers: 0 the embeddings, i + 1 block i, the final norm with the last block, then the head. */
-export function vitLayerOf({ depth }: Pick<VitConfig, 'depth'>): LayerOf {
-  return (name) => {
-    if (/^(cls_token|reg_token|pos_embed|patch_embed|norm_pre)\b/.test(name)) return 0;
-    const block = /^blocks\.(\d+)\./.exec(name);
-    if (block) return Number(block[1]) + 1;
-    return name.startsWith('norm.') ? depth : depth + 1;
-  };
-}
-
-/** Swin: 0 the patch embedding, then block by block through the stages; what merges patches belongs to the block that follows it. */
-export function swinLayerOf({ depths }: Pick<SwinConfig, 'depths'>): LayerOf {
-  const last = sum(depths);
-  return (name) => {
-    if (name.startsWith('patch_embed.')) return 0;
-    const block = /^layers\.(\d+)\.(?:blocks\.(\d+)|downsample)\./.exec(name);
-    if (block) return 1 + sum(depths.slice(0, Number(block[1]))) + Number(block[2] ?? 0);
-    return name.startsWith('norm.') ? last : last + 1;
-  };
-}
-
-/** ResNet: 0 the stem, then block by block through the stages, then `fc`. */
-export function resnetLayerOf({ depths }: Pick<ResnetConfig, 'depths'>): LayerOf {
-  return (name) => {
-    if (/^(conv1|bn1)\./.test(name)) return 0;
-    const block = /^layer(\d+)\.(\d+)\./.exec(name);
-    if (block) return 1 + sum(depths.slice(0, Number(block[1]) - 1)) + Number(block[2]);
-    return sum(depths) + 1;
-  };
-}
 
 /**
  * Learning-rate factors that fall with the distance from the head: decay^(last layer − layer), which for a vision transformer of n
@@ -84,8 +48,4 @@ export function parameterSettings(
     learningRateScale: scales?.get(name) ?? 1,
     weightDecay: decayAll || isDecayed(name, table) ? weightDecay : 0,
   });
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

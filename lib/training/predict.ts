@@ -1,10 +1,9 @@
+import type { ImageTransform, Network } from '../models/network';
 import type { Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import type { Parameters } from '../models/parameters';
-import type { Scope } from '../models/scope';
 import type { PlaneSize } from '../tensor/resample';
-import type { Tensor2D, Tensor4D } from '../tf';
-import { forwardRows, imageStream, type ImageTransform } from './image-stream';
+import { forwardRows, imageStream } from './image-stream';
 
 export interface PredictOptions {
   readonly normalization: Normalization;
@@ -19,7 +18,7 @@ export interface PredictOptions {
 /** The logits of a whole split in evaluation mode: row-major N × classes, in the split's order. */
 export async function predictLogits(
   parameters: Parameters,
-  forward: (images: Tensor4D, scope: Scope) => Tensor2D,
+  forward: Network['forward'],
   dataset: Dataset,
   split: SplitName,
   { normalization, transform, batchSize = evaluationBatchSize(transform ?? dataset), signal }: PredictOptions,

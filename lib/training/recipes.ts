@@ -1,7 +1,8 @@
 /** How a network is trained, beside what the caller sets: as the study did it, or as networks are fine-tuned today. */
 import type { Parameters } from '../models/parameters';
 import { adamW, withStepSchedule, type Optimizer } from './optimizers';
-import { parameterSettings, type LayerOf } from './parameter-groups';
+import type { LayerOf } from '../models/network';
+import { parameterSettings } from './parameter-groups';
 import { warmupCosineSchedule, type Schedule } from './schedules';
 
 export interface Recipe {

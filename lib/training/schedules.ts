@@ -1,4 +1,6 @@
+/** The learning rate over time, as parts of a recipe. */
 import { UserError } from '../errors';
+import { withStepSchedule, type Optimizer } from './optimizers';
 
 /** The learning rate of each epoch, or of each step (counted from 0). */
 export type Schedule = (time: number) => number;
@@ -38,4 +40,91 @@ export function warmupCosineSchedule({ learningRate, warmup, total, peakInWarmup
   const falling = cosineSchedule(learningRate, total - rising);
   const parts = peakInWarmup ? rising : rising + 1;
   return (time) => (time < rising ? (learningRate * (time + 1)) / parts : falling(time - rising));
+}
+
+/** How long a training is. */
+export interface Duration {
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** A schedule of the library: name and options say what it is. */
+export interface NamedSchedule {
+  readonly name: string;
+  readonly options: { readonly learningRate: number; readonly per?: 'epoch' | 'step' };
+  /** Of each epoch, or of each step where the options say so. */
+  rate(duration: Duration): Schedule;
+}
+
+/** A function of one's own: the learning rate of an epoch, counted from 0. */
+export type OwnSchedule = (epoch: number, epochs: number) => number;
+
+export type ScheduleSettings = NamedSchedule | OwnSchedule;
+
+interface Rate {
+  /** The highest. */
+  readonly learningRate: number;
+}
+
+export interface CosineOptions extends Rate {
+  /** Epochs on the way up, before the cosine begins; 0 by default. */
+  readonly warmup?: number;
+  /** How often the rate changes; per epoch by default. */
+  readonly per?: 'epoch' | 'step';
+  /** See `warmupCosineSchedule`. */
+  readonly peakInWarmup?: boolean;
+}
+
+/** A straight line up over the warm-up, then half a cosine down towards 0; see `warmupCosineSchedule`. */
+export function cosine(options: CosineOptions): NamedSchedule {
+  const { learningRate, warmup = 0, per = 'epoch', peakInWarmup } = options;
+  checkRate(learningRate);
+  return {
+    name: 'cosine',
+    options,
+    rate({ epochs, stepsPerEpoch }) {
+      const unit = per === 'step' ? stepsPerEpoch : 1;
+      return warmupCosineSchedule({ learningRate, warmup: warmup * unit, total: epochs * unit, peakInWarmup });
+    },
+  };
+}
+
+/** The same rate in all epochs. */
+export function constant(options: Rate): NamedSchedule {
+  checkRate(options.learningRate);
+  return { name: 'constant', options, rate: () => () => options.learningRate };
+}
+
+/** The rate times `factor` (0.1 by default) from each of the milestones on: PyTorch's MultiStepLR. Milestones are epochs, counted from 0. */
+export function multiStep(
+  options: Rate & { readonly milestones: readonly number[]; readonly factor?: number },
+): NamedSchedule {
+  const { learningRate, milestones, factor = 0.1 } = options;
+  checkRate(learningRate);
+  return {
+    name: 'multi-step',
+    options,
+    rate: () => (epoch) => learningRate * factor ** milestones.filter((milestone) => milestone <= epoch).length,
+  };
+}
+
+function checkRate(learningRate: number): void {
+  if (!(learningRate > 0 && learningRate < Infinity))
+    throw new UserError(`learningRate is ${learningRate}, but must be a number above 0, such as 1e-3.`);
+}
+
+/** The optimizer, and the learning rate of each epoch as `fit` takes it. */
+export function followSchedule(
+  schedule: ScheduleSettings,
+  optimizer: Optimizer,
+  duration: Duration,
+): { readonly optimizer: Optimizer; readonly learningRate: Schedule } {
+  const { epochs, stepsPerEpoch } = duration;
+  if (typeof schedule === 'function') return { optimizer, learningRate: (epoch) => schedule(epoch, epochs) };
+  const rate = schedule.rate(duration);
+  if (schedule.options.per !== 'step') return { optimizer, learningRate: rate };
+  return {
+    optimizer: withStepSchedule(optimizer, rate, stepsPerEpoch),
+    learningRate: (epoch) => rate(epoch * stepsPerEpoch),
+  };
 }

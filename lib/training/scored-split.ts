@@ -1,11 +1,8 @@
-import type { Normalization } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import { classificationMetrics, type ClassificationMetrics } from '../metrics/classification';
 import { probabilitiesOf, type Scored } from '../metrics/scores';
+import type { Network } from '../models/network';
 import type { Parameters } from '../models/parameters';
-import type { Scope } from '../models/scope';
-import type { Tensor2D, Tensor4D } from '../tf';
-import type { ImageTransform } from './image-stream';
 import { predictLogits } from './predict';
 
 /** The test scores of one set of weights. */
@@ -22,26 +19,27 @@ export interface ScoredSplit extends Scored {
 }
 
 /** What makes logits of images. */
-export interface Scorer {
-  forward(images: Tensor4D, scope: Scope): Tensor2D;
-  readonly normalization: Normalization;
-  readonly transform?: ImageTransform;
-}
+export type Scorer = Pick<Network, 'forward' | 'normalization' | 'transform'>;
 
 /**
  * The probabilities of a whole split beside its labels.
- * @param signal ends it between two batches: its reason is thrown
+ * @param options.signal ends it between two batches: its reason is thrown
  */
 export async function scoreSplit(
   parameters: Parameters,
   { forward, normalization, transform }: Scorer,
   dataset: Dataset,
   split: SplitName,
-  signal?: AbortSignal,
+  { batchSize, signal }: { readonly batchSize?: number; readonly signal?: AbortSignal } = {},
 ): Promise<ScoredSplit> {
   const { classNames, splits, task } = dataset;
   const classes = classNames.length;
-  const logits = await predictLogits(parameters, forward, dataset, split, { normalization, transform, signal });
+  const logits = await predictLogits(parameters, forward, dataset, split, {
+    normalization,
+    transform,
+    batchSize,
+    signal,
+  });
   return { task, truth: splits[split].labels, scores: probabilitiesOf(task, logits, classes), classes };
 }
 

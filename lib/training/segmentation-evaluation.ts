@@ -4,7 +4,8 @@ import { withBatchStatistics } from '../models/blocks';
 import { readParameters, type ParameterTable, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { tf, type Scalar, type Tensor4D } from '../tf';
-import type { InitialValues } from './initial-values';
+import type { SplitName } from '../data/dataset';
+import type { InitialValues, Network } from '../models/network';
 import { maskDice, segmentationLoss } from './segmentation-loss';
 import type { SegmentationSource } from './segmentation-source';
 
@@ -33,7 +34,7 @@ export async function validateSegmenter(
   { forward }: Segmenter,
   source: SegmentationSource,
   { diceWeight, batchSize }: { readonly diceWeight?: number; readonly batchSize: number },
-): Promise<{ loss: number; accuracy: number }> {
+): Promise<{ loss: number; dice: number }> {
   const total = { loss: 0, dice: 0, images: 0 };
   for (const batch of source.batches('val', { batchSize })) {
     try {
@@ -50,7 +51,7 @@ export async function validateSegmenter(
     }
     await new Promise(setImmediate);
   }
-  return { loss: total.loss / total.images, accuracy: total.dice / total.images };
+  return { loss: total.loss / total.images, dice: total.dice / total.images };
 }
 
 export interface TestOptions {
@@ -65,24 +66,21 @@ export interface TestOptions {
   readonly evaluationBatchSize?: number;
 }
 
-/**
- * Segments the test images and scores each mask at the size that the network works at. A pixel is in a mask where its logit is above 0, its
- * probability above ½; the third study's code has P ≥ ½, which differs where a logit is exactly 0.
- */
-export async function testSegmenter(
+/** As `testSegmenter`, of any split; ends between two batches with `signal`'s reason. */
+export async function scoreMasks(
   parameters: Parameters,
-  { forward }: Segmenter,
+  { forward }: Pick<Network, 'forward'>,
   source: SegmentationSource,
-  { testStatistics = 'running', evaluationBatchSize = 50, epoch }: TestOptions,
-): Promise<SegmentationTest> {
+  { split, statistics = 'running', batchSize, signal }: ScoreOptions,
+): Promise<Omit<SegmentationTest, 'epoch'>> {
   const scores: SegmentationScores[] = [];
   const pieces: Uint8Array[] = [];
-  for (const batch of source.batches('test', { batchSize: evaluationBatchSize })) {
+  for (const batch of source.batches(split, { batchSize })) {
     try {
       const [, height, width] = batch.masks.shape;
       const logits = tf.tidy(() => {
         const scope = createScope(readParameters(parameters));
-        return forward(batch.images, testStatistics === 'batch' ? withBatchStatistics(scope) : scope);
+        return forward(batch.images, statistics === 'batch' ? withBatchStatistics(scope) : scope);
       });
       const predicted = Uint8Array.from(logits.dataSync(), (logit) => (logit > 0 ? 1 : 0));
       const truth = Uint8Array.from(batch.masks.dataSync());
@@ -100,6 +98,28 @@ export async function testSegmenter(
       batch.dispose();
     }
     await new Promise(setImmediate);
+    signal?.throwIfAborted();
   }
-  return { epoch, scores, masks: new Uint8Array(Buffer.concat(pieces)) };
+  return { scores, masks: new Uint8Array(Buffer.concat(pieces)) };
+}
+
+export interface ScoreOptions {
+  readonly split: SplitName;
+  readonly statistics?: 'running' | 'batch';
+  readonly batchSize: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Segments the test images and scores each mask at the size that the network works at. A pixel is in a mask where its logit is above 0, its
+ * probability above ½; the third study's code has P ≥ ½, which differs where a logit is exactly 0.
+ */
+export async function testSegmenter(
+  parameters: Parameters,
+  { forward }: Segmenter,
+  source: SegmentationSource,
+  { testStatistics = 'running', evaluationBatchSize = 50, epoch }: TestOptions,
+): Promise<SegmentationTest> {
+  const options = { split: 'test', statistics: testStatistics, batchSize: evaluationBatchSize } as const;
+  return { epoch, ...(await scoreMasks(parameters, { forward } as Network, source, options)) };
 }

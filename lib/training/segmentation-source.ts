@@ -1,10 +1,12 @@
 /** What a segmentation network is trained on: images with their masks, or a frozen encoder's feature maps in their place. */
 import type { Normalization } from '../data/batches';
 import type { SplitName } from '../data/dataset';
+import type { ImageFunction } from '../data/image-changes';
 import { augment, drawAugmentation, type AugmentationOptions } from '../data/joint-augmentation';
 import { segmentationBatches, type SegmentationBatch } from '../data/segmentation-batches';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
 import { floatFromBytes } from '../tensor/native';
+import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor4D } from '../tf';
 import { flipVariant, type FeatureMaps } from './feature-map-cache';
 
@@ -20,6 +22,10 @@ export interface PassOptions {
 
 export interface SegmentationSource {
   readonly splits: SegmentationSplits;
+  /** What it is made of, as data, for the identity of a training. */
+  readonly identity?: object;
+  /** Of masks, and of images where there are any, in pixels. */
+  readonly size: PlaneSize;
   /** The batches of one pass; `images` are what the network takes. The caller disposes each. */
   batches(split: SplitName, options: PassOptions): Iterable<SegmentationBatch>;
 }
@@ -34,21 +40,29 @@ export interface SourceOptions {
   readonly seed: number;
 }
 
+export interface ImageOptions {
+  readonly normalization: Normalization;
+  /** What each training image goes through after its pixels were moved. */
+  readonly changes?: readonly ImageFunction[];
+}
+
 /** Images as they are read, N×H×W×3. */
 export function imageSource({
   dataset,
   splits,
   augmentation,
+  changes,
   seed,
   normalization,
-}: SourceOptions & { readonly normalization: Normalization }): SegmentationSource {
+}: SourceOptions & ImageOptions): SegmentationSource {
   return {
     splits,
+    size: { height: dataset.height, width: dataset.width },
     batches: (split, { epoch, ...options }) =>
       segmentationBatches(dataset, splits[split], {
         ...options,
         normalization,
-        augmentation: epoch === undefined ? undefined : { ...augmentation, seed, epoch },
+        augmentation: epoch === undefined ? undefined : { ...augmentation, changes, seed, epoch },
       }),
   };
 }
@@ -91,5 +105,5 @@ export function mapSource({
       yield { images, masks: maskTensor, count, ids, dispose: () => tf.dispose([images, maskTensor]) };
     }
   }
-  return { splits, batches };
+  return { splits, size: { height, width }, batches };
 }

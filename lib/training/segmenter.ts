@@ -15,7 +15,7 @@ import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
 import { fit } from './fit';
 import { withFrozenNorms } from './frozen-norms';
-import { initialParameters } from './initial-values';
+import { initialParameters } from '../models/initial-values';
 import { adamW, sgd, type Optimizer } from './optimizers';
 import { cosineSchedule } from './schedules';
 import { testSegmenter, validateSegmenter, type SegmentationTest, type Segmenter } from './segmentation-evaluation';
@@ -63,15 +63,10 @@ export interface SegmenterControls {
   readonly onProgress?: (event: TrainingEvent) => void;
 }
 
-/** One finished epoch. `Dice` is a mean over images. */
-export interface SegmentationHistoryRow extends Omit<HistoryRow, 'trainAccuracy' | 'valAccuracy'> {
-  readonly trainDice: number;
-  readonly valDice: number;
-}
-
 export interface TrainedSegmenter {
   readonly model: string;
-  readonly history: readonly SegmentationHistoryRow[];
+  /** With `trainDice` and `valDice`, means over images. */
+  readonly history: readonly HistoryRow[];
   readonly bestEpoch: number | undefined;
   readonly bestValDice: number | undefined;
   readonly bestValLoss: number | undefined;
@@ -117,7 +112,7 @@ export async function trainSegmenter(
       optimizer,
       epochs,
       learningRate: schedule === 'cosine' ? cosineSchedule(learningRate, epochs) : () => learningRate,
-      selectBy: selectBy === 'loss' ? 'loss' : 'accuracy',
+      select: selectBy,
       patience,
       maxGradientNorm,
       batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
@@ -131,7 +126,7 @@ export async function trainSegmenter(
           withFrozenNorms(scope, (parameter) => !trained.has(parameter)),
         );
         const dice = maskDice(logits, masks).sum<Scalar>();
-        return { loss: segmentationLoss(logits, masks, { diceWeight }), reported: { correct: dice } };
+        return { loss: segmentationLoss(logits, masks, { diceWeight }), reported: { dice } };
       },
       validate: () => validateSegmenter(parameters, segmenter, source, { diceWeight, batchSize: evaluationBatchSize }),
     });
@@ -141,9 +136,9 @@ export async function trainSegmenter(
       const { history, best, stopped, seconds } = fitted;
       const outcome = {
         model: name,
-        history: history.map(withDice),
+        history,
         bestEpoch: best?.epoch,
-        bestValDice: best?.valAccuracy,
+        bestValDice: best && history[best.epoch - 1].valDice,
         bestValLoss: best && history[best.epoch - 1].valLoss,
         stopped,
         seconds,
@@ -169,9 +164,4 @@ export async function trainSegmenter(
 function checkSplits({ splits }: SegmentationSource): void {
   const empty = (['train', 'val', 'test'] as SplitName[]).find((name) => splits[name].count === 0);
   if (empty !== undefined) throw new UserError(`There is no ${empty} image: each split needs at least one.`);
-}
-
-/** `fit` counts what is correct; of masks, that is their Dice. */
-function withDice({ trainAccuracy: trainDice, valAccuracy: valDice, ...row }: HistoryRow): SegmentationHistoryRow {
-  return { ...row, trainDice, valDice };
 }

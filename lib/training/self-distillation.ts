@@ -101,6 +101,7 @@ export async function trainSelfDistillation(
   try {
     const { probes, ...fitControls } = controls;
     const fitted = await fit<DistillationBatch>({
+      select: 'accuracy',
       ...fitControls,
       parameters: run.parameters,
       names: run.names,
@@ -269,7 +270,7 @@ function studentLoss(
   { network, settings }: Pick<Run, 'network' | 'settings'>,
   { globals, locals, targets, hidden, count }: DistillationBatch,
   student: Scope,
-): LossOutput & { readonly reported: { readonly correct: Scalar } } {
+): LossOutput {
   const { studentTemperature: temperature, patchWeight, spreadWeight } = settings;
   const backbone = student.at('backbone');
   const { tokens } = network.forward(globals, backbone, hidden?.masked);
@@ -296,7 +297,7 @@ function studentLoss(
     const own = ofViews.slice<Tensor2D>([0, 0], [2 * count, outputs]).argMax<Tensor1D>(1);
     return own.equal(others).toFloat().sum().div<Scalar>(2);
   });
-  return { loss: tf.addN(terms), reported: { correct } };
+  return { loss: tf.addN(terms), reported: { accuracy: correct } };
 }
 
 interface ValidationOptions {
@@ -327,8 +328,8 @@ async function validateRun(
   }
   const backbone = partOf(teacher, 'backbone');
   const monitors: Record<string, number> = {
-    'teacher entropy': total.row / total.batches,
-    'mean entropy': total.mean / total.batches,
+    teacherEntropy: total.row / total.batches,
+    meanEntropy: total.mean / total.batches,
   };
   const accuracies: number[] = [];
   for (const dataset of probes) {
@@ -341,5 +342,5 @@ async function validateRun(
     monitors[`rank ${dataset.name}`] = effectiveRank(rows.val, network.config.width);
   }
   const accuracy = accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
-  return { loss: total.loss / total.batches, accuracy, monitors };
+  return { loss: total.loss / total.batches, accuracy, ...monitors };
 }

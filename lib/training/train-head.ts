@@ -5,7 +5,7 @@ import { createParameters, disposeParameters, exportParameters, trainableNames }
 import { createRandom, type Random } from '../random';
 import { tf, type Tensor1D, type Tensor2D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
-import type { HistoryRow } from './events';
+import type { BestEpoch, HistoryRow } from './events';
 import { openRows, type FeatureRows } from './feature-rows';
 import type { FeatureSet, FeatureSets } from './feature-set';
 import { fit, type Batch } from './fit';
@@ -44,7 +44,7 @@ export type HeadValues = ReadonlyMap<string, Float32Array>;
 export interface TrainedHead {
   readonly settings: LinearProbeSettings;
   readonly history: readonly HistoryRow[];
-  readonly best?: { readonly epoch: number; readonly valAccuracy: number };
+  readonly best?: BestEpoch;
   readonly stopped: boolean;
   readonly seconds: number;
   readonly bestValues: HeadValues;
@@ -79,6 +79,7 @@ export async function trainHead(
       optimizer,
       epochs,
       learningRate: cosineSchedule(learningRate, epochs),
+      select: 'accuracy',
       batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
       batches: (epoch) => {
         const options = { batchSize, random: createRandom(seed, 'shuffle', epoch) };
@@ -86,7 +87,7 @@ export async function trainHead(
       },
       loss({ features, labels }, scope) {
         const { loss, correct } = headLoss(features, labels, scope.at('head'));
-        return { loss, reported: { correct } };
+        return { loss, reported: { accuracy: correct } };
       },
       validate: async () => {
         const score = (scored: FeatureRows): Float64Array => headProbabilities(scored, parameters);

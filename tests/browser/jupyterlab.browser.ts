@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
 import { readNotebook, withParameters } from '../../lib/cli/notebook-file';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
-import { readAllResults, type Results } from '../../lib/studies/results';
+import { readAllResults, type Results } from '../../lib/runs/results';
 import { launch, skipWithoutChromium } from './chromium';
 import { patience, startLab, until } from './jupyterlab';
 

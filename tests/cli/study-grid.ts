@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../lib/paths';
 import { gridConfigurations, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
 import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../lib/studies/medmnist2d/results';
-import { openRunStore } from '../../lib/studies/run-store';
+import { openRunStore } from '../../lib/runs/store';
 import { epochVariable, expectedAuc, logVariable } from './study-worker';
 
 export interface GridProcess {

@@ -1,8 +1,9 @@
 /** Opens the .npz of its argument, makes batches of all its images, and prints by how many bytes the process grew for that at the most. */
+import type { ImageTransform } from '../../lib/models/network';
 import { halfNormalization, imageBatches } from '../../lib/data/batches';
 import { splitNames } from '../../lib/data/dataset';
 import { openNpzDataset } from '../../lib/data/npz-dataset';
-import { imageStream, type ImageTransform } from '../../lib/training/image-stream';
+import { imageStream } from '../../lib/training/image-stream';
 
 async function main([path, cacheDirectory]: string[]): Promise<void> {
   const before = process.resourceUsage().maxRSS;

@@ -72,16 +72,21 @@ function mask2() {
 
 test('progress names what it measures', () => {
   const lines: string[] = [];
-  const row = { epoch: 1, trainLoss: 0.5, trainAccuracy: 0.5, valLoss: 0.4, valAccuracy: 0.9, learningRate: 1, seconds: 1 }; // prettier-ignore
+  const row = { epoch: 1, trainLoss: 0.5, valLoss: 0.4, learningRate: 1, seconds: 1 };
   const log = (line: string) => lines.push(line);
-  for (const options of [{}, { accuracy: 'Dice' }, { accuracy: false as const, epoch: 'training' }]) {
-    const report = progressBar('Net', { ...options, log });
-    report({ kind: 'epoch', epoch: 1, epochs: 2, row });
-    report({ kind: 'done', epochs: 2, seconds: 2, bestEpoch: 1, bestValAccuracy: 0.9 });
+  const trainings: { watched: Record<string, number>; metric: string; value: number }[] = [
+    { watched: { trainAccuracy: 0.5, valAccuracy: 0.9 }, metric: 'accuracy', value: 0.9 },
+    { watched: { trainDice: 0.5, valDice: 0.9 }, metric: 'dice', value: 0.9 },
+    { watched: {}, metric: 'loss', value: 0.4 },
+  ];
+  for (const { watched, metric, value } of trainings) {
+    const report = progressBar('Net', { epoch: metric === 'loss' ? 'training' : undefined, log });
+    report({ kind: 'epoch', epoch: 1, epochs: 2, row: { ...row, ...watched } });
+    report({ kind: 'done', epochs: 2, seconds: 2, best: { epoch: 1, metric, value } });
   }
   assert.match(lines[0], /val accuracy 90.0/);
   assert.match(lines[2], /val Dice 90.0/);
   assert.match(lines[3], /2 epochs · .* · best val Dice 90.0\s%? in epoch 1/);
   assert.doesNotMatch(lines[4], /accuracy|90/);
-  assert.match(lines[5], /2 trainings · .* · best val loss in epoch 1/);
+  assert.match(lines[5], /2 trainings · .* · best val loss 0.400 in epoch 1/);
 });

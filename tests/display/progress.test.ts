@@ -37,7 +37,7 @@ test('at most four updates a second, and the end is always shown', () => {
     report(batch(step));
   }
   assert.ok(shown.length >= 3 && shown.length <= 4, `${shown.length} updates in a second`);
-  report({ kind: 'done', epochs: 2, seconds: 61.2, bestEpoch: 2, bestValAccuracy: 0.876 });
+  report({ kind: 'done', epochs: 2, seconds: 61.2, best: { epoch: 2, metric: 'accuracy', value: 0.876 } });
   assert.equal(
     shown[shown.length - 1]?.text.replace(/\u00a0/g, ' '),
     'ResNet-18 · 2 epochs · 1 min 1 s · best val accuracy 87.6 % in epoch 2',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { runsSections } from '../../lib/cli/runs-section';
 import { compareRuns } from '../../lib/studies/compare-runs';
-import { listRuns } from '../../lib/studies/run-index';
+import { listRuns } from '../../lib/runs/run-index';
 import { userError } from '../data/user-error';
 import { recordRuns } from './recorded-runs';
 

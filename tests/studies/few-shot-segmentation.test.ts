@@ -15,13 +15,13 @@ import { casePanel, findCase, scoreBars, seriesTitle } from '../../lib/studies/f
 import type { SeriesControls, SeriesRequest } from '../../lib/studies/few-shot-segmentation/maps';
 import { trainSeries, type FewShotTraining } from '../../lib/studies/few-shot-segmentation/series';
 import { compareSeries, modelSizes, scoreRows, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
-import { resolveParameters } from '../../lib/studies/parameters';
-import { readResults } from '../../lib/studies/results';
-import type { NotebookRun } from '../../lib/studies/run';
+import { resolveParameters } from '../../lib/runs/parameters';
+import { readResults } from '../../lib/runs/results';
+import type { NotebookRun } from '../../lib/runs/notebook-run';
 import { checkEncoder, openEncoder, type SegmentationEncoder } from '../../lib/studies/segmentation-encoders';
 import { tf } from '../../lib/tf';
 import { openFeatureCache } from '../../lib/training/feature-cache';
-import { initialParameters } from '../../lib/training/initial-values';
+import { initialParameters } from '../../lib/models/initial-values';
 import { userError } from '../data/user-error';
 import { toySegmentation, withoutSeconds } from '../training/toy-segmentation';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headline } from '../../lib/studies/headline';
-import type { Results } from '../../lib/studies/results';
+import type { Results } from '../../lib/runs/results';
 
 type Row = Results['results'][number];
 const row = (values: Partial<Row>): Row => ({ trainingKey: 'a', model: 'small ViT', weights: 'file', protocol: 'frozen', arm: 'corrected', parameters: 1, trainableParameters: 1, seconds: 1, ...values }); // prettier-ignore

@@ -41,7 +41,7 @@ import {
   type GridResult,
 } from '../../lib/studies/medmnist2d/results';
 import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../lib/studies/medmnist2d/views';
-import { openRunStore } from '../../lib/studies/run-store';
+import { openRunStore } from '../../lib/runs/store';
 import { userError } from '../data/user-error';
 
 const golden: { learningRates: { learningRate: number; epochs: number; warmupEpochs: number; values: number[] }[] } =

@@ -1,6 +1,6 @@
 /** Runs as notebooks record them, for tests of what reads them. */
 import { join } from 'node:path';
-import { runIdOf, writeResults, type Results } from '../../lib/studies/results';
+import { runIdOf, writeResults, type Results } from '../../lib/runs/results';
 
 export interface RecordedTraining {
   readonly learningRate: number;

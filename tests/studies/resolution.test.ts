@@ -17,8 +17,8 @@ import {
   sizesRequest,
 } from '../../lib/studies/resolution-study';
 import { inputFor, sweepCnn, type SweepState } from '../../lib/studies/resolution-sweeps';
-import { readResults, type ClassificationRow, type Results } from '../../lib/studies/results';
-import { openRun } from '../../lib/studies/run';
+import { readResults, type ClassificationRow, type Results } from '../../lib/runs/results';
+import { openRun } from '../../lib/runs/notebook-run';
 import { userError } from '../data/user-error';
 import { cells } from './cells';
 

@@ -52,16 +52,17 @@ async function fitWith(overrides: Partial<FitOptions<ImageBatch>>, counted = 0) 
 describe('selection of the best epoch', () => {
   it('is by the first highest accuracy or the first lowest loss, never by one that is not a number', async () => {
     const byAccuracy = await fitWith({});
-    assert.deepEqual(byAccuracy.best, { epoch: 2, valAccuracy: 0.9 });
+    assert.deepEqual(byAccuracy.best, { epoch: 2, metric: 'accuracy', value: 0.9 });
     assert.deepEqual(byAccuracy.bestWeights, byAccuracy.weightsAt[2]);
-    const byLoss = await fitWith({ selectBy: 'loss' });
-    assert.deepEqual(byLoss.best, { epoch: 3, valAccuracy: 0.7 });
+    const byLoss = await fitWith({ select: 'loss' });
+    assert.equal(byLoss.best?.epoch, 3);
+    assert.equal(byLoss.best.metric, 'loss');
     assert.deepEqual(byLoss.bestWeights, byLoss.weightsAt[3]);
   });
 
   it('is what patience counts from', async () => {
     assert.equal((await fitWith({ patience: 2 })).history.length, 4);
-    assert.equal((await fitWith({ selectBy: 'loss', patience: 2 })).history.length, 5);
+    assert.equal((await fitWith({ select: 'loss', patience: 2 })).history.length, 5);
   });
 });
 
@@ -79,7 +80,7 @@ describe("the second study's selection by AUC", () => {
       }
       let epoch = 0;
       const validate = () => Promise.resolve({ loss: 1, accuracy: 0.5, auc: areas[epoch++] });
-      const run = await fitWith({ validate, epochs: areas.length, selectBy: 'auc', minDelta: 1e-4, patience });
+      const run = await fitWith({ validate, epochs: areas.length, select: 'auc', minDelta: 1e-4, patience });
       assert.deepEqual([run.best?.epoch, run.history.length], [bestEpoch, seen]);
       assert.deepEqual(run.bestWeights, run.weightsAt[bestEpoch]);
     }
@@ -90,7 +91,7 @@ describe('checkpoints at times', () => {
   it('are one at the end where the training is short, with the best weights of an earlier epoch', async () => {
     const folder = join(scratch, 'short');
     const checkpoints = openCheckpoints(folder, 'key');
-    const run = await fitWith({ selectBy: 'loss', checkpoints, saveEverySeconds: 3600 });
+    const run = await fitWith({ select: 'loss', checkpoints, saveEverySeconds: 3600 });
     assert.deepEqual(readdirSync(folder).sort(), [
       'best-0003.safetensors',
       'checkpoint.json',
@@ -100,18 +101,18 @@ describe('checkpoints at times', () => {
     assert.ok(manifest?.finished);
     const best = Object.fromEntries([...checkpoints.readBest(manifest)].map(([name, value]) => [name, [...value]]));
     assert.deepEqual(best, run.weightsAt[3]);
-    const again = await fitWith({ selectBy: 'loss', checkpoints: openCheckpoints(folder, 'key') });
+    const again = await fitWith({ select: 'loss', checkpoints: openCheckpoints(folder, 'key') });
     assert.deepEqual(metricsOf(again.history), metricsOf(run.history));
     assert.deepEqual(again.bestWeights, run.bestWeights);
   });
 
   it('are written at a stop, so that nothing is lost, and continue to the same end', async () => {
-    const whole = await fitWith({ selectBy: 'loss' });
+    const whole = await fitWith({ select: 'loss' });
     for (const epochs of [2, 4]) {
       const checkpoints = openCheckpoints(join(scratch, `stopped-${epochs}`), 'key');
       const controller = new AbortController();
       const stopped = await fitWith({
-        selectBy: 'loss',
+        select: 'loss',
         checkpoints,
         saveEverySeconds: 3600,
         signal: controller.signal,
@@ -119,7 +120,7 @@ describe('checkpoints at times', () => {
       });
       assert.ok(stopped.stopped);
       assert.equal((await checkpoints.load())?.epoch, epochs);
-      const rest = await fitWith({ selectBy: 'loss', checkpoints, saveEverySeconds: 3600 }, epochs);
+      const rest = await fitWith({ select: 'loss', checkpoints, saveEverySeconds: 3600 }, epochs);
       assert.deepEqual(metricsOf(rest.history), metricsOf(whole.history));
       assert.deepEqual(rest.bestWeights, whole.bestWeights);
     }

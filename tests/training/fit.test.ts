@@ -12,7 +12,7 @@ import { projectRoot } from '../../lib/paths';
 import { tf } from '../../lib/tf';
 import { openCheckpoints, type CheckpointManifest } from '../../lib/training/checkpoints';
 import type { TrainingEvent } from '../../lib/training/events';
-import type { FitOptions, FitResult } from '../../lib/training/fit';
+import type { FitOptions, FitResult, Validation } from '../../lib/training/fit';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
 import { createToyRun, metricsOf, toyLoss, type ToyRun } from './toy';
@@ -144,7 +144,7 @@ describe('a training', () => {
 
   it('has a row an epoch, with means over images whatever the size of the last batch', async () => {
     const asked: number[] = [];
-    const validated: { loss: number; accuracy: number }[] = [];
+    const validated: Validation[] = [];
     let [loss, correct] = [0, 0];
     const { result, metrics } = await train((run) => {
       // Without a learning rate all epochs have the same loss, computed here in another way.
@@ -152,7 +152,7 @@ describe('a training', () => {
         tf.tidy(() => {
           const output = toyLoss(batch, createScope(readParameters(run.parameters), true));
           loss += output.loss.dataSync()[0] * batch.count;
-          correct += output.reported.correct.dataSync()[0];
+          correct += output.reported.accuracy.dataSync()[0];
         });
         batch.dispose();
       }
@@ -242,8 +242,7 @@ describe('a training', () => {
           kind: 'done',
           epochs: 2,
           seconds,
-          bestEpoch: best?.epoch,
-          bestValAccuracy: best?.valAccuracy,
+          best,
         });
       }
     }
@@ -289,9 +288,9 @@ describe('a training', () => {
 describe('the best epoch', () => {
   it('is the first of the highest accuracy', async () => {
     const bestOf = async (...accuracies: number[]) => (await train(scripted(...accuracies))).result.best;
-    assert.deepEqual(await bestOf(0.5, 0.9, 0.9, 0.7), { epoch: 2, valAccuracy: 0.9 });
-    assert.deepEqual(await bestOf(0, 0), { epoch: 1, valAccuracy: 0 });
-    assert.deepEqual(await bestOf(0.1, 0.2, 0.3), { epoch: 3, valAccuracy: 0.3 });
+    assert.deepEqual(await bestOf(0.5, 0.9, 0.9, 0.7), { epoch: 2, metric: 'accuracy', value: 0.9 });
+    assert.deepEqual(await bestOf(0, 0), { epoch: 1, metric: 'accuracy', value: 0 });
+    assert.deepEqual(await bestOf(0.1, 0.2, 0.3), { epoch: 3, metric: 'accuracy', value: 0.3 });
   });
 
   for (const [what, change] of [
@@ -353,7 +352,7 @@ describe('the best epoch', () => {
 
   it('is never one whose accuracy is not a number', async () => {
     const { result, metrics } = await train(scripted(NaN, 0.3, NaN, 0.2));
-    assert.deepEqual(result.best, { epoch: 2, valAccuracy: 0.3 });
+    assert.deepEqual(result.best, { epoch: 2, metric: 'accuracy', value: 0.3 });
     assert.ok(Number.isNaN(metrics[0].valAccuracy) && Number.isNaN(metrics[2].valAccuracy));
     const none = await train(scripted(NaN, NaN));
     assert.equal(none.result.best, undefined);
@@ -401,7 +400,7 @@ describe('a stopped training', () => {
     assert.equal(nothing.result.history.length, 0);
     const first = await train(script, kept, abortedAt(4, 1));
     assert.deepEqual(first.metrics, whole.metrics.slice(0, 4));
-    assert.deepEqual(first.result.best, { epoch: 2, valAccuracy: 0.8 });
+    assert.deepEqual(first.result.best, { epoch: 2, metric: 'accuracy', value: 0.8 });
     const second = await train(script, kept, abortedAt(5, 0));
     assert.deepEqual(second.metrics, whole.metrics.slice(0, 5));
     const third = await train(script, kept);
@@ -501,7 +500,7 @@ describe('a checkpoint', () => {
       writeFileSync(path, readFileSync(path).subarray(0, -20));
     },
     'of another version': (folder) =>
-      writeFileSync(join(folder, 'checkpoint.json'), JSON.stringify({ ...manifestOf(folder), version: 2 })),
+      writeFileSync(join(folder, 'checkpoint.json'), JSON.stringify({ ...manifestOf(folder), version: 1 })),
   };
   const script = scripted(0.2, 0.3, 0.1);
 

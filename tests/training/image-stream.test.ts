@@ -1,8 +1,9 @@
+import type { ImageTransform } from '../../lib/models/network';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { halfNormalization } from '../../lib/data/batches';
 import { tf } from '../../lib/tf';
-import { imageStream, transformedBatches, type ImageTransform } from '../../lib/training/image-stream';
+import { imageStream, transformedBatches } from '../../lib/training/image-stream';
 import { toyDataset } from './toy';
 
 const dataset = toyDataset();

@@ -3,7 +3,8 @@ import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
 import { swinConfigs, swinParameters } from '../../lib/models/swin';
 import { vitConfigs, vitParameters } from '../../lib/models/vit';
 import type { ParameterTable } from '../../lib/models/parameters';
-import { resnetLayerOf, swinLayerOf, vitLayerOf, type LayerOf } from '../../lib/training/parameter-groups';
+import { resnetLayerOf, swinLayerOf, vitLayerOf } from '../../lib/models/layers';
+import type { LayerOf } from '../../lib/models/network';
 
 const classes = 8;
 const vit = vitConfigs.vit_tiny_patch16_224;

@@ -16,14 +16,14 @@ import { openCheckpoints } from '../../lib/training/checkpoints';
 import { trainClassifier, type Classifier, type ScheduledSettings, type TrainingControls } from '../../lib/training/classifier'; // prettier-ignore
 import type { OptimizerSettings } from '../../lib/training/create-optimizer';
 import type { HistoryRow } from '../../lib/training/events';
-import { taskLoss } from '../../lib/training/task-loss';
+import { lossFunction, lossOfTask, sumOfCorrect } from '../../lib/training/losses';
 import { assertClose } from '../close';
 import { metricsOf } from './toy';
 
 interface GoldenRun {
   task: Task;
   outputs: number;
-  optimizer: OptimizerSettings & { learningRate: number };
+  optimizer: { name: OptimizerSettings['name']; learningRate: number };
   history: Pick<HistoryRow, 'trainLoss' | 'learningRate' | 'valLoss' | 'valAccuracy' | 'valAuc'>[];
   selectedEpoch: number;
   probabilities: number[];
@@ -96,8 +96,9 @@ function linearClassifier(outputs: number): Classifier {
 /** Trains as the second study does, and asserts that no tensor is left behind. */
 async function train(run: GoldenRun, controls: TrainingControls = {}) {
   const { epochs, batchSize, patience, minDelta } = schedule;
-  const { optimizer } = run;
-  const rates = gridLearningRate(schedule, optimizer.learningRate);
+  const { name, learningRate, ...options } = run.optimizer;
+  const optimizer = { name, options } as OptimizerSettings;
+  const rates = gridLearningRate(schedule, learningRate);
   const settings: ScheduledSettings = { epochs, batchSize, seed: 4, optimizer, schedule: rates, selectBy: 'auc', minDelta, patience, testLast: false }; // prettier-ignore
   const before = tf.memory().numTensors;
   try {
@@ -136,9 +137,10 @@ describe('a training on each kind of task', () => {
       const labels = tf.tensor1d([0, 1], 'int32');
       const rows = [tf.tensor2d([1, 0, 1, 0], [1, 4]), tf.tensor2d([0, 0, 0, 0], [1, 4])];
       const logits = tf.tensor2d([2, -1, -0.5, 0, 1, 1, -1, -1], [2, 4]);
-      const { reported } = taskLoss('multi-label', logits, { labels, labelRows: tf.concat(rows) });
-      assert.equal(reported.correct.dataSync()[0], 3 / 4 + 2 / 4);
-      assert.throws(() => taskLoss('multi-label', logits, { labels }), /needs rows of labels/);
+      const correct = sumOfCorrect('multi-label', logits, { count: 2, labels, labelRows: tf.concat(rows) });
+      assert.equal(correct.dataSync()[0], 3 / 4 + 2 / 4);
+      assert.throws(() => sumOfCorrect('multi-label', logits, { count: 2, labels }), /with several labels/);
+      assert.throws(() => lossFunction(lossOfTask('multi-label'))(logits, { count: 2, labels }), /several labels/);
     });
   });
 

@@ -1,4 +1,5 @@
 /** The toy's network as a frozen backbone, and what is needed around it. */
+import type { ImageTransform } from '../../lib/models/network';
 import assert from 'node:assert/strict';
 import { halfNormalization } from '../../lib/data/batches';
 import {
@@ -11,7 +12,6 @@ import {
 import { batchNorm, convolution, type Scope } from '../../lib/models/scope';
 import { tf, type Tensor2D, type Tensor4D } from '../../lib/tf';
 import type { FeatureBackbone } from '../../lib/training/features';
-import type { ImageTransform } from '../../lib/training/image-stream';
 import { drawn } from './drawn';
 import { toyTable } from './toy';
 

@@ -123,6 +123,7 @@ export function createToyRun(seed = 1): ToyRun {
     batches,
     loss: toyLoss,
     validate,
+    select: 'accuracy',
   };
   return {
     parameters,
@@ -138,9 +139,12 @@ export function createToyRun(seed = 1): ToyRun {
   };
 }
 
-export function toyLoss({ images, labels }: ImageBatch, scope: Scope): { loss: Scalar; reported: { correct: Scalar } } {
+export function toyLoss(
+  { images, labels }: ImageBatch,
+  scope: Scope,
+): { loss: Scalar; reported: { accuracy: Scalar } } {
   const logits = toyForward(images, scope);
-  return { loss: crossEntropy(logits, labels).mean<Scalar>(), reported: { correct: countCorrect(logits, labels) } };
+  return { loss: crossEntropy(logits, labels).mean<Scalar>(), reported: { accuracy: countCorrect(logits, labels) } };
 }
 
 /** What a run is compared by: everything but the time that it took. */

@@ -1,7 +1,7 @@
 /** What the template of the page is given: everything in words, so that the template only has to place it. */
 import { formatDuration } from '../../display/format';
 import { scriptJson } from '../../display/html';
-import type { Results } from '../../studies/results';
+import type { Results } from '../../runs/results';
 import type { Notebook } from '../notebook-file';
 import { bibtexOfPage, bibtexOfStudy, licenseUrl, structuredData } from './citation';
 import { openingHeading, pageMetadata, readingMinutes, runSeconds, type Person, type Study } from './metadata';

@@ -3,7 +3,7 @@ import { basename, dirname, relative, sep } from 'node:path';
 import { escapeHtml } from '../../display/html';
 import { packedPlotly, plotlyLoader } from '../../display/library';
 import { writeFileAtomic } from '../../files';
-import { readResults } from '../../studies/results';
+import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
 import { readNotebook, type Notebook } from '../notebook-file';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';

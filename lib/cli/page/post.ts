@@ -1,7 +1,7 @@
 /** Writes a notebook with its outputs as a post for a static site generator: Markdown with front matter, pictures beside it. */
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../files';
-import { readResults } from '../../studies/results';
+import { readResults } from '../../runs/results';
 import { readNotebook } from '../notebook-file';
 import { dialects, type Dialect, type DialectName } from './dialects';
 import { findFigures, headlineFigure } from './figures';

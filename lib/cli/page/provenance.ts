@@ -5,8 +5,8 @@ import { formatDuration, formatInteger } from '../../display/format';
 import { UserError } from '../../errors';
 import { withoutFolders } from '../../paths';
 import { findNotebook } from '../../studies/notebooks';
-import { resolveParameters } from '../../studies/parameters';
-import type { Results } from '../../studies/results';
+import { resolveParameters } from '../../runs/parameters';
+import type { Results } from '../../runs/results';
 
 export interface ProvenanceGroup {
   readonly title: string;

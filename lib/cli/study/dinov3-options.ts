@@ -2,7 +2,7 @@
 import { suggestion, UserError } from '../../errors';
 import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters, type RunSelection } from '../../studies/dinov3-segmentation/parameters'; // prettier-ignore
 import { dinov3Arms, dinov3Models, type Dinov3Arm, type Dinov3Model } from '../../studies/dinov3-segmentation/results';
-import { resolveParameters } from '../../studies/parameters';
+import { resolveParameters } from '../../runs/parameters';
 import { parseCommandLine } from '../command';
 
 export const trainOptions = {

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files';
-import type { RunClaim, RunStore } from '../../studies/run-store';
+import type { RunClaim, RunStore } from '../../runs/store';
 import type { TrainingEvent } from '../../training/events';
 import type { Attempt, AttemptOutcome, Engine } from './engine';
 

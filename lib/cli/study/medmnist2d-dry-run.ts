@@ -4,7 +4,7 @@ import { gridNetworks, optimizerTitles } from '../../studies/medmnist2d';
 import { assumedThroughput, type RunDevice, type RunEstimate } from '../../studies/medmnist2d/estimate';
 import type { GridConfiguration } from '../../studies/medmnist2d/grid';
 import type { GridResult } from '../../studies/medmnist2d/results';
-import type { RunOverview } from '../../studies/run-store';
+import type { RunOverview } from '../../runs/store';
 import { alignColumns } from '../align-columns';
 import type { StudyRequest } from './medmnist2d-options';
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { suggestion, UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
 import { medmnist2dParameterSpecs, planGrid, type GridPlan } from '../../studies/medmnist2d/parameters';
-import { resolveParameters } from '../../studies/parameters';
+import { resolveParameters } from '../../runs/parameters';
 import { parseCommandLine } from '../command';
 import { transfers, type Transfer } from './ray-engine';
 

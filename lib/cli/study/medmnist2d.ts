@@ -5,7 +5,7 @@ import { interruptible } from '../../interrupt';
 import { createEstimator, type RunDevice } from '../../studies/medmnist2d/estimate';
 import type { GridConfiguration } from '../../studies/medmnist2d/grid';
 import { gridResultSchema, methodTitle, type GridResult } from '../../studies/medmnist2d/results';
-import { openRunStore, type RunOverview, type RunStore } from '../../studies/run-store';
+import { openRunStore, type RunOverview, type RunStore } from '../../runs/store';
 import type { StudyContext } from '../study';
 import type { Engine } from './engine';
 import { workOffGrid, type WorkSummary } from './grid';

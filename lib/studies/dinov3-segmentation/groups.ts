@@ -4,7 +4,7 @@ import { networkOfEncoder, networkTitles, type PublishedNetwork } from './publis
 import { dinov3Encoders, encoderTitle } from './encoders';
 import { epochsOf } from './arms';
 import type { Dinov3Arm, Dinov3Configuration, Dinov3Run } from './results';
-import { shortHash } from '../results';
+import { shortHash } from '../../runs/results';
 
 /** What tables and figures need of a run. */
 export type ShownRun = Pick<Dinov3Run, 'id' | 'configuration' | 'result'>;

@@ -121,7 +121,7 @@ export function encodedSource(
   const normalization = normalizationOf(arm, encoder.normalization);
   const source = imageSource({ dataset, splits, augmentation, seed, normalization });
   return {
-    splits,
+    ...source,
     *batches(split, options) {
       for (const batch of source.batches(split, options)) {
         const maps = joinedMaps(variant, batch.images);

@@ -7,8 +7,8 @@ import { dinov3EncoderNames } from './encoder-names';
 import type { Dinov3Encoder } from './encoders';
 import { dinov3ArmOptions, epochsOf, studySettings } from './arms';
 import { dinov3Models, noEncoder, type Dinov3Arm, type Dinov3Configuration, type Dinov3Model } from './results'; // prettier-ignore
-import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../parameters'; // prettier-ignore
-import { shortHash } from '../results';
+import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import { shortHash } from '../../runs/results';
 
 export const dinov3Notebook = '07_dinov3_segmentation';
 

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { openNpyFile } from '../../data/npy-file';
 import { UserError } from '../../errors';
 import type { SegmentationScores } from '../../metrics/segmentation';
-import type { FinishedRun } from '../run-store';
+import type { FinishedRun } from '../../runs/store';
 
 export const dinov3Arms = ['as-published', 'corrected'] as const;
 export type Dinov3Arm = (typeof dinov3Arms)[number];

@@ -2,7 +2,7 @@ import { mean } from '../../metrics/intervals';
 import { metricOfImages, type SegmentationMetric, type SegmentationScores } from '../../metrics/segmentation';
 import { encoderTitle } from './encoders';
 import type { Dinov3Run } from './results';
-import type { SegmentationRow } from '../results';
+import type { SegmentationRow } from '../../runs/results';
 
 /** A run's row in results.json. */
 export function rowOfRun({

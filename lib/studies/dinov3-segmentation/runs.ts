@@ -10,7 +10,7 @@ import { cacheRoomMessage, openDinov3Maps, type Dinov3Maps, type MapExtent } fro
 import { dinov3ConfigurationSchema, dinov3ResultSchema, type Dinov3Configuration, type Dinov3Result, type Dinov3Run } from './results'; // prettier-ignore
 import { forgetCheckpoints, trainDinov3Run, type Dinov3Controls } from './training';
 import { runMissing } from '../grid-runs';
-import { openRunStore, type RunStore } from '../run-store';
+import { openRunStore, type RunStore } from '../../runs/store';
 
 export interface Dinov3Store {
   readonly folder: string;

@@ -111,7 +111,7 @@ export async function trainDinov3Run(
     selectedEpoch: trained.bestEpoch ?? NaN,
     bestValDice: trained.bestValDice ?? NaN,
     bestValLoss: trained.bestValLoss ?? NaN,
-    history: history.map((row) => ({ ...row })),
+    history: history.map((row) => ({ ...row, trainDice: row.trainDice, valDice: row.valDice })),
     threshold: maskThreshold,
     testIds: [...report.ids],
     scores: [...report.scores],

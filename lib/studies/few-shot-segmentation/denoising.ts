@@ -4,18 +4,19 @@ import { unitNormalization } from '../../data/segmentation-batches';
 import { reconstructionDecoderForward, reconstructionDecoderParameters } from '../../models/decoders';
 import { disposeParameters, type PublishedValues } from '../../models/parameters';
 import { createRandom } from '../../random';
-import { denoiseImages, trainDenoiser, type DenoisedImages, type Denoiser, type DenoisingHistoryRow, type DenoisingSettings } from '../../training/denoiser'; // prettier-ignore
+import { denoiseImages, trainDenoiser, type DenoisedImages, type Denoiser, type DenoisingSettings } from '../../training/denoiser'; // prettier-ignore
+import type { HistoryRow } from '../../training/events';
 import { hashParameters } from '../../training/features';
-import { initialParameters } from '../../training/initial-values';
+import { initialParameters } from '../../models/initial-values';
 import { armOptions, type FewShotArm, type FewShotOptions } from './arms';
-import { shortHash } from '../results';
-import { openTraining, type NotebookRun } from '../run';
+import { shortHash } from '../../runs/results';
+import { openTraining, type NotebookRun } from '../../runs/notebook-run';
 import type { SeriesControls } from './maps';
 import type { SegmentationEncoder } from '../segmentation-encoders';
 
 export interface DenoisedEncoder {
   readonly arm: FewShotArm;
-  readonly history: readonly DenoisingHistoryRow[];
+  readonly history: readonly HistoryRow[];
   readonly bestEpoch: number;
   readonly seconds: number;
   /** The encoder's, of the best epoch. */

@@ -4,7 +4,7 @@ import { disposeParameters, type PublishedValues } from '../../models/parameters
 import type { TrainingEvent } from '../../training/events';
 import type { FeatureCache } from '../../training/feature-cache';
 import { extractFeatureMaps, type FeatureMaps } from '../../training/feature-map-cache';
-import { initialParameters } from '../../training/initial-values';
+import { initialParameters } from '../../models/initial-values';
 import type { SegmentationSplits } from '../../training/segmentation-source';
 import { allSeries, type FewShotArm, type FewShotOptions, type FewShotSettings, type SeriesName, type TrainingPlan } from './arms'; // prettier-ignore
 import type { SegmentationEncoder } from '../segmentation-encoders';

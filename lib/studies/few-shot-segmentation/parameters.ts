@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { openSegmentationDataset, type OpenSegmentationOptions } from '../../data/open-segmentation';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { UserError } from '../../errors';
-import { booleanParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../parameters'; // prettier-ignore
+import { booleanParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
 
 export const fewShotNotebook = '06_few_shot_segmentation';
 

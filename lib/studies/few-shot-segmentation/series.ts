@@ -3,14 +3,14 @@ import type { SegmentationScores } from '../../metrics/segmentation';
 import { segmentationDecoderForward, segmentationDecoderParameters } from '../../models/decoders';
 import { countParameters } from '../../models/parameters';
 import type { CheckpointStore } from '../../training/checkpoints';
-import type { TrainingEvent } from '../../training/events';
-import { trainSegmenter, type SegmentationHistoryRow, type Segmenter } from '../../training/segmenter';
+import type { HistoryRow, TrainingEvent } from '../../training/events';
+import { trainSegmenter, type Segmenter } from '../../training/segmenter';
 import { imageSource, mapSource, type SegmentationSource } from '../../training/segmentation-source'; // prettier-ignore
 import { allSeries, armOptions, drawsOf, planTraining, type FewShotArm, type SeriesName, } from './arms'; // prettier-ignore
 import { createMapStore, encoderValues, splitsOf, type MapStore, type SeriesControls, type SeriesRequest, type SeriesTraining, type SplitMaps } from './maps'; // prettier-ignore
 import { forgetTrainings, keptTraining } from '../kept-trainings';
-import { shortHash, type SegmentationRow } from '../results';
-import { recordResults, type NotebookRun } from '../run';
+import { shortHash, type SegmentationRow } from '../../runs/results';
+import { recordResults, type NotebookRun } from '../../runs/notebook-run';
 import type { SegmentationEncoder } from '../segmentation-encoders';
 import { segmentationRow } from '../segmentation-rows';
 
@@ -24,7 +24,7 @@ export interface FewShotTraining {
   readonly draw: number;
   readonly epochs: number;
   readonly bestEpoch: number;
-  readonly history: readonly SegmentationHistoryRow[];
+  readonly history: readonly HistoryRow[];
   /** Of the test images, in the split's order. */
   readonly scores: readonly SegmentationScores[];
   /** Predicted masks of the test images, of the first draw. */

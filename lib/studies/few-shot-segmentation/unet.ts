@@ -7,8 +7,8 @@ import { unetForward, unetParameters, type UnetConfig } from '../../models/unet'
 import { trainSegmenter, type Segmenter, type TrainedSegmenter } from '../../training/segmenter';
 import { imageSource } from '../../training/segmentation-source';
 import type { SeriesControls } from './maps';
-import { shortHash } from '../results';
-import { openTraining, recordResults, type NotebookRun } from '../run';
+import { shortHash } from '../../runs/results';
+import { openTraining, recordResults, type NotebookRun } from '../../runs/notebook-run';
 import { segmentationRow } from '../segmentation-rows';
 
 export interface UnetSettings {

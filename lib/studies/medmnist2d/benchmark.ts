@@ -25,9 +25,9 @@ import { writeGridResults } from './rows';
 import { trainGridRun } from './run';
 import { incompleteRows, progressMessage, progressRows, readSnapshot, type GridSnapshot } from './snapshot';
 import { multiLabelRows, numericRows, publishedRows, scoreMatrixRows } from './tables';
-import { parameterRows, resolveParameters } from '../parameters';
-import { openRun } from '../run';
-import { openRunStore, type RunStore } from '../run-store';
+import { parameterRows, resolveParameters } from '../../runs/parameters';
+import { openRun } from '../../runs/notebook-run';
+import { openRunStore, type RunStore } from '../../runs/store';
 
 /** A grid, its data and its store, for the cells of a notebook. */
 export interface OpenGrid extends GridPlan {

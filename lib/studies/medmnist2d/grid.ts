@@ -32,7 +32,7 @@ import {
   type GridSchedule,
   type TaskHead,
 } from '../medmnist2d';
-import { shortHash } from '../results';
+import { shortHash } from '../../runs/results';
 
 /** Everything that a run's result depends on, but for the code. */
 export interface GridConfiguration {

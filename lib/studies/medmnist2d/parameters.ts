@@ -11,8 +11,8 @@ import { gridDatasetNames, gridSchedule, gridSeeds, medmnist2dStudy, networkPair
 import type { GridDataSource } from './data';
 import { gridConfigurations, type GridConfiguration } from './grid';
 import { openGridDataset, type GridDataset } from './grid-datasets';
-import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../parameters'; // prettier-ignore
-import type { NotebookRun } from '../run';
+import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import type { NotebookRun } from '../../runs/notebook-run';
 
 export const medmnist2dNotebook = '05_medmnist2d_benchmark';
 

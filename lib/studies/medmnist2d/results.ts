@@ -21,7 +21,7 @@ import {
 } from '../medmnist2d';
 import type { GridConfiguration } from './grid';
 import { publishedTarget, type GridDataset } from './grid-datasets';
-import type { FinishedRun } from '../run-store';
+import type { FinishedRun } from '../../runs/store';
 
 /** `result.json` of a run. Fractions and seconds. */
 export const gridResultSchema = z.looseObject({

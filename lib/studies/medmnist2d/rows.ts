@@ -8,8 +8,8 @@ import type { GridConfiguration } from './grid';
 import { splitCounts, type SplitCounts } from './grid-datasets';
 import type { GridFinishedRun } from './results';
 import type { GridSnapshot } from './snapshot';
-import { writeResults, type ClassificationRow } from '../results';
-import { factsOf, type NotebookRun } from '../run';
+import { writeResults, type ClassificationRow } from '../../runs/results';
+import { factsOf, type NotebookRun } from '../../runs/notebook-run';
 import { tourArchitectures } from '../tour-networks';
 
 /** A row of the contract's kind, with what else tells a run of the grid from others. */

@@ -10,6 +10,7 @@ import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-
 import { argmaxRows } from '../../metrics/scores';
 import { resizedCropInput } from '../../training/augmented-input';
 import { openCheckpoints } from '../../training/checkpoints';
+import type { OptimizerSettings } from '../../training/create-optimizer';
 import { trainClassifier, type TestResult } from '../../training/classifier';
 import type { TrainingEvent } from '../../training/events';
 import { resizedInput } from '../../training/input-transforms';
@@ -18,8 +19,8 @@ import { gridLearningRate, type GridConfiguration } from './grid';
 import type { GridDataset } from './grid-datasets';
 import { createGridClassifier, type GridWeights } from './networks';
 import { gridResultSchema, type GridResult } from './results';
-import { shortHash } from '../results';
-import type { RunClaim } from '../run-store';
+import { shortHash } from '../../runs/results';
+import type { RunClaim } from '../../runs/store';
 
 /** What is run, and the folder for what it leaves. */
 export type GridRunClaim = Pick<RunClaim<GridConfiguration, GridResult>, 'id' | 'configuration' | 'directory'>;
@@ -73,7 +74,7 @@ export async function trainGridRun(
       {
         epochs: schedule.epochs,
         batchSize: schedule.batchSize,
-        optimizer,
+        optimizer: optimizerSettings(optimizer),
         schedule: gridLearningRate(schedule, optimizer.learningRate),
         seed,
         selectBy: 'auc',
@@ -107,6 +108,11 @@ export async function trainGridRun(
     await Promise.all([input.close(), trainingInput.close()]);
     dataset.close();
   }
+}
+
+/** The learning rate is the schedule's. */
+function optimizerSettings({ name, learningRate: _, ...options }: GridConfiguration['optimizer']): OptimizerSettings {
+  return { name, options } as OptimizerSettings;
 }
 
 function kappaOf({ splits, classNames }: Dataset, { probabilities }: TestResult): number {

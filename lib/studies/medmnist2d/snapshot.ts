@@ -4,7 +4,7 @@ import type { GridConfiguration } from './grid';
 import type { GridDataset } from './grid-datasets';
 import { datasetsOf, methodTitle, methodsOf, type GridFinishedRun, type GridMethod, type GridResult } from './results'; // prettier-ignore
 import { datasetTitle } from './views';
-import type { RunStore } from '../run-store';
+import type { RunStore } from '../../runs/store';
 
 /** A store of runs at one moment; every table and figure is made of one, so that they agree with each other. */
 export interface GridSnapshot {

@@ -5,7 +5,7 @@ import { displayLibrary } from '../../../lib/display/library';
 import type { Displayable } from '../../../lib/display/mime';
 import { table } from '../../../lib/display/tables';
 import type { Notebook, NotebookCell } from '../../../lib/cli/notebook-file';
-import type { Results } from '../../../lib/studies/results';
+import type { Results } from '../../../lib/runs/results';
 
 /** Syntax of HTML, YAML, Liquid, Hugo, Markdown and LaTeX. */
 export const evil = `"Quotes" & <b>tags</b>: {{ site.title }} {% raw %} {{< figure >}} \\ # | \`x\` – naïve_50%`;

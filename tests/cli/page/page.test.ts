@@ -19,7 +19,7 @@ import { linkNeighbours } from '../../../lib/cli/page/neighbours';
 import { pageLimit, writePage } from '../../../lib/cli/page/page';
 import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
-import { writeResults } from '../../../lib/studies/results';
+import { writeResults } from '../../../lib/runs/results';
 import { evil, exampleNotebook, metadata, results } from './example';
 import { userError } from '../../data/user-error';
 

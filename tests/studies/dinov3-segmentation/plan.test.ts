@@ -11,8 +11,8 @@ import { byteNormalization, describeDinov3Arms, dinov3ArmOptions, epochsOf, imag
 import { cacheRoomMessage, mapBytes, openDinov3Maps, splitMaps } from '../../../lib/studies/dinov3-segmentation/maps';
 import { configurationsOf, dinov3ParameterSpecs, fractionsOf, hashOfSplits, openDinov3Data } from '../../../lib/studies/dinov3-segmentation/parameters'; // prettier-ignore
 import { dinov3ConfigurationSchema, type Dinov3Arm } from '../../../lib/studies/dinov3-segmentation/results';
-import { resolveParameters } from '../../../lib/studies/parameters';
-import { shortHash } from '../../../lib/studies/results';
+import { resolveParameters } from '../../../lib/runs/parameters';
+import { shortHash } from '../../../lib/runs/results';
 import { findModel } from '../../../lib/models/pretrained';
 import { tf, type Tensor4D } from '../../../lib/tf';
 import { openFeatureCache } from '../../../lib/training/feature-cache';

@@ -9,7 +9,7 @@ import type {
   Dinov3Result,
   Dinov3Run,
 } from '../../../lib/studies/dinov3-segmentation/results';
-import { shortHash } from '../../../lib/studies/results';
+import { shortHash } from '../../../lib/runs/results';
 
 export interface RunFacts {
   readonly encoder?: string;

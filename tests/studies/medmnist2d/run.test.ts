@@ -15,7 +15,7 @@ import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist
 import { createGridClassifier } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
-import { openRunStore } from '../../../lib/studies/run-store';
+import { openRunStore } from '../../../lib/runs/store';
 import { tf } from '../../../lib/tf';
 import { userError } from '../../data/user-error';
 import { syntheticRun } from '../synthetic-run';

@@ -15,7 +15,7 @@ import { compareOnTestImages, readPredictions, type TestLabels } from '../../../
 import { compareMethods, gridResultSchema, methodTitle, type GridMethodComparison, type GridResult } from '../../../lib/studies/medmnist2d/results'; // prettier-ignore
 import { incompleteRows, progressMessage, progressRows, readSnapshot, type GridSnapshot } from '../../../lib/studies/medmnist2d/snapshot'; // prettier-ignore
 import { meanWithDeviation, multiLabelRows, numericRows, publishedRows, scoreMatrixRows } from '../../../lib/studies/medmnist2d/tables'; // prettier-ignore
-import { openRunStore } from '../../../lib/studies/run-store';
+import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'medmnist2d-tables-'));

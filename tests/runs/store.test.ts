@@ -18,8 +18,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { createRandom } from '../../lib/random';
 import { runMissing, type GridEvent } from '../../lib/studies/grid-runs';
-import { openRunStore } from '../../lib/studies/run-store';
-import { workerResult, workerRuns, workerText, type WorkerResult, type WorkerRun } from './run-store-worker';
+import { openRunStore } from '../../lib/runs/store';
+import { workerResult, workerRuns, workerText, type WorkerResult, type WorkerRun } from './store-worker';
 
 const root = mkdtempSync(join(tmpdir(), 'run-store-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -268,7 +268,7 @@ describe('working off a grid', () => {
 
 describe('processes on one store', { timeout: 120_000 }, () => {
   function start(folder: string, log: string, count: number, milliseconds: number): ChildProcess {
-    const worker = join(__dirname, 'run-store-worker.ts');
+    const worker = join(__dirname, 'store-worker.ts');
     return spawn(process.execPath, ['--import', 'tsx', worker, folder, log, String(count), String(milliseconds)], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });

@@ -7,7 +7,7 @@ import { after, beforeEach, test } from 'node:test';
 import { splitNames, type Dataset } from '../../lib/data/dataset';
 import { createParameters, disposeParameters } from '../../lib/models/parameters';
 import { outputsDirectory } from '../../lib/paths';
-import { readResults, runIdOf, type Results } from '../../lib/studies/results';
+import { readResults, runIdOf, type Results } from '../../lib/runs/results';
 import {
   comparableResults,
   discardRun,
@@ -15,7 +15,7 @@ import {
   openTraining,
   recordResults,
   type NotebookRun,
-} from '../../lib/studies/run';
+} from '../../lib/runs/notebook-run';
 import type { HistoryRow } from '../../lib/training/events';
 import { adamW } from '../../lib/training/optimizers';
 import { userError } from '../data/user-error';

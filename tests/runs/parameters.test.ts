@@ -11,7 +11,7 @@ import {
   resolveParameters,
   textParameter,
   type ParameterSpecs,
-} from '../../lib/studies/parameters';
+} from '../../lib/runs/parameters';
 
 const specs = {
   dataset: textParameter('The data', { tour: 'synthetic-blood', paper: 'bloodmnist' }, 'a dataset’s name or path'),

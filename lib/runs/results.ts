@@ -11,6 +11,8 @@ import type { TestResult } from '../training/scored-split';
 const rowSchema = z.looseObject({
   /** Hash of everything that determines the training; the same training again replaces its rows. */
   trainingKey: z.string(),
+  /** Of the data that it was trained on; rows of a file may be of several. */
+  dataSha256: z.string().optional(),
   model: z.string(),
   weights: z.string(),
   protocol: z.enum(['scratch', 'frozen', 'fine-tuned', 'linear', 'knn']),
@@ -20,6 +22,12 @@ const rowSchema = z.looseObject({
   seconds: z.number(),
 });
 
+/** What a training was given, by name. */
+export type RowSettings = Readonly<Record<string, string | number>>;
+
+/** What whoever records a row says of it beside what was measured. */
+export type RowFacts = Pick<z.infer<typeof rowSchema>, 'arm' | 'protocol'> & Readonly<Record<string, unknown>>;
+
 /** A trained classifier: one line of the comparison. */
 export interface ClassificationRow extends z.infer<typeof rowSchema> {
   readonly epoch: number;
@@ -28,13 +36,19 @@ export interface ClassificationRow extends z.infer<typeof rowSchema> {
   readonly testMacroF1: number;
   /** Undefined where the test split lacks a class. */
   readonly testAuc: number | undefined;
-  readonly settings: Readonly<Record<string, string | number>>;
+  readonly settings: RowSettings;
 }
 
 type ScoreFields = Pick<ClassificationRow, 'epoch' | 'testAccuracy' | 'testMacroF1' | 'testAuc'>;
 
 /** The part of a row that says how well a network did on the test split. */
-export function scoreFields({ epoch, accuracy, macroF1, auc }: TestResult): ScoreFields {
+export function scoreFields({
+  epoch,
+  accuracy,
+  macroF1,
+  auc,
+}: Pick<TestResult, 'epoch' | 'accuracy' | 'macroF1' | 'auc'>): ScoreFields {
+  // prettier-ignore
   return { epoch, testAccuracy: accuracy, testMacroF1: macroF1, testAuc: auc };
 }
 
@@ -50,7 +64,7 @@ export interface SegmentationRow extends z.infer<typeof rowSchema> {
   readonly testHd95: number;
   readonly bestValLoss: number;
   readonly bestValDice: number;
-  readonly settings: Readonly<Record<string, string | number>>;
+  readonly settings: RowSettings;
 }
 
 const resultsSchema = z.looseObject({

@@ -26,8 +26,19 @@ export function comparisonRows(
   dataset: Dataset,
 ): Danfo.DataFrame {
   const images = dataset.splits.test.count;
-  const ours = rowsOf(all).map((row) => ourRow(row, images));
-  return toFrame([...publishedFor(published, dataset).map(publishedRow), ...ours]);
+  const rows = rowsOf(all);
+  const changes = changedSettings(rows);
+  const isChanged = changes.some((text) => text !== '');
+  const changed = (text: string): object => (isChanged ? { changed: text } : {});
+  const ours = rows.map((row, index) => {
+    const { seconds, ...columns } = ourRow(row, images);
+    return { ...columns, ...changed(changes[index]), seconds };
+  });
+  const theirs = publishedFor(published, dataset).map((result) => {
+    const { seconds, ...columns } = publishedRow(result);
+    return { ...columns, ...changed(''), seconds };
+  });
+  return toFrame([...theirs, ...ours]);
 }
 
 /**
@@ -56,6 +67,21 @@ export function transferComparison(
 
 function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: ClassificationRow['settings']): string {
   return probe === undefined ? protocol : String(probe);
+}
+
+/** Settings with a column of their own. */
+const shownSettings = ['epochs', 'batchSize', 'learningRate', 'weightDecay', 'seed'];
+
+/** Of each row, what sets it apart from others of the same network beside what has a column, as text; empty where that is nothing. */
+export function changedSettings(rows: readonly Pick<ClassificationRow, 'model' | 'protocol' | 'settings'>[]): string[] {
+  return rows.map(({ model, protocol, settings }) => {
+    const alike = rows.filter((row) => row.model === model && row.protocol === protocol);
+    const names = [...new Set(alike.flatMap((row) => Object.keys(row.settings)))];
+    return names
+      .filter((name) => !shownSettings.includes(name) && alike.some((row) => row.settings[name] !== settings[name]))
+      .map((name) => `${name} ${settings[name] ?? 'not set'}`)
+      .join(', ');
+  });
 }
 
 function rowsOf(all: readonly Results[]): ClassificationRow[] {

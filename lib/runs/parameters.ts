@@ -137,12 +137,13 @@ export function parameterRows<S extends ParameterSpecs>(
   resolved: ResolvedParameters<S>,
 ) {
   const values = resolved as Readonly<Record<string, unknown>>;
-  const origin = (name: string): string => (given[name] === undefined ? `${resolved.profile} profile` : 'set here');
+  const isDefault = (name: string): boolean => given[name] === undefined || values[name] === specs[name].defaults[resolved.profile]; // prettier-ignore
+  const origin = (name: string): string => (isDefault(name) ? `${resolved.profile} profile` : 'set here');
   return [
     {
       parameter: 'profile',
       value: resolved.profile,
-      from: given.profile === undefined ? 'default' : 'set here',
+      from: resolved.profile === profiles[0] ? 'default' : 'set here',
       meaning: 'tour takes a minute, paper uses the study’s settings',
     },
     ...Object.entries(specs).map(([name, spec]) => ({

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import type { Dataset } from '../../lib/data/dataset';
 import { wilsonInterval } from '../../lib/metrics/intervals';
-import { comparisonRows, transferComparison, type PublishedResult } from '../../lib/studies/comparison';
-import type { ClassificationRow, Results } from '../../lib/studies/results';
+import { comparisonRows, transferComparison, type PublishedResult } from '../../lib/runs/comparison';
+import type { ClassificationRow, Results } from '../../lib/runs/results';
 
 const published: PublishedResult[] = [
   { model: 'ResNet-18', dataset: 'bloodmnist', size: 28, testAccuracy: 0.9512, testMacroF1: 0.946 },

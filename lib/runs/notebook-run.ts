@@ -24,6 +24,24 @@ export function openRun(notebook: string, parameters: Readonly<Record<string, un
   return { notebook, runId, directory, parameters };
 }
 
+/** The folder of trainings from JupyterLab, beside those of the command's runs, which a kernel never writes to. */
+export const kernelRunId = 'jupyterlab';
+
+let current: NotebookRun | undefined;
+
+/** From here on, the cells of this process belong to a notebook's run with these parameters. */
+export function beginRun(notebook: string, parameters: Readonly<Record<string, unknown>>): NotebookRun {
+  const inCommand = process.env[directoryVariable];
+  const runId = inCommand === undefined ? kernelRunId : runIdOf(notebook, parameters);
+  const directory = inCommand ?? join(outputsDirectory, notebook, runId);
+  return (current = { notebook, runId, directory, parameters });
+}
+
+/** The run that cells belong to; one without parameters, in a folder of the workbench, where no notebook has begun one. */
+export function currentRun(): NotebookRun {
+  return (current ??= beginRun('00_workbench', {}));
+}
+
 /**
  * The checkpoints of one training. A stopped or killed training is continued by the same call; a finished one is kept and not
  * repeated only while a command executes the notebook, since whoever runs a cell again by hand wants to see it train.
@@ -62,7 +80,7 @@ export function factsOf({ notebook, runId, parameters }: NotebookRun) {
     runId,
     profile: String(profile),
     parameters: { ...parameters },
-    seed: Number(seed),
+    seed: Number(seed ?? 0),
     environment: { ...environment() },
   };
 }
@@ -72,7 +90,7 @@ export type RecordedData = Pick<Dataset, 'name' | 'sha256'> & {
   readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
 };
 
-/** Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training. */
+/** Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm. */
 export function recordResults(
   run: NotebookRun,
   dataset: RecordedData,
@@ -82,6 +100,8 @@ export function recordResults(
 ): void {
   const before = readResults(run.directory);
   const { train, val, test } = dataset.splits;
+  const isReplaced = (row: Results['results'][number]): boolean =>
+    row.trainingKey === trainingKey && rows.some(({ arm }) => arm === row.arm);
   writeResults(run.directory, {
     ...factsOf(run),
     data: {
@@ -89,16 +109,21 @@ export function recordResults(
       sha256: dataset.sha256,
       splits: { train: train.count, val: val.count, test: test.count },
     },
-    results: [...(before?.results.filter((row) => row.trainingKey !== trainingKey) ?? []), ...rows],
+    results: [...(before?.results.filter((row) => !isReplaced(row)) ?? []), ...rows.map((row) => ({ ...row, dataSha256: dataset.sha256 }))], // prettier-ignore
     history: { ...before?.history, [trainingKey]: [...history] },
   });
 }
 
-/** The results of this run and of all others of the same notebook on the same data, this run's last. */
+/** The results of this run and of all others of the same notebook, with their rows on the same data, this run's last. */
 export function comparableResults(run: NotebookRun, dataset: Pick<Dataset, 'sha256'>): Results[] {
   const others = readAllResults(join(outputsDirectory, run.notebook)).filter((results) => results.runId !== run.runId);
   const own = readResults(run.directory);
-  return [...others, ...(own ? [own] : [])].filter((results) => results.data.sha256 === dataset.sha256);
+  const isOfData = (row: Results['results'][number], { data }: Results): boolean =>
+    (row.dataSha256 ?? data.sha256) === dataset.sha256;
+  return [...others, ...(own ? [own] : [])].flatMap((results) => {
+    const rows = results.results.filter((row) => isOfData(row, results));
+    return rows.length === 0 ? [] : [{ ...results, results: rows }];
+  });
 }
 
 /** Deletes what a run has written. */

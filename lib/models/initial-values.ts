@@ -5,19 +5,16 @@ import {
   importParameters,
   type Parameters,
   type ParameterTable,
-  type PublishedValues,
-} from '../models/parameters';
-
-/**
- * What a training starts from: published values by name, or a function that makes the parameters. The values may lack the head (`head`,
- * `fc` or `classifier`) or the decoder (`decoder` or `decode`), which is drawn at random then; anything else that is missing, extra or
- * misshapen is a `UserError`.
- */
-export type InitialValues = PublishedValues | ((table: ParameterTable, seed: number) => Parameters);
+} from './parameters';
+import type { InitialValues } from './network';
 
 const head = /^(head|fc|classifier|decoder|decode)\./;
 
-/** New parameters, which the caller disposes. Random values depend on the seed and their name only, whatever else is random. */
+/**
+ * New parameters, which the caller disposes. Random values depend on the seed and their name only, whatever else is random. Given values
+ * may lack the head (`head`, `fc` or `classifier`) or the decoder (`decoder` or `decode`), which is drawn at random then.
+ * @throws UserError for anything else that is missing, extra or misshapen
+ */
 export function initialParameters(table: ParameterTable, seed: number, initial?: InitialValues): Parameters {
   if (initial === undefined) return createParameters(table, seed);
   if (typeof initial === 'function') return initial(table, seed);

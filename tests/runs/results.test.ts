@@ -12,7 +12,7 @@ import {
   shortHash,
   writeResults,
   type Results,
-} from '../../lib/studies/results';
+} from '../../lib/runs/results';
 import { userError } from '../data/user-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'results-'));

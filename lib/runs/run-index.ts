@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { outputsDirectory } from '../paths';
 import { readAllResults, readResults, type Results } from './results';
-import { runDirectoryInUse } from './run';
+import { runDirectoryInUse } from './notebook-run';
 
 /** A training and one arm of it: a row of a `results.json`, with what its file says of all rows. */
 export interface RunRecord {

@@ -1,10 +1,10 @@
-/** A process of its own that works on a store: `run-store-worker.ts STORE LOG RUNS MILLISECONDS`. Not a test. */
+/** A process of its own that works on a store: `store-worker.ts STORE LOG RUNS MILLISECONDS`. Not a test. */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { runMissing } from '../../lib/studies/grid-runs';
-import { openRunStore } from '../../lib/studies/run-store';
+import { openRunStore } from '../../lib/runs/store';
 
 export interface WorkerRun {
   readonly number: number;

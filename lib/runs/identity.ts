@@ -1,0 +1,105 @@
+/**
+ * What a training is: everything that its result depends on but the code of the library, as data. Two trainings of the same identity are
+ * the same training; what two differ in is in their identities.
+ */
+import type { Network } from '../models/network';
+import type { Recipe } from '../training/recipe';
+import type { TrainingData } from '../training/train-network';
+import { shortHash } from './results';
+
+/** JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+export interface TrainingIdentity {
+  readonly network: Json;
+  readonly recipe: Json;
+  readonly data: Json;
+  readonly precision: 'float32';
+}
+
+export function trainingIdentity(network: Network, data: TrainingData, recipe: Recipe): TrainingIdentity {
+  return {
+    network: networkIdentity(network),
+    recipe: identityOf(recipe),
+    data: dataIdentity(data),
+    precision: 'float32',
+  };
+}
+
+/** Parameters are told by their names and shapes, values by their hash, functions of one's own by their name and text. */
+function networkIdentity({ name, table, weights, transform, normalization, trainable, config }: Network): Json {
+  const shapes = Object.entries(table).map(([parameter, { shape, kind, initial }]) => [
+    parameter,
+    shape,
+    kind,
+    initial,
+  ]);
+  const trained = trainable === undefined ? 'all' : Object.keys(table).filter(trainable);
+  return {
+    name,
+    table: shortHash(shapes),
+    weights: weights.sha256 ?? weights.source,
+    input: transform?.key ?? 'as it is',
+    normalization: identityOf(normalization),
+    trained: typeof trained === 'string' ? trained : shortHash(trained),
+    config: identityOf(config),
+  };
+}
+
+/** Content and splits, and the size that images are read at. */
+export function dataIdentity(data: TrainingData): Json {
+  if ('batches' in data) {
+    if (data.identity === undefined)
+      throw new Error('These data do not say what they are: give their source an identity.');
+    return identityOf(data.identity);
+  }
+  const { sha256, height, width } = data;
+  const origins = 'origins' in data ? shortHash(Object.values(data.splits).map(({ ids }) => ids)) : undefined;
+  return { sha256, size: `${height}×${width}`, ...(origins === undefined ? {} : { splits: origins }) };
+}
+
+/**
+ * A value as JSON: what is undefined is left out, a function of one's own is its name and the hash of its text, and a part of the library
+ * its name and options, which say what its functions do.
+ */
+export function identityOf(value: unknown): Json {
+  if (typeof value === 'function') return { function: value.name, text: shortHash(String(value)) };
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (typeof value !== 'object' || value === null) return value as Json;
+  if (Array.isArray(value)) return value.map(identityOf);
+  if (ArrayBuffer.isView(value)) return shortHash([...(value as Float32Array)]);
+  const isPart = 'name' in value && 'options' in value;
+  const entries = Object.entries(value).filter(
+    ([, item]) => item !== undefined && !(isPart && typeof item === 'function'),
+  );
+  return Object.fromEntries(entries.map(([name, item]) => [name, identityOf(item)]));
+}
+
+/** An identity as settings of a row: each with its path, such as `optimizer.weightDecay`, functions by their names. */
+export function settingsOf(recipe: Json): Record<string, string | number> {
+  const settings: Record<string, string | number> = {};
+  const visit = (path: string, item: Json): void => {
+    if (Array.isArray(item)) {
+      settings[path] = item.length === 0 ? 'none' : item.map(partText).join(', ');
+    } else if (isObject(item) && 'name' in item && 'options' in item) {
+      settings[path] = String(item.name);
+      for (const [name, option] of Object.entries(item.options as object)) visit(name, option as Json);
+    } else if (isObject(item)) settings[path] = partText(item);
+    else settings[path] = typeof item === 'number' ? item : String(item);
+  };
+  for (const [name, item] of Object.entries(recipe as object)) visit(name, item as Json);
+  return settings;
+}
+
+/** Such as `flip (horizontal, 0.5)`. */
+function partText(item: Json): string {
+  if (!isObject(item)) return String(item);
+  if ('function' in item) return String(item.function);
+  if (!('options' in item)) return JSON.stringify(item);
+  const options = Object.values(item.options as object).map((option: Json) => partText(option));
+  return options.length === 0 ? String(item.name) : `${String(item.name)} (${options.join(', ')})`;
+}
+
+function isObject(item: Json): item is { readonly [name: string]: Json } {
+  return typeof item === 'object' && item !== null && !Array.isArray(item);
+}

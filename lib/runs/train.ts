@@ -1,0 +1,165 @@
+/** Training: once for each identity, continued where it was stopped or killed, its weights kept on the disk. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Network } from '../models/network';
+import { countParameters, exportParameters, type Parameters, type PublishedValues } from '../models/parameters';
+import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { openCheckpoints } from '../training/checkpoints';
+import type { BestEpoch, HistoryRow, TrainingEvent } from '../training/events';
+import { checkRecipe, type Recipe } from '../training/recipe';
+import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../training/train-network';
+import { settingsOf, trainingIdentity, type TrainingIdentity } from './identity';
+import { once } from './once';
+import type { RowSettings } from './results';
+import { openRunStore } from './store';
+
+const numberOrNaN = z.union([z.number(), z.nan(), z.null().transform(() => NaN)]);
+const bestSchema = z.object({ epoch: z.int(), metric: z.string(), value: z.number() });
+const trainingSchema = z.object({
+  history: z.array(z.custom<HistoryRow>().transform(withNaN)),
+  best: bestSchema,
+  seconds: numberOrNaN,
+});
+type TrainingRecord = z.infer<typeof trainingSchema>;
+
+export interface TrainOptions {
+  /** Where trainings are kept, a folder each. */
+  readonly folder: string;
+  /** Trains anew what has been trained already. */
+  readonly again?: boolean;
+  /** Ends the training softly; the same call continues it. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TrainingEvent) => void;
+  /** Seconds of training that a kill may cost; 20 by default. */
+  readonly saveEverySeconds?: number;
+}
+
+/** A training, and what has come of it so far. */
+export interface Run {
+  /** Stands for everything that the training depends on. */
+  readonly id: string;
+  readonly identity: TrainingIdentity;
+  /** For figures: what was trained. */
+  readonly model: string;
+  readonly recipe: Recipe;
+  readonly history: readonly HistoryRow[];
+  readonly bestEpoch: number | undefined;
+  /** Whether it was stopped; the same call continues it. */
+  readonly stopped: boolean;
+  /** Whether it had been trained before. */
+  readonly kept: boolean;
+  /** Training and validation, over all parts of a training that was continued. */
+  readonly seconds: number;
+  /** The selected epoch's weights, and the last one's; undefined where the training was stopped. */
+  readonly best: TrainedModel | undefined;
+  readonly last: TrainedModel | undefined;
+}
+
+/** A network with the weights of an epoch, which lie on the disk. */
+export interface TrainedModel {
+  readonly network: Network;
+  readonly which: 'best' | 'last';
+  readonly epoch: number;
+  /** Values in the published layout. */
+  read(): PublishedValues;
+  readonly training: TrainingFacts;
+}
+
+/** What a row says of a training. */
+export interface TrainingFacts {
+  readonly id: string;
+  readonly directory: string;
+  readonly history: readonly HistoryRow[];
+  readonly best: BestEpoch;
+  readonly seconds: number;
+  readonly settings: RowSettings;
+  readonly trainImages: number;
+  readonly valImages: number;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+}
+
+const weightsFile = (which: 'best' | 'last'): string => `${which}.safetensors`;
+
+/**
+ * Trains a network after a recipe. What has been trained before with the same network, weights, data, splits and recipe is not trained
+ * again, but for `again`: its result is there at once (`kept`).
+ * @throws UserError for a recipe with an unknown setting or one out of range
+ */
+export async function trainOnce(
+  network: Network,
+  data: TrainingData,
+  recipe: Recipe,
+  { folder, again, signal, onProgress, saveEverySeconds = 20 }: TrainOptions,
+): Promise<Run> {
+  checkRecipe(recipe);
+  const store = openRunStore<TrainingIdentity, TrainingRecord>(folder, trainingSchema);
+  const identity = trainingIdentity(network, data, recipe);
+  let unfinished: TrainedNetwork | undefined;
+  const train = async (directory: string, id: string): Promise<TrainingRecord | undefined> => {
+    const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
+    const onWeights: TrainingControls['onWeights'] = (parameters, { which }) => writeWeights(join(directory, weightsFile(which)), parameters); // prettier-ignore
+    const trained = await trainNetwork(network, data, recipe, { checkpoints, saveEverySeconds, signal, onProgress, onWeights }); // prettier-ignore
+    const { history, best, stopped, seconds } = trained;
+    if (stopped || best === undefined) {
+      unfinished = trained;
+      return undefined;
+    }
+    checkpoints.remove();
+    return { history: [...history], best, seconds };
+  };
+  const finished = await once(store, identity, train, { again });
+  const common = { id: store.idOf(identity), identity, model: network.name, recipe, kept: finished?.kept ?? false };
+  if (finished === undefined) {
+    const { history = [], best, seconds = 0 } = unfinished ?? {};
+    return { ...common, history, bestEpoch: best?.epoch, stopped: true, seconds, best: undefined, last: undefined };
+  }
+  const { id, directory, result } = finished;
+  const trainable = network.trainable ?? (() => true);
+  const facts: TrainingFacts = {
+    id,
+    directory,
+    ...result,
+    settings: settingsOf(identity.recipe),
+    trainImages: data.splits.train.count,
+    valImages: data.splits.val.count,
+    parameters: countParameters(network),
+    trainableParameters: countParameters(network, trainable),
+  };
+  const model = (which: 'best' | 'last', epoch: number): TrainedModel => ({
+    network,
+    which,
+    epoch,
+    read: () => readWeights(join(directory, weightsFile(which))),
+    training: facts,
+  });
+  return {
+    ...common,
+    history: result.history,
+    bestEpoch: result.best.epoch,
+    stopped: false,
+    seconds: result.seconds,
+    best: model('best', result.best.epoch),
+    last: model('last', result.history.length),
+  };
+}
+
+function writeWeights(path: string, parameters: Parameters): void {
+  const values = exportParameters(parameters);
+  const tensors = [...values].map(([name, numbers]) => [name, { shape: parameters.table[name].shape, values: numbers }] as const); // prettier-ignore
+  writeSafetensors(path, new Map(tensors));
+}
+
+function readWeights(path: string): PublishedValues {
+  const file = openSafetensors(path);
+  try {
+    return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
+  } finally {
+    file.close();
+  }
+}
+
+/** JSON has null where a number was none. */
+function withNaN(row: HistoryRow): HistoryRow {
+  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, value ?? NaN])) as unknown as HistoryRow;
+}

@@ -1,0 +1,217 @@
+/** Training a network after a recipe, on images with labels or with masks. */
+import { batchesPerEpoch } from '../data/batches';
+import type { Dataset, SplitName } from '../data/dataset';
+import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { UserError } from '../errors';
+import { initialParameters } from '../models/initial-values';
+import type { Network } from '../models/network';
+import { disposeParameters, trainableNames, type Parameters } from '../models/parameters';
+import { createRandom } from '../random';
+import type { Tensor, Tensor4D } from '../tf';
+import { sortAugmentations } from './augmentations';
+import { trainingStream } from './augmented-stream';
+import type { CheckpointStore } from './checkpoints';
+import { createOptimizer } from './create-optimizer';
+import type { BestEpoch, HistoryRow, TrainingEvent } from './events';
+import { fit, type Batch, type Validation } from './fit';
+import { withFrozenNorms } from './frozen-norms';
+import type { LossOutput } from './gradients';
+import { lossFunction, lossOfTask, binaryCrossEntropy, sumOfCorrect, sumOfDice, sumOfMetric, type LossFunction, type Targets } from './losses'; // prettier-ignore
+import type { Optimizer } from './optimizers';
+import { evaluationBatchSize } from './predict';
+import { checkRecipe, type Recipe } from './recipe';
+import { followSchedule } from './schedules';
+import { imageSource, type SegmentationSource } from './segmentation-source';
+import { validateClassifier, validateMasks, type Measured } from './validation';
+
+/** Images with labels, images with masks, or feature maps with masks in place of the images. */
+export type TrainingData = Dataset | SegmentationDataset | SegmentationSource;
+
+export interface TrainingControls {
+  readonly checkpoints?: CheckpointStore;
+  /** Seconds of training that a kill may cost; 0 by default: there is a checkpoint of each epoch. */
+  readonly saveEverySeconds?: number;
+  /** Ends the training softly, between two batches; the same call continues it. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TrainingEvent) => void;
+  /** Is given the selected epoch's weights, then the last one's, once the training has come to its end; they are gone afterwards. */
+  readonly onWeights?: (parameters: Parameters, weights: FinishedWeights) => Promise<void> | void;
+}
+
+export interface FinishedWeights {
+  readonly which: 'best' | 'last';
+  /** Counted from 1. */
+  readonly epoch: number;
+}
+
+export interface TrainedNetwork {
+  readonly history: readonly HistoryRow[];
+  /** The selected epoch; undefined if none was finished. */
+  readonly best: BestEpoch | undefined;
+  /** The same call continues it. */
+  readonly stopped: boolean;
+  /** Training and validation, over all parts of a training that was continued. */
+  readonly seconds: number;
+}
+
+/** What a kind of data brings to the training. */
+interface Task<B extends Batch & Targets & { readonly images: Tensor4D }> {
+  /** Images of each split. */
+  readonly count: number;
+  readonly loss: LossFunction;
+  /** By name, the sum over the images of a batch. */
+  readonly measures: Readonly<Record<string, (output: Tensor, batch: B) => LossOutput['loss']>>;
+  readonly select: string;
+  batches(epoch: number): Iterable<B> | AsyncIterable<B>;
+  validate(parameters: Parameters, signal?: AbortSignal): Promise<Validation>;
+  close(): Promise<void>;
+}
+
+/**
+ * Trains a network, or continues from its last checkpoint. The same seed gives the same result, bit for bit on a CPU, also where it was
+ * continued.
+ * @throws UserError where a setting is unknown or out of range, nothing is trainable, a split is empty, or the loss stays infinite
+ */
+export async function trainNetwork(
+  network: Network,
+  data: TrainingData,
+  recipe: Recipe,
+  controls: TrainingControls = {},
+): Promise<TrainedNetwork> {
+  checkRecipe(recipe);
+  checkSplits(data);
+  return 'task' in data
+    ? run(network, recipe, controls, classification(network, data, recipe))
+    : run(network, recipe, controls, segmentation(network, data, recipe));
+}
+
+async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
+  network: Network,
+  recipe: Recipe,
+  { onWeights, ...controls }: TrainingControls,
+  task: Task<B>,
+): Promise<TrainedNetwork> {
+  const { epochs, batchSize, seed, frozenBatchNorm = 'evaluation' } = recipe;
+  const stepsPerEpoch = batchesPerEpoch(task.count, batchSize);
+  const parameters = initialParameters(network.table, seed, network.initial);
+  let optimizer: Optimizer | undefined;
+  try {
+    const names = trainableNames(parameters, network.trainable);
+    if (names.length === 0) throw new UserError(`Nothing of ${network.name} is trainable: at least one parameter has to be.`); // prettier-ignore
+    const trained = new Set(names);
+    const isFrozen = (parameter: string): boolean => frozenBatchNorm === 'evaluation' && !trained.has(parameter);
+    const created = createOptimizer(parameters, names, recipe.optimizer, network.layerOf);
+    optimizer = created;
+    const followed = followSchedule(recipe.schedule, created, { epochs, stepsPerEpoch });
+    const fitted = await fit<B>({
+      ...controls,
+      parameters,
+      names,
+      optimizer: followed.optimizer,
+      learningRate: followed.learningRate,
+      epochs,
+      select: recipe.select ?? task.select,
+      minDelta: recipe.minDelta,
+      patience: recipe.patience,
+      maxGradientNorm: recipe.maxGradientNorm,
+      batchesPerEpoch: stepsPerEpoch,
+      batches: (epoch) => task.batches(epoch),
+      loss: (batch, scope) => {
+        const random = createRandom(seed, 'step', created.steps);
+        const output = network.forward(batch.images, withFrozenNorms(scope, isFrozen), random);
+        const reported = Object.entries(task.measures).map(
+          ([name, measure]) => [name, measure(output, batch)] as const,
+        );
+        return { loss: task.loss(output, batch), reported: Object.fromEntries(reported) };
+      },
+      validate: (signal) => task.validate(parameters, signal),
+    });
+    optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
+    optimizer = undefined;
+    const { history, best, stopped, seconds } = fitted;
+    try {
+      if (stopped || best === undefined || onWeights === undefined) return { history, best, stopped, seconds };
+      fitted.useBest();
+      await onWeights(parameters, { which: 'best', epoch: best.epoch });
+      if (best.epoch !== history.length) fitted.useLast();
+      await onWeights(parameters, { which: 'last', epoch: history.length });
+      return { history, best, stopped, seconds };
+    } finally {
+      fitted.dispose();
+    }
+  } finally {
+    optimizer?.dispose();
+    disposeParameters(parameters);
+    await task.close();
+  }
+}
+
+function checkSplits(data: TrainingData): void {
+  const empty = (['train', 'val'] as SplitName[]).find((name) => data.splits[name].count === 0);
+  if (empty !== undefined) throw new UserError(`There is no ${empty} image: training needs images in train and val.`);
+}
+
+type ImageTask = Task<Batch & Targets & { readonly images: Tensor4D }>;
+
+function classification(network: Network, dataset: Dataset, recipe: Recipe): ImageTask {
+  const stream = trainingStream(network, dataset, recipe);
+  const ownMeasures = measuresOf(recipe);
+  const loss = lossFunction(recipe.loss ?? lossOfTask(dataset.task));
+  return {
+    count: dataset.splits.train.count,
+    loss,
+    measures: { accuracy: (output, batch) => sumOfCorrect(dataset.task, output, batch), ...ownMeasures },
+    select: 'accuracy',
+    batches: (epoch) => stream.batches(epoch),
+    validate: (parameters, signal) => {
+      const measured: Measured | undefined =
+        recipe.loss === undefined && recipe.metrics === undefined ? undefined : { loss, measures: ownMeasures };
+      return validateClassifier(parameters, network, dataset, {
+        select: recipe.select,
+        measured,
+        batchSize: recipe.evaluationBatchSize,
+        signal,
+      });
+    },
+    close: () => stream.close(),
+  };
+}
+
+function segmentation(network: Network, data: SegmentationDataset | SegmentationSource, recipe: Recipe): ImageTask {
+  const { batchSize, seed, augment = [] } = recipe;
+  const { moves = {}, changes, mixes, resizedCrop } = sortAugmentations(augment);
+  if (mixes.length > 0 || resizedCrop !== undefined)
+    throw new UserError('mixup, cutmix and randomResizedCrop are for images with labels: leave them out for masks.');
+  if ('batches' in data && augment.length > 0)
+    throw new UserError('These data draw their augmentation themselves: leave `augment` out of the recipe.');
+  const source =
+    'batches' in data
+      ? data
+      : imageSource({ dataset: data, splits: data.splits, augmentation: moves, changes, seed, normalization: network.normalization }); // prettier-ignore
+  const loss = lossFunction(recipe.loss ?? binaryCrossEntropy());
+  const measures = { dice: sumOfDice, ...measuresOf(recipe) };
+  const { train } = source.splits;
+  return {
+    count: train.count,
+    loss,
+    measures,
+    select: 'loss',
+    batches: (epoch) => {
+      const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
+      return source.batches('train', { batchSize, order, epoch });
+    },
+    validate: (parameters, signal) =>
+      validateMasks(parameters, network, source, {
+        measured: { loss, measures },
+        batchSize: recipe.evaluationBatchSize ?? evaluationBatchSize(source.size),
+        signal,
+      }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function measuresOf({ metrics = [] }: Recipe): Measured['measures'] {
+  return Object.fromEntries(
+    metrics.map((metric) => [metric.name, (output: Tensor, batch: Targets) => sumOfMetric(metric, output, batch)]),
+  );
+}

@@ -1,0 +1,80 @@
+/** What a cell asks of a network before it is trained. */
+import { UserError } from '../errors';
+import { table } from '../display/tables';
+import type { Displayable } from '../display/mime';
+import { initialParameters } from '../models/initial-values';
+import type { Network } from '../models/network';
+import { countParameters, disposeParameters, readParameters, sizeOf, type ParameterTable } from '../models/parameters';
+import { createScope, type Pass } from '../models/scope';
+import { createRandom } from '../random';
+import { tf, type Tensor4D } from '../tf';
+
+/** Pixels that a network is shown where no dataset says how many. */
+export interface InputSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * One row a layer, in the order in which they run on an image of the data: what it gives, its values, and which of them are trained. The
+ * last row counts all.
+ * @throws UserError where the network does not run on such images
+ */
+export function networkTable(
+  network: Network,
+  data: InputSize,
+  { caption = `${network.name}, layer by layer` }: { readonly caption?: string } = {},
+): Displayable {
+  const { table: parameters, trainable = () => true } = network;
+  const shapes = new Map<string, readonly number[]>();
+  run(network, data, 1, (name, shape) => shapes.set(name.replace(/\.$/, ''), shape));
+  const layers = [...new Set([...shapes.keys(), ...Object.keys(parameters).map(layerOf)])];
+  const rows = layers
+    .map((layer) => {
+      const own = Object.keys(parameters).filter((name) => layerOf(name) === layer && parameters[name].kind !== 'statistic'); // prettier-ignore
+      return { layer, output: shapes.get(layer)?.slice(1).join('×'), values: count(parameters, own), trained: count(parameters, own.filter(trainable)) }; // prettier-ignore
+    })
+    .filter(({ values }) => values > 0);
+  const all = { layer: 'all', output: undefined, values: countParameters(network), trained: countParameters(network, trainable) }; // prettier-ignore
+  return table([...rows, all], { caption, digits: 0 });
+}
+
+/** A parameter's name without its last part. */
+function layerOf(name: string): string {
+  return name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : name;
+}
+
+function count(parameters: ParameterTable, names: readonly string[]): number {
+  return names.reduce((total, name) => total + sizeOf(parameters[name].shape), 0);
+}
+
+/**
+ * Runs two networks with the same random weights on the same random images, and says that they give the same numbers to the last bit.
+ * @throws UserError where they do not
+ */
+export function sameOutputs(first: Network, second: Network, data: InputSize): Displayable {
+  const [one, other] = [first, second].map((network) => run(network, data, 4));
+  const differing = one.findIndex((value, index) => value !== other[index]);
+  if (one.length !== other.length || differing >= 0) {
+    const where = differing < 0 ? `${one.length} numbers against ${other.length}` : `number ${differing} is ${one[differing]} against ${other[differing]}`; // prettier-ignore
+    throw new UserError(`${first.name} and ${second.name} give different outputs for the same weights and images: ${where}.`); // prettier-ignore
+  }
+  const rows = [{ first: first.name, second: second.name, numbers: one.length, differing: 0 }];
+  return table(rows, { caption: 'The same weights and images: outputs that differ in any bit' });
+}
+
+/** The outputs for random images of the size that the network gets, from random weights; nothing is left on the device. */
+function run(network: Network, data: InputSize, images: number, onLayer?: Pass['onLayer']): Float32Array {
+  const { height, width } = network.transform ?? data;
+  const random = createRandom(1, 'images');
+  const parameters = initialParameters(network.table, 1, network.initial);
+  try {
+    return tf.tidy(() => {
+      const pixels = Float32Array.from({ length: images * height * width * 3 }, () => random.normal());
+      const input: Tensor4D = tf.tensor4d(pixels, [images, height, width, 3]);
+      return network.forward(input, createScope(readParameters(parameters), false, { onLayer })).dataSync<'float32'>();
+    });
+  } finally {
+    disposeParameters(parameters);
+  }
+}

@@ -1,0 +1,92 @@
+/** What a cell calls to train and to evaluate: with a bar, the stop button, and a row for the comparison. */
+import { join } from 'node:path';
+import type { Dataset } from '../data/dataset';
+import { show } from '../display/mime';
+import { progressBar } from '../display/progress';
+import { status } from '../display/status';
+import { interruptible } from '../interrupt';
+import type { Network } from '../models/network';
+import { classifierRow, evaluateClassifier, evaluateMasks, maskRow, type ClassifierEvaluation, type EvaluateOptions, type MaskEvaluation } from '../runs/evaluate'; // prettier-ignore
+import { currentRun, recordResults } from '../runs/notebook-run';
+import type { RowFacts } from '../runs/results';
+import { trainOnce, type Run, type TrainedModel } from '../runs/train';
+import type { Recipe } from '../training/recipe';
+import type { TrainingData } from '../training/train-network';
+
+export interface TrainOptions {
+  /** Beside the bar; the network's name by default. */
+  readonly progress?: string;
+  /** Trains anew what has been trained already. */
+  readonly again?: boolean;
+}
+
+/**
+ * Trains a network after a recipe. What was trained before with the same network, weights, data, splits and recipe is not trained again,
+ * but for `again`. The stop button ends a training softly; the same cell continues it.
+ * @throws UserError for a recipe with an unknown setting or one out of range
+ */
+export async function train(
+  network: Network,
+  data: TrainingData,
+  recipe: Recipe,
+  { progress = network.name, again }: TrainOptions = {},
+): Promise<Run> {
+  const folder = join(currentRun().directory, 'trainings');
+  const onProgress = progressBar(progress);
+  const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
+  if (run.kept) {
+    const message = `${progress} was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew.`;
+    show(status(message));
+  }
+  return run;
+}
+
+export interface RowOptions extends Omit<EvaluateOptions, 'signal'> {
+  /** Which arm of a study the row is of; `corrected` by default. */
+  readonly arm?: RowFacts['arm'];
+  /** How the network was trained; by default `scratch` from random weights, else `fine-tuned`. */
+  readonly protocol?: RowFacts['protocol'];
+}
+
+/**
+ * The scores of trained weights on a split, the test split by default. Scores of the test split become a row of `comparison`; undefined
+ * for a training that was stopped, and where the stop button ends the scoring.
+ */
+export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<ClassifierEvaluation | undefined>; // prettier-ignore
+export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<MaskEvaluation | undefined>; // prettier-ignore
+export async function evaluate(
+  model: TrainedModel | undefined,
+  data: TrainingData,
+  { arm = 'corrected', protocol, ...options }: RowOptions = {},
+): Promise<ClassifierEvaluation | MaskEvaluation | undefined> {
+  if (model === undefined) return undefined;
+  const trained = protocol ?? (model.network.weights.source === 'random' ? 'scratch' : 'fine-tuned');
+  const facts: RowFacts = { arm, protocol: trained };
+  const isTest = (options.split ?? 'test') === 'test';
+  if ('task' in data) {
+    const evaluation = await softly((signal) => evaluateClassifier(model, data, { ...options, signal }));
+    if (isTest && evaluation) record(model, data, classifierRow(model, evaluation, facts));
+    return evaluation;
+  }
+  const evaluation = await softly((signal) => evaluateMasks(model, data, { ...options, signal }));
+  if (isTest && evaluation && 'sha256' in data) record(model, data, maskRow(model, evaluation, facts));
+  return evaluation;
+}
+
+/** What a task gives, or undefined where the stop button ended it: the same call does it again. */
+async function softly<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+  return interruptible(async (signal) => {
+    try {
+      return await task(signal);
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) return undefined;
+      throw error;
+    }
+  });
+}
+
+type Recorded = Parameters<typeof recordResults>;
+
+function record({ training }: TrainedModel, data: Recorded[1], row: Recorded[3][number]): void {
+  recordResults(currentRun(), data, training.id, [row], training.history);
+}

@@ -1,0 +1,24 @@
+/** What a cell shows of networks, trainings and their scores. */
+import { confusionMatrix as confusionMatrixOf } from '../display/confusion-chart';
+import type { ChartOptions, FigureDisplay } from '../display/figure';
+import type { Displayable } from '../display/mime';
+import { table } from '../display/tables';
+import type { ClassifierEvaluation } from '../runs/evaluate';
+
+/** The confusion matrix of a classifier; undefined of a training that was stopped. */
+export function confusionMatrix(
+  evaluation: ClassifierEvaluation | undefined,
+  options: Partial<ChartOptions> = {},
+): FigureDisplay | undefined {
+  if (evaluation === undefined) return undefined;
+  const label = `Confusion matrix of ${evaluation.model}, epoch ${evaluation.epoch}, on the ${evaluation.split} images`;
+  return confusionMatrixOf(evaluation, { label, ...options });
+}
+
+/** Precision, recall, F1 and AUC of each class; undefined of a training that was stopped. */
+export function classReport(
+  evaluation: ClassifierEvaluation | undefined,
+  { caption = `Each class on the ${evaluation?.split ?? 'test'} images` }: { readonly caption?: string } = {},
+): Displayable | undefined {
+  return evaluation && table(evaluation.report, { caption, highlight: { f1: 'lowest' } });
+}
