@@ -82,22 +82,27 @@ export function settingsOf(recipe: Json): Record<string, string | number> {
     if (Array.isArray(item)) {
       settings[path] = item.length === 0 ? 'none' : item.map(partText).join(', ');
     } else if (isObject(item) && 'name' in item && 'options' in item) {
-      settings[path] = String(item.name);
+      settings[path] = partName(item);
       for (const [name, option] of Object.entries(item.options as object)) visit(name, option as Json);
     } else if (isObject(item)) settings[path] = partText(item);
-    else settings[path] = typeof item === 'number' ? item : String(item);
+    else settings[path] = typeof item === 'number' ? item : typeof item === 'string' ? item : JSON.stringify(item);
   };
   for (const [name, item] of Object.entries(recipe as object)) visit(name, item as Json);
   return settings;
 }
 
+function partName({ name }: { readonly [name: string]: Json }): string {
+  return typeof name === 'string' ? name : JSON.stringify(name);
+}
+
 /** Such as `flip (horizontal, 0.5)`. */
 function partText(item: Json): string {
-  if (!isObject(item)) return String(item);
-  if ('function' in item) return String(item.function);
-  if (!('options' in item)) return JSON.stringify(item);
-  const options = Object.values(item.options as object).map((option: Json) => partText(option));
-  return options.length === 0 ? String(item.name) : `${String(item.name)} (${options.join(', ')})`;
+  if (!isObject(item)) return typeof item === 'string' ? item : JSON.stringify(item);
+  const { function: own, name, options } = item;
+  if (typeof own === 'string') return own;
+  if (typeof name !== 'string' || options === undefined) return JSON.stringify(item);
+  const texts = Object.values(options as object).map((option: Json) => partText(option));
+  return texts.length === 0 ? name : `${name} (${texts.join(', ')})`;
 }
 
 function isObject(item: Json): item is { readonly [name: string]: Json } {

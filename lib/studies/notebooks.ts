@@ -50,8 +50,8 @@ export function parameters<N extends keyof Specifications>(
   given: GivenParameters<Specifications[N]>,
 ): ResolvedParameters<Specifications[N]> {
   const specs = specifications[notebook];
-  const resolved = resolveParameters(specs, given) as ResolvedParameters<Specifications[N]>;
-  rowsOfSettings.set(resolved, parameterRows(specs, given, resolved as ResolvedParameters<ParameterSpecs>));
+  const resolved = resolveParameters<Specifications[N]>(specs, given);
+  rowsOfSettings.set(resolved, parameterRows<Specifications[N]>(specs, given, resolved));
   beginRun(findNotebook(notebook).name, resolved);
   return resolved;
 }

@@ -158,7 +158,7 @@ export function sortAugmentations(augment: readonly Augmentation[]): SortedAugme
   const named = augment.filter((one): one is NamedAugmentation => typeof one !== 'function');
   const moves = named.flatMap((one) => one.moves ?? []);
   return {
-    moves: moves.length === 0 ? undefined : Object.assign({}, ...moves),
+    moves: moves.length === 0 ? undefined : moves.reduce((all, one) => ({ ...all, ...one })),
     resizedCrop: named.find((one) => one.resizedCrop !== undefined)?.resizedCrop,
     changes: augment.flatMap((one) => (typeof one === 'function' ? one : (one.change ?? []))),
     mixes: named.flatMap((one) => one.mix ?? []),

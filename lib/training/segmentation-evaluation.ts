@@ -121,5 +121,5 @@ export async function testSegmenter(
   { testStatistics = 'running', evaluationBatchSize = 50, epoch }: TestOptions,
 ): Promise<SegmentationTest> {
   const options = { split: 'test', statistics: testStatistics, batchSize: evaluationBatchSize } as const;
-  return { epoch, ...(await scoreMasks(parameters, { forward } as Network, source, options)) };
+  return { epoch, ...(await scoreMasks(parameters, { forward }, source, options)) };
 }

@@ -10,7 +10,7 @@ import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-
 import { argmaxRows } from '../../metrics/scores';
 import { resizedCropInput } from '../../training/augmented-input';
 import { openCheckpoints } from '../../training/checkpoints';
-import type { OptimizerSettings } from '../../training/create-optimizer';
+import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
 import { trainClassifier, type TestResult } from '../../training/classifier';
 import type { TrainingEvent } from '../../training/events';
 import { resizedInput } from '../../training/input-transforms';
@@ -111,8 +111,14 @@ export async function trainGridRun(
 }
 
 /** The learning rate is the schedule's. */
-function optimizerSettings({ name, learningRate: _, ...options }: GridConfiguration['optimizer']): OptimizerSettings {
-  return { name, options } as OptimizerSettings;
+function optimizerSettings(optimizer: GridConfiguration['optimizer']): OptimizerSettings {
+  return optimizer.name === 'adamw'
+    ? adamW(without(optimizer, ['name', 'learningRate']))
+    : sgd(without(optimizer, ['name', 'learningRate']));
+}
+
+function without<T extends object, K extends keyof T>(value: T, names: readonly K[]): Omit<T, K> {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name as K))) as Omit<T, K>;
 }
 
 function kappaOf({ splits, classNames }: Dataset, { probabilities }: TestResult): number {
