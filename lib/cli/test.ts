@@ -1,16 +1,16 @@
 /** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, strippedProblems } from './notebook-file';
 import { runNotebook } from './run-notebook';
+import { runTests } from './unit-tests';
 
 const help = `npm test [-- --only STEP]
 
@@ -60,7 +60,7 @@ const steps: readonly Step[] = [
       withNotebookSources(() => tool(process.execPath, [kernelCompiler, '-p', 'lib/setup/tsconfig-notebooks.json'])),
   },
   { name: 'notebooks are stripped', group: 'format', run: checkStripped },
-  { name: 'unit tests', group: 'unit', run: () => runTests('.test.ts', Math.min(4, cores())) },
+  { name: 'unit tests', group: 'unit', run: () => runTests() },
   { name: 'tests in a browser', group: 'browser', run: browserTests },
   ...notebookNames().map((name): Step => ({
     name: `${name} at tour size`,
@@ -95,32 +95,9 @@ function tool(command: string, args: readonly string[]): void {
   if (status !== 0) throw new UserError(`${stdout}${stderr}\n${command} found something to mend.`);
 }
 
-/**
- * Runs the files of `tests` whose names end so, `atOnce` at a time. The runner's closing count is shown; its whole report only where a test failed.
- */
-function runTests(ending: string, atOnce: number): void {
-  const files = testFiles(join(projectRoot, 'tests'), ending);
-  const args = ['--import', 'tsx', '--test', `--test-concurrency=${atOnce}`, '--test-reporter', 'spec', ...files];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd: projectRoot,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
-  const closing = stdout.lastIndexOf('\nℹ tests ');
-  console.log(status === 0 && closing >= 0 ? stdout.slice(closing + 1).trimEnd() : stdout + stderr);
-  if (status !== 0) throw new UserError('A test failed.');
-}
-
 function browserTests(): void {
   if (findChromium() === undefined) console.log(`skipped: ${chromiumMissing}`);
-  else runTests('.browser.ts', 1);
-}
-
-function testFiles(folder: string, ending: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  else runTests({ ending: '.browser.ts', atOnce: 1 });
 }
 
 /** The code of each notebook as a file beside `lib`, where its imports lead to the same place as in the kernel; gone afterwards. */

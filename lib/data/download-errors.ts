@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { errorCode, UserError } from '../errors';
+import { proxyVariable } from './network-fetch';
 
 /** How often an attempt that failed may be repeated: a few times where the machine looks offline. */
 export type Retry = 'never' | 'few' | 'many';
@@ -48,20 +49,32 @@ export function describeNetworkError(error: unknown, url: string): unknown {
   if (!(error instanceof TypeError) || !/^(fetch failed|terminated)/.test(error.message)) return error;
   const code = errorCode(error.cause) ?? errorCode(error);
   const { host } = new URL(url);
+  const refusal = /Proxy response \((\d+)\)/.exec(causes(error));
+  if (refusal !== null) {
+    const wanted = refusal[1] === '407' ? ' (it wants a name and a password: http://NAME:PASSWORD@HOST:PORT)' : '';
+    return new TransferError(`the proxy of ${proxyVariable(url)} answered ${refusal[1]}${wanted}`, 'never');
+  }
   if (code !== undefined && code in unreachable) {
-    return new TransferError(`${host} ${unreachable[code]} (${code})${proxyHint()}`, 'few');
+    return new TransferError(`${host} ${unreachable[code]} (${code})${proxyHint(url)}`, 'few');
   }
   if (code !== undefined && /CERT|SIGNATURE|ISSUER/.test(code)) {
-    return new TransferError(`the certificate of ${host} is not trusted (${code})`, 'never');
+    return new TransferError(
+      `the certificate of ${host} is not trusted (${code}); a company’s own are named by NODE_EXTRA_CA_CERTS=/path/to/ca.pem`,
+      'never',
+    );
   }
   const reason = code === undefined ? error.message : code;
   return new TransferError(`${host} ${interrupted[reason] ?? 'closed the connection'} (${reason})`, 'many');
 }
 
-/** Node's fetch does not use the proxy that other programs do; without a word about it nobody would guess. */
-function proxyHint(): string {
-  const name = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((candidate) => process.env[candidate]);
-  return name === undefined ? '' : `; ${name} is set, but is not used here`;
+/** What led to an error, and to that, in one text. */
+function causes({ cause }: Error): string {
+  return cause instanceof Error ? `${cause.message}\n${causes(cause)}` : '';
+}
+
+function proxyHint(url: string): string {
+  const name = proxyVariable(url);
+  return name === undefined ? '' : `; ${name} names a proxy`;
 }
 
 /** One line: what was wanted, why it failed, where to get it by hand and where to put it. */

@@ -8,6 +8,7 @@ import { partPath, receive, removePart, removePartState } from './download-attem
 import { describeFileError, TransferError, unreachableError, type Wanted } from './download-errors';
 import { createReporter, type DownloadEvent, type Reporter } from './download-progress';
 import { acquireLock } from './file-lock';
+import { networkFetch } from './network-fetch';
 
 export interface DownloadOptions {
   readonly url: string;
@@ -144,7 +145,7 @@ async function receiveWithRetries(wanted: Wanted, options: DownloadOptions, repo
         hasChecksum: options.md5 !== undefined || options.sha256 !== undefined,
         signal,
         timeoutMilliseconds,
-        fetch: options.fetch ?? globalThis.fetch,
+        fetch: options.fetch ?? networkFetch,
         onBytes,
       });
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Asks the hub which version of a file it has, without the file itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeNetworkError, TransferError } from '../data/download-errors';
+import { networkFetch } from '../data/network-fetch';
 
 export interface HubAnswer {
   /** Of the main branch, 40 hexadecimal digits. */
@@ -43,7 +44,7 @@ export async function askHub(url: string, options: HubRequestOptions): Promise<H
 }
 
 async function askOnce(url: string, options: HubRequestOptions): Promise<HubAnswer> {
-  const { token, timeoutMilliseconds = 10_000, signal, fetch = globalThis.fetch } = options;
+  const { token, timeoutMilliseconds = 10_000, signal, fetch = networkFetch } = options;
   // Without "identity" the server may tell the size of a compressed answer.
   const headers = { 'accept-encoding': 'identity', ...(token ? { authorization: `Bearer ${token}` } : {}) };
   const timeout = AbortSignal.timeout(timeoutMilliseconds);

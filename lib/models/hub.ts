@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { downloadFile } from '../data/download-file';
 import { TransferError } from '../data/download-errors';
 import type { DownloadEvent } from '../data/download-progress';
+import { networkFetch } from '../data/network-fetch';
 import { UserError } from '../errors';
 import { hashFile } from '../files';
 import { cacheDirectory } from '../paths';
@@ -104,7 +105,7 @@ async function download(
     bytes,
     signal: options.signal,
     retryDelayMilliseconds: options.retryDelayMilliseconds,
-    fetch: withToken(options.fetch ?? globalThis.fetch, token),
+    fetch: withToken(options.fetch ?? networkFetch, token),
     onProgress: (event) => (event.kind === 'done' ? (done = event) : onProgress?.(event)),
   });
   const measured = sha256 ?? (await hashFile(blob));

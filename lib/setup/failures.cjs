@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 /**
- * From the most telling to the least: a proxy's or a certificate's fault looks like a connection's as well.
+ * Of the machine's own.
  * @type {readonly [RegExp, (match: RegExpExecArray, place: string) => string][]}
  */
 const reasons = [
@@ -23,36 +23,29 @@ const reasons = [
   ],
 ];
 
-/** What ends a request, where a package index or a registry is asked. @type {typeof reasons} */
+/** What ends a request, where a package index or a registry is asked. @type {readonly [RegExp, string][]} */
 const networkReasons = [
   [
-    /\b407\b|Proxy Authentication Required/,
-    () => 'the proxy wants a name and a password: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT',
+    /\b407 Proxy|E407|Proxy Authentication Required/,
+    'the proxy wants a name and a password, HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT',
   ],
   [
-    /ProxyError\('?([^'"\n]{0,80})|Cannot connect to proxy|tunneling socket could not be established.{0,80}|Tunnel connection failed.{0,60}/,
-    () => 'the proxy of HTTPS_PROXY does not answer as one: check the variable, or unset it',
+    /CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_\w*(CERT|SIGNATURE)|self.signed certificate|unable to get (local )?issuer certificate|CERT_HAS_EXPIRED/,
+    'its certificate is not trusted: name the file with your company’s certificates, NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
   ],
   [
-    /CERTIFICATE_VERIFY_FAILED|certificate verify failed|SELF_SIGNED_CERT\w*|UNABLE_TO_\w*(CERT|SIGNATURE)\w*|self.signed certificate|unable to get (local )?issuer certificate|CERT_\w+/i,
-    () =>
-      'its certificate is not trusted: name the file with your company’s certificates, NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
+    /\bE40[13]\b|\b40[13] Client Error/,
+    'it refuses the request (401 or 403): a mirror may want a name and a password in its address',
   ],
   [
-    /\bE40[13]\b|\b(401|403)\b.{0,30}(Error|Unauthorized|Forbidden)|(Unauthorized|Forbidden)\b/,
-    () => 'it refuses the request (401 or 403): a mirror may want a name and a password in its address',
-  ],
-  [
-    /EINTEGRITY|DO NOT MATCH THE HASHES|sha512 integrity/,
-    () =>
-      'a file arrived damaged, or is another than it should be: empty the cache (`npm cache clean --force`, `pip cache purge`)',
+    /EINTEGRITY|DO NOT MATCH THE HASHES/,
+    'a file arrived damaged, or is another than it should be: empty the cache (`npm cache clean --force`, `pip cache purge`)',
   ],
 ];
 
 const offline =
-  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|ConnectTimeoutError|NameResolutionError|Connection (refused|error|broken)|connection broken|name resolution|ReadTimeoutError/;
-const notFound =
-  /No matching distribution found for ([^\s;]+)|(?:notarget|ETARGET|E404).*?([@\w][\w./-]*@[\w.^~-]+|https?:\S+)/;
+  /ProxyError|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|NewConnectionError|ConnectTimeoutError|NameResolutionError|Connection (refused|error|broken)|connection broken|name resolution|ReadTimeoutError/;
+const notFound = /No matching distribution found for ([^\s;]+)|(?:notarget|ETARGET|E404)[^]*?([@\w][\w./-]*@[\w.^~-]+)/;
 
 /**
  * @typedef {{ name: string, mirror: string }} Source where packages come from, and how a mirror is named
@@ -62,6 +55,7 @@ const notFound =
  */
 function explain({ command, args, output, signal, source }, place, logFile) {
   const again = 'and run the same command again';
+  const proxy = process.env.HTTPS_PROXY ? ` through the proxy of HTTPS_PROXY (${hostOf(process.env.HTTPS_PROXY)})` : '';
   const more = `; all of the output is in ${logFile}`;
   if (signal === 'SIGKILL') return `\`${path.basename(command)}\` was killed, as the system does where the memory runs out: end other programs ${again}${more}.`; // prettier-ignore
   for (const [pattern, reason] of reasons) {
@@ -69,16 +63,19 @@ function explain({ command, args, output, signal, source }, place, logFile) {
     if (match) return `${reason(match, place)}, ${again}${more}.`;
   }
   if (source !== undefined) {
-    for (const [pattern, reason] of networkReasons) {
-      const match = pattern.exec(output);
-      if (match) return `${source.name} cannot be used: ${reason(match, place)}, ${again}${more}.`;
-    }
-    // Behind the proxy's and the mirror's own faults: what cannot be reached has no version of anything either.
-    if (offline.test(output)) return `${source.name} cannot be reached: check the connection, set HTTPS_PROXY, or ${source.mirror}, ${again}${more}.`; // prettier-ignore
+    const network = networkReasons.find(([pattern]) => pattern.test(output));
+    if (network) return `${source.name} cannot be used: ${network[1]}, ${again}${more}.`;
+    if (offline.test(output)) return `${source.name} cannot be reached${proxy}: check the connection, or ${source.mirror}, ${again}${more}.`; // prettier-ignore
+    // Without a network there is no version of anything either, so that this comes last.
     const missing = notFound.exec(output);
     if (missing) return `${source.name} has no ${missing[1] ?? missing[2]} for ${process.platform} ${process.arch}: a mirror may lack it (${source.mirror})${more}.`; // prettier-ignore
   }
   return `\`${path.basename(command)} ${args.slice(0, 3).join(' ')} …\` failed (${telling(output)})${more}.`;
+}
+
+/** A proxy's address without the password in it. @param {string} address */
+function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).host : 'no address';
 }
 
 /** The last line that speaks of an error, else the last. @param {string} output */

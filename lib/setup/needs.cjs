@@ -168,6 +168,7 @@ module.exports = {
   requirePlatform,
   requireProcessor,
   requireDisk,
+  freeDiskBytes,
   requirePython,
   requireCompilers,
   installCommand,

@@ -4,6 +4,7 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { requireLevel } = require('./addon.cjs');
+const { doctor } = require('./doctor.cjs');
 const { memoryBytes } = require('./machine.cjs');
 const { MissingNeed } = require('./needs.cjs');
 const { clearSurroundings } = require('./surroundings.cjs');
@@ -23,6 +24,7 @@ Examples
 
 /** @param {string} command @param {string[]} args */
 async function main(command, args) {
+  if (command === 'doctor') return doctor(args); // which tells of the surroundings as they are
   clearSurroundings();
   if (command === 'setup') {
     const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--help'].includes(arg));
