@@ -19,7 +19,7 @@ Examples
   npm run lab -- --no-browser --ServerApp.port=9000`;
 
 /**
- * Opens JupyterLab on this machine alone, with its token: no option turns that off. Further arguments go to JupyterLab.
+ * Opens JupyterLab with its token, on this machine alone unless an option names another address. Further arguments go to JupyterLab.
  */
 export async function main(args: string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) {
@@ -29,7 +29,7 @@ export async function main(args: string[]): Promise<void> {
   compileLibrary();
   const child = spawn(
     pythonPath,
-    ['-m', 'jupyterlab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${projectRoot}`, ...openAt(args)],
+    ['-m', 'jupyterlab', ...address(args), `--ServerApp.root_dir=${projectRoot}`, ...openAt(args)],
     {
       env: jupyterEnvironment(),
       stdio: 'inherit',
@@ -47,6 +47,11 @@ function compileLibrary(): void {
     encoding: 'utf8',
   });
   if (status !== 0) console.error(stderr);
+}
+
+/** Only this machine is listened to unless somebody asks for more, as a container has to. */
+function address(args: string[]): string[] {
+  return args.some((arg) => /^--(ServerApp\.)?ip\b/.test(arg)) ? [] : ['--ServerApp.ip=127.0.0.1'];
 }
 
 /** Starts in the folder of the notebooks; whoever runs as root has to say so to JupyterLab, which we do for containers. */
