@@ -134,6 +134,7 @@ function levelInUse(): string {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (message.includes('not registered')) return 'off';
+    if (!message.includes('NOTEBOOKS_KERNELS')) throw error;
     throw new UserError(message.slice(message.lastIndexOf('NOTEBOOKS_KERNELS')));
   }
 }

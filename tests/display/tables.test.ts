@@ -22,7 +22,7 @@ test('a table says what it is, which cells are heads, and can be scrolled by key
 
 test('numbers are aligned, rounded for the eye and kept in full', () => {
   const { html } = table(rows, { caption: 'Results', digits: { seconds: 1 } });
-  assert.match(html, /<td class="nb-number" data-value="0.931234567">0.931<\/td>/);
+  assert.match(html, /<td class="nb-number" data-value="0.931234567">0.9312<\/td>/);
   assert.match(html, /<td class="nb-number" data-value="11181642">11,181,642<\/td>/);
   assert.match(html, />12\.0<.*>31\.3</s, 'a column has one number of decimals');
   assert.match(html, /<td class="nb-number">–<\/td>/, 'a missing value');

@@ -73,7 +73,7 @@ test('a training’s results are recorded with all that they depend on', () => {
     parameters,
     seed: 3,
     data: { name: 'cells', sha256: 'aa', splits: { train: 10, val: 11, test: 12 } },
-    results: rows('k1'),
+    results: rows('k1').map((row) => ({ ...row, dataSha256: 'aa' })),
     history: { k1: history },
   });
   assert.deepEqual([environment.node, environment.device], [process.versions.node, 'CPU']);

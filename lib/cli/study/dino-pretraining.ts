@@ -111,7 +111,8 @@ function show(line: ProgressLine, event: TrainingEvent): void {
   else if (event.kind === 'warning') line.print(event.message);
 }
 
-function rowText({ epoch, trainLoss, valLoss, valAccuracy, monitors = {}, seconds }: HistoryRow): string {
-  const measures = Object.entries(monitors).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+function rowText({ epoch, trainLoss, valLoss, valAccuracy, seconds, ...others }: HistoryRow): string {
+  const monitors = Object.entries(others).filter(([name]) => name.startsWith('val'));
+  const measures = monitors.map(([name, value]) => `${name.slice(3)} ${value.toFixed(3)}`);
   return `epoch ${epoch}: loss ${trainLoss.toFixed(3)}, on others ${valLoss.toFixed(3)}, neighbours ${valAccuracy.toFixed(3)} (${measures.join(', ')}), ${formatDuration(seconds)}`; // prettier-ignore
 }
