@@ -18,7 +18,8 @@ export interface ByteResize {
   /** Channels are resized independently of each other. */
   readonly from: PlaneSize & { readonly channels: number };
   readonly to: PlaneSize;
-  readonly interpolation: Interpolation;
+  /** `box`: means of areas, as of coarser pixels. */
+  readonly interpolation: Interpolation | 'box';
   /** What of the resized image is wanted; all of it by default. Only this is computed. */
   readonly crop?: CropWindow;
 }
@@ -82,7 +83,7 @@ function resampleTaps(
   to: number,
   start: number,
   length: number,
-  interpolation: 'bicubic' | 'bilinear',
+  interpolation: keyof typeof filters,
 ): Taps {
   if (from === to) return identityTaps(start, length);
   const { filter, reach } = filters[interpolation];
@@ -122,6 +123,7 @@ function identityTaps(start: number, length: number): Taps {
 const filters = {
   bilinear: { reach: 1, filter: (x: number): number => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { reach: 2, filter: cubic },
+  box: { reach: 0.5, filter: (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0) },
 } as const;
 
 /** Keys' cubic with a = −½ (Catmull-Rom), its terms in Pillow's order. */
