@@ -40,9 +40,11 @@ def end_with_parent(parent):
 
 
 def error_text(cell):
-    """What the kernel printed as errors: tslab writes them to standard error, not as error outputs."""
-    texts = [o.get("text", "") for o in cell.get("outputs", []) if o.output_type == "stream" and o.get("name") == "stderr"]
-    return ANSI.sub("", "".join(texts)).strip()
+    """What the kernel tells of the error that ended a cell; stock tslab, another kernel, only prints it."""
+    outputs = cell.get("outputs", [])
+    told = [line for output in outputs if output.output_type == "error" for line in output.traceback]
+    printed = [o.get("text", "") for o in outputs if o.output_type == "stream" and o.get("name") == "stderr"]
+    return ANSI.sub("", "\n".join(told) or "".join(printed)).strip()
 
 
 class UnhandledError(Exception):

@@ -57,26 +57,16 @@ export async function executeNotebook(
     else onCell?.(event);
   });
   const code = await exitCode(child);
-  if (failure) throw new UserError(`Cell ${failure.cell} failed: ${failureText(failure.message ?? '')}`);
+  if (failure) {
+    const lines = (failure.message ?? '').split('\n').slice(0, shownLines);
+    throw new UserError(`Cell ${failure.cell} failed: ${lines.join('\n')}`);
+  }
   if (code !== 0)
     throw new UserError(`The notebook could not be run: ${errors.trim().split('\n').pop() || `exit code ${code}`}`);
 }
 
-/**
- * What went wrong, without the kernel's own frames. A `UserError`'s message is enough by itself: it is one line and names the next step.
- */
-export function failureText(message: string): string {
-  const lines = message
-    .split('\n')
-    .filter((line) => line.trim() !== '' && !/^\s+at .*(node:|tslab|evalmachine)/.test(line));
-  const user = lines.find((line) => userErrorLine.test(line));
-  if (user !== undefined) return user.replace(userErrorLine, '');
-  const error = lines.findIndex((line) => /^\w*Error\b/.test(line));
-  return (error >= 0 ? lines.slice(error, error + 4) : lines.slice(0, 6)).join('\n');
-}
-
-/** As the kernel prints it, after a word of its own where no cell waits for the error. */
-const userErrorLine = /^(\w+: )?UserError: /;
+/** Lines of a failure that fit under a command. */
+const shownLines = 6;
 
 /**
  * Converts a notebook with its outputs to HTML by the project's template. Pictures that it names are looked for in `folder`. What the

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { projectRoot } from '../paths';
+import { inspect } from 'node:util';
+import { UserError } from '../errors';
+import { notebookKernel } from '../notebook-kernel';
 import type { Figure } from './figure';
 import { status } from './status';
+import { describeValue, type Showable } from './values';
 
 /** Something that a reader can look at: HTML for notebooks and pages, text for terminals and logs. */
 export interface Displayable {
@@ -18,34 +19,39 @@ export interface LiveDisplay {
   update(displayable: Displayable): void;
 }
 
-interface DisplayMessage {
-  readonly data: Readonly<Record<string, string>>;
-  readonly metadata: Readonly<Record<string, never>>;
-  readonly transient: { readonly display_id?: string };
-}
-/** The corner of tslab that sends a whole MIME bundle; its public interface sends one type a message. */
-interface KernelMessages {
-  readonly lastWriteDisplayData: ((message: DisplayMessage, update?: boolean) => void) | null;
-}
-interface KernelDisplays {
-  readonly display: { html(source: string): void };
-}
-
 /** True in a cell of a notebook whose kernel was started by the project's launcher. */
 export function inNotebook(): boolean {
-  return kernelMessages() !== undefined;
+  return notebookKernel() !== undefined;
+}
+
+const kernel = notebookKernel();
+if (kernel !== undefined) {
+  kernel.describe = (value) => {
+    const described = describeValue(value);
+    return described && forms(described);
+  };
 }
 
 /**
- * Shows something below the cell, or prints its text outside a notebook. Where there is nothing, as of a training that was stopped, it
- * says so.
+ * Shows something below the cell, or prints its text outside a notebook: a figure, a table, a data frame of danfo, a tensor. Where there
+ * is nothing (`undefined`), as of a training that was stopped, it says so.
  *
  * Charts go out as `text/html` only, not as `application/vnd.plotly.v1+json` too: a front end with a renderer of its own for that type
  * would prefer it, and lose the label, the caption, the data table and the theme.
+ *
+ * @throws UserError for anything else
  */
-export function show(displayable: Displayable | undefined): void {
-  const shown = displayable ?? stopped;
-  if (!emit(shown)) console.log(shown.text);
+export function show(value: Showable | undefined): void {
+  const displayable = value === undefined ? stopped : describeValue(value);
+  if (displayable === undefined)
+    throw new UserError(
+      `show was given ${describe(value)}, but takes a figure, a table, a data frame or a tensor: print the rest with console.log.`,
+    );
+  if (!emit(displayable)) console.log(displayable.text);
+}
+
+function describe(value: unknown): string {
+  return value instanceof Promise ? 'a promise (is there an `await` missing?)' : inspect(value, { depth: 0 });
 }
 
 /** What there is to see of a training that was stopped. */
@@ -65,26 +71,12 @@ export function liveDisplay(): LiveDisplay {
   };
 }
 
-function emit({ html, text }: Displayable, id?: string, update = false): boolean {
-  const messages = kernelMessages();
-  if (messages === undefined) return false;
-  if (typeof messages.lastWriteDisplayData === 'function') {
-    const data = { 'text/html': html, 'text/plain': text };
-    messages.lastWriteDisplayData({ data, metadata: {}, transient: { display_id: id } }, update);
-  } else {
-    (requireFromProject('tslab') as KernelDisplays).display.html(html);
-  }
-  return true;
+function emit(displayable: Displayable, id?: string, update = false): boolean {
+  const kernel = notebookKernel();
+  kernel?.display({ data: forms(displayable), metadata: {}, transient: { display_id: id } }, update);
+  return kernel !== undefined;
 }
 
-/** The kernel's own module, if this process is the kernel: a worker that inherits NOTEBOOK_KERNEL has nobody to write to. */
-function kernelMessages(): KernelMessages | undefined {
-  if (process.env.NOTEBOOK_KERNEL !== '1') return undefined;
-  const messages = requireFromProject('tslab/dist/jupyter') as KernelMessages;
-  return messages.lastWriteDisplayData === null ? undefined : messages;
-}
-
-/** tslab is loaded on demand and never imported: it brings a TypeScript compiler along. */
-function requireFromProject(name: string): unknown {
-  return createRequire(join(projectRoot, 'package.json'))(name);
+function forms({ html, text }: Displayable): Readonly<Record<string, string>> {
+  return { 'text/html': html, 'text/plain': text };
 }

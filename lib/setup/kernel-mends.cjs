@@ -11,8 +11,9 @@ const collectGarbage = vm.runInNewContext('gc');
 const muchMemory = 1e9;
 
 /**
- * @typedef {{ diagnostics: unknown[], hasToplevelAwait?: boolean }} Converted
+ * @typedef {{ diagnostics: unknown[], hasToplevelAwait?: boolean, output?: string, maps?: string[] }} Converted
  * @typedef {{ convert(declarations: string, source: string): Converted }} Converter
+ * @typedef {{ createConverter: (...args: unknown[]) => Converter }} ConverterModule tslab's
  */
 
 /**
@@ -27,10 +28,31 @@ function ignoreFileChanges() {
 }
 
 /**
- * Mends how cells are read.
- * @param {{ createConverter: (...args: unknown[]) => Converter }} converter tslab's module
+ * tslab's module, loaded with a compiler that tells which line of a cell a line of its JavaScript comes from, and lets the stop button end
+ * what a cell awaits.
+ * @returns {ConverterModule}
  */
-function mendCells(converter) {
+function loadConverter() {
+  /** @type {string[]} */
+  let maps = [];
+  const { createWatchCompilerHost, transpileModule } = ts;
+  const compiler = {
+    ...ts,
+    createWatchCompilerHost: (files, options, ...rest) =>
+      createWatchCompilerHost(files, { ...options, inlineSourceMap: true }, ...rest),
+    transpileModule(script, options) {
+      const [code, map = ''] = script.split(/^\/\/# sourceMappingURL=data:.*;base64,/m);
+      const compilerOptions = { ...options.compilerOptions, sourceMap: true };
+      const result = transpileModule(code, { ...options, compilerOptions, transformers: { before: [guardAwaits] } });
+      maps = [Buffer.from(map, 'base64').toString(), result.sourceMapText ?? ''];
+      return { ...result, outputText: result.outputText.replace(/^\/\/# sourceMappingURL=.*$/m, '') };
+    },
+  };
+  const file = require.resolve('@tslab/typescript-for-tslab');
+  require.cache[file].exports = compiler;
+  const converter = require('tslab/dist/converter');
+  require.cache[file].exports = ts;
+
   const { createConverter } = converter;
   converter.createConverter = (...args) => {
     const created = createConverter(...args);
@@ -39,10 +61,28 @@ function mendCells(converter) {
       const converted = convert(declarations, expandShorthand(source));
       if (process.memoryUsage.rss() > muchMemory) collectGarbage();
       if (converted.diagnostics.length === 0) converted.hasToplevelAwait ||= awaits(source);
-      return converted;
+      return { ...converted, maps };
     };
     return created;
   };
+  return converter;
+}
+
+/** Hands all that a cell awaits to `guard` or `guardEach` of kernel-stop.cjs. */
+function guardAwaits(context) {
+  const { factory } = context;
+  const guarded = (name, value) => {
+    const guard = factory.createPropertyAccessExpression(factory.createIdentifier('__tslab__'), name);
+    return factory.createCallExpression(guard, undefined, [value]);
+  };
+  const visit = (node) => {
+    const seen = ts.visitEachChild(node, visit, context);
+    if (ts.isAwaitExpression(seen)) return factory.updateAwaitExpression(seen, guarded('guard', seen.expression));
+    if (!ts.isForOfStatement(seen) || !seen.awaitModifier) return seen;
+    const { awaitModifier, initializer, expression, statement } = seen;
+    return factory.updateForOfStatement(seen, awaitModifier, initializer, guarded('guardEach', expression), statement);
+  };
+  return (file) => ts.visitNode(file, visit);
 }
 
 /**
@@ -101,4 +141,4 @@ function awaits(source) {
   return visit(ts.createSourceFile('cell.ts', `export {};${source}`, ts.ScriptTarget.Latest));
 }
 
-module.exports = { awaits, ignoreFileChanges, mendCells, warmUp };
+module.exports = { awaits, ignoreFileChanges, loadConverter, warmUp };

@@ -35,19 +35,25 @@ if (problem === undefined) startKernel();
 else explain(problem, configPath);
 
 function startKernel() {
+  Error.stackTraceLimit = 50; // the library's own functions would leave no room for the lines of cells
   const { sys } = require('@tslab/typescript-for-tslab');
-  const converter = require('tslab/dist/converter');
   const { compiledLibrary, useLibrary } = require('./kernel-library.cjs');
-  const { ignoreFileChanges, mendCells, warmUp } = require('./kernel-mends.cjs');
+  const { ignoreFileChanges, loadConverter, warmUp } = require('./kernel-mends.cjs');
+  const { onStop } = require('./kernel-stop.cjs');
   ignoreFileChanges();
-  mendCells(converter);
+  const converter = loadConverter();
   // Without it tslab compiles the sources itself: slowly, but as well.
   const library = compiledLibrary();
   if (library !== undefined) {
     useLibrary(library, sys);
     warmUp(converter, "import * as nb from './lib/notebook';\nnb.show;", loadLibrary);
   }
-  require('tslab/dist/main').startKernel({ configPath, enableFindLocal: false, jsKernel: false });
+  // What lib/notebook-kernel.ts finds.
+  const kernel = { folder: notebookFolder, onStop, display() {} };
+  globalThis[Symbol.for('notebook kernel')] = kernel;
+  const { createSession } = require('./kernel-session.cjs');
+  const { Server } = require('./kernel-server.cjs');
+  void new Server(createSession(converter.createConverter({}), kernel), configPath).init();
 }
 
 /** An error comes again in the cell that imports it, and is told there. */

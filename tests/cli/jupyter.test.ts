@@ -4,49 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { executeNotebook, failureText, type CellEvent } from '../../lib/cli/jupyter';
+import { executeNotebook, type CellEvent } from '../../lib/cli/jupyter';
 import { UserError } from '../../lib/errors';
 
 const folder = mkdtempSync(join(tmpdir(), 'jupyter-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** What tslab 1.0.22 printed, colours removed. */
-const frames = `    at evalmachine.<anonymous>:4:3
-    at sigintHandlersWrap (node:vm:280:12)
-    at Script.runInThisContext (node:vm:135:14)
-    at Object.execute (/project/node_modules/tslab/dist/executor.js:160:38)
-    at async JupyterHandlerImpl.handleExecute (/project/node_modules/tslab/dist/jupyter.js:208:21)`;
-const printed = {
-  types: `1:7 - Type 'string' is not assignable to type 'number'.\n2:7 - Cannot find name 'epoch'. Did you mean 'epochs'?`,
-  thrown: `evalmachine.<anonymous>:4\n    throw new TypeError('boom\\nsecond line');\n    ^\n\nTypeError: boom\nsecond line\n    at f (evalmachine.<anonymous>:4:11)\n${frames}`,
-  library: `RangeError: There is no row 9.\n    at readRows (/project/lib/data/npz.ts:5:3)\n    at open (/project/lib/data/open.ts:6:3)\n    at a (/project/lib/a.ts:1:1)\n    at b (/project/lib/b.ts:1:1)\n${frames}`,
-  user: `evalmachine.<anonymous>:2\nthrow new exports.UserError('epochs is 0.');\n^\n\nUserError: epochs is 0.\n${frames}`,
-  unhandled: `UnhandledPromiseRejection: Error: floating boom\n    at evalmachine.<anonymous>:3:42\n${frames}`,
-  unhandledUser: `UnhandledPromiseRejection: UserError: epochs is 0.\n    at evalmachine.<anonymous>:3:42\n${frames}`,
-  text: 'just a text',
-};
-
-test('a failure is told without the kernel’s own frames', () => {
-  assert.equal(failureText(printed.types), printed.types);
-  assert.equal(failureText(printed.thrown), 'TypeError: boom\nsecond line');
-  assert.equal(
-    failureText(printed.library),
-    'RangeError: There is no row 9.\n    at readRows (/project/lib/data/npz.ts:5:3)\n    at open (/project/lib/data/open.ts:6:3)\n    at a (/project/lib/a.ts:1:1)',
-  );
-  assert.equal(failureText(printed.unhandled), 'UnhandledPromiseRejection: Error: floating boom');
-  assert.equal(failureText(printed.text), 'just a text');
-  assert.equal(failureText(''), '');
-});
-
-test('of a UserError, the message is enough', () => {
-  assert.equal(failureText(printed.user), 'epochs is 0.');
-  assert.equal(failureText(printed.unhandledUser), 'epochs is 0.');
-});
-
-test('of many type errors, the first six are told', () => {
-  const many = Array.from({ length: 9 }, (_, line) => `${line + 1}:1 - Cannot find name 'x${line}'.`);
-  assert.equal(failureText(many.join('\n')), many.slice(0, 6).join('\n'));
-});
 
 interface Run {
   /** Undefined where all cells succeeded. */
@@ -57,7 +19,8 @@ interface Run {
 }
 
 interface Output {
-  readonly text: string | readonly string[];
+  readonly text?: string | readonly string[];
+  readonly data?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** Runs the cells, with a text before each, which does not count. */
@@ -82,7 +45,7 @@ async function run(name: string, ...cells: string[]): Promise<Run> {
   const executed = JSON.parse(readFileSync(target, 'utf8')) as { cells: { cell_type: string; outputs: Output[] }[] };
   const outputs = executed.cells
     .filter((cell) => cell.cell_type === 'code')
-    .map((cell) => cell.outputs.flatMap((output) => output.text).join(''));
+    .map((cell) => cell.outputs.flatMap(({ text, data }) => text ?? data?.['text/plain'] ?? []).join(''));
   return { failure, events, outputs };
 }
 
@@ -145,26 +108,40 @@ test('a notebook without failures is written with its outputs, a variable in sho
   );
   assert.deepEqual(outputs, [
     '',
-    '{ epochs: 3, nested: { seed: 7 }, list: [ { epochs: 3 } ] }\n',
+    '{ epochs: 3, nested: { seed: 7 }, list: [ { epochs: 3 } ] }',
     `{ epochs: 4, seed: 7 } 7 3 passed on ${join(__dirname, '..', '..')}\n`,
     '',
-    '6\n',
+    '6',
     'a note on standard error is no failure\ncaught\n',
   ]);
 });
 
+const floating = 'Cell 2 failed: UnhandledPromiseRejection: Error: floating boom\n';
+const late = 'Cell 2 failed: UncaughtException: RangeError: late boom\n';
 const failures: readonly [Name, string, string][] = [
-  ['throws', 'an error that is thrown', 'Cell 2 failed: TypeError: boom\nsecond line'],
+  [
+    'throws',
+    'an error that is thrown',
+    `Cell 2 failed: TypeError: boom\nsecond line\n    at f, line 3 of cell [2]: throw new TypeError('boom\\nsecond line');\n    at line 5 of cell [2]: f();`,
+  ],
   [
     'types',
     'a type error',
     `Cell 2 failed: 1:7 - Type 'string' is not assignable to type 'number'.\n2:1 - Cannot find name 'epoch'. Did you mean 'epochs'?`,
   ],
   ['user', 'a UserError', 'Cell 2 failed: epochs is 0, but must be more.'],
-  ['floating', 'a promise that nobody awaits', 'Cell 2 failed: UnhandledPromiseRejection: Error: floating boom'],
-  ['timer', 'a timer', 'Cell 2 failed: UncaughtException: RangeError: late boom'],
-  ['lastFloating', 'a promise of the last cell', 'Cell 2 failed: UnhandledPromiseRejection: Error: floating boom'],
-  ['lastTimer', 'a timer of the last cell', 'Cell 2 failed: UncaughtException: RangeError: late boom'],
+  [
+    'floating',
+    'a promise that nobody awaits',
+    `${floating}    at f, line 1 of cell [2]: ${notebooks.floating[1].split('\n')[0]}\n    at line 2 of cell [2]: void f();`,
+  ],
+  ['timer', 'a timer', `${late}    at Timeout._onTimeout, line 1 of cell [2]: ${notebooks.timer[1].split('\n')[0]}`],
+  ['lastFloating', 'a promise of the last cell', `${floating}    at line 1 of cell [2]: ${notebooks.lastFloating[1]}`],
+  [
+    'lastTimer',
+    'a timer of the last cell',
+    `${late}    at Timeout._onTimeout, line 1 of cell [2]: ${notebooks.lastTimer[1]}`,
+  ],
   ['dies', 'the end of the kernel', 'Cell 2 failed: The kernel died, perhaps for lack of memory.'],
 ];
 

@@ -58,7 +58,7 @@ function runCells(folder: string, ...cells: string[]): string {
 const cellRunner = `
 const library = require('./lib/setup/kernel-library.cjs');
 const mends = require('./lib/setup/kernel-mends.cjs');
-const { createConverter } = require('tslab/dist/converter');
+const { createConverter } = mends.loadConverter();
 mends.ignoreFileChanges();
 library.useLibrary(library.compiledLibrary(), require('@tslab/typescript-for-tslab').sys);
 const converter = createConverter({ isJS: false, isBrowser: false });
