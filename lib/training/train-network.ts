@@ -2,7 +2,7 @@
 import { batchesPerEpoch } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
-import { UserError } from '../errors';
+import { suggestion, UserError } from '../errors';
 import { initialParameters } from '../models/initial-values';
 import type { Network } from '../models/network';
 import { disposeParameters, trainableNames, type Parameters } from '../models/parameters';
@@ -62,6 +62,8 @@ interface Task<B extends Batch & Targets & { readonly images: Tensor4D }> {
   /** By name, the sum over the images of a batch. */
   readonly measures: Readonly<Record<string, (output: Tensor, batch: B) => LossOutput['loss']>>;
   readonly select: string;
+  /** What validation gives beside the measures. */
+  readonly otherMetrics: readonly string[];
   batches(epoch: number): Iterable<B> | AsyncIterable<B>;
   validate(parameters: Parameters, signal?: AbortSignal): Promise<Validation>;
   close(): Promise<void>;
@@ -91,7 +93,12 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
   { onWeights, ...controls }: TrainingControls,
   task: Task<B>,
 ): Promise<TrainedNetwork> {
-  const { epochs, batchSize, seed, frozenBatchNorm = 'evaluation' } = recipe;
+  const { epochs, batchSize, seed, frozenBatchNorm = 'evaluation', select = task.select } = recipe;
+  const known = ['loss', ...Object.keys(task.measures), ...task.otherMetrics];
+  if (!known.includes(select))
+    throw new UserError(
+      `select is "${select}"${suggestion(select, known) || ','} but this training watches ${known.join(', ')}.`,
+    );
   const stepsPerEpoch = batchesPerEpoch(task.count, batchSize);
   const parameters = initialParameters(network.table, seed, network.initial);
   let optimizer: Optimizer | undefined;
@@ -110,7 +117,7 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
       optimizer: followed.optimizer,
       learningRate: followed.learningRate,
       epochs,
-      select: recipe.select ?? task.select,
+      select,
       minDelta: recipe.minDelta,
       patience: recipe.patience,
       maxGradientNorm: recipe.maxGradientNorm,
@@ -162,6 +169,7 @@ function classification(network: Network, dataset: Dataset, recipe: Recipe): Ima
     loss,
     measures: { accuracy: (output, batch) => sumOfCorrect(dataset.task, output, batch), ...ownMeasures },
     select: 'accuracy',
+    otherMetrics: ['auc'],
     batches: (epoch) => stream.batches(epoch),
     validate: (parameters, signal) => {
       const measured: Measured | undefined =
@@ -196,6 +204,7 @@ function segmentation(network: Network, data: SegmentationDataset | Segmentation
     loss,
     measures,
     select: 'loss',
+    otherMetrics: [],
     batches: (epoch) => {
       const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
       return source.batches('train', { batchSize, order, epoch });

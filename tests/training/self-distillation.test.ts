@@ -81,7 +81,8 @@ describe('self-distillation', () => {
         `${trainLoss}, ${valLoss}`,
       );
       assert.ok(trainAccuracy >= 0 && trainAccuracy <= 1 && valAccuracy > 0.1 && valAccuracy <= 1);
-      for (const name of ['Neighbours', 'Spread', 'Rank']) assert.ok(Number.isFinite(row[`val${name} ${probe.name}`]), name);
+      for (const name of ['Neighbours', 'Spread', 'Rank'])
+        assert.ok(Number.isFinite(row[`val${name} ${probe.name}`]), name);
       assert.ok(valTeacherEntropy > 0 && valTeacherEntropy <= valMeanEntropy + 1e-4, `${valTeacherEntropy}`);
       assert.ok(valMeanEntropy <= Math.log(24) + 1e-4, `${valMeanEntropy}`);
     }

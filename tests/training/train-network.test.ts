@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { unitNormalization } from '../../lib/data/segmentation-batches';
+import type { ImageFunction } from '../../lib/data/image-changes';
+import { freeze, network, unfreeze } from '../../lib/models/network';
+import { unet } from '../../lib/models/networks';
+import { exportParameters } from '../../lib/models/parameters';
+import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../lib/tf';
+import { colorJitter, crop, cutmix, flip, mixup, quarterTurns, randomResizedCrop, rotate } from '../../lib/training/augmentations'; // prettier-ignore
+import { openCheckpoints } from '../../lib/training/checkpoints';
+import { adamW, sgd } from '../../lib/training/create-optimizer';
+import { binaryCrossEntropy, crossEntropy, dice, type LossFunction, type Metric } from '../../lib/training/losses';
+import type { Recipe } from '../../lib/training/recipe';
+import { constant, cosine, multiStep } from '../../lib/training/schedules';
+import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../../lib/training/train-network'; // prettier-ignore
+import { assertClose } from '../close';
+import { userError } from '../data/user-error';
+import { metricsOf, toyDataset, toyForward, toyTable } from './toy';
+import { toySegmentation } from './toy-segmentation';
+
+const scratch = mkdtempSync(join(tmpdir(), 'train-network-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+const toy = network({ name: 'toy', table: toyTable, forward: toyForward });
+const recipe: Recipe = {
+  epochs: 4,
+  batchSize: 16,
+  seed: 3,
+  optimizer: adamW({ weightDecay: 0.01 }),
+  schedule: cosine({ learningRate: 0.02 }),
+};
+
+/** Trains, and asserts that no tensor is left behind. */
+async function train(
+  changes: Partial<Recipe> = {},
+  { net = toy, data = toyDataset() as TrainingData, ...controls }: TrainingControls & { net?: typeof toy; data?: TrainingData } = {}, // prettier-ignore
+): Promise<TrainedNetwork> {
+  const before = tf.memory().numTensors;
+  try {
+    return await trainNetwork(net, data, { ...recipe, ...changes }, controls);
+  } finally {
+    assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
+  }
+}
+
+/** One pixel brighter: a change of one's own. */
+const brighter: ImageFunction = (image, random) => {
+  image.data[random.integer(image.data.length)] = 255;
+};
+const focal: LossFunction = (output, { labels }) => {
+  const classes = output.shape[1] as number;
+  const log = tf
+    .logSoftmax(output as Tensor2D)
+    .mul(tf.oneHot(labels as Tensor1D, classes))
+    .sum(1);
+  return tf.scalar(1).sub(log.exp()).square().mul(log).mean<Scalar>().neg();
+};
+const confidence: Metric = (output) => tf.softmax(output as Tensor2D).max<Tensor1D>(1);
+
+describe('a recipe', () => {
+  const variations: Record<string, Partial<Recipe>> = {
+    'another optimizer': { optimizer: sgd({ momentum: 0.9, nesterov: true }) },
+    'a constant rate': { schedule: constant({ learningRate: 0.02 }) },
+    milestones: { schedule: multiStep({ learningRate: 0.02, milestones: [2] }) },
+    'a rate by steps': { schedule: cosine({ learningRate: 0.02, warmup: 1, per: 'step' }) },
+    'a rate of one’s own': { schedule: function halving(epoch) { return 0.02 / 2 ** epoch; } }, // prettier-ignore
+    flips: { augment: [flip('horizontal'), flip('vertical')] },
+    'turns and crops': { augment: [quarterTurns(), crop({ size: 6, padding: 2 })] },
+    'resized crops': { augment: [randomResizedCrop({ scale: [0.5, 1] })] },
+    'turned and coloured images': { augment: [rotate({ degrees: 20 }), colorJitter({ brightness: 0.3, hue: 0.1 })] },
+    'a change of one’s own': { augment: [brighter] },
+    'mixed images': { augment: [mixup({ alpha: 0.4 }), cutmix()] },
+    'smoothed labels': { loss: crossEntropy({ labelSmoothing: 0.1 }) },
+    'a loss of one’s own': { loss: focal },
+    'two losses': { loss: [focal, crossEntropy()] },
+  };
+  const finalLoss = ({ history }: TrainedNetwork): number => history[history.length - 1].trainLoss;
+
+  for (const [what, changes] of Object.entries(variations))
+    it(`is followed with ${what}, learns, and continues after a stop to the same bits`, async () => {
+      const plain = await train();
+      const whole = await train(changes);
+      assert.notEqual(finalLoss(whole), finalLoss(plain));
+      assert.ok(finalLoss(whole) < whole.history[0].trainLoss, 'it learns');
+      const checkpoints = openCheckpoints(join(scratch, what), 'run');
+      const controller = new AbortController();
+      const onProgress: TrainingControls['onProgress'] = ({ kind }) => kind === 'epoch' && controller.abort();
+      const stopped = await train(changes, { checkpoints, signal: controller.signal, onProgress });
+      assert.deepEqual([stopped.stopped, stopped.history.length], [true, 1]);
+      const continued = await train(changes, { checkpoints });
+      assert.deepEqual(metricsOf(continued.history), metricsOf(whole.history));
+    });
+
+  it('watches metrics of one’s own, and selects by them', async () => {
+    const { history, best } = await train({ metrics: [confidence], select: 'confidence' });
+    const values = history.map(({ valConfidence }) => valConfidence);
+    assert.ok(history.every(({ trainConfidence }) => trainConfidence > 1 / 3 && trainConfidence < 1));
+    assert.deepEqual(best, { epoch: values.indexOf(Math.max(...values)) + 1, metric: 'confidence', value: Math.max(...values) }); // prettier-ignore
+  });
+
+  it('measures its own loss on the validation split, too', async () => {
+    const own = await train({ loss: function entropy(output, batch) { return crossEntropy().compute(output, batch); } }); // prettier-ignore
+    const library = await train();
+    assertClose(own.history.map(({ valLoss }) => valLoss), library.history.map(({ valLoss }) => valLoss), 1e-5, 'loss'); // prettier-ignore
+    assert.deepEqual(own.history.map(({ trainLoss }) => trainLoss), library.history.map(({ trainLoss }) => trainLoss)); // prettier-ignore
+  });
+
+  it('is refused in one line where a setting is unknown or out of range', async () => {
+    const refused = async (changes: object, message: RegExp): Promise<void> => {
+      await assert.rejects(train(changes), userError(message));
+    };
+    await refused({ learningrate: 3 }, /A recipe has no "learningrate"/);
+    await refused({ batchsize: 3 }, /no "batchsize", did you mean "batchSize"\?/);
+    await refused({ epochs: 1.5 }, /epochs is 1.5, but must be a whole number/);
+    await refused({ optimizer: 'adam' }, /optimizer is "adam", but must be an optimizer, such as nb.adamW/);
+    await refused({ schedule: undefined }, /schedule is not given/);
+    await refused({ augment: [() => undefined] }, /functions that have a name/);
+    await refused({ select: 'dice' }, /select is "dice", but this training watches loss, accuracy, auc/);
+    assert.throws(() => cosine({ learningRate: -3 }), userError(/learningRate is -3, but must be a number above 0/));
+    assert.throws(() => adamW({ weightdecay: 1 } as object), userError(/adamW has no option "weightdecay"/));
+  });
+});
+
+describe('a network', () => {
+  it('hands over the selected and the last weights', async () => {
+    const seen = new Map<string, Map<string, Float32Array>>();
+    const { best, history } = await train(
+      { epochs: 6 },
+      { onWeights: (parameters, { which, epoch }) => void seen.set(`${which} ${epoch}`, exportParameters(parameters)) },
+    );
+    assert.deepEqual([...seen.keys()], [`best ${best?.epoch}`, `last ${history.length}`]);
+  });
+
+  it('is trained in part where some of it is frozen', async () => {
+    const values = async (net: typeof toy) => {
+      let last = new Map<string, Float32Array>();
+      await train({ epochs: 1 }, { net, onWeights: (parameters) => void (last = exportParameters(parameters)) });
+      return last;
+    };
+    const [head, whole] = [await values(unfreeze(toy, 'fc')), await values(toy)];
+    const untrained = await values(freeze(freeze(toy, 'conv1'), 'bn1'));
+    assert.deepEqual(head, untrained);
+    assert.notDeepEqual(head.get('conv1.weight'), whole.get('conv1.weight'));
+    assert.throws(() => freeze(toy, 'layer1'), userError(/No parameter of toy begins with "layer1"; there are conv1, bn1, fc/)); // prettier-ignore
+    assert.throws(() => unfreeze(freeze(toy, 'fc'), 'fc'), userError(/Nothing of toy would be trained/));
+  });
+});
+
+describe('a segmentation network', () => {
+  const net = { ...unet({ width: 2 }), normalization: unitNormalization };
+  const settings: Partial<Recipe> = {
+    epochs: 2,
+    batchSize: 8,
+    schedule: constant({ learningRate: 0.01 }),
+    loss: [binaryCrossEntropy(), dice({ weight: 0.5 })],
+    select: 'dice',
+  };
+
+  it('is trained by the same function, with metrics and augmentations of the same kind', async () => {
+    const covered: Metric = (output) => output.greater(0).toFloat().mean<Tensor1D>([1, 2, 3]);
+    const changes = { ...settings, metrics: [covered], augment: [flip('horizontal'), rotate({ degrees: 30 }), brighter] }; // prettier-ignore
+    const { history, best } = await train(changes, { net, data: toySegmentation() });
+    assert.equal(best?.metric, 'dice');
+    assert.ok(history.every((row) => row.valDice >= 0 && row.valCovered >= 0 && row.trainCovered <= 1));
+  });
+
+  it('ends softly in its validation, too', async () => {
+    const controller = new AbortController();
+    const read = (split: string): void => {
+      if (split === 'val') controller.abort();
+    };
+    const { stopped, history } = await train(settings, { net, data: toySegmentation({ read }), signal: controller.signal }); // prettier-ignore
+    assert.deepEqual([stopped, history.length], [true, 0]);
+  });
+
+  it('refuses what is for images with labels', async () => {
+    const data = toySegmentation();
+    await assert.rejects(
+      train({ ...settings, augment: [mixup()] }, { net, data }),
+      userError(/for images with labels/),
+    );
+  });
+});
