@@ -25,7 +25,8 @@ const help = `npm run cache -- COMMAND
   clear --data                deletes prepared data: unpacked files, resized images, drawn images
 
 The features of a frozen network are computed once and kept in data/cache/features: up to 20 GB, then those that were not used for
-longest are deleted. FEATURE_CACHE_GIGABYTES sets another limit. Everything that is deleted is computed again when it is needed.
+longest are deleted. FEATURE_CACHE_GIGABYTES sets another limit, PREPARED_DATA_GIGABYTES that of prepared data, also 20. Everything that is
+deleted is computed again when it is needed.
 
 Examples
   npm run cache -- list

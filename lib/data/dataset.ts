@@ -14,6 +14,12 @@ export interface Split {
   /** Row-major count × labelWidth; labelWidth is 1 but for multi-label tasks. */
   readonly labels: Int32Array;
   readonly labelWidth: number;
+  /** The files that the images are of, relative to what was opened; undefined for arrays. */
+  readonly names?: readonly string[];
+  /** Whose each image is, where that is known. */
+  readonly groups?: readonly string[];
+  /** What each image counts in training, where that is given. */
+  readonly weights?: Float32Array;
   /** Copies the images at `indices` into `target`, one after the other: height × width × channels bytes each, rows first, 0–255. */
   readImages(indices: ArrayLike<number>, target: Uint8Array): void;
 }
@@ -30,8 +36,12 @@ export interface Dataset {
   readonly task: Task;
   readonly classNames: readonly string[];
   readonly splits: Readonly<Record<SplitName, Split>>;
-  /** SHA-256 of the source, in hexadecimal. */
+  /** SHA-256 over images, labels, names of classes and splits, in hexadecimal; whatever order and age the files have. */
   readonly sha256: string;
+  /** What should be said of the data before anything is computed with them, a line each. */
+  readonly notes?: readonly string[];
+  /** Files that were left out because they cannot be read. */
+  readonly broken?: readonly { readonly name: string; readonly reason: string }[];
   /** True where the images were made by this project; then every figure says so. */
   readonly synthetic: boolean;
   readonly license: string;

@@ -10,9 +10,9 @@ import { listPairs, type ImagePair } from './isic-pairs';
 import { pairStore, type PreparationProgress } from './isic-store';
 import { groupingHint, groupsByName } from './groups';
 import { describePairs } from './pair-notes';
-import { countBroken, type BrokenPair, type SegmentationDataset, type SegmentationSplit, type SplitOrigin } from './segmentation-dataset'; // prettier-ignore
+import { countBroken, type BrokenPair, type SegmentationDataset, type SegmentationSplit } from './segmentation-dataset'; // prettier-ignore
 import type { StoredRow } from './segmentation-store';
-import { byCharacters, defaultFractions, drawSplits, type SplitFractions } from './splits';
+import { byCharacters, completeSplits, type CompletedSplits, type SplitFractions } from './splits';
 
 export interface IsicFolderOptions {
   /** Pixels a side that images and masks are resized to. */
@@ -107,56 +107,31 @@ function withGroups(split: SegmentationSplit, groups: ReadonlyMap<string, string
   return groups === undefined ? split : { ...split, groups: split.ids.map((id) => groups.get(id) ?? id) };
 }
 
-/** Ids by split. */
-interface Division {
-  readonly splits: Record<SplitName, string[]>;
-  readonly origins: Record<SplitName, SplitOrigin>;
+interface Division extends Pick<CompletedSplits, 'splits' | 'origins'> {
   readonly notes: string[];
   /** By id. */
   readonly groups: ReadonlyMap<string, string> | undefined;
 }
 
-/** Official splits where there are some; what is missing is drawn from the training images. */
 function divide(
-  { parts, notes }: IsicLayout,
+  { notes }: IsicLayout,
   pairs: readonly ImagePair[],
-  { seed = 0, fractions = defaultFractions, groupBy }: IsicFolderOptions,
+  { seed = 0, fractions, groupBy }: IsicFolderOptions,
 ): Division {
-  const idsOf = (name: SplitName | undefined): string[] =>
-    pairs.filter(({ split }) => split === name).map(({ id }) => id);
-  const all = pairs.map(({ id }) => id);
-  const found = groupBy === undefined ? undefined : groupsByName(all, groupBy);
-  const groups = found && new Map(all.map((id, index) => [id, found[index]]));
-  const drawing = { seed, ...(groups && { groupOf: (id: string) => groups.get(id) ?? id }) };
-  const apart = groups === undefined ? '' : `, ${new Set(found).size} groups kept together`;
-  const hint = groups === undefined ? groupingHint(all) : undefined;
-  const warnings = hint === undefined ? [] : [hint];
-  if (parts[0].split === undefined) {
-    const percent = splitNames.map((name) => `${Math.round(100 * fractions[name])} % ${name}`).join(', ');
-    const note = `no official splits; ${percent} drawn by seed ${seed}${apart}`;
-    return {
-      splits: drawSplits(idsOf(undefined), { ...drawing, fractions }),
-      origins: { train: 'drawn', val: 'drawn', test: 'drawn' },
-      notes: [note, ...warnings],
-      groups,
-    };
-  }
-  const missing = splitNames.filter((name) => !parts.some(({ split }) => split === name));
-  const drawn = (name: SplitName): number => (missing.includes(name) ? fractions[name] : 0);
-  const parted = drawSplits(idsOf('train'), {
-    ...drawing,
-    fractions: { train: 1 - drawn('val') - drawn('test'), val: drawn('val'), test: drawn('test') },
+  const ids = pairs.map(({ id }) => id);
+  const officialSplit = new Map(pairs.map(({ id, split }) => [id, split]));
+  const found = groupBy === undefined ? undefined : groupsByName(ids, groupBy);
+  const groups = found && new Map(ids.map((id, index) => [id, found[index]]));
+  const { splits, origins, note } = completeSplits(ids, (id) => officialSplit.get(id), {
+    seed,
+    ...(fractions && { fractions }),
+    ...(groups && { groupOf: (id: string) => groups.get(id) ?? id }),
   });
-  const origin = (name: SplitName): SplitOrigin => (missing.includes(name) ? 'drawn' : 'official');
-  const drawnNotes = notes.map((note, index) => `${note}; ${Math.round(100 * drawn(missing[index]))} % of the training images drawn for ${missing[index]} by seed ${seed}${apart}`); // prettier-ignore
+  const hint = groups === undefined && note !== undefined ? groupingHint(ids) : undefined;
   return {
-    splits: {
-      train: parted.train,
-      val: missing.includes('val') ? parted.val : idsOf('val'),
-      test: missing.includes('test') ? parted.test : idsOf('test'),
-    },
-    origins: { train: missing.length > 0 ? 'drawn' : 'official', val: origin('val'), test: origin('test') },
-    notes: [...drawnNotes, ...(missing.length > 0 ? warnings : [])],
+    splits,
+    origins,
+    notes: [...notes, note, hint].filter((line): line is string => line !== undefined),
     groups,
   };
 }

@@ -9,6 +9,7 @@ import { hashFiles } from './file-hashes';
 import { acquireLock } from './file-lock';
 import { inOrder } from './image-workers';
 import type { ImagePair } from './isic-pairs';
+import { keepWithinLimit, markUsed } from './prepared-data';
 import type { PairProblem, PairTask, PreparedPair } from './pair-worker';
 import { createStore, openStore, type SegmentationStore } from './segmentation-store';
 import { startThreads, type Threads } from './threads';
@@ -43,10 +44,15 @@ export async function pairStore(
   const key = sha256(JSON.stringify([content, size.height, size.width, transformVersion])).slice(0, 32);
   const folder = join(options.cacheDirectory, 'segmentation', key);
   const found = openStore(folder);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    markUsed(folder);
+    return found;
+  }
   const lock = await acquireLock(`${folder}.lock`, { signal });
   try {
-    return openStore(folder) ?? (await decodePairs(folder, pairs, content, options));
+    const store = openStore(folder) ?? (await decodePairs(folder, pairs, content, options));
+    keepWithinLimit(options.cacheDirectory, folder);
+    return store;
   } finally {
     lock.release();
   }

@@ -22,6 +22,7 @@ import * as yauzlWithCallbacks from 'yauzl';
 import { UserError } from '../errors';
 import { temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
+import { keepWithinLimit, markUsed } from './prepared-data';
 import { longestNpyHeader, npyTypes, parseNpyHeader, type NpyHeader } from '../tensor/npy';
 
 /** yauzl's promises, which its published types do not have yet. */
@@ -207,7 +208,10 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     .digest('hex')
     .slice(0, 16);
   const unpacked = join(cache, key, basename(entry.fileName));
-  if (existsSync(unpacked) && statSync(unpacked).size === entry.uncompressedSize) return unpacked;
+  if (existsSync(unpacked) && statSync(unpacked).size === entry.uncompressedSize) {
+    markUsed(dirname(unpacked));
+    return unpacked;
+  }
   const temporary = temporarySibling(unpacked);
   let checksum = 0;
   const check = new Transform({
@@ -224,6 +228,7 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
         `"${entry.fileName}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,
       );
     renameSync(temporary, unpacked);
+    keepWithinLimit(dirname(cache), dirname(unpacked));
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw new UserError(

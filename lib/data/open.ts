@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { cacheDirectory, projectRoot } from '../paths';
 import { splitNames, type Dataset, type SplitName } from './dataset';
 import { ensureDataset, type EnsureOptions } from './download';
+import { some } from './file-facts';
 import { openNpzDataset } from './npz-dataset';
 import { writeNpz, type NpzArray } from './npz-writer';
+import { openImages, tableExtensions, type ImagesOptions } from './open-images';
 import { datasetNames, findDataset } from './registry';
 import { isSyntheticTask, openSyntheticTask, syntheticTasks } from './synthetic-tasks';
 import { renderBloodCell, syntheticBloodClasses, syntheticBloodCounts, syntheticBloodLabels } from './synthetic-blood';
 
-export interface OpenOptions extends EnsureOptions {
-  /** Pixels a side, for sources that come in several sizes. */
+export interface OpenOptions extends EnsureOptions, Partial<Pick<ImagesOptions, 'seed' | 'fractions' | 'groupBy'>> {
+  /** Pixels a side, for sources that come in several sizes; of images in files, the size that they are resized to. 28 by default. */
   readonly size?: number;
   /** Training images that `synthetic-blood` makes; validation and test get their share of BloodMNIST's proportions. */
   readonly syntheticImages?: number;
+  /** Told while image files are read. */
+  readonly onPrepare?: ImagesOptions['onProgress'];
 }
 
 export const syntheticBlood = 'synthetic-blood';
@@ -23,10 +27,15 @@ const syntheticSeed = 7;
 
 /**
  * Opens a dataset by registry name (downloaded if need be), `synthetic-blood`, a name of `syntheticTasks`, or the path of a MedMNIST-style
- * .npz.
+ * .npz, a folder of classes, or a CSV or TSV table of image files.
  * @throws UserError for a name or file that is none
  */
 export async function openDataset(name: string, options: OpenOptions = {}): Promise<Dataset> {
+  const dataset = await openSource(name, options);
+  return { ...dataset, notes: [...(dataset.notes ?? []), ...absentClasses(dataset)] };
+}
+
+async function openSource(name: string, options: OpenOptions): Promise<Dataset> {
   const { size = 28, syntheticImages = syntheticBloodCounts.splits.train } = options;
   const cache = options.cacheDirectory ?? cacheDirectory;
   const npzOptions = { cacheDirectory: join(cache, 'unpacked') };
@@ -37,17 +46,34 @@ export async function openDataset(name: string, options: OpenOptions = {}): Prom
     const record = findDataset(name);
     return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` }, npzOptions);
   }
-  const isPath = name.includes('/') || name.endsWith('.npz') || existsSync(name);
-  if (!isPath) {
+  const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const extension = extname(name).toLowerCase();
+  const isTable = (tableExtensions as readonly string[]).includes(extension);
+  if (!isFolder && !isTable && !name.includes('/') && extension !== '.npz' && !existsSync(name)) {
     const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()];
     throw new UserError(
-      `There is no dataset "${name}"${suggestion(name, known) || ':'} Known are ${known.join(', ')}, or give the path of an .npz file.`,
+      `There is no dataset "${name}"${suggestion(name, known) || ':'} Known are ${known.join(', ')}, or give the path of a folder of classes, a CSV table or an .npz file.`,
     );
   }
-  if (existsSync(name) && statSync(name).isDirectory()) {
-    throw new UserError(`${name} is a folder; images with class labels come as a MedMNIST-style .npz file.`);
-  }
-  return openNpzDataset(name, {}, npzOptions);
+  if (!isFolder && !isTable) return openNpzDataset(name, {}, npzOptions);
+  const { seed, fractions, groupBy, signal, onPrepare: onProgress } = options;
+  return openImages(name, { size, seed, fractions, groupBy, cacheDirectory: cache, signal, onProgress });
+}
+
+/** Classes that a split has no image of: there is no score for them. */
+function absentClasses({ splits, classNames, task }: Dataset): string[] {
+  return splitNames.flatMap((name) => {
+    const { labels, labelWidth } = splits[name];
+    const present = new Set<number>();
+    labels.forEach((label, at) => {
+      if (task !== 'multi-label') present.add(label);
+      else if (label === 1) present.add(at % labelWidth);
+    });
+    const absent = classNames.filter((_, index) => !present.has(index));
+    if (absent.length === 0) return [];
+    const effect = { train: 'nothing can be learned of', val: 'the choice of an epoch does not see', test: 'scores say nothing of' }[name]; // prettier-ignore
+    return [`${name} has no image of ${some(absent)}: ${effect} ${absent.length === 1 ? 'it' : 'them'}`];
+  });
 }
 
 /** Renders the images once into a folder of the cache, where they lie as an .npz like any other. */

@@ -1,6 +1,7 @@
 /** What every source of images with masks looks like to the rest of the library, whether it is a folder or procedural. */
 import type { SplitName } from './dataset';
 import type { Mask } from './mask';
+import type { SplitOrigin } from './splits';
 
 /** One split. Images and masks stay on the disk until they are asked for, decoded and resized. */
 export interface SegmentationSplit {
@@ -36,9 +37,6 @@ export interface BrokenPair {
   /** One line that names the files. */
   readonly reason: string;
 }
-
-/** Where a split comes from: `official` where the source says what belongs to it, `drawn` where a seed has picked it. */
-export type SplitOrigin = 'official' | 'drawn';
 
 /** A dataset with its three splits. `close` releases files; a closed dataset can no longer be read. */
 export interface SegmentationDataset {

@@ -39,6 +39,60 @@ export function drawSplits(
   return { train: ofTrain, val: ofVal, test: ofTest };
 }
 
+export interface CompletedSplits {
+  readonly splits: Record<SplitName, string[]>;
+  readonly origins: Record<SplitName, SplitOrigin>;
+  /** What was drawn, in one line; undefined where nothing was. */
+  readonly note: string | undefined;
+}
+
+/** Where a split comes from: `official` where the source says what belongs to it, `drawn` where a seed has picked it. */
+export type SplitOrigin = 'official' | 'drawn';
+
+/**
+ * The splits that a source gives; what it does not give is drawn from the training images, or from all where it gives none.
+ * @throws UserError where there is nothing to train on
+ */
+export function completeSplits(
+  ids: readonly string[],
+  givenSplit: (id: string) => SplitName | undefined,
+  { fractions = defaultFractions, ...options }: SplitOptions,
+): CompletedSplits {
+  const given = { train: [] as string[], val: [] as string[], test: [] as string[] };
+  const without = ids.filter((id) => givenSplit(id) === undefined);
+  for (const id of ids) given[givenSplit(id) ?? 'train'].push(id);
+  const groups = options.groupOf === undefined ? '' : `, ${new Set(ids.map(options.groupOf)).size} groups kept together`; // prettier-ignore
+  const how = `${options.strataOf === undefined ? '' : ', stratified by class'}${groups}`;
+  const percent = (name: SplitName): string => `${Math.round(100 * fractions[name])} %`;
+  if (without.length === ids.length) {
+    const parts = splitNames.map((name) => `${percent(name)} ${name}`).join(', ');
+    return {
+      splits: drawSplits(ids, { ...options, fractions }),
+      origins: { train: 'drawn', val: 'drawn', test: 'drawn' },
+      note: `no official splits; ${parts} drawn by seed ${options.seed}${how}`,
+    };
+  }
+  if (given.train.length === 0) throw new UserError('There is no training image: the source gives val or test only.');
+  const missing = splitNames.filter((name) => given[name].length === 0);
+  if (missing.length === 0)
+    return { splits: sorted(given), origins: { train: 'official', val: 'official', test: 'official' }, note: undefined }; // prettier-ignore
+  const drawn = (name: SplitName): number => (missing.includes(name) ? fractions[name] : 0);
+  const parts = drawSplits(given.train, {
+    ...options,
+    fractions: { train: 1 - drawn('val') - drawn('test'), val: drawn('val'), test: drawn('test') },
+  });
+  const origin = (name: SplitName): SplitOrigin => (missing.includes(name) ? 'drawn' : 'official');
+  return {
+    splits: sorted({ ...given, train: parts.train, ...Object.fromEntries(missing.map((name) => [name, parts[name]])) }),
+    origins: { train: 'drawn', val: origin('val'), test: origin('test') },
+    note: `${missing.map((name) => `${percent(name)} of the training images drawn for ${name}`).join(', ')} by seed ${options.seed}${how}`, // prettier-ignore
+  };
+}
+
+function sorted(splits: Record<SplitName, string[]>): Record<SplitName, string[]> {
+  return { train: sortedIds(splits.train), val: sortedIds(splits.val), test: sortedIds(splits.test) };
+}
+
 /**
  * Draws folds from ids: each id is in exactly one, and all are as equal as groups allow.
  * @throws UserError where there are fewer ids or groups than folds

@@ -16,7 +16,7 @@ export function describeDataset(dataset: Dataset): { fact: string; value: string
     { fact: 'source', value: dataset.synthetic ? 'made by this project: no patient, no microscope' : dataset.citation },
     { fact: 'licence', value: dataset.license },
     { fact: 'SHA-256', value: dataset.sha256 },
-    ...(record?.notes.map((note) => ({ fact: 'note', value: note })) ?? []),
+    ...[...(record?.notes ?? []), ...(dataset.notes ?? [])].map((note) => ({ fact: 'note', value: note })),
   ];
 }
 

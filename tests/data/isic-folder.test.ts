@@ -159,14 +159,15 @@ test('official splits that are missing are drawn from the training images, and s
     assert.deepEqual([...dataset.splits.train.ids, ...dataset.splits.val.ids].sort(), numbered(20));
     assert.deepEqual(dataset.origins, { train: 'drawn', val: 'drawn', test: 'official' });
     assert.deepEqual(dataset.notes, [
-      'the official val images are not there (no folder ISIC-2017_Validation_Part1_GroundTruth); 10 % of the training images drawn for val by seed 5',
+      'the official val images are not there (no folder ISIC-2017_Validation_Part1_GroundTruth)',
+      '10 % of the training images drawn for val by seed 5',
     ]);
     assert.deepEqual([dataset.title, dataset.license], ['ISIC 2017 task 1', 'CC0-1.0']);
   });
   const alone = writeFiles(join(scratch, 'isic2017-train'), training);
   await look(alone, {}, (dataset) => {
     assert.deepEqual(counts(dataset), [14, 2, 4]);
-    assert.match(dataset.notes.join(' | '), /official val images.* \| the official test images are not there \(no folder ISIC-2017_Test_v2_Data\); 20 %/); // prettier-ignore
+    assert.match(dataset.notes.join(' | '), /official val images.* \| the official test images are not there \(no folder ISIC-2017_Test_v2_Data\) \| 10 % of the training images drawn for val, 20 % of the training images drawn for test by seed 0/); // prettier-ignore
   });
 });
 

@@ -125,7 +125,7 @@ test('a name that is none is refused with the nearest and all others', async () 
   await refused('sinthetic-blood', /did you mean "synthetic-blood"\?/);
   await refused(
     'frobnicate',
-    /^There is no dataset "frobnicate": Known are synthetic-blood, .*, or give the path of an \.npz file\.$/,
+    /^There is no dataset "frobnicate": Known are synthetic-blood, .*, or give the path of a folder of classes, a CSV table or an \.npz file\.$/,
   );
   await refused('', /^There is no dataset ""/);
 });
@@ -140,7 +140,7 @@ test('a path that leads nowhere, or to a folder, is refused', async () => {
     mkdirSync(directory, { recursive: true });
     await assert.rejects(
       openDataset(directory),
-      userError(/is a folder; images with class labels come as a MedMNIST-style \.npz file/),
+      userError(/has no folder with images: a folder for each class is expected/),
     );
   }
 });
