@@ -36,7 +36,7 @@ const recipe: Recipe = {
 /** Trains, and asserts that no tensor is left behind. */
 async function train(
   changes: Partial<Recipe> = {},
-  { net = toy, data = toyDataset() as TrainingData, ...controls }: TrainingControls & { net?: typeof toy; data?: TrainingData } = {}, // prettier-ignore
+  { net = toy, data = toyDataset(), ...controls }: TrainingControls & { net?: typeof toy; data?: TrainingData } = {}, // prettier-ignore
 ): Promise<TrainedNetwork> {
   const before = tf.memory().numTensors;
   try {
