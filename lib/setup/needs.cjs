@@ -112,29 +112,37 @@ function isTriedPython(version) {
 }
 
 /**
- * The C++ compilers that are here, as a command and its first arguments: the one that CXX names, such as `ccache g++`, then c++, g++ and
- * clang++. A name that stands for an earlier one is left out.
+ * The C++ compilers that are here: the one that CXX names, such as `ccache g++`, then c++, g++ and clang++.
  * @returns {[import('./levels.cjs').Compiler, ...import('./levels.cjs').Compiler[]]}
  */
 function requireCompilers() {
-  const named = process.env.CXX ? [splitWords(process.env.CXX)] : [];
-  const found = new Map();
-  for (const [command, ...args] of [...named, ['c++'], ['g++'], ['clang++']]) {
-    const { status, stdout } = run(command, [...args, '--version']);
-    // Its first line begins with the name by which it was called.
-    const version = String(stdout).replace(/^\S+/, '');
-    if (status === 0 && !found.has(version)) found.set(version, { command, args });
-    if (status !== 0 && process.env.CXX && found.size === 0) {
-      throw new MissingNeed(
-        `CXX is "${process.env.CXX}", which is no compiler that can be started: name one, such as CXX=g++, or leave it away.`,
-      );
-    }
+  const named = process.env.CXX ? compilersAmong([splitWords(process.env.CXX)]) : undefined;
+  if (named?.length === 0) {
+    throw new MissingNeed(
+      `CXX is "${process.env.CXX}", which is no compiler that can be started: name one, such as CXX=g++, or leave it away.`,
+    );
   }
-  const [first, ...others] = found.values();
+  const [first, ...others] = compilersAmong([...(named ?? []).map(({ command, args }) => [command, ...args]), ['c++'], ['g++'], ['clang++']]); // prettier-ignore
   if (first !== undefined) return [first, ...others];
   throw new MissingNeed(
     `A C++ compiler is needed to build the TensorFlow.js addon: install one with \`${installCommand('g++', '')}\`, and run the same command again.`,
   );
+}
+
+/**
+ * Those that can be started; a name that stands for an earlier one is left out.
+ * @param {string[][]} commands each with its first arguments
+ * @returns {(import('./levels.cjs').Compiler & { version: string })[]}
+ */
+function compilersAmong(commands) {
+  const found = new Map();
+  for (const [command, ...args] of commands) {
+    const { status, stdout } = run(command, [...args, '--version']);
+    // Its first line begins with the name by which it was called.
+    const version = String(stdout).replace(/^\S+/, '');
+    if (status === 0 && !found.has(version)) found.set(version, { command, args, version });
+  }
+  return [...found.values()];
 }
 
 /** As a shell does: at blanks, but not within quotes; the path of a program that exists may have blanks too. @param {string} text */
@@ -171,6 +179,7 @@ module.exports = {
   freeDiskBytes,
   requirePython,
   requireCompilers,
+  compilersAmong,
   installCommand,
   pythonVersion,
   isSupportedPython,

@@ -4,19 +4,21 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { requireLevel } = require('./addon.cjs');
+const { checkCompilers } = require('./check-compilers.cjs');
 const { doctor } = require('./doctor.cjs');
 const { memoryBytes } = require('./machine.cjs');
 const { MissingNeed } = require('./needs.cjs');
 const { clearSurroundings } = require('./surroundings.cjs');
-const { setUp, root } = require('./setup.cjs');
+const { setUp, root, tensorflowFolder } = require('./setup.cjs');
 
-const setUpHelp = `npm run setup [-- --gpu] [-- --ray] [-- --force]
+const setUpHelp = `npm run setup [-- --gpu] [-- --ray] [-- --force] [-- --check-compilers]
 
 Does whatever is missing of the set-up; every other command does so too.
 
-  --gpu    TensorFlow with CUDA (otherwise where there is an NVIDIA driver)
-  --ray    Ray, for studies on a cluster
-  --force  from the beginning
+  --gpu              TensorFlow with CUDA (otherwise where there is an NVIDIA driver)
+  --ray              Ray, for studies on a cluster
+  --force            from the beginning
+  --check-compilers  builds the TensorFlow.js addon with each C++ compiler that is here and tests it (half a minute for each)
 
 Examples
   npm run setup
@@ -27,15 +29,17 @@ async function main(command, args) {
   if (command === 'doctor') return doctor(args); // which tells of the surroundings as they are
   clearSurroundings();
   if (command === 'setup') {
-    const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--help'].includes(arg));
-    if (unknown) throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --ray, --force, or none.`);
+    const unknown = args.find((arg) => !['--gpu', '--ray', '--force', '--check-compilers', '--help'].includes(arg));
+    if (unknown)
+      throw new MissingNeed(`setup has no option "${unknown}": use --gpu, --ray, --force, --check-compilers, or none.`);
     if (args.includes('--help')) {
       console.log(setUpHelp);
       return 0;
     }
     const [gpu, ray, force] = ['--gpu', '--ray', '--force'].map((option) => args.includes(option));
     const done = await setUp({ gpu: gpu || undefined, ray, force });
-    if (!done) console.log('Nothing to do: everything is set up.');
+    if (args.includes('--check-compilers')) await checkCompilers(tensorflowFolder, console.log);
+    else if (!done) console.log('Nothing to do: everything is set up.');
     return 0;
   }
   await setUp({ ray: command === 'test' && 'try', log: console.error });

@@ -395,4 +395,4 @@ async function installKernel() {
   compiledLibrary(); // now, so that the first notebook need not wait for it
 }
 
-module.exports = { setUp, hasRay: rayDone, missingSteps, movedFrom, root, python, environment };
+module.exports = { setUp, hasRay: rayDone, missingSteps, movedFrom, root, python, environment, tensorflowFolder };
