@@ -8,7 +8,7 @@ import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
-import { findNotebook } from '../studies/notebooks';
+import { findNotebook, notebooksDirectory } from '../studies/notebooks';
 import { profiles, resolveParameters } from '../runs/parameters';
 import { resultsFileName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
@@ -90,7 +90,9 @@ async function execute(
     for (const product of products) rmSync(join(unfinished, product), { force: true });
     const input = join(unfinished, 'input.ipynb');
     writeFileSync(input, JSON.stringify(notebook));
-    await executeNotebook(input, executed, { environment: { NOTEBOOK_RUN_DIRECTORY: unfinished }, onCell });
+    // The copy that runs lies elsewhere than the notebook, beside which files of its own are.
+    const environment = { NOTEBOOK_RUN_DIRECTORY: unfinished, NOTEBOOK_FOLDER: notebooksDirectory };
+    await executeNotebook(input, executed, { environment, onCell });
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
     onExecuted?.();
     // The gallery links to the notebook: whoever publishes one publishes the other.

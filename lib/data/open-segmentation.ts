@@ -1,6 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { suggestion, UserError } from '../errors';
-import { cacheDirectory as defaultCache } from '../paths';
+import { cacheDirectory as defaultCache, findPath, lookUpPath } from '../paths';
 import { openIsicFolder, type IsicFolderOptions } from './isic-folder';
 import type { SegmentationDataset } from './segmentation-dataset';
 import { syntheticLesionCounts } from './synthetic-lesions';
@@ -26,16 +26,16 @@ export async function openSegmentationDataset(
     return openSyntheticLesions({ size, syntheticImages, cacheDirectory, onProgress, signal });
   if (!Number.isInteger(size) || size < 1 || size > 4096)
     throw new UserError(`size is ${size}; allowed are whole numbers of pixels from 1 to 4096.`);
-  const exists = existsSync(name);
-  if (!exists && !name.includes('/')) {
+  if (!/^~|\//.test(name) && lookUpPath(name).path === undefined) {
     throw new UserError(
       `There is no dataset "${name}"${suggestion(name, [syntheticLesions]) || ':'} Known is ${syntheticLesions}, or give the path of a folder with images and masks.`,
     );
   }
-  if (exists && !statSync(name).isDirectory()) {
+  const path = findPath(name);
+  if (!statSync(path).isDirectory()) {
     throw new UserError(
       `${name} is a file; images with masks come as a folder with images/ID.jpg and masks/ID_segmentation.png.`,
     );
   }
-  return openIsicFolder(name, options);
+  return openIsicFolder(path, options);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { suggestion, UserError } from '../errors';
-import { cacheDirectory, projectRoot } from '../paths';
+import { cacheDirectory, findPath, lookUpPath, projectRoot } from '../paths';
 import { splitNames, type Dataset, type SplitName } from './dataset';
 import { ensureDataset, type EnsureOptions } from './download';
 import { some } from './file-facts';
@@ -27,7 +27,7 @@ const syntheticSeed = 7;
 
 /**
  * Opens a dataset by registry name (downloaded if need be), `synthetic-blood`, a name of `syntheticTasks`, or the path of a MedMNIST-style
- * .npz, a folder of classes, or a CSV or TSV table of image files.
+ * .npz, a folder of classes, or a CSV or TSV table of image files, relative to the notebook or to the project.
  * @throws UserError for a name or file that is none
  */
 export async function openDataset(name: string, options: OpenOptions = {}): Promise<Dataset> {
@@ -46,18 +46,19 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
     const record = findDataset(name);
     return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` }, npzOptions);
   }
-  const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const extension = extname(name).toLowerCase();
   const isTable = (tableExtensions as readonly string[]).includes(extension);
-  if (!isFolder && !isTable && !name.includes('/') && extension !== '.npz' && !existsSync(name)) {
+  const isPath = name.includes('/') || name === '~' || isTable || extension === '.npz';
+  if (!isPath && lookUpPath(name).path === undefined) {
     const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()];
     throw new UserError(
       `There is no dataset "${name}"${suggestion(name, known) || ':'} Known are ${known.join(', ')}, or give the path of a folder of classes, a CSV table or an .npz file.`,
     );
   }
-  if (!isFolder && !isTable) return openNpzDataset(name, {}, npzOptions);
+  const path = findPath(name);
+  if (!isTable && !statSync(path).isDirectory()) return openNpzDataset(path, {}, npzOptions);
   const { seed, fractions, groupBy, signal, onPrepare: onProgress } = options;
-  return openImages(name, { size, seed, fractions, groupBy, cacheDirectory: cache, signal, onProgress });
+  return openImages(path, { size, seed, fractions, groupBy, cacheDirectory: cache, signal, onProgress });
 }
 
 /** Classes that a split has no image of: there is no score for them. */

@@ -1,10 +1,11 @@
 /** Weights on this machine: one .safetensors file, the index of one in shards, or the folder of either. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { suggestion, UserError } from '../errors';
 import { hashFile } from '../files';
+import { lookUpPath } from '../paths';
 import { openSafetensors, type SafetensorsFile } from '../tensor/safetensors';
 import type { Checkpoint, CheckpointTensor } from './weight-names';
 
@@ -24,10 +25,10 @@ export interface WeightsOnDisk {
  * @throws UserError where there is none
  */
 export function locateWeights(path: string): string {
-  const found = resolve(path);
-  if (!existsSync(found)) {
+  const { path: found, tried } = lookUpPath(path);
+  if (found === undefined) {
     throw new UserError(
-      `There are no weights "${path}"${suggestion(path, ['hub', 'random']) || '.'} Give hub, random or the path of a .safetensors file or a model's folder.`,
+      `There are no weights "${path}"${suggestion(path, ['hub', 'random']) || '.'} Tried ${tried.join(' and ')}. Give hub, random or the path of a .safetensors file or a model's folder.`,
     );
   }
   if (!statSync(found).isDirectory()) return found;

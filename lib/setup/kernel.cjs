@@ -49,7 +49,7 @@ function startKernel() {
     warmUp(converter, "import * as nb from './lib/notebook';\nnb.show;", loadLibrary);
   }
   // What lib/notebook-kernel.ts finds.
-  const kernel = { folder: notebookFolder, onStop, display() {} };
+  const kernel = { folder: process.env.NOTEBOOK_FOLDER ?? notebookFolder, onStop, display() {} };
   globalThis[Symbol.for('notebook kernel')] = kernel;
   const { createSession } = require('./kernel-session.cjs');
   const { Server } = require('./kernel-server.cjs');

@@ -281,7 +281,7 @@ test('what is no such folder or table says what is expected', async () => {
   await refused(write('file,label\na,1\na,2\n'), /bad\.csv has a in two rows/);
   await refused(write('file,label,split\na,1,holdout\n'), /"holdout" in the column split, but a split is one of train, val, test/); // prettier-ignore
   await refused(write('file,label,weight\na,1,-2\n'), /"-2" in the column weight, but a weight is a number, 0 or more/);
-  await refused(join(scratch, 'none.csv'), /^There is no file .*none\.csv: check the path/);
+  await refused(join(scratch, 'none.csv'), /^There is no file or folder .*none\.csv": tried /);
   await refused(loose, /^size is 0; allowed are/, { size: 0 });
 });
 

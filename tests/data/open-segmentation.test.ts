@@ -96,7 +96,7 @@ test('a folder is opened by its path', async () => {
 test('what cannot be opened says what can', async () => {
   await assert.rejects(open({}, 'synthetic-lesion'), userError(/^There is no dataset "synthetic-lesion", did you mean "synthetic-lesions"\? Known is/)); // prettier-ignore
   await assert.rejects(open({}, 'isic'), userError(/^There is no dataset "isic": Known is synthetic-lesions, or give the path/)); // prettier-ignore
-  await assert.rejects(open({}, join(scratch, 'nowhere')), userError(/^There is no folder .*nowhere/));
+  await assert.rejects(open({}, join(scratch, 'nowhere')), userError(/^There is no file or folder .*nowhere/));
   const file = join(scratch, 'data.npz');
   writeFileSync(file, '');
   await assert.rejects(open({}, file), userError(/data\.npz is a file; images with masks come as a folder/));

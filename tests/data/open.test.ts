@@ -133,9 +133,12 @@ test('a name that is none is refused with the nearest and all others', async () 
 test('a path that leads nowhere, or to a folder, is refused', async () => {
   await assert.rejects(
     openDataset(join(folder, 'none.npz')),
-    userError(/^There is no file .*none\.npz: check the path/),
+    userError(/^There is no file or folder ".*none\.npz": tried \/.*none\.npz\.$/),
   );
-  await assert.rejects(openDataset('none.npz'), userError(/^There is no file none\.npz: check the path/));
+  await assert.rejects(
+    openDataset('none.npz'),
+    userError(/^There is no file or folder "none\.npz": tried \/.*none\.npz\.$/),
+  );
   for (const directory of [folder, join(folder, 'folder.npz')]) {
     mkdirSync(directory, { recursive: true });
     await assert.rejects(

@@ -128,6 +128,7 @@ const steps = {
   },
   libraryError: { run: [`nb.table([{ a: 1 }], { caption: 'A', columns: ['b'] })`] },
   cause: { run: [`throw new Error('outer', { cause: new Error('inner') })`] },
+  paths: { run: [`await nb.openDataset('01_resnet_from_scratch.ipynb')`, `await nb.openDataset('./none.npz')`].map((code) => `try { ${code} } catch (error: any) { console.log(error.message) }`) }, // prettier-ignore
   inspect: { inspect: 'nb.imageGrid' },
   complete: { complete: 'nb.interrup' },
 } satisfies Record<string, Step>;
@@ -221,6 +222,13 @@ test('a UserError is told by its message, another error with its place in the li
   assert.equal(cells('errors')[0].error, 'epochs is 0, but must be more.');
   assert.equal(cells('libraryError')[0].error, 'The table has no column "b", did you mean "a"?; it has a.');
   assert.match(cells('cause')[0].error ?? '', /^Error: outer\n.*\nCaused by Error: inner\n/);
+});
+
+test('a file is looked for beside the notebook, then in the project', () => {
+  const [found, missing] = cells('paths');
+  assert.ok(found.stdout.includes(join(projectRoot, 'notebooks', '01_resnet_from_scratch.ipynb')), found.stdout);
+  const tried = ['notebooks/none.npz', 'none.npz'].map((name) => join(projectRoot, name)).join(' and ');
+  assert.equal(missing.stdout, `There is no file or folder "./none.npz": tried ${tried}.\n`);
 });
 
 test('docstrings are shown, and names completed', () => {
