@@ -186,12 +186,12 @@ function npmCache() {
   return isWritable(cache) ? [] : [`--cache=${path.join(temporaryFolder, 'npm')}`];
 }
 
-/** Whether files can be made in a folder, which may not be there yet. @param {string} folder */
+/** Whether files can be made in a folder, which may not be there yet. @param {string} folder @returns {boolean} */
 function isWritable(folder) {
+  if (!fs.existsSync(folder)) return folder !== path.dirname(folder) && isWritable(path.dirname(folder));
   try {
-    fs.mkdirSync(folder, { recursive: true });
     fs.accessSync(folder, fs.constants.W_OK);
-    return true;
+    return fs.statSync(folder).isDirectory();
   } catch {
     return false;
   }
@@ -228,10 +228,10 @@ async function pip(args) {
   const quiet = ['--disable-pip-version-check', '--no-input', '--retries', '2', '--timeout', '60'];
   let file = '';
   let size = '';
-  // pip tells its progress to a terminal alone, so that what has arrived is looked up.
+  // pip tells its progress to a terminal alone, so that what has arrived of a large file is looked up.
   const watch = setInterval(() => size && tell(`${file}, ${megabytes(pipDownloadBytes())} of ${size}`), 500);
   const onLine = (line) => {
-    const found = /^\s*(?:Downloading|Using cached|Processing) (?:\S*\/)?([\w.]+)-\S+(?: \(([\d.]+ [kM]B)\))?/.exec(
+    const found = /^\s*(?:Downloading|Using cached|Processing) (?:\S*\/)?([\w.]+)-\S+(?: \((\d{2,}[\d.]* MB)\))?/.exec(
       line,
     );
     if (found !== null) [, file, size = ''] = found;

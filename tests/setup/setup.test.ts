@@ -66,7 +66,7 @@ function standInPython({ version = '3.11.7', venv = true } = {}): string {
     *ensurepip*) exit ${venv ? 0 : 1} ;;
     "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "home = ${tools}
 version = ${version}" > "$3/pyvenv.cfg" ;;
-    "-m pip install"*) echo "$*" >> ${join(base, 'pip.log')}; for a in "$@"; do if [ "$last" = --target ]; then mkdir -p "$a/tensorflow"; fi; last=$a; done; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
+    "-m pip install"*) echo "user=$PIP_USER target=$PIP_TARGET path=$PYTHONPATH home=$PYTHONHOME node=$NODE_ENV proxy=$https_proxy extra=$NODE_EXTRA_CA_CERTS" >> ${join(base, 'env.log')}; echo "$*" >> ${join(base, 'pip.log')}; for a in "$@"; do if [ "$last" = --target ]; then mkdir -p "$a/tensorflow"; fi; last=$a; done; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
   esac`;
 }
 
@@ -79,14 +79,13 @@ function setUp(args: string[] = [], env: Record<string, string> = {}, folder = p
   return { status, stdout, stderr };
 }
 
-function setUpLater(): Promise<{ status: number | null; stdout: string }> {
-  const child = spawn(join(tools, 'node'), ['lib/setup/run.cjs', 'setup'], {
-    cwd: project,
-    env: { PATH: tools, HOME: base },
-  });
+function startSetUp() {
+  const env = { PATH: tools, HOME: base };
+  const child = spawn(join(tools, 'node'), ['lib/setup/run.cjs', 'setup'], { cwd: project, env });
   let stdout = '';
   child.stdout.on('data', (piece: Buffer) => (stdout += piece.toString()));
-  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stdout })));
+  const ended = new Promise<{ stdout: string }>((resolve) => child.on('close', () => resolve({ stdout })));
+  return { child, ended };
 }
 
 /** A missing need ends the set-up with one line on standard error. */
@@ -299,9 +298,9 @@ test('the lock of a set-up that is gone is taken over, also where its number is 
 
 test('a second set-up waits for the first, says for whom, and then has nothing to do', async () => {
   tool('npm', `sleep 3; ${npmScript}`);
-  const first = setUpLater();
+  const { ended: first } = startSetUp();
   while (!existsSync(join(project, '.set-up.lock'))) await sleep(10);
-  const second = await setUpLater();
+  const second = await startSetUp().ended;
   assert.match(second.stdout, new RegExp(`^Waiting for another set-up in this folder \\(process \\d+ on ${hostname()}, for \\d+ s\\)\\.\nNothing to do`)); // prettier-ignore
   assert.match((await first).stdout, /Ready after/);
 });
@@ -329,6 +328,63 @@ test('npm test goes on where Ray cannot be installed', () => {
   assert.equal(status, 0);
   assert.match(stdout, /Ray cannot be installed, so that nothing of it is tested: .*no wheel of ray/);
   assertOneLine(setUp(['--ray'], { PIP_FAILS: 'error: no wheel of ray' }), /no wheel of ray/);
+});
+
+test('what the surroundings set for other projects does not reach pip and npm', () => {
+  tool('npm', `echo "$*" > ${join(base, 'npm.log')}; ${npmScript}`);
+  const foreign = { PIP_USER: '1', PIP_TARGET: '/elsewhere', PYTHONPATH: '/bad', PYTHONHOME: '/bad', NODE_ENV: 'production', npm_config_omit: 'dev' }; // prettier-ignore
+  assert.equal(setUp([], { ...foreign, HOME: '/dev/null' }).status, 0);
+  const lines = readFileSync(join(base, 'env.log'), 'utf8').trim().split('\n');
+  assert.match(lines.at(-1) ?? '', /^user=0 target= path= home= node= /);
+  const npm = readFileSync(join(base, 'npm.log'), 'utf8');
+  assert.match(npm, /--include=dev/);
+  // A home folder that cannot be written has no room for npm's cache.
+  assert.match(npm, /--cache=\S+\.set-up\.tmp/);
+});
+
+test('one word about the proxy and the certificates is enough for pip and npm', () => {
+  const authority = join(projectRoot, 'tests/fixtures/certificate/authority.pem');
+  tool('npm', `echo "$HTTPS_PROXY $NODE_EXTRA_CA_CERTS" > ${join(base, 'npm.log')}; ${npmScript}`);
+  assert.equal(setUp([], { https_proxy: 'http://proxy.example:3128', REQUESTS_CA_BUNDLE: authority }).status, 0);
+  assert.equal(readFileSync(join(base, 'npm.log'), 'utf8').trim(), `http://proxy.example:3128 ${authority}`);
+  // pip takes one file for all: the company's certificates and those that everybody trusts.
+  assert.equal(setUp(['--force'], { NODE_EXTRA_CA_CERTS: authority }).status, 0);
+  const asked = readFileSync(join(base, 'pip.log'), 'utf8').trim().split('\n');
+  assert.match(asked.at(-1) ?? '', /--cert \S+\.set-up\.tmp\/certificates\.pem/);
+});
+
+test('a set-up that is killed at any moment continues with the same command', async () => {
+  tool('npm', `sleep 0.2; ${npmScript}`);
+  for (let milliseconds = 100; milliseconds <= 1000; milliseconds += 100) {
+    const { child, ended } = startSetUp();
+    setTimeout(() => child.kill('SIGKILL'), milliseconds);
+    await ended;
+  }
+  assert.equal(setUp().status, 0);
+  assert.match(setUp().stdout, /Nothing to do/);
+  assert.equal(kernelProblem(), '');
+  for (const left of ['.set-up.lock', '.set-up.tmp']) assert.equal(existsSync(join(project, left)), false, left);
+});
+
+test('a folder that is reached by a link is the same folder', () => {
+  assert.equal(setUp().status, 0);
+  const link = `${project} über einen Link`;
+  symlinkSync(project, link);
+  assert.match(setUp([], {}, link).stdout, /Nothing to do/);
+});
+
+test('an interpreter that TensorFlow has no wheel for gets the newest wheel, and JupyterLab as it fits', () => {
+  tool('python3', standInPython({ version: '3.15.0' }));
+  assert.equal(setUp().status, 0);
+  const asked = readFileSync(join(base, 'pip.log'), 'utf8').trim().split('\n').slice(-2);
+  assert.ok(
+    asked.some((line) => /--python-version 3\.13 --abi cp313 .*tensorflow/.test(line)),
+    asked[0],
+  );
+  assert.ok(
+    asked.some((line) => /jupyterlab nbconvert nbclient$/.test(line)),
+    asked[1],
+  );
 });
 
 test('--force starts from the beginning', () => {
