@@ -10,13 +10,13 @@ import type { ParameterTable } from '../../lib/models/parameters';
 import { linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
 import { gridNormalization } from '../../lib/studies/medmnist2d';
-import { gridLearningRate } from '../../lib/studies/medmnist2d/grid';
 import { tf, type Tensor2D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { trainClassifier, type Classifier, type ScheduledSettings, type TrainingControls } from '../../lib/training/classifier'; // prettier-ignore
 import type { OptimizerSettings } from '../../lib/training/create-optimizer';
 import type { HistoryRow } from '../../lib/training/events';
 import { lossFunction, lossOfTask, sumOfCorrect } from '../../lib/training/losses';
+import { cosine } from '../../lib/training/schedules';
 import { assertClose } from '../close';
 import { metricsOf } from './toy';
 
@@ -98,7 +98,10 @@ async function train(run: GoldenRun, controls: TrainingControls = {}) {
   const { epochs, batchSize, patience, minDelta } = schedule;
   const { name, learningRate, ...options } = run.optimizer;
   const optimizer = { name, options } as OptimizerSettings;
-  const rates = gridLearningRate(schedule, learningRate);
+  const rates = cosine({ learningRate, warmup: schedule.warmupEpochs, peakInWarmup: true }).rate({
+    epochs,
+    stepsPerEpoch: 1,
+  });
   const settings: ScheduledSettings = { epochs, batchSize, seed: 4, optimizer, schedule: rates, selectBy: 'auc', minDelta, patience, testLast: false }; // prettier-ignore
   const before = tf.memory().numTensors;
   try {

@@ -1,6 +1,5 @@
 /** The runs of the second study's grid: one configuration each, complete in itself, whose hash is the run's id. */
 import { datasetNames, findDataset } from '../../data/registry';
-import { warmupCosineSchedule, type Schedule } from '../../training/schedules';
 import type { Arm } from '../arms';
 import {
   checkedLearningRates,
@@ -159,12 +158,4 @@ function configurationOf({
     head: { loss, activation, outputs: dataset.classes },
     seed,
   };
-}
-
-/** The learning rate of each epoch, counted from 0: the study's LambdaLR, which reaches the full rate in the last epoch of the warm-up. */
-export function gridLearningRate(
-  { epochs, warmupEpochs }: Pick<GridSchedule, 'epochs' | 'warmupEpochs'>,
-  learningRate: number,
-): Schedule {
-  return warmupCosineSchedule({ learningRate, warmup: warmupEpochs, total: epochs, peakInWarmup: true });
 }

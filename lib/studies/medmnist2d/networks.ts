@@ -1,53 +1,101 @@
-/** The networks of the second study's grid, as its code builds them. */
+/** The networks and recipes of the second study's grid, as its code has them: what a configuration stands for. */
 import { loadBackbone, createBackbone, type WeightsSource } from '../../models/backbone';
-import { disposeParameters, exportParameters, type ParameterTable } from '../../models/parameters';
 import type { WeightsOptions } from '../../models/hub';
+import type { Network } from '../../models/network';
+import { disposeParameters, exportParameters, type ParameterTable } from '../../models/parameters';
 import { swinConfigs, swinForward } from '../../models/swin';
-import type { Tensor2D } from '../../tf';
-import type { Classifier } from '../../training/classifier';
-import { gridNetworks } from '../medmnist2d';
-import type { GridConfiguration } from './grid';
+import { randomResizedCrop } from '../../training/augmentations';
+import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
+import { resizedInput, type InputTransform } from '../../training/input-transforms';
+import type { Recipe } from '../../training/recipe';
+import { cosine } from '../../training/schedules';
+import { gridNetworks, type GridOptimizer } from '../medmnist2d';
 import { tourArchitectures } from '../tour-networks';
-
-export type GridClassifier = Pick<Classifier, 'name' | 'table' | 'forward' | 'initial'>;
+import type { GridConfiguration } from './grid';
 
 /** Where published weights are looked for, and how missing ones are downloaded. */
 export type GridWeights = WeightsOptions;
+
+export interface GridNetworkOfRun {
+  readonly network: Network;
+  /** Of validation and test images; to be closed. */
+  readonly input: InputTransform;
+  readonly source: WeightsSource;
+}
 
 /**
  * The network of a configuration with a head of its outputs, and the values that it starts from.
  * @throws UserError where pretrained weights cannot be had
  */
-export async function createGridClassifier(
-  { network, weights, inputSize, head, stochasticDepth }: GridConfiguration,
+export async function openGridNetwork(
+  { network, weights, inputSize, head, stochasticDepth, evaluation, normalization }: GridConfiguration,
   options: GridWeights = {},
-): Promise<{ readonly classifier: GridClassifier; readonly source: WeightsSource }> {
+): Promise<GridNetworkOfRun> {
   const { title, architecture } = gridNetworks[network];
+  const input = resizedInput({ ...evaluation, ...normalization }, { height: inputSize, width: inputSize });
+  const common = {
+    name: title,
+    normalization,
+    transform: input,
+    weights: { source: 'random' },
+    config: { architecture, stochasticDepth },
+  };
   if (architecture === 'resnet_tour' || architecture === 'swin_tour') {
     const { table, forward } = tourArchitectures[architecture];
     return {
-      classifier: { name: title, table: withQuietBranches(table(head.outputs)), forward },
+      network: { ...common, table: withQuietBranches(table(head.outputs)), forward },
+      input,
       source: { kind: 'random' },
     };
   }
   const { table, forward } = createBackbone(architecture, { size: inputSize, classes: head.outputs });
-  const classifier: GridClassifier = {
-    name: title,
+  const built: Network = {
+    ...common,
     table: withQuietBranches(table),
     forward(images, scope, random) {
       if (architecture === 'resnet50' || random === undefined || stochasticDepth === 0)
-        return forward(images, scope).logits as Tensor2D;
+        return forward(images, scope).logits!;
       const dropped = { rate: stochasticDepth, random };
-      return swinForward(images, scope, swinConfigs[architecture], dropped).logits as Tensor2D;
+      return swinForward(images, scope, swinConfigs[architecture], dropped).logits!;
     },
   };
-  if (weights === 'random') return { classifier, source: { kind: 'random' } };
+  if (weights === 'random') return { network: built, input, source: { kind: 'random' } };
   const { parameters, source } = await loadBackbone({ ...options, name: weights, weights: 'hub', size: inputSize });
   try {
-    return { classifier: { ...classifier, initial: exportParameters(parameters) }, source };
+    const origin = { source: 'hub', sha256: source.sha256 };
+    return { network: { ...built, initial: exportParameters(parameters), weights: origin }, input, source };
   } finally {
     disposeParameters(parameters);
   }
+}
+
+/** How a configuration is trained, as the study's code does it; the mean of the task's loss is the default. */
+export function gridRecipe({ schedule, optimizer, seed, augmentation }: GridConfiguration): Recipe {
+  const { epochs, warmupEpochs, batchSize, patience, minDelta } = schedule;
+  const { horizontalFlip, ...window } = augmentation;
+  return {
+    epochs,
+    batchSize,
+    seed,
+    optimizer: optimizerSettings(optimizer),
+    // The study's LambdaLR reaches the full rate in the last epoch of the warm-up.
+    schedule: cosine({ learningRate: optimizer.learningRate, warmup: warmupEpochs, peakInWarmup: true }),
+    augment: [randomResizedCrop({ ...window, horizontalFlip: horizontalFlip ? 0.5 : 0 })],
+    select: 'auc',
+    minDelta,
+    patience,
+  };
+}
+
+/** The learning rate is the schedule's. */
+function optimizerSettings(optimizer: GridOptimizer): OptimizerSettings {
+  return optimizer.name === 'adamw'
+    ? adamW(without(optimizer, ['name', 'learningRate']))
+    : sgd(without(optimizer, ['name', 'learningRate']));
+}
+
+function without<T extends object, K extends keyof T>(value: T, names: readonly K[]): Omit<T, K> {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name as K))) as Omit<T, K>;
 }
 
 /** timm's `zero_init_last`: from random weights, each residual branch of a ResNet begins as 0. */

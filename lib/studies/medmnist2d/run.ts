@@ -8,16 +8,16 @@ import { writeFileAtomic } from '../../files';
 import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
-import { resizedCropInput } from '../../training/augmented-input';
 import { openCheckpoints } from '../../training/checkpoints';
-import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
-import { trainClassifier, type TestResult } from '../../training/classifier';
+
 import type { TrainingEvent } from '../../training/events';
-import { resizedInput } from '../../training/input-transforms';
+import type { InputTransform } from '../../training/input-transforms';
+import { scoreSplit, testResult, type TestResult } from '../../training/scored-split';
+import { trainNetwork } from '../../training/train-network';
 import { checkGridSplits, openGridData, type GridDataSource } from './data';
-import { gridLearningRate, type GridConfiguration } from './grid';
+import type { GridConfiguration } from './grid';
 import type { GridDataset } from './grid-datasets';
-import { createGridClassifier, type GridWeights } from './networks';
+import { gridRecipe, openGridNetwork, type GridWeights } from './networks';
 import { gridResultSchema, type GridResult } from './results';
 import { shortHash } from '../../runs/results';
 import type { RunClaim } from '../../runs/store';
@@ -51,40 +51,27 @@ export async function trainGridRun(
 ): Promise<GridResult | undefined> {
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
-  const { schedule, optimizer, seed, inputSize, augmentation, evaluation, normalization } = configuration;
   const dataset = await openGridData(configuration.dataset, { ...data, signal });
-  const size = { height: inputSize, width: inputSize };
-  const input = resizedInput({ ...evaluation, ...normalization }, size);
-  const trainingInput = resizedCropInput({
-    ...augmentation,
-    horizontalFlip: augmentation.horizontalFlip ? 0.5 : 0,
-    size,
-    normalization,
-    seed,
-  });
+  let input: InputTransform | undefined;
   try {
+    const opened = await openGridNetwork(configuration, { ...weights, signal });
+    const { network, source } = opened;
+    input = opened.input;
     checkGridSplits(dataset);
     const naming = predictionNaming(configuration.dataset, id);
     predictionFileName({ ...naming, auc: 0, accuracy: 0 }); // refuses a name now instead of after the training
-    const { classifier, source } = await createGridClassifier(configuration, { ...weights, signal });
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), shortHash({ id, weights: source.sha256 }));
-    const trained = await trainClassifier(
-      { ...classifier, transform: input, trainingTransform: trainingInput.ofEpoch, normalization },
-      dataset,
-      {
-        epochs: schedule.epochs,
-        batchSize: schedule.batchSize,
-        optimizer: optimizerSettings(optimizer),
-        schedule: gridLearningRate(schedule, optimizer.learningRate),
-        seed,
-        selectBy: 'auc',
-        minDelta: schedule.minDelta,
-        patience: schedule.patience,
-        testLast: false,
+    let test: TestResult | undefined;
+    const { history, seconds } = await trainNetwork(network, dataset, gridRecipe(configuration), {
+      checkpoints,
+      saveEverySeconds,
+      signal,
+      onProgress,
+      onWeights: async (parameters, { which, epoch }) => {
+        if (which === 'best')
+          test = testResult(await scoreSplit(parameters, network, dataset, 'test', { signal }), epoch);
       },
-      { checkpoints, saveEverySeconds, signal, onProgress },
-    );
-    const { test, history, seconds } = trained;
+    }).catch(stoppedTest(signal));
     if (test === undefined) return undefined;
     const scored = { task: dataset.task, truth: dataset.splits.test.labels, classes: dataset.classNames.length };
     const written = writePredictionFile(directory, { ...scored, scores: test.probabilities }, naming);
@@ -105,20 +92,17 @@ export async function trainGridRun(
     checkpoints.remove();
     return result;
   } finally {
-    await Promise.all([input.close(), trainingInput.close()]);
+    await input?.close();
     dataset.close();
   }
 }
 
-/** The learning rate is the schedule's. */
-function optimizerSettings(optimizer: GridConfiguration['optimizer']): OptimizerSettings {
-  return optimizer.name === 'adamw'
-    ? adamW(without(optimizer, ['name', 'learningRate']))
-    : sgd(without(optimizer, ['name', 'learningRate']));
-}
-
-function without<T extends object, K extends keyof T>(value: T, names: readonly K[]): Omit<T, K> {
-  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name as K))) as Omit<T, K>;
+/** A stop while the test images are scored is a stop of the run, which is continued by scoring them again. */
+function stoppedTest(signal: AbortSignal | undefined) {
+  return (error: unknown): { readonly history: []; readonly seconds: number } => {
+    if (signal?.aborted === true && error === signal.reason) return { history: [], seconds: 0 };
+    throw error;
+  };
 }
 
 function kappaOf({ splits, classNames }: Dataset, { probabilities }: TestResult): number {

@@ -12,7 +12,7 @@ import { evaluatePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { runMissing } from '../../../lib/studies/grid-runs';
 import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist2d/grid-datasets';
-import { createGridClassifier } from '../../../lib/studies/medmnist2d/networks';
+import { openGridNetwork } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
 import { openRunStore } from '../../../lib/runs/store';
@@ -216,7 +216,7 @@ describe('the networks of the grid', () => {
   it('begin as timm makes them: residual branches of ResNets as 0, and Swin with stochastic depth', async () => {
     const grid = gridConfigurations({ datasets: ['synthetic-binary'], initializations: ['scratch'], networks: ['resnet50', 'swin_b', 'resnet_tour'], optimizers: ['adamw'], seeds: [0] }); // prettier-ignore
     assert.deepEqual(grid.map(({ stochasticDepth }) => stochasticDepth), [0, 0.1, 0]); // prettier-ignore
-    const tables = await Promise.all(grid.map(async (one) => (await createGridClassifier(one)).classifier.table));
+    const tables = await Promise.all(grid.map(async (one) => (await openGridNetwork(one)).network.table));
     const zeros = tables.map((table) => Object.keys(table).filter((name) => /weight$/.test(name) && table[name].initial === 0)); // prettier-ignore
     assert.deepEqual(zeros.map(({ length }) => length), [3 + 4 + 6 + 3, 0, 4]); // prettier-ignore
     assert.deepEqual([zeros[0][0], zeros[2][0]], ['layer1.0.bn3.weight', 'layer1.0.bn2.weight']);
