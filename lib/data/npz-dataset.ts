@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
 import { UserError } from '../errors';
-import { hashFile } from '../files';
 import { splitNames, type Dataset, type Split, type SplitName, type Task } from './dataset';
 import { npyTypes, toInt32 } from '../tensor/npy';
-import { openNpz, type NpzFile, type NpzMember, type NpzOptions } from './npz';
+import { hashNpz, openNpz, type NpzFile, type NpzMember, type NpzOptions } from './npz';
 
 /** What is known of a dataset beside its file; without it, classes and task are read off the labels. */
 export interface DatasetDescription {
@@ -29,16 +28,22 @@ export async function openNpzDataset(
   options: NpzOptions = {},
 ): Promise<Dataset> {
   const only = splitNames.flatMap((name) => [`${name}_images`, `${name}_labels`]);
-  const file = await openNpz(path, { ...options, only });
+  const file = await openNpz(path, { ...options, only, texts: nameMembers });
   try {
-    const arrays = Object.fromEntries(splitNames.map((name) => [name, splitArrays(file, name)])) as Record<
-      SplitName,
-      SplitArrays
-    >;
-    const { height, width, channels, labelWidth } = commonShape(path, arrays);
-    const task = description.task ?? guessTask(arrays, labelWidth);
-    const classNames = description.classNames ?? guessClassNames(path, arrays, task, labelWidth);
-    checkLabels(path, arrays, task, classNames);
+    const { sha256, damaged: all } = await hashNpz(path);
+    const damaged = all.filter((name) => [...only, ...nameMembers].includes(name.replace(/\.npy$/, '')));
+    if (damaged.length > 0)
+      throw new UserError(`${path} is damaged (the CRC of ${damaged.join(', ')} is wrong): copy or download it again.`); // prettier-ignore
+    const found = Object.fromEntries(splitNames.map((name) => [name, splitArrays(file, name)])) as SplitsOfArrays;
+    const { height, width, channels, labelWidth: columns } = commonShape(path, found);
+    const oneHot = description.task === undefined && columns > 1 && isOneHot(found);
+    const arrays = oneHot ? classesOfRows(found) : found;
+    const labelWidth = oneHot ? 1 : columns;
+    const given = description.classNames ?? nameMembers.map((name) => file.texts.get(name)).find((names) => names);
+    const task = description.task ?? guessTask(arrays, labelWidth, oneHot ? columns : given?.length);
+    const names = oneHot && given === undefined ? numberedNames('class', columns) : given;
+    const classNames = names ?? guessClassNames(path, arrays, task, labelWidth);
+    checkLabels(path, arrays, task, classNames, labelWidth);
     const splits = Object.fromEntries(
       splitNames.map((name) => [name, openSplit(name, arrays[name], height * width * channels)]),
     ) as Record<SplitName, Split>;
@@ -51,7 +56,8 @@ export async function openNpzDataset(
       task,
       classNames,
       splits,
-      sha256: await hashFile(path),
+      sha256,
+      notes: oneHot ? [`labels: each row of ${columns} columns has one 1, so they are taken as classes`] : [],
       synthetic: description.synthetic ?? false,
       license: description.license ?? 'not stated',
       citation: description.citation ?? basename(path),
@@ -62,6 +68,11 @@ export async function openNpzDataset(
     throw error;
   }
 }
+
+/** What the names of the classes may be called. */
+const nameMembers = ['class_names', 'label_names', 'classes'];
+
+type SplitsOfArrays = Record<SplitName, SplitArrays>;
 
 interface SplitArrays {
   readonly images: NpzMember;
@@ -77,9 +88,10 @@ function splitArrays(file: NpzFile, name: SplitName): SplitArrays {
   };
   const images = find(`${name}_images`);
   const labels = find(`${name}_labels`);
-  if (images.type !== '|u1' || (images.shape.length !== 3 && images.shape.length !== 4)) {
+  const advice = imageAdvice(images);
+  if (images.type !== '|u1' || (images.shape.length !== 3 && images.shape.length !== 4) || advice !== '') {
     throw new UserError(
-      `"${name}_images" in ${file.path} is ${images.type} of shape (${images.shape.join(', ')}); images are uint8 of shape N×H×W or N×H×W×C.`,
+      `"${name}_images" in ${file.path} is ${images.type} of shape (${images.shape.join(', ')}); images are uint8 of shape N×H×W or N×H×W×C${advice}.`,
     );
   }
   if (labels.shape.length !== 1 && labels.shape.length !== 2) {
@@ -102,7 +114,49 @@ function splitArrays(file: NpzFile, name: SplitName): SplitArrays {
   return { images, labels: toInt32(bytes, labels.type, `"${name}_labels" in ${file.path}`), labelWidth };
 }
 
-function commonShape(path: string, arrays: Record<SplitName, SplitArrays>) {
+/** The line of NumPy that makes images of what is there, where it is known. */
+function imageAdvice({ type, shape }: NpzMember): string {
+  const [, first, , last] = shape;
+  const line = (what: string, code: string): string => `: ${what} "images = ${code}"`;
+  if (shape.length === 5) return line('volumes; their middle slices are', 'images[:, images.shape[1] // 2]');
+  if (shape.length === 4 && ![1, 3].includes(last)) {
+    if ([1, 3].includes(first))
+      return line('the channels come first; they go last with', 'images.transpose(0, 2, 3, 1)');
+    if (last === 4) return line('there are 4 channels; without the transparency they are', 'images[..., :3]');
+    if (last > 4) return line('volumes, as MedMNIST3D has; their middle slices are', 'images[:, images.shape[1] // 2]');
+  }
+  if (type === '|b1') return line('as bytes they are', '(images * 255).astype(numpy.uint8)');
+  if (type === '<u2') return line('as bytes they are', '(images >> 8).astype(numpy.uint8)');
+  if (type === '<f4' || type === '<f8') return line('values from 0 to 1 become bytes with', 'numpy.rint(images * 255).astype(numpy.uint8)'); // prettier-ignore
+  return '';
+}
+
+/** Whether every row of every split has one 1 and else 0. */
+function isOneHot(arrays: SplitsOfArrays): boolean {
+  return splitNames.every((name) => {
+    const { labels, labelWidth } = arrays[name];
+    for (let start = 0; start < labels.length; start += labelWidth) {
+      const row = labels.subarray(start, start + labelWidth);
+      if (row.some((value) => value !== 0 && value !== 1) || row.reduce((sum, value) => sum + value, 0) !== 1) return false; // prettier-ignore
+    }
+    return true;
+  });
+}
+
+function classesOfRows(arrays: SplitsOfArrays): SplitsOfArrays {
+  const parts = splitNames.map((name) => {
+    const { images, labels, labelWidth } = arrays[name];
+    const classes = Int32Array.from({ length: labels.length / labelWidth }, (_, row) => labels.indexOf(1, row * labelWidth) % labelWidth); // prettier-ignore
+    return [name, { images, labels: classes, labelWidth: 1 }];
+  });
+  return Object.fromEntries(parts) as SplitsOfArrays;
+}
+
+function numberedNames(noun: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${noun} ${index}`);
+}
+
+function commonShape(path: string, arrays: SplitsOfArrays) {
   const [, height, width, channels = 1] = arrays.train.images.shape;
   const { labelWidth } = arrays.train;
   for (const name of splitNames) {
@@ -125,19 +179,15 @@ function commonShape(path: string, arrays: Record<SplitName, SplitArrays>) {
   return { height, width, channels, labelWidth };
 }
 
-function guessTask({ train }: Record<SplitName, SplitArrays>, labelWidth: number): Task {
+/** @param named how many classes there are, where that is said */
+function guessTask({ train }: SplitsOfArrays, labelWidth: number, named: number | undefined): Task {
   if (labelWidth > 1) return 'multi-label';
-  return largest(train.labels) === 1 ? 'binary-class' : 'multi-class';
+  return (named ?? largest(train.labels) + 1) === 2 ? 'binary-class' : 'multi-class';
 }
 
 /** Classes are numbered from 0 without gaps; a gap means that a label is out of range. */
-function guessClassNames(
-  path: string,
-  { train }: Record<SplitName, SplitArrays>,
-  task: Task,
-  labelWidth: number,
-): string[] {
-  if (task === 'multi-label') return Array.from({ length: labelWidth }, (_, index) => `label ${index}`);
+function guessClassNames(path: string, { train }: SplitsOfArrays, task: Task, labelWidth: number): string[] {
+  if (task === 'multi-label') return numberedNames('label', labelWidth);
   const present = [...new Set(train.labels)].sort((a, b) => a - b);
   if (present[0] < 0)
     throw new UserError(
@@ -155,10 +205,13 @@ function guessClassNames(
 
 function checkLabels(
   path: string,
-  arrays: Record<SplitName, SplitArrays>,
+  arrays: SplitsOfArrays,
   task: Task,
   classNames: readonly string[],
+  labelWidth: number,
 ): void {
+  if (task === 'multi-label' && classNames.length !== labelWidth)
+    throw new UserError(`${path} has ${labelWidth} columns of labels, but the names of ${classNames.length}: one name a column is needed.`); // prettier-ignore
   const classes = task === 'multi-label' ? 2 : classNames.length;
   if (classes < 2)
     throw new UserError(`All train labels of ${path} are ${arrays.train.labels[0]}: at least two classes are needed.`);

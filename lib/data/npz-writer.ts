@@ -4,7 +4,8 @@ import { npyHeader, npyTypes, type NpyType } from '../tensor/npy';
 
 /** An array to be written: its values as little-endian bytes. */
 export interface NpzArray {
-  readonly type: NpyType;
+  /** A type of numbers, or NumPy's for texts (`npyTexts`). */
+  readonly type: NpyType | `<U${number}`;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
@@ -19,7 +20,8 @@ export function writeNpz(path: string, arrays: Readonly<Record<string, NpzArray>
   const directory: Uint8Array[] = [];
   let offset = 0;
   for (const [name, { type, shape, bytes }] of Object.entries(arrays)) {
-    const expected = shape.reduce((product, size) => product * size, npyTypes[type].bytes);
+    const width = type.startsWith('<U') ? 4 * Number(type.slice(2)) : npyTypes[type as NpyType].bytes;
+    const expected = shape.reduce((product, size) => product * size, width);
     if (bytes.length !== expected)
       throw new Error(`"${name}" has ${bytes.length} bytes, but its shape (${shape.join(', ')}) needs ${expected}.`);
     const header = npyHeader(type, shape);

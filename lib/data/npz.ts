@@ -14,6 +14,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,7 +24,7 @@ import { UserError } from '../errors';
 import { temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
 import { keepWithinLimit, markUsed } from './prepared-data';
-import { longestNpyHeader, npyTypes, parseNpyHeader, type NpyHeader } from '../tensor/npy';
+import { longestNpyHeader, npyTypes, parseNpyHeader, readNpyTexts, type NpyHeader } from '../tensor/npy';
 
 /** yauzl's promises, which its published types do not have yet. */
 interface ZipFile extends Pick<yauzlWithCallbacks.ZipFile, 'close' | 'entryCount'> {
@@ -46,6 +47,8 @@ export interface NpzMember extends NpyHeader {
 export interface NpzFile {
   readonly path: string;
   readonly members: ReadonlyMap<string, NpzMember>;
+  /** The arrays of texts that were asked for. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
   close(): void;
 }
 
@@ -54,10 +57,20 @@ export interface NpzOptions {
   readonly cacheDirectory?: string;
   /** Names of the members that matter; all by default. Others are neither unpacked nor looked at. */
   readonly only?: readonly string[];
+  /** Names of members that hold texts. */
+  readonly texts?: readonly string[];
 }
 
 const stored = 0;
 const deflated = 8;
+/** Of what zipfile writes and of newer programs. */
+const otherMethods: Readonly<Record<number, string>> = {
+  9: 'deflate64',
+  12: 'bzip2',
+  14: 'LZMA',
+  93: 'Zstandard',
+  95: 'XZ',
+};
 
 /**
  * Opens an .npz. Members are named without `.npy`. The file stays open until `close`.
@@ -75,8 +88,7 @@ export async function openNpz(path: string, options: NpzOptions = {}): Promise<N
     return descriptor;
   };
   try {
-    const members = await readMembers(path, open, options);
-    return { path, members, close };
+    return { path, ...(await readMembers(path, open, options)), close };
   } catch (error) {
     close();
     throw asUserError(error, path);
@@ -85,7 +97,7 @@ export async function openNpz(path: string, options: NpzOptions = {}): Promise<N
 
 /**
  * Reads everything in the file once and compares it with the CRCs that the file states: how many members there are, and the names of
- * those that are damaged. Opening a file does so for deflated members only.
+ * those that are damaged. Opening a dataset does so for stored members, and for deflated ones when they are unpacked.
  * @throws UserError where the file is missing, truncated or no .npz
  */
 export async function checkNpz(path: string): Promise<{ members: number; damaged: string[] }> {
@@ -118,6 +130,56 @@ async function isIntact(zip: ZipFile, entry: yauzlWithCallbacks.Entry): Promise<
   return checksum === entry.crc32;
 }
 
+/**
+ * SHA-256 of the file, and the names of the members whose bytes are not those that were saved: stored ones are compared with their CRCs on
+ * the way. Deflated ones are, when they are unpacked.
+ * @throws UserError where the file is missing, truncated or no .npz
+ */
+export async function hashNpz(path: string): Promise<{ sha256: string; damaged: string[] }> {
+  checkIsFile(path);
+  try {
+    const ranges = await storedRanges(path);
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(1 << 20);
+    const file = await openFile(path, 'r');
+    try {
+      for (let position = 0; ;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length);
+        if (bytesRead === 0) break;
+        const piece = buffer.subarray(0, bytesRead);
+        hash.update(piece);
+        for (const range of ranges) {
+          const from = Math.max(range.start, position);
+          const to = Math.min(range.end, position + bytesRead);
+          if (from < to) range.checksum = crc32(piece.subarray(from - position, to - position), range.checksum);
+        }
+        position += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+    const damaged = ranges.filter(({ checksum, expected }) => checksum !== expected).map(({ name }) => name);
+    return { sha256: hash.digest('hex'), damaged };
+  } catch (error) {
+    throw asUserError(error, path);
+  }
+}
+
+async function storedRanges(path: string) {
+  const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
+  try {
+    const ranges: { name: string; start: number; end: number; expected: number; checksum: number }[] = [];
+    for await (const entry of zip.eachEntry()) {
+      if (entry.compressionMethod !== stored) continue;
+      const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+      ranges.push({ name: entry.fileName, start, end: start + entry.uncompressedSize, expected: entry.crc32, checksum: 0 }); // prettier-ignore
+    }
+    return ranges;
+  } finally {
+    zip.close();
+  }
+}
+
 function checkIsFile(path: string): void {
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) throw new UserError(`There is no file ${path}: check the path.`);
@@ -127,33 +189,56 @@ function checkIsFile(path: string): void {
 async function readMembers(
   path: string,
   open: (file: string) => number,
-  { only, cacheDirectory: cache = join(cacheDirectory, 'unpacked') }: NpzOptions,
-): Promise<Map<string, NpzMember>> {
+  { only, texts: textNames = [], cacheDirectory: cache = join(cacheDirectory, 'unpacked') }: NpzOptions,
+): Promise<Pick<NpzFile, 'members' | 'texts'>> {
   const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false });
   try {
     const members = new Map<string, NpzMember>();
+    const texts = new Map<string, readonly string[]>();
     const descriptor = open(path);
     for await (const entry of zip.eachEntry()) {
       if (!entry.fileName.endsWith('.npy')) continue;
       const name = entry.fileName.slice(0, -'.npy'.length);
-      if (only && !only.includes(name)) continue;
+      const isText = textNames.includes(name);
+      if (only && !only.includes(name) && !isText) continue;
       const source = `"${name}" in ${path}`;
-      if (entry.compressionMethod === stored) {
-        const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-        members.set(name, member(name, descriptor, fileDataStart, entry.uncompressedSize, source));
-      } else if (entry.compressionMethod === deflated) {
-        const unpacked = await unpack(zip, entry, path, cache);
-        members.set(name, member(name, open(unpacked), 0, entry.uncompressedSize, source));
-      } else {
-        throw new UserError(
-          `${source} is compressed by method ${entry.compressionMethod}: save it with numpy.savez or savez_compressed.`,
-        );
-      }
+      const place = await placeOf(zip, entry, source, { path, descriptor, open, cache });
+      if (isText) {
+        const bytes = new Uint8Array(entry.uncompressedSize);
+        readFully(place.descriptor, bytes, 0, bytes.length, place.offset, source);
+        texts.set(name, readNpyTexts(bytes, source));
+      } else members.set(name, member(name, place.descriptor, place.offset, entry.uncompressedSize, source));
     }
-    return members;
+    return { members, texts };
   } finally {
     zip.close();
   }
+}
+
+interface Opening {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly open: (file: string) => number;
+  readonly cache: string;
+}
+
+/** The file in which a member lies unpacked, and where in it. */
+async function placeOf(
+  zip: ZipFile,
+  entry: yauzlWithCallbacks.Entry,
+  source: string,
+  { path, descriptor, open, cache }: Opening,
+): Promise<{ descriptor: number; offset: number }> {
+  if (entry.compressionMethod === stored) {
+    const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    return { descriptor, offset: fileDataStart };
+  }
+  if (entry.compressionMethod === deflated)
+    return { descriptor: open(await unpack(zip, entry, path, cache)), offset: 0 };
+  const method = otherMethods[entry.compressionMethod] ?? `method ${entry.compressionMethod}`;
+  throw new UserError(
+    `${source} is compressed by ${method}, which is not read here: save it anew with "numpy.savez_compressed('new.npz', **numpy.load('${basename(path)}'))".`,
+  );
 }
 
 function member(name: string, descriptor: number, offset: number, bytes: number, source: string): NpzMember {

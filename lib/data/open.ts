@@ -72,8 +72,13 @@ function absentClasses({ splits, classNames, task }: Dataset): string[] {
     });
     const absent = classNames.filter((_, index) => !present.has(index));
     if (absent.length === 0) return [];
-    const effect = { train: 'nothing can be learned of', val: 'the choice of an epoch does not see', test: 'scores say nothing of' }[name]; // prettier-ignore
-    return [`${name} has no image of ${some(absent)}: ${effect} ${absent.length === 1 ? 'it' : 'them'}`];
+    const it = absent.length === 1 ? 'it' : 'them';
+    const effect = {
+      train: `nothing can be learned of ${it}`,
+      val: `the choice of an epoch does not see ${it}`,
+      test: `AUC is over the other classes, and macro-F1 counts ${it} as 0`,
+    }[name];
+    return [`${name} has no image of ${some(absent)}: ${effect}`];
   });
 }
 

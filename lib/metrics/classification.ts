@@ -1,5 +1,5 @@
 import { UserError } from '../errors';
-import { areaUnderRocPerClass, medmnistAuc } from './auc';
+import { areaUnderRocPerClass, meanAreaUnderRoc } from './auc';
 import {
   checkLabels,
   checkProbabilities,
@@ -28,7 +28,7 @@ export interface ClassificationMetrics {
   /** As MedMNIST's evaluator counts it. */
   readonly accuracy: number;
   readonly macroF1: number;
-  /** As MedMNIST's evaluator defines it; undefined where a class is absent, and `aucNote` then says why. */
+  /** As MedMNIST's evaluator defines it; over the classes that are there where some are not, as `aucNote` then says; undefined without any. */
   readonly auc: number | undefined;
   readonly aucNote: string | undefined;
   /** Row-major classes × classes, rows truth, columns prediction; undefined for multi-label tasks. */
@@ -123,12 +123,18 @@ export function classificationMetrics({
   return {
     accuracy: medmnistAccuracy(scored),
     macroF1: report.reduce((sum, row) => sum + row.f1, 0) / classes,
-    auc: absent.length === 0 ? medmnistAuc(scored) : undefined,
-    aucNote: absent.length === 0 ? undefined : `Class ${absent.join(', ')} holds none or all of the images.`,
+    auc: absent.length === report.length ? undefined : meanAreaUnderRoc({ ...scored, absentClass: 'skip' }).auc,
+    aucNote: absent.length === 0 ? undefined : aucNote(absent, report.length),
     confusionMatrix: task === 'multi-label' ? undefined : confusionMatrix(truth, predictedLabels(scored), classes),
     report,
     crossEntropy: crossEntropy(scored),
   };
+}
+
+function aucNote(absent: readonly number[], classes: number): string {
+  const which = `class ${absent.join(', ')} holds none or all of the images`;
+  if (absent.length === classes) return `There is no AUC: ${which}.`;
+  return `AUC is over ${classes - absent.length} of ${classes} classes: ${which}.`;
 }
 
 interface Counts {

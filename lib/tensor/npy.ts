@@ -33,6 +33,53 @@ export const longestNpyHeader = 65_536 + 12;
  * @throws UserError where it is no .npy, or of an element type or order that is not read
  */
 export function parseNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
+  const { type, ...header } = readNpyHeader(bytes, source);
+  if (textType.test(type)) {
+    throw new UserError(
+      `${source} holds text (${type}), not numbers: number the names with "names, labels = numpy.unique(labels, return_inverse=True)" over all splits, and save names as class_names.`,
+    );
+  }
+  if (!Object.hasOwn(npyTypes, type)) {
+    throw new UserError(
+      `${source} holds values of type ${type}; numbers in little-endian order (${Object.keys(npyTypes).join(', ')}) can be read: convert it with .astype.`,
+    );
+  }
+  return { ...header, type: type as NpyType };
+}
+
+/** NumPy's texts: of a fixed number of characters of four bytes, or of bytes. */
+const textType = /^(<U|\|S)(\d+)$/;
+
+/**
+ * The texts of an .npy file of one or more of them.
+ * @param source for messages
+ * @throws UserError where it holds something else
+ */
+export function readNpyTexts(bytes: Uint8Array, source: string): string[] {
+  const { type, dataOffset, shape } = readNpyHeader(bytes, source);
+  const match = textType.exec(type);
+  if (match === null) throw new UserError(`${source} holds values of type ${type}, but names are text: save it with numpy.array(names).`); // prettier-ignore
+  const [, kind, length] = match;
+  const width = Number(length) * (kind === '<U' ? 4 : 1);
+  const count = shape.reduce((product, size) => product * size, 1);
+  return Array.from({ length: count }, (_, index) => {
+    const start = bytes.byteOffset + dataOffset + index * width;
+    const cell = Buffer.from(bytes.buffer, start, width);
+    if (kind === '|S') return cell.toString('utf8').replace(/\0+$/, '');
+    return Array.from({ length: width / 4 }, (__, at) => cell.readUInt32LE(4 * at)).filter((code) => code > 0).map((code) => String.fromCodePoint(code)).join(''); // prettier-ignore
+  });
+}
+
+/** Texts as an .npy file's type and values, which NumPy reads as an array of str. */
+export function npyTexts(texts: readonly string[]): { readonly type: `<U${number}`; readonly bytes: Uint8Array } {
+  const codes = texts.map((text) => [...text].map((character) => character.codePointAt(0) ?? 0));
+  const width = Math.max(1, ...codes.map(({ length }) => length));
+  const bytes = Buffer.alloc(4 * width * texts.length);
+  codes.forEach((ofText, index) => ofText.forEach((code, at) => bytes.writeUInt32LE(code, 4 * (index * width + at))));
+  return { type: `<U${width}`, bytes };
+}
+
+function readNpyHeader(bytes: Uint8Array, source: string): Omit<NpyHeader, 'type'> & { readonly type: string } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
   if (bytes.length < 12 || magic.some((byte, index) => bytes[index] !== byte)) {
@@ -57,15 +104,10 @@ export function parseNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
     throw new UserError(`${source} has the shape (${shapeText.replace(/\s+/g, ' ')}), which is none: save it again.`);
   // The type of records is a list.
   const type = /'descr':\s*'([^'\s]*)'/.exec(header)?.[1] ?? 'record';
-  if (!Object.hasOwn(npyTypes, type)) {
-    throw new UserError(
-      `${source} holds values of type ${type}; numbers in little-endian order (${Object.keys(npyTypes).join(', ')}) can be read: convert it with .astype.`,
-    );
-  }
   if (order === 'True' && shape.length > 1) {
     throw new UserError(`${source} is stored column by column (Fortran order): save numpy.ascontiguousarray of it.`);
   }
-  return { type: type as NpyType, shape, dataOffset: start + length };
+  return { type, shape, dataOffset: start + length };
 }
 
 /** A tuple as Python writes it, `3, 4` or `3,`; a single number without a comma would be no tuple. */
@@ -104,7 +146,7 @@ export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32
 }
 
 /** The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does, and to `shortest` bytes. */
-export function npyHeader(type: NpyType, shape: readonly number[], shortest = 0): Uint8Array {
+export function npyHeader(type: string, shape: readonly number[], shortest = 0): Uint8Array {
   const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
   const length = Math.max(shortest, Math.ceil((10 + text.length + 1) / 64) * 64);
   const header = Buffer.alloc(length, ' ', 'latin1');

@@ -256,7 +256,9 @@ test('equal files with unequal labels are told', async () => {
 test('a class that a split has no image of is told', async () => {
   const parts = ['train/a', 'train/b', 'train/c', 'val/a', 'val/b', 'val/c', 'test/a', 'test/c'];
   const root = writeFiles(join(scratch, 'absent'), await images(parts.flatMap((part) => numbered(part, 2))));
-  await look(root, {}, ({ notes }) => assert.deepEqual(notes, ['test has no image of b: scores say nothing of it']));
+  await look(root, {}, ({ notes }) =>
+    assert.deepEqual(notes, ['test has no image of b: AUC is over the other classes, and macro-F1 counts it as 0']),
+  );
 });
 
 test('what is no such folder or table says what is expected', async () => {
