@@ -62,7 +62,7 @@ export interface BlockSelection {
 /**
  * The blocks whose maps the fourth study's decoder takes. As published always 2, 5, 8 and 11, so that a ViT-L lost its second half, and
  * without the final norm (timm's `features_only`); corrected to the end of the network, for ViT-L as Dino U-Net has them, and with the norm
- * (Meta's `get_intermediate_layers`).
+ * (Meta's `get_intermediate_layers`). Of a network of fewer blocks, the last of each quarter.
  * @throws UserError where the backbone is no vision transformer
  */
 export function dinoUnetBlocks(backbone: Backbone, arm: DinoUnetArm): BlockSelection {
@@ -71,9 +71,10 @@ export function dinoUnetBlocks(backbone: Backbone, arm: DinoUnetArm): BlockSelec
 
 /** `dinoUnetBlocks` for a vision transformer that is in no registry. */
 export function dinoUnetBlocksOf({ depth }: Pick<VitConfig, 'depth'>, arm: DinoUnetArm): BlockSelection {
-  const large = depth === 24;
   const corrected = arm === 'corrected';
-  return { blocks: corrected && large ? [4, 11, 17, 23] : [2, 5, 8, 11], normalizeTokens: corrected };
+  if (corrected && depth === 24) return { blocks: [4, 11, 17, 23], normalizeTokens: true };
+  const blocks = [1, 2, 3, 4].map((quarter) => Math.ceil((quarter * Math.min(depth, 12)) / 4) - 1);
+  return { blocks, normalizeTokens: corrected };
 }
 
 /**

@@ -91,6 +91,19 @@ const dinov3 = {
   ],
 } as const;
 
+/** Architectures of this project, of which nobody else has weights. */
+export const ownArchitectures = {
+  vit_mini_patch4: {
+    ...centred,
+    family: 'vit',
+    architecture: 'vit_mini_patch4',
+    interpolation: 'bicubic',
+    cropFraction: 1,
+    inputSize: 28,
+    classes: 0,
+  },
+} as const satisfies Record<string, ModelArchitecture & ImagePreparation & { readonly classes: number }>;
+
 export const pretrainedFacts = {
   'resnet18.tv_in1k': { ...torchvisionResnet, architecture: 'resnet18', parameters: 11_689_512 },
   'resnet50.tv_in1k': { ...torchvisionResnet, architecture: 'resnet50', parameters: 25_557_032 },

@@ -1,6 +1,7 @@
 /** The registry of published weights: what they are, where they are, and what images they expect. */
 import { suggestion, UserError } from '../errors';
 import {
+  ownArchitectures,
   pretrainedFacts,
   type ImagePreparation,
   type ModelArchitecture,
@@ -28,6 +29,7 @@ export type PretrainedRecord = PretrainedFacts & {
 
 const file = 'model.safetensors';
 const facts: Readonly<Record<string, PretrainedFacts>> = pretrainedFacts;
+const own: Readonly<Record<string, Omit<ModelRecord, 'name'>>> = ownArchitectures;
 const architectures: readonly string[] = [resnetConfigs, vitConfigs, swinConfigs].flatMap(Object.keys);
 
 /** Names with a tag, in the registry's order. */
@@ -67,7 +69,7 @@ export function findModel(name: string): ModelRecord | PretrainedRecord {
   if (Object.hasOwn(facts, name)) return findPretrained(name);
   if (!architectures.includes(name))
     throw new UserError(unknownMessage(name, [...pretrainedNames(), ...architectures]));
-  const { mean, std, interpolation, cropFraction, inputSize, classes, ...rest } = findPretrained(namesOf(name)[0]);
+  const { mean, std, interpolation, cropFraction, inputSize, classes, ...rest } = own[name] ?? findPretrained(namesOf(name)[0]); // prettier-ignore
   const model = { family: rest.family, architecture: rest.architecture } as ModelArchitecture;
   return { ...model, name, mean, std, interpolation, cropFraction, inputSize, classes };
 }

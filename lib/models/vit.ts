@@ -56,15 +56,13 @@ const dinov3 = { ...supervised, grid: undefined, registerTokens: 4, qkvBias: fal
 export const vitConfigs = {
   vit_tiny_patch16_224: { ...supervised, width: 192, heads: 3 },
   vit_base_patch16_224: { ...supervised, width: 768, heads: 12 },
+  // The project's own, for images of 28 pixels and more: rotary positions, so that it takes any size.
+  vit_mini_patch4: { ...supervised, patchSize: 4, width: 192, heads: 3, depth: 6, grid: undefined },
   vit_small_patch14_dinov2: { ...dinov2, width: 384, heads: 6 },
   vit_small_patch16_dinov3: { ...dinov3, width: 384, heads: 6 },
   vit_base_patch16_dinov3: { ...dinov3, width: 768, heads: 12 },
   vit_large_patch16_dinov3: { ...dinov3, width: 1024, heads: 16, depth: 24 },
 } as const satisfies Record<string, VitConfig>;
-
-/** The project's own, for images of 28 pixels and more: rotary positions, so that it takes any size. */
-export const miniVit = { ...supervised, patchSize: 4, width: 192, heads: 3, depth: 6, grid: undefined } satisfies VitConfig; // prettier-ignore
-export const miniVitName = 'vit_mini_patch4';
 
 export type VitName = keyof typeof vitConfigs;
 

@@ -2,13 +2,12 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { halfNormalization } from '../data/batches';
 import type { Dataset } from '../data/dataset';
 import { openDataset } from '../data/open';
 import { proceduralShares } from '../data/procedural-images';
 import { drawnSource } from '../data/view-batches';
 import { writeFileAtomic } from '../files';
-import { miniVit, miniVitName } from '../models/vit';
+import { vitConfigs } from '../models/vit';
 import { environment } from '../system';
 import { writeSafetensors } from '../tensor/safetensors';
 import { openCheckpoints } from '../training/checkpoints';
@@ -23,6 +22,8 @@ export interface PretrainingImages {
 }
 
 export const pretrainingImages: PretrainingImages = { perEpoch: 1536, validation: 128, size: 64 };
+
+export const pretrainedModel = 'vit_mini_patch4';
 
 export const pretrainingSettings: SelfDistillationSettings = {
   epochs: 160,
@@ -79,9 +80,15 @@ export async function pretrain(
   controls: Pick<SelfDistillationControls, 'signal' | 'onProgress'> = {},
 ): Promise<SelfDistillationResult> {
   mkdirSync(folder, { recursive: true });
-  const network = distilledVit(miniVitName, miniVit, halfNormalization);
+  const network = distilledVit(pretrainedModel);
   const { perEpoch, validation, size } = images;
-  const recipe = { network: miniVitName, config: miniVit, settings, images, shares: proceduralShares };
+  const recipe = {
+    network: pretrainedModel,
+    config: vitConfigs[pretrainedModel],
+    settings,
+    images,
+    shares: proceduralShares,
+  };
   const key = createHash('sha256').update(JSON.stringify(recipe)).digest('hex');
   const drawn = (seed: number, count: number) => drawnSource({ seed, size, shares: proceduralShares }, count);
   const opened: Dataset[] = [];

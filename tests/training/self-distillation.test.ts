@@ -3,14 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { halfNormalization } from '../../lib/data/batches';
 import { openSyntheticTask } from '../../lib/data/synthetic-tasks';
 import { datasetSource, drawnSource } from '../../lib/data/view-batches';
 import { createBackbone } from '../../lib/models/architecture';
 import { createParameters, disposeParameters, exportParameters, readParameters, variableOf } from '../../lib/models/parameters'; // prettier-ignore
 import { resamplePositions } from '../../lib/models/positions';
 import { createScope } from '../../lib/models/scope';
-import { miniVit, miniVitName, vitConfigs } from '../../lib/models/vit';
 import { createRandom } from '../../lib/random';
 import { readResult } from '../../lib/tensor/read';
 import { tf, type Tensor4D } from '../../lib/tf';
@@ -22,7 +20,7 @@ import { assertClose } from '../close';
 import { userError } from '../data/user-error';
 import { withoutLeak } from './toy-features';
 
-const network = distilledVit(miniVitName, miniVit, halfNormalization);
+const network = distilledVit('vit_mini_patch4');
 const settings: SelfDistillationSettings = {
   epochs: 3,
   batchSize: 4,
@@ -121,6 +119,7 @@ describe('self-distillation', () => {
     const own = { train: datasetSource(dataset, 'val'), val: drawnSource({ seed: 2, size: 48 }, 40) };
     const { history } = await withoutLeak(() => trainSelfDistillation(network, own, { ...settings, epochs: 1, batchSize: 40, warmupEpochs: 0 })); // prettier-ignore
     assert.ok(history[0].trainLoss > 0);
+    assert.throws(() => distilledVit('resnet18'), userError(/^resnet18 is a resnet; self-distillation is for a vision/)); // prettier-ignore
     await assert.rejects(train({ batchSize: 13 }), userError(/batchSize is 13, but train has only 12 images/));
   });
 });
@@ -133,7 +132,7 @@ describe('a network for self-distillation', () => {
 
   it('brings learned positions to the grid of the images, as at loading', () => {
     const name = 'vit_tiny_patch16_224';
-    const { table, forward } = distilledVit(name, vitConfigs[name], halfNormalization);
+    const { table, forward } = distilledVit(name);
     const parameters = createParameters(table, 1);
     const small = createBackbone(name, { size: 48 });
     const resized = createParameters(small.table, 0);

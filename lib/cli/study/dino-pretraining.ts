@@ -113,6 +113,6 @@ function show(line: ProgressLine, event: TrainingEvent): void {
 
 function rowText({ epoch, trainLoss, valLoss, valAccuracy, seconds, ...others }: HistoryRow): string {
   const monitors = Object.entries(others).filter(([name]) => name.startsWith('val'));
-  const measures = monitors.map(([name, value]) => `${name.slice(3)} ${value.toFixed(3)}`);
+  const measures = monitors.map(([name, value]) => `${name[3].toLowerCase()}${name.slice(4)} ${value.toFixed(3)}`);
   return `epoch ${epoch}: loss ${trainLoss.toFixed(3)}, on others ${valLoss.toFixed(3)}, neighbours ${valAccuracy.toFixed(3)} (${measures.join(', ')}), ${formatDuration(seconds)}`; // prettier-ignore
 }

@@ -1,9 +1,11 @@
 /** What self-distillation trains: a vision transformer, and the head that turns its tokens into scores of prototypes. */
 import type { Normalization } from '../../data/batches';
+import { UserError } from '../../errors';
+import { findModel } from '../../models/pretrained';
 import { addLinear, type ParameterSpec, type ParameterTable, type Parameters } from '../../models/parameters';
 import { resamplePositions } from '../../models/positions';
 import { linear, linearWithoutBias, type Scope } from '../../models/scope';
-import { patchGrid, vitForward, vitParameters, type VitConfig } from '../../models/vit';
+import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig } from '../../models/vit';
 import { product } from '../../tensor/linear';
 import { biasGelu } from '../../tensor/transformer';
 import { tf, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../../tf';
@@ -21,12 +23,18 @@ export interface DistilledNetwork {
   forward(images: Tensor4D, scope: Scope, masked?: Tensor3D): { readonly tokens: Tensor3D; readonly pooled: Tensor2D };
 }
 
-export function distilledVit(name: string, config: VitConfig, normalization: Normalization): DistilledNetwork {
+/** @throws UserError for a name that is no vision transformer of the registry */
+export function distilledVit(name: string): DistilledNetwork {
+  const record = findModel(name);
+  if (record.family !== 'vit')
+    throw new UserError(`${name} is a ${record.family}; self-distillation is for a vision transformer.`);
+  const config: VitConfig = vitConfigs[record.architecture];
+  const { mean, std } = record;
   return {
     name,
     config,
     table: vitParameters(config, { classes: 0 }),
-    normalization,
+    normalization: { mean, std },
     forward(images, scope, masked) {
       const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
       const here = config.grid === undefined ? scope : withPositions(scope, config.grid, grid);

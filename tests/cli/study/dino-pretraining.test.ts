@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { main } from '../../../lib/cli/study';
-import { miniVit } from '../../../lib/models/vit';
-import { vitParameters } from '../../../lib/models/vit';
+import { vitConfigs, vitParameters } from '../../../lib/models/vit';
 import { openSafetensors } from '../../../lib/tensor/safetensors';
 import { userError } from '../../data/user-error';
 
@@ -40,7 +39,7 @@ describe('the command that trains the project’s own weights', () => {
     assert.deepEqual([record.epochs, record.finished, record.settings.seed, record.history.length], [2, true, 1, 2]);
     const weights = readFileSync(join(folder, 'weights.safetensors'));
     const file = openSafetensors(join(folder, 'weights.safetensors'));
-    const table = vitParameters(miniVit, { classes: 0 });
+    const table = vitParameters(vitConfigs.vit_mini_patch4, { classes: 0 });
     assert.deepEqual([...file.tensors.keys()], Object.keys(table));
     for (const [name, { type, shape }] of file.tensors) assert.deepEqual([type, shape], ['F16', table[name].shape]);
     file.close();
