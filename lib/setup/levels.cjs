@@ -58,6 +58,8 @@ function testLevel(addon, level) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [path.join(__dirname, 'self-test', 'run.cjs'), addon], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 600_000, // of what takes a second: code that never ends is wrong too
+      killSignal: 'SIGKILL',
       env: { ...process.env, NOTEBOOKS_KERNELS: level, TF_CPP_MIN_LOG_LEVEL: '3', CUDA_VISIBLE_DEVICES: '-1' },
     });
     let output = '';

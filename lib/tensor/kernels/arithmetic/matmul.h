@@ -22,8 +22,8 @@ constexpr bool kHasPairs = false;
 template <bool kPairs>
 inline Vector AddProduct(Vector sum, Vector a, Vector b) {
 #if defined(__AVX512BF16__)
-#if defined(__clang__) && __clang_major__ == 16
-  __asm__("" : "+v"(a));  // this one crashes over a float in all lanes that is read as bfloat16
+#if defined(__clang__) && __clang_major__ >= 16
+  __asm__("" : "+v"(a));  // versions 16 and 17 crash over a float in all lanes that is read as bfloat16
 #endif
   if constexpr (kPairs) return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
 #elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
