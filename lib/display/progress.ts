@@ -2,7 +2,10 @@ import {
   historyKey,
   mainMetric,
   type BatchEvent,
+  type DoneEvent,
   type HistoryRow,
+  type PhaseEvent,
+  type StoppedEvent,
   type TrainingEvent,
   type WarningEvent,
 } from '../training/events';
@@ -29,7 +32,7 @@ type Words = Pick<ProgressOptions, 'step' | 'epoch'>;
 
 interface Progress extends Words {
   readonly label: string;
-  readonly event: Exclude<TrainingEvent, WarningEvent>;
+  readonly event: Exclude<TrainingEvent, WarningEvent> | PhaseEvent;
   /** Share of the work that is done. */
   readonly fraction: number;
   readonly secondsLeft?: number;
@@ -38,8 +41,8 @@ interface Progress extends Words {
   readonly warnings: readonly string[];
 }
 
-/** Takes the events of a run: a bar that is updated in place in a notebook, one line an epoch elsewhere. */
-export function progressBar(label: string, options: ProgressOptions = {}): (event: TrainingEvent) => void {
+/** Takes the events of a run: a bar that is there at once and updated in place in a notebook, one line an epoch elsewhere. */
+export function progressBar(label: string, options: ProgressOptions = {}): (event: TrainingEvent | PhaseEvent) => void {
   const { now = Date.now, log = console.log } = options;
   const words: Words = { step: options.step, epoch: options.epoch };
   const display = options.display ?? (inNotebook() ? liveDisplay() : undefined);
@@ -47,6 +50,8 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
   let lastUpdate = -Infinity;
   let lastRow: HistoryRow | undefined;
   const warnings: string[] = [];
+  // The first batch may take long.
+  display?.update(renderProgress({ label, event: { kind: 'phase', message: 'starting' }, fraction: 0, warnings }));
 
   return (event) => {
     if (event.kind === 'epoch') lastRow = event.row;
@@ -60,11 +65,14 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
       return;
     }
     const time = now();
+    if (event.kind === 'phase') {
+      display.update(renderProgress({ label, event, fraction: 0, warnings }));
+      return;
+    }
     const fraction = fractionDone(event);
     // A resumed run starts in the middle: the speed is what was done since the first event.
     start ??= { time, fraction: event.kind === 'batch' ? (event.epoch - 1) / event.epochs : fraction };
-    const final = event.kind === 'done' || event.kind === 'stopped';
-    if (!final && time - lastUpdate < millisecondsBetweenUpdates) return;
+    if (!isLine(event) && time - lastUpdate < millisecondsBetweenUpdates) return;
     lastUpdate = time;
     const done = fraction - start.fraction;
     const secondsLeft =
@@ -73,7 +81,7 @@ export function progressBar(label: string, options: ProgressOptions = {}): (even
   };
 }
 
-function fractionDone(event: Progress['event']): number {
+function fractionDone(event: Exclude<Progress['event'], PhaseEvent>): number {
   if (event.kind === 'done') return 1;
   const finished = event.kind === 'batch' ? event.epoch - 1 + event.step / Math.max(1, event.steps) : event.epoch;
   return Math.min(1, Math.max(0, finished / Math.max(1, event.epochs)));
@@ -84,8 +92,8 @@ function renderProgress(progress: Progress): Displayable {
   const warnings = progress.warnings
     .map((message) => `<div class="nb-warning">⚠ Warning: ${escapeHtml(message)}</div>`)
     .join('');
-  if (event.kind === 'done' || event.kind === 'stopped') {
-    const icon = event.kind === 'done' ? '✓' : '■';
+  if (isLine(event)) {
+    const icon = iconOf(event);
     const text = progressLine({ ...progress, event });
     return {
       html: `<div class="nb-display nb-progress" role="status">${icon} ${escapeHtml(text)}${warnings}</div>`,
@@ -105,6 +113,16 @@ function renderProgress(progress: Progress): Displayable {
       .filter((part) => part !== '')
       .join(' · '),
   };
+}
+
+/** What has no share of the work to show. */
+function isLine(event: Progress['event']): event is DoneEvent | StoppedEvent | PhaseEvent {
+  return event.kind === 'done' || event.kind === 'stopped' || event.kind === 'phase';
+}
+
+function iconOf(event: DoneEvent | StoppedEvent | PhaseEvent): string {
+  const state = event.kind === 'phase' ? event.ended : event.kind;
+  return state === undefined ? '⋯' : { done: '✓', stopped: '■' }[state];
 }
 
 function epochText({ epoch, epochs }: { readonly epoch: number; readonly epochs: number }): string {
@@ -154,6 +172,7 @@ function progressLine({ label, event, lastRow, ...words }: ProgressLine): string
     );
     return parts.join(' · ');
   }
+  if (event.kind === 'phase') return [label, event.message].join(' · ');
   const { epoch: unit = 'epoch' } = words;
   if (event.kind === 'done') parts.push(event.epochs === 1 ? 'done' : `${event.epochs} ${unit}s`);
   else parts.push(`stopped after ${event.epoch} of ${event.epochs} ${unit}s`);

@@ -81,3 +81,11 @@ export interface WarningEvent {
 }
 
 export type TrainingEvent = BatchEvent | EpochEvent | DoneEvent | StoppedEvent | WarningEvent;
+
+/** What is done beside the epochs of a run, such as `scoring the test split`; a bar shows it. */
+export interface PhaseEvent {
+  readonly kind: 'phase';
+  readonly message: string;
+  /** Where nothing more comes. */
+  readonly ended?: 'done' | 'stopped';
+}

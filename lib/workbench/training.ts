@@ -1,9 +1,8 @@
 /** What a cell calls to train and to evaluate: with a bar, the stop button, and a row for the comparison. */
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset';
-import { show } from '../display/mime';
+import { formatDuration } from '../display/format';
 import { progressBar } from '../display/progress';
-import { status } from '../display/status';
 import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { classifierRow, evaluateClassifier, evaluateMasks, maskRow, type ClassifierEvaluation, type EvaluateOptions, type MaskEvaluation } from '../runs/evaluate'; // prettier-ignore
@@ -35,8 +34,8 @@ export async function train(
   const onProgress = progressBar(progress);
   const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
   if (run.kept) {
-    const message = `${progress} was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew.`;
-    show(status(message));
+    const message = `was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew`;
+    onProgress({ kind: 'phase', message, ended: 'done' });
   }
   return run;
 }
@@ -62,25 +61,37 @@ export async function evaluate(
   if (model === undefined) return undefined;
   const trained = protocol ?? (model.network.weights.source === 'random' ? 'scratch' : 'fine-tuned');
   const facts: RowFacts = { arm, protocol: trained };
-  const isTest = (options.split ?? 'test') === 'test';
+  const { split = 'test' } = options;
+  const isTest = split === 'test';
   if ('task' in data) {
-    const evaluation = await softly((signal) => evaluateClassifier(model, data, { ...options, signal }));
+    const evaluation = await softly(model, split, (signal) => evaluateClassifier(model, data, { ...options, signal }));
     if (isTest && evaluation) record(model, data, classifierRow(model, evaluation, facts));
     return evaluation;
   }
-  const evaluation = await softly((signal) => evaluateMasks(model, data, { ...options, signal }));
+  const evaluation = await softly(model, split, (signal) => evaluateMasks(model, data, { ...options, signal }));
   if (isTest && evaluation && 'sha256' in data) record(model, data, maskRow(model, evaluation, facts));
   return evaluation;
 }
 
-/** What a task gives, or undefined where the stop button ended it: the same call does it again. */
-async function softly<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+/** What the scoring of a split gives, or undefined where the stop button ended it: the same call does it again. */
+async function softly<T>(
+  { network }: TrainedModel,
+  split: string,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const report = progressBar(network.name);
+  report({ kind: 'phase', message: `scoring the ${split} split` });
+  const begun = performance.now();
   return interruptible(async (signal) => {
     try {
-      return await task(signal);
+      const scores = await task(signal);
+      const seconds = formatDuration((performance.now() - begun) / 1000);
+      report({ kind: 'phase', message: `scored the ${split} split · ${seconds}`, ended: 'done' });
+      return scores;
     } catch (error) {
-      if (signal.aborted && error === signal.reason) return undefined;
-      throw error;
+      if (!signal.aborted || error !== signal.reason) throw error;
+      report({ kind: 'phase', message: `stopped before the ${split} split was scored`, ended: 'stopped' });
+      return undefined;
     }
   });
 }

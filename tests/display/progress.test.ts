@@ -27,7 +27,8 @@ function watch(label = 'ResNet-18') {
     now: () => clock.time,
     display: { update: (displayable) => shown.push(displayable) },
   });
-  return { shown, clock, report };
+  const [first] = shown.splice(0);
+  return { first, shown, clock, report };
 }
 
 test('at most four updates a second, and the end is always shown', () => {
@@ -41,6 +42,18 @@ test('at most four updates a second, and the end is always shown', () => {
   assert.equal(
     shown[shown.length - 1]?.text.replace(/\u00a0/g, ' '),
     'ResNet-18 · 2 epochs · 1 min 1 s · best val accuracy 87.6 % in epoch 2',
+  );
+});
+
+test('the bar is there before the first batch, and tells what is done beside the epochs', () => {
+  const { first, shown, report } = watch('<i>ViT</i>');
+  assert.match(first.html, /⋯ &lt;i&gt;ViT&lt;\/i&gt; · starting/);
+  report(batch(50));
+  report({ kind: 'phase', message: 'scoring the test split' });
+  report({ kind: 'phase', message: 'stopped', ended: 'stopped' });
+  assert.deepEqual(
+    shown.slice(1).map(({ html }) => />(. [^<]*)</.exec(html)?.[1]),
+    ['⋯ &lt;i&gt;ViT&lt;/i&gt; · scoring the test split', '■ &lt;i&gt;ViT&lt;/i&gt; · stopped'],
   );
 });
 
