@@ -7,6 +7,7 @@ import type { FileFacts } from './file-facts';
 import type { PreparedImages } from './image-worker';
 import { inOrder, type ImageWorkers } from './image-workers';
 import { byCharacters } from './splits';
+import type { PlaneSize } from '../tensor/resample';
 import type { ImageTransform } from './transform';
 
 /** In lower case; letters of either case are found. */
@@ -135,8 +136,9 @@ export interface FolderBatch {
   /** Count × height × width × 3, RGB. */
   readonly bytes: Uint8Array;
   readonly shape: readonly [count: number, height: number, width: number, channels: 3];
-  /** The files that the images are of. */
+  /** The files that the images are of, and their own sizes. */
   readonly paths: readonly string[];
+  readonly sizes: readonly PlaneSize[];
 }
 
 interface ReadImage extends PreparedImages {
@@ -157,7 +159,7 @@ export async function* folderBatches(
   const takeBatch = (): FolderBatch => {
     const bytes = new Uint8Array(images.length * imageBytes);
     images.forEach((image, index) => bytes.set(image.bytes, index * imageBytes));
-    const batch = { bytes, paths: images.map(({ path }) => path) };
+    const batch = { bytes, paths: images.map(({ path }) => path), sizes: images.map(({ from }) => from ?? transform) };
     images = [];
     return { ...batch, shape: [batch.paths.length, transform.height, transform.width, 3] };
   };

@@ -12,6 +12,8 @@ export interface ImageTransform extends PlaneSize {
   /** What is left of the resized image's shorter side after cropping, in (0, 1]. */
   readonly cropFraction: number;
   readonly normalization: Normalization;
+  /** The whole image, its sides scaled apart and nothing cut off, as images with masks are read. */
+  readonly stretch?: boolean;
 }
 
 /** What a model's record says of its images. */
@@ -43,6 +45,7 @@ export function placeImage(from: PlaneSize, transform: ImageTransform): Placemen
     throw new RangeError(`An image of ${from.height}×${from.width} cannot become one of ${height}×${width}.`);
   if (!(cropFraction > 0 && cropFraction <= 1))
     throw new RangeError(`The crop fraction is ${cropFraction}, but must be above 0 and at most 1.`);
+  if (transform.stretch) return { resized: { height, width }, crop: { top: 0, left: 0, height, width } };
   const resized = resizedSize(from, {
     height: Math.floor(height / cropFraction),
     width: Math.floor(width / cropFraction),
@@ -107,8 +110,8 @@ const resizers = new Map<string, ByteResizer>();
 const keptResizers = 8;
 
 function resizerFor(from: PlaneSize & { readonly channels: number }, transform: ImageTransform): ByteResizer {
-  const { height, width, interpolation, cropFraction } = transform;
-  const key = [from.height, from.width, from.channels, height, width, interpolation, cropFraction].join(' ');
+  const { height, width, interpolation, cropFraction, stretch } = transform;
+  const key = [from.height, from.width, from.channels, height, width, interpolation, cropFraction, stretch].join(' ');
   const known = resizers.get(key);
   resizers.delete(key);
   const { resized, crop } = placeImage(from, transform);

@@ -1,5 +1,6 @@
 /** A network as a value: a table of parameters and a function over them. It has no parameters of its own until it is trained. */
 import { halfNormalization, type Normalization } from '../data/batches';
+import type { ImageExpectation } from '../data/transform';
 import { UserError } from '../errors';
 import type { Random } from '../random';
 import type { Tensor, Tensor4D } from '../tf';
@@ -29,6 +30,8 @@ export interface ImageTransform {
   readonly width: number;
   /** Of the network that the images are for. */
   readonly normalization: Normalization;
+  /** How it resizes and cuts, where it is timm's transform for evaluation: with it, a saved model prepares new images alike. */
+  readonly resizing?: Pick<ImageExpectation, 'interpolation' | 'cropFraction'>;
   /**
    * N images of height × width × channels bytes, one after the other, to as many of the transform's size with as many channels.
    * The argument is not kept once the result is there, but it may be the result.

@@ -3,11 +3,9 @@ import type { Normalization } from '../data/batches';
 import { halfNormalization } from '../data/batches';
 import { unitNormalization } from '../data/segmentation-batches';
 import { UserError } from '../errors';
-import type { Tensor2D } from '../tf';
-import { resnetLayerOf } from './layers';
 import type { Network } from './network';
-import { resnetConfigs, resnetForward, resnetParameters, type ResnetName } from './resnet';
-import { unetForward, unetParameters } from './unet';
+import { buildNetwork, type NetworkSpec } from './network-spec';
+import { resnetConfigs, type ResnetName } from './resnet';
 
 /** Names of classes, or how many there are. */
 export type Classes = readonly string[] | number;
@@ -33,17 +31,18 @@ function resnet(
   name: string,
   { classes, normalization = halfNormalization }: ClassifierOptions,
 ): Network {
-  // prettier-ignore
-  const config = resnetConfigs[architecture];
-  return {
-    name,
-    table: resnetParameters(config, { classes: countClasses(classes) }),
-    forward: (images, scope) => resnetForward(images, scope, config).logits as Tensor2D,
-    normalization,
-    weights: { source: 'random' },
-    layerOf: resnetLayerOf(config),
-    config: { architecture },
-  };
+  const { depths, block } = resnetConfigs[architecture];
+  const spec = { architecture, classes: countClasses(classes), depths: [...depths], block };
+  return libraryNetwork({ family: 'resnet', ...spec }, { name, normalization });
+}
+
+/** A network of the library as its spec has it; `facts` are what else is to be said of it. */
+export function libraryNetwork(
+  spec: NetworkSpec,
+  facts: Pick<Network, 'name' | 'normalization'> & Partial<Network>,
+): Network {
+  const { table, forward, layerOf } = buildNetwork(spec);
+  return { table, forward, layerOf, weights: { source: 'random' }, ...facts, config: spec };
 }
 
 /** How many classes a head has. @throws UserError for less than two */
@@ -63,13 +62,6 @@ export interface UnetOptions {
 
 /** U-Net (Ronneberger et al. 2015) with batch norm, for one mask, from random weights. images: N×H×W×3 → N×H×W×1. */
 export function unet({ width = 32, normalization = unitNormalization }: UnetOptions = {}): Network {
-  const config = { widths: [width, 2 * width, 4 * width, 8 * width, 16 * width] };
-  return {
-    name: 'U-Net',
-    table: unetParameters(config),
-    forward: (images, scope) => unetForward(images, scope, config).logits,
-    normalization,
-    weights: { source: 'random' },
-    config: { architecture: 'unet', ...config },
-  };
+  const widths = [1, 2, 4, 8, 16].map((times) => times * width);
+  return libraryNetwork({ family: 'unet', architecture: 'unet', classes: 1, widths }, { name: 'U-Net', normalization });
 }

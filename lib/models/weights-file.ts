@@ -44,12 +44,7 @@ function createFrom(table: ParameterTable, values: Checkpoint, source: string): 
   const variables = new Map<string, Variable>();
   try {
     for (const [name, spec] of Object.entries(table)) {
-      const read = (values.get(name) as CheckpointTensor).read();
-      const broken = firstNonFinite(read);
-      if (broken !== undefined)
-        throw new UserError(
-          `${source} has ${read[broken]} in ${name}: its weights are broken, by a training that diverged or in a conversion; take an earlier checkpoint.`,
-        );
+      const read = checkedValues((values.get(name) as CheckpointTensor).read(), name, source);
       tf.tidy(() => {
         variables.set(name, createVariable(fromPublished(read, spec)));
       });
@@ -60,6 +55,15 @@ function createFrom(table: ParameterTable, values: Checkpoint, source: string): 
     throw error;
   }
   return { table, variables };
+}
+
+/** The values of a tensor. @throws UserError that names it where one of them is no number */
+export function checkedValues(values: Float32Array, name: string, source: string): Float32Array {
+  const broken = firstNonFinite(values);
+  if (broken === undefined) return values;
+  throw new UserError(
+    `${source} has ${values[broken]} in ${name}: its weights are broken, by a training that diverged or in a conversion; take an earlier checkpoint.`,
+  );
 }
 
 function sameShape(tensor: CheckpointTensor, { shape }: ParameterSpec): CheckpointTensor | undefined {

@@ -29,6 +29,7 @@ export function resizedInput(expected: ImageExpectation, size: PlaneSize): Input
     height,
     width,
     normalization,
+    resizing: { interpolation, cropFraction },
     apply(bytes, shape) {
       if (isIdentity({ height: shape[1], width: shape[2] }, transform)) return bytes;
       if (height * width <= smallInput) return transformBatch(bytes, shape, transform);

@@ -203,7 +203,8 @@ function meanMask(variants: readonly Float32Array[], { height, width }: PlaneSiz
   return { height, width, pixels };
 }
 
-function resizeLogits(logits: Float32Array, { height, width }: PlaneSize, to: PlaneSize): Float32Array {
+/** Bilinearly. height × width → the other size. */
+export function resizeLogits(logits: Float32Array, { height, width }: PlaneSize, to: PlaneSize): Float32Array {
   return readResult(() => resizeBilinear(tf.tensor4d(logits, [1, height, width, 1]), to));
 }
 

@@ -1,0 +1,150 @@
+/** Keeps a trained network as a model's folder, with what its validation and test images say of it. */
+import type { Dataset } from '../data/dataset';
+import { UserError } from '../errors';
+import { pooledAucInterval } from '../metrics/auc-interval';
+import { meanInterval, wilsonInterval, type Interval } from '../metrics/intervals';
+import { metricOfImages } from '../metrics/segmentation';
+import { fitTemperature } from '../metrics/temperature';
+import { initialParameters } from '../models/initial-values';
+import { specOf } from '../models/network-spec';
+import { disposeParameters } from '../models/parameters';
+import { environment } from '../system';
+import { sortAugmentations } from '../training/augmentations';
+import { predictLogits } from '../training/predict';
+import type { TrainingData } from '../training/train-network';
+import { evaluateClassifier, evaluateMasks } from './evaluate';
+import { writeModel, type ModelDescription, type ModelFormat, type NewModel, type SavedModel } from './saved-model';
+import type { Run, TrainedModel } from './train';
+
+export interface SaveOptions {
+  /** The selected epoch's weights by default. */
+  readonly which?: 'best' | 'last';
+  /** `onnx` adds model.onnx. */
+  readonly format?: ModelFormat;
+  /** Ends between two batches of the scoring: its reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** Resamples of an interval. */
+const intervals = { seed: 0, resamples: 500 };
+
+/**
+ * Writes the model of a finished training: weights, description with recipe, scores and temperature, and card.
+ * @param data what it was trained on
+ * @throws UserError where the training was stopped, where the network is one of your own or its images are prepared in a way of their own,
+ *   and where the folder has something else
+ */
+export async function saveModel(
+  run: Run,
+  data: Exclude<TrainingData, { batches: unknown }>,
+  directory: string,
+  { which = 'best', format = 'safetensors', signal }: SaveOptions = {},
+): Promise<SavedModel> {
+  const trained = run[which];
+  if (trained === undefined)
+    throw new UserError(`The training of ${run.model} was stopped: run its cell again to finish it, then save the model.`); // prettier-ignore
+  const { network, training } = trained;
+  const spec = specOf(network);
+  if (spec === undefined)
+    throw new UserError(`${network.name} is a network of your own, which a model's folder cannot describe: its weights are ${training.directory}/${which}.safetensors.`); // prettier-ignore
+  const values = trained.read();
+  const measured = 'task' in data ? await measureClassifier(trained, data, signal) : await measureMasks(trained, data, signal); // prettier-ignore
+  const { horizontalFlip, verticalFlip } = sortAugmentations(run.recipe.augment ?? []).moves ?? {};
+  const { name, sha256, synthetic, license, splits } = data;
+  const model: NewModel = {
+    name: network.name,
+    ...measured,
+    network: spec,
+    input: inputOf(trained, data),
+    flips: [...(horizontalFlip ? (['horizontal'] as const) : []), ...(verticalFlip ? (['vertical'] as const) : [])],
+    precision: 'float32',
+    recipe: run.identity.recipe as Record<string, unknown>,
+    training: { id: training.id, epoch: trained.epoch, which, seconds: training.seconds },
+    data: {
+      ...{ name, sha256, synthetic, license },
+      splits: { train: splits.train.count, val: splits.val.count, test: splits.test.count },
+    },
+    weights: { origin: { ...network.weights } },
+    versions: versions(),
+  };
+  return writeModel(directory, model, values, [format]);
+}
+
+function inputOf(
+  { network }: TrainedModel,
+  data: Exclude<TrainingData, { batches: unknown }>,
+): ModelDescription['input'] {
+  const { transform, normalization, name } = network;
+  if (transform !== undefined && transform.resizing === undefined)
+    throw new UserError(`${name} takes images by "${transform.key}", which cannot be repeated for files: train with resized images.`); // prettier-ignore
+  const { mean, std } = transform?.normalization ?? normalization;
+  return {
+    height: data.height,
+    width: data.width,
+    fit: 'task' in data ? 'cover' : 'stretch',
+    ...(transform?.resizing && { transform: { height: transform.height, width: transform.width, ...transform.resizing } }), // prettier-ignore
+    mean: [...mean],
+    std: [...std],
+  };
+}
+
+type Measured = Pick<NewModel, 'task' | 'classNames' | 'scores' | 'temperature'>;
+
+async function measureClassifier(trained: TrainedModel, data: Dataset, signal?: AbortSignal): Promise<Measured> {
+  const { task, classNames, splits } = data;
+  const { accuracy, macroF1, auc, probabilities } = await evaluateClassifier(trained, data, { signal });
+  const { labels, count } = splits.test;
+  const scored = { task, truth: labels, scores: probabilities, classes: classNames.length };
+  const single = task !== 'multi-label';
+  const ofAuc: Record<string, ReturnType<typeof scoreOf>> = auc === undefined || !Number.isFinite(auc) ? {} : { auc: scoreOf(auc, pooledAucInterval([scored], intervals)) }; // prettier-ignore
+  return {
+    task,
+    classNames: [...classNames],
+    temperature: await temperatureOf(trained, data, signal),
+    scores: {
+      split: 'test',
+      images: count,
+      values: {
+        accuracy: scoreOf(accuracy, single ? wilsonInterval(Math.round(accuracy * count), count) : undefined),
+        macroF1: { value: macroF1 },
+        ...ofAuc,
+      },
+    },
+  };
+}
+
+async function temperatureOf({ network, read }: TrainedModel, data: Dataset, signal?: AbortSignal): Promise<number> {
+  const parameters = initialParameters(network.table, 0, read());
+  try {
+    const { normalization, transform, forward } = network;
+    const logits = await predictLogits(parameters, forward, data, 'val', { normalization, transform, signal });
+    const classes = data.task === 'multi-label' ? 1 : data.classNames.length;
+    return fitTemperature({ logits, truth: data.splits.val.labels, classes }).temperature;
+  } finally {
+    disposeParameters(parameters);
+  }
+}
+
+async function measureMasks(
+  trained: TrainedModel,
+  data: Exclude<TrainingData, Dataset | { batches: unknown }>,
+  signal?: AbortSignal,
+): Promise<Measured> {
+  const { scores, mean } = await evaluateMasks(trained, data, { signal });
+  const of = (metric: 'dice' | 'jaccard') => scoreOf(mean[metric], meanInterval(metricOfImages(scores, metric), intervals)); // prettier-ignore
+  return {
+    task: 'segmentation',
+    classNames: ['mask'],
+    scores: { split: 'test', images: scores.length, values: { dice: of('dice'), jaccard: of('jaccard') } },
+  };
+}
+
+function scoreOf(value: number, interval?: Interval): { value: number; low?: number; high?: number } {
+  return interval === undefined ? { value } : { value, low: interval.low, high: interval.high };
+}
+
+/** What of the surroundings says how the model came about, without the machine's name. */
+function versions(): Record<string, string> {
+  const { project, commit, node, tensorflow, tfjs } = environment();
+  return { project, ...(commit === undefined ? {} : { commit }), node, tensorflow, tfjs };
+}

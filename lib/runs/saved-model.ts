@@ -1,0 +1,222 @@
+/**
+ * A trained model as a folder: `model.safetensors` with the published tensor names in PyTorch's layout, `model.json` with all that is
+ * needed to use it, a card for readers, and `model.onnx` where it was asked for.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { hashFile, temporarySibling, writeFileAtomic } from '../files';
+import { initialParameters } from '../models/initial-values';
+import type { Network } from '../models/network';
+import { buildNetwork, networkSpecSchema } from '../models/network-spec';
+import { libraryNetwork } from '../models/networks';
+import { encodeGraph } from '../models/onnx/graph';
+import { misfitError, type PublishedValues } from '../models/parameters';
+import { checkedValues } from '../models/weights-file';
+import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { resizedInput } from '../training/input-transforms';
+import { modelCard } from './model-card';
+
+export const modelFiles = { weights: 'model.safetensors', description: 'model.json', card: 'README.md', onnx: 'model.onnx' } as const; // prettier-ignore
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const side = z.int().min(1).max(100_000);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const scoreSchema = z.strictObject({
+  value: z.number(),
+  /** Of 95 %, where there is an interval. */
+  low: z.number().optional(),
+  high: z.number().optional(),
+});
+
+const descriptionSchema = z.strictObject({
+  format: z.literal(1),
+  name: z.string(),
+  task: z.enum(['multi-class', 'binary-class', 'multi-label', 'ordinal-regression', 'segmentation']),
+  /** In the order of the outputs; of a segmentation what is in the mask. */
+  classNames: z.array(z.string()).min(1),
+  network: networkSpecSchema,
+  input: z.strictObject({
+    /** Pixels that an image has when it is read: the shorter side resized bicubically and the centre cut out, or all of it stretched. */
+    height: side,
+    width: side,
+    fit: z.enum(['cover', 'stretch']),
+    /** What the network's own transform makes of that, if it has one: timm's for evaluation. */
+    transform: z
+      .strictObject({
+        height: side,
+        width: side,
+        interpolation: z.enum(['bicubic', 'bilinear', 'nearest']),
+        cropFraction: z.number().positive().max(1),
+      })
+      .optional(),
+    /** Of values between 0 and 1. */
+    mean: triple,
+    std: triple,
+  }),
+  /** Directions in which training images were flipped, and in which predictions may be averaged. */
+  flips: z.array(z.enum(['horizontal', 'vertical'])),
+  /** What logits are to be divided by (Guo et al. 2017), fitted to the validation images. */
+  temperature: z.number().positive().optional(),
+  precision: z.enum(['float32', 'bfloat16']),
+  recipe: z.record(z.string(), z.unknown()),
+  scores: z.strictObject({ split: z.string(), images: z.int(), values: z.record(z.string(), scoreSchema) }).optional(),
+  training: z.strictObject({ id: z.string(), epoch: z.int(), which: z.enum(['best', 'last']), seconds: z.number() }),
+  data: z.strictObject({
+    name: z.string(),
+    sha256: z.string(),
+    splits: z.record(z.string(), z.int()),
+    synthetic: z.boolean(),
+    license: z.string(),
+  }),
+  weights: z.strictObject({
+    sha256,
+    /** What the training started from. */
+    origin: z.strictObject({ source: z.string(), sha256: z.string().optional() }),
+  }),
+  versions: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+
+/** What `model.json` says. */
+export type ModelDescription = z.infer<typeof descriptionSchema>;
+
+/** A model that lies on the disk. */
+export interface SavedModel {
+  readonly directory: string;
+  readonly description: ModelDescription;
+  readonly network: Network;
+  /** Values in the published layout. */
+  read(): PublishedValues;
+}
+
+export type ModelFormat = 'safetensors' | 'onnx';
+
+/** The description without what follows from the weights' file. */
+export type NewModel = Omit<ModelDescription, 'format' | 'weights'> & {
+  readonly weights: Pick<ModelDescription['weights'], 'origin'>;
+};
+
+/**
+ * Writes the folder, in place of an earlier one: a reader sees the old one, none for a moment, or the new one whole.
+ * @param formats `onnx` adds a graph for images of the network's size
+ * @throws UserError where the folder has other files than a model's
+ */
+export async function writeModel(
+  directory: string,
+  model: NewModel,
+  values: PublishedValues,
+  formats: readonly ModelFormat[] = [],
+): Promise<SavedModel> {
+  const target = resolve(directory);
+  if (existsSync(target) && !existsSync(join(target, modelFiles.description)))
+    throw new UserError(`${directory} is there already and is no model's folder: give another name.`);
+  const { table, graph } = buildNetwork(model.network);
+  const temporary = temporarySibling(target);
+  mkdirSync(temporary, { recursive: true });
+  try {
+    const tensors = Object.entries(table).map(([name, { shape }]) => [name, { shape, values: values.get(name) as Float32Array }] as const); // prettier-ignore
+    writeSafetensors(join(temporary, modelFiles.weights), new Map(tensors), { format: 'pt' });
+    const hash = await hashFile(join(temporary, modelFiles.weights));
+    const weights = { ...model.weights, sha256: hash };
+    const description = descriptionSchema.parse({ format: 1, ...model, weights });
+    if (formats.includes('onnx')) {
+      const size = inputSize(description);
+      const { classes } = model.network;
+      const file = {
+        size,
+        outputName: 'logits',
+        outputShape: model.task === 'segmentation' ? [classes, size.height, size.width] : [classes],
+        metadata: { classNames: JSON.stringify(model.classNames), input: JSON.stringify(description.input) },
+      };
+      const read = (name: string): Float32Array => values.get(name) as Float32Array;
+      writeFileAtomic(
+        join(temporary, modelFiles.onnx),
+        encodeGraph({ table, read }, file, (g) => graph(g, size)),
+      );
+    }
+    writeFileAtomic(join(temporary, modelFiles.card), modelCard(description, { onnx: formats.includes('onnx') }));
+    writeFileAtomic(join(temporary, modelFiles.description), `${JSON.stringify(description, undefined, 2)}\n`);
+    const old = temporarySibling(target);
+    if (existsSync(target)) renameSync(target, old);
+    renameSync(temporary, target);
+    rmSync(old, { recursive: true, force: true });
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return loadModel(target);
+}
+
+/** Pixels that the network sees. */
+export function inputSize({ input }: Pick<ModelDescription, 'input'>): { height: number; width: number } {
+  const { height, width } = input.transform ?? input;
+  return { height, width };
+}
+
+/**
+ * A model of a folder. Its weights are read when they are wanted; they are checked against the network's names and shapes now.
+ * @throws UserError where the folder is no model's, damaged, or of a newer version of the project
+ */
+export function loadModel(directory: string): SavedModel {
+  const path = join(resolve(directory), modelFiles.description);
+  if (!existsSync(path))
+    throw new UserError(
+      `${directory} is no model's folder: it has no ${modelFiles.description}. Give a folder that saveModel wrote.`,
+    );
+  const description = parseDescription(path);
+  const { input, network: spec, name, weights } = description;
+  const normalization = { mean: input.mean, std: input.std };
+  const expected = input.transform && { ...normalization, ...input.transform };
+  const network = libraryNetwork(spec, {
+    name,
+    normalization,
+    ...(expected && { transform: resizedInput(expected, expected) }),
+    weights: { source: basename(resolve(directory)), sha256: weights.sha256 },
+  });
+  const file = join(resolve(directory), modelFiles.weights);
+  const read = (): PublishedValues => readValues(file);
+  checkTensors(file, network);
+  const initial: Network['initial'] = (table, seed) => initialParameters(table, seed, read());
+  return { directory: resolve(directory), description, network: { ...network, initial }, read };
+}
+
+function parseDescription(path: string): ModelDescription {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    throw new UserError(`${path} is damaged: it is no JSON. Save or copy the model again.`);
+  }
+  const result = descriptionSchema.safeParse(parsed);
+  if (result.success) return result.data;
+  const { path: at, message } = result.error.issues[0];
+  throw new UserError(`${path} is damaged or of another version of this project: ${at.join('.') || 'it'}: ${message}.`);
+}
+
+function checkTensors(path: string, { table }: Network): void {
+  const file = openSafetensors(path);
+  try {
+    const { tensors } = file;
+    const names = Object.keys(table);
+    const misfit = misfitError(path, {
+      missing: names.filter((name) => !tensors.has(name)),
+      extra: [...tensors.keys()].filter((name) => !Object.hasOwn(table, name)),
+      misshapen: names.filter(
+        (name) => (tensors.get(name)?.shape ?? table[name].shape).join() !== table[name].shape.join(),
+      ),
+    });
+    if (misfit !== undefined) throw misfit;
+  } finally {
+    file.close();
+  }
+}
+
+function readValues(path: string): PublishedValues {
+  const file = openSafetensors(path);
+  try {
+    return new Map([...file.tensors].map(([name, tensor]) => [name, checkedValues(tensor.read(), name, path)]));
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { main as predict } from '../../lib/cli/predict';
+import type { Dataset } from '../../lib/data/dataset';
+import { openDataset } from '../../lib/data/open';
+import { openSegmentationDataset } from '../../lib/data/open-segmentation';
+import { loadBackbone } from '../../lib/models/backbone';
+import { network } from '../../lib/models/network';
+import { libraryNetwork, unet } from '../../lib/models/networks';
+import { findImages, predictClasses } from '../../lib/runs/predict';
+import { saveModel } from '../../lib/runs/save-model';
+import { loadModel, type SavedModel } from '../../lib/runs/saved-model';
+import { trainOnce, type Run } from '../../lib/runs/train';
+import { evaluateClassifier } from '../../lib/runs/evaluate';
+import { openSafetensors } from '../../lib/tensor/safetensors';
+import { tf } from '../../lib/tf';
+import { flip } from '../../lib/training/augmentations';
+import { adamW } from '../../lib/training/create-optimizer';
+import type { Recipe } from '../../lib/training/recipe';
+import { constant } from '../../lib/training/schedules';
+import { halfNormalization } from '../../lib/data/batches';
+import { userError } from '../data/user-error';
+
+const folder = mkdtempSync(join(tmpdir(), 'saved-model-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...parts: string[]): string => join(folder, ...parts);
+
+const recipe: Recipe = {
+  epochs: 1,
+  batchSize: 32,
+  seed: 1,
+  optimizer: adamW(),
+  schedule: constant({ learningRate: 1e-3 }),
+  augment: [flip('horizontal')],
+};
+const small = libraryNetwork(
+  { family: 'resnet', architecture: 'small', classes: 8, depths: [1, 1, 1, 1], block: 'basic', width: 8 },
+  { name: 'Small ResNet', normalization: halfNormalization },
+);
+
+/** The test images as files, `007.png`. */
+async function writeImages({ splits, height, width }: Dataset, directory: string): Promise<void> {
+  mkdirSync(directory);
+  const bytes = new Uint8Array(height * width * 3);
+  for (let index = 0; index < splits.test.count; index++) {
+    splits.test.readImages([index], bytes);
+    await sharp(bytes, { raw: { height, width, channels: 3 } })
+      .png()
+      .toFile(join(directory, `${String(index).padStart(3, '0')}.png`));
+  }
+}
+
+/** A line of CSV. */
+const fieldsOf = (line: string): string[] =>
+  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain); // prettier-ignore
+
+async function run(...args: string[]) {
+  const printed = { output: '', progress: '', code: 0 };
+  printed.code = await predict(args, {
+    output: { write: (text) => (printed.output += text) },
+    progress: { write: (text) => (printed.progress += text) },
+  });
+  return printed;
+}
+
+describe('a model that is kept', () => {
+  let data: Dataset;
+  let trained: Run;
+  let saved: SavedModel;
+  before(async () => {
+    data = await openDataset('synthetic-blood', { syntheticImages: 160 });
+    trained = await trainOnce(small, data, recipe, { folder: at('runs') });
+    saved = await saveModel(trained, data, at('model'), { format: 'onnx' });
+    await writeImages(data, at('images'));
+  });
+  after(() => data.close());
+
+  it('is a folder that says what it is, and whose tensors are as published', () => {
+    assert.deepEqual(readdirSync(at('model')).sort(), ['README.md', 'model.json', 'model.onnx', 'model.safetensors']);
+    assert.deepEqual(readdirSync(folder).sort(), ['images', 'model', 'runs']);
+    const { description } = loadModel(at('model'));
+    assert.deepEqual(description, saved.description);
+    assert.deepEqual(description.network, small.config);
+    assert.deepEqual(description.classNames, data.classNames);
+    assert.deepEqual(description.flips, ['horizontal']);
+    assert.equal(description.data.sha256, data.sha256);
+    assert.ok(description.temperature && description.temperature > 0);
+    const { accuracy } = description.scores?.values ?? {};
+    assert.ok(accuracy.low && accuracy.high && accuracy.low <= accuracy.value && accuracy.value <= accuracy.high);
+    const file = openSafetensors(at('model', 'model.safetensors'));
+    assert.deepEqual([...file.tensors.keys()], Object.keys(small.table));
+    for (const [name, { shape, type }] of file.tensors)
+      assert.deepEqual([shape, type], [small.table[name].shape, 'F32']);
+    file.close();
+    assert.deepEqual(saved.read(), trained.best?.read());
+    const card = readFileSync(at('model', 'README.md'), 'utf8');
+    assert.match(card, /^---\n[\s\S]*# Small ResNet on synthetic-blood\n[\s\S]*Not for clinical use[\s\S]*drawn by a program[\s\S]*\| accuracy \| 0\.\d{4} \| 0\.\d{4} to [01]\.\d{4} \|/); // prettier-ignore
+  });
+
+  it('gives the test accuracy that the notebook has, from files', async () => {
+    const evaluation = trained.best && (await evaluateClassifier(trained.best, data));
+    const before = tf.memory().numTensors;
+    const { rows, broken } = await predictClasses(saved, await findImages(at('images')));
+    assert.equal(tf.memory().numTensors, before);
+    assert.equal(broken.length, 0);
+    const right = rows.filter(({ class: chosen }, index) => chosen === data.classNames[data.splits.test.labels[index]]);
+    assert.equal(right.length / rows.length, evaluation?.accuracy);
+    rows.forEach(({ probabilities }, row) =>
+      probabilities.forEach((value, index) => {
+        const expected = evaluation?.probabilities[row * 8 + index] ?? NaN;
+        assert.ok(Math.abs(value - expected) < 1e-6, `${value} ${expected}`);
+      }),
+    );
+  });
+
+  it('is used by the command: a row a file, what cannot be read at the end', async () => {
+    mkdirSync(at('mixed'));
+    for (const name of readdirSync(at('images')).slice(0, 5)) writeFileSync(at('mixed', name), readFileSync(at('images', name))); // prettier-ignore
+    writeFileSync(at('mixed', '002.png'), readFileSync(at('images', '002.png')).subarray(0, 100));
+    writeFileSync(at('mixed', 'scan.dcm'), 'x');
+    const { output, progress, code } = await run('--model', at('model'), '--input', at('mixed'), '--output', at('out.csv')); // prettier-ignore
+    assert.equal(code, 2);
+    assert.match(output, /^\S+out\.csv: 4 images\n4 images in \d+\.\d\d s, \d+\.\d\d images\/s\n1 file was left out:\n {2}\S+002\.png cannot be/); // prettier-ignore
+    assert.match(progress, /1 file is no image and was left out: 1 \.dcm/);
+    const [header, ...rows] = readFileSync(at('out.csv'), 'utf8').trimEnd().split('\n');
+    const columns = fieldsOf(header);
+    assert.deepEqual(columns.slice(0, 3), ['file', 'class', `p_${data.classNames[0]}`]);
+    assert.equal(columns.length, 2 + 2 * 8);
+    assert.deepEqual(rows.map((row) => row.split(',')[0]), ['000.png', '001.png', '003.png', '004.png']); // prettier-ignore
+    const { rows: expected } = await predictClasses(saved, await findImages(at('images')));
+    const [, chosen, ...numbers] = fieldsOf(rows[2]);
+    assert.equal(chosen, expected[3].class);
+    const [raw, calibrated] = [numbers.slice(0, 8), numbers.slice(8)].map((values) => values.map(Number));
+    raw.forEach((value, index) => assert.ok(Math.abs(value - expected[3].probabilities[index]) < 1e-6));
+    assert.ok(Math.abs(calibrated.reduce((sum, value) => sum + value) - 1) < 1e-9);
+    if (Math.abs((saved.description.temperature ?? 1) - 1) > 0.01) assert.notDeepEqual(calibrated, raw);
+    const json = await run('--model', at('model'), '--input', at('images'), '--output', at('out.json'), '--json', '--tta'); // prettier-ignore
+    assert.equal(json.code, 0);
+    const { images, imagesPerSecond } = JSON.parse(json.output) as { images: number; imagesPerSecond: number };
+    assert.ok(images === data.splits.test.count && imagesPerSecond > 0);
+    const content = JSON.parse(readFileSync(at('out.json'), 'utf8')) as { rows: { probabilities: Record<string, number> }[] }; // prettier-ignore
+    assert.notEqual(content.rows[3].probabilities[data.classNames[0]], expected[3].probabilities[0]);
+  });
+
+  it('averages over flips as if they were given one by one', async () => {
+    const one = at('images', '000.png');
+    mkdirSync(at('flipped'));
+    const mirrored = at('flipped', '000.png');
+    await sharp(one).flop().png().toFile(mirrored);
+    const predictOne = async (path: string, flips: boolean) => (await predictClasses(saved, await findImages([path]), { flips })).rows[0].probabilities; // prettier-ignore
+    const [own, other] = [await predictOne(one, true), await predictOne(mirrored, true)];
+    own.forEach((value, index) => assert.ok(Math.abs(value - other[index]) < 1e-6));
+    assert.notDeepEqual(await predictOne(one, false), own);
+  });
+
+  it('starts the next training, also as weights of a backbone', async () => {
+    const again = await trainOnce(loadModel(at('model')).network, data, recipe, { folder: at('runs') });
+    assert.equal(again.identity.network && (again.identity.network as { weights: string }).weights, saved.description.weights.sha256); // prettier-ignore
+    assert.ok(again.history[0].trainLoss < trained.history[0].trainLoss);
+    await assert.rejects(loadBackbone({ name: 'resnet18', weights: at('model') }), userError(/model\.safetensors does not fit the model/)); // prettier-ignore
+  });
+
+  it('replaces an earlier one, and nothing else', async () => {
+    const kept = readFileSync(at('model', 'model.safetensors'));
+    await saveModel(trained, data, at('model'), { which: 'last' });
+    assert.deepEqual(readdirSync(at('model')).sort(), ['README.md', 'model.json', 'model.safetensors']);
+    assert.deepEqual(readFileSync(at('model', 'model.safetensors')), kept); // one epoch: the last is the best
+    await saveModel(trained, data, at('model'), { format: 'onnx' });
+    await assert.rejects(saveModel(trained, data, at('images')), userError(/images is there already and is no model's folder/)); // prettier-ignore
+    const stopped = { ...trained, best: undefined };
+    await assert.rejects(saveModel(stopped, data, at('x')), userError(/was stopped: run its cell again to finish it/));
+    const own = network({ name: 'Mine', table: small.table, forward: small.forward });
+    const best = trained.best && { ...trained.best, network: own };
+    await assert.rejects(saveModel({ ...trained, best }, data, at('x')), userError(/^Mine is a network of your own, .*best\.safetensors\.$/)); // prettier-ignore
+  });
+
+  it('is refused where it is damaged, or asked for what it cannot do', async () => {
+    const copy = (name: string, change: (files: Record<string, Buffer>) => void): string => {
+      const files = Object.fromEntries(readdirSync(at('model')).map((file) => [file, readFileSync(at('model', file))]));
+      change(files);
+      mkdirSync(at(name), { recursive: true });
+      for (const [file, content] of Object.entries(files)) writeFileSync(at(name, file), content);
+      return at(name);
+    };
+    assert.throws(() => loadModel(at('images')), userError(/images is no model's folder: it has no model\.json/));
+    const cut = copy('cut', (files) => (files['model.json'] = files['model.json'].subarray(0, 200)));
+    assert.throws(() => loadModel(cut), userError(/model\.json is damaged: it is no JSON/));
+    const changed = copy('changed', (files) => {
+      files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 0'));
+    });
+    assert.throws(() => loadModel(changed), userError(/model\.json is damaged or of another version of this project: network\.width/)); // prettier-ignore
+    const wider = copy('wider', (files) => {
+      files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 16'));
+    });
+    assert.throws(
+      () => loadModel(wider),
+      userError(/model\.safetensors does not fit the model; of another shape: conv1/),
+    );
+    const refused = (change: Record<string, string>, message: RegExp, ...more: string[]) => {
+      const good = { '--model': at('model'), '--input': at('images'), '--output': at('r.csv'), ...change };
+      return assert.rejects(run(...Object.entries(good).flat(), ...more), userError(message));
+    };
+    await refused({ '--model': at('images') }, /is no model's folder/);
+    await refused({ '--input': at('nothing') }, /^There is no file or folder \S+nothing: check the path/);
+    await refused({ '--output': 'x.txt' }, /^--output is "x\.txt", but must end in \.csv\.$/);
+    await refused({ '--output': 'x.csv' }, /^--output is "x\.csv", but must end in \.json with --json\.$/, '--json');
+    await refused({ '--batch-size': '0' }, /^--batch-size is "0"/);
+    await refused({}, /^There is no option --tat, did you mean "--tta"\?/, '--tat');
+  });
+});
+
+describe('a segmentation model', () => {
+  it('gives masks at the files’ own sizes, and overlays', async () => {
+    const data = await openSegmentationDataset('synthetic-lesions', { size: 48, syntheticImages: 40 });
+    const subset = { ...data };
+    const net = unet({ width: 2 });
+    const trained = await trainOnce(net, subset, { ...recipe, batchSize: 16 }, { folder: at('masks-runs') });
+    const saved = await saveModel(trained, subset, at('masks-model'));
+    assert.equal(saved.description.task, 'segmentation');
+    mkdirSync(at('photographs', 'sub'), { recursive: true });
+    const noisy = Buffer.from(Array.from({ length: 50 * 70 * 3 }, (_, index) => (index * 37) % 251));
+    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } }).jpeg().toFile(at('photographs', 'a.jpg')); // prettier-ignore
+    await sharp(noisy, { raw: { height: 70, width: 50, channels: 3 } }).png().toFile(at('photographs', 'a.png')); // prettier-ignore
+    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } }).png().toFile(at('photographs', 'sub', 'b.png')); // prettier-ignore
+    const args = ['--model', at('masks-model'), '--input', at('photographs'), '--output', at('areas.csv'), '--recursive', '--tta']; // prettier-ignore
+    const { output, code } = await run(...args);
+    assert.equal(code, 0);
+    assert.match(output, /areas\.csv: 3 images; masks and overlays in \S+areas\n/);
+    const rows = readFileSync(at('areas.csv'), 'utf8').trimEnd().split('\n');
+    assert.deepEqual(rows.map((row) => row.split(',')[0]), ['file', 'a.jpg', 'a.png', 'sub/b.png']); // prettier-ignore
+    const sizes = { 'a.png': [50, 70], 'a.png.png': [70, 50], 'sub/b.png': [50, 70] };
+    for (const [name, [height, width]] of Object.entries(sizes)) {
+      const mask = await sharp(at('areas', name)).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
+      assert.deepEqual([mask.info.height, mask.info.width, mask.info.channels], [height, width, 1]);
+      assert.ok([...mask.data].every((value) => value === 0 || value === 255));
+      const overlay = await sharp(at('areas', name.replace(/\.png$/, '_overlay.png'))).metadata();
+      assert.deepEqual([overlay.height, overlay.width], [height, width]);
+    }
+    data.close();
+  });
+});
