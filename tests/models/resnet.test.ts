@@ -22,6 +22,7 @@ import { tf, type Scalar, type Tensor, type Tensor2D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
+import { kernelsOnly } from '../kernels-only';
 import { liveBytes, type LiveBytes } from '../live-bytes';
 import { noise } from '../noise';
 
@@ -161,7 +162,7 @@ describe('ResNet', () => {
   }
 });
 
-describe('memory of a pass', () => {
+describe('memory of a pass', kernelsOnly, () => {
   const config = resnetConfigs.resnet18;
   const [count, size] = [2, 64];
   /** Bytes that the stem's convolution gives; what else is large has a half of it, a quarter, an eighth and so on. */

@@ -80,10 +80,17 @@ describe('the arithmetic', () => {
   const hasNm = spawnSync('nm', ['--version']).status === 0;
 
   for (const compiler of compilersAmong(names.map((name) => [name])))
-    it(`compiles at each level with ${compiler.command}, and shows the linker nothing but its table`, async () => {
+    it(`compiles at each level with ${compiler.command}, and shows the linker nothing but its table`, async (t) => {
       const check = async ([level, flags]: [string, string[]]): Promise<void> => {
         const object = join(folder, `${level}.o`);
-        await compileLevel(compiler, level, flags, object);
+        try {
+          await compileLevel(compiler, level, flags, object);
+        } catch (error) {
+          // The set-up leaves such a level out.
+          const message = error instanceof Error ? error.message : String(error);
+          if (flags.length > 0 && /unrecognized|unknown|unsupported/.test(message)) return t.diagnostic(message);
+          throw error;
+        }
         if (!hasNm) return;
         // What is weak or shared would be merged with the same of another level, whose instructions the processor may lack.
         const { stdout } = spawnSync('nm', ['--defined-only', object], { encoding: 'utf8' });
