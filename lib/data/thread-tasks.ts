@@ -36,7 +36,10 @@ export function serveTasks<Task, Result>(
   });
 }
 
-/** An array whose memory can be handed to another thread; a decoder's, or a part of a larger one, may not. */
+/**
+ * An array whose memory can be handed to another thread; a decoder's, or a part of a larger one, may not. It may be a Buffer, whose
+ * `slice` copies nothing.
+ */
 export function ownedCopy(result: Uint8Array, decoded?: Uint8Array): Uint8Array {
-  return result === decoded || result.byteLength !== result.buffer.byteLength ? result.slice() : result;
+  return result === decoded || result.byteLength !== result.buffer.byteLength ? new Uint8Array(result) : result;
 }
