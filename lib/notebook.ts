@@ -39,6 +39,10 @@ export {
 export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } from './training/losses';
 export { evaluate, train } from './workbench/training';
 export { classReport, confusionMatrix } from './workbench/views';
+export { predict, saveModel } from './workbench/models';
+export { loadModel } from './runs/saved-model';
+export { attentionRollout, gradCam } from './workbench/explanations';
+export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
 export { publishedBloodCells } from './studies/blood-cells/published';
 

@@ -1,14 +1,14 @@
 /** How Python's libraries open a saved model: which network of theirs has the same tensors. */
 import type { NetworkSpec } from './network-spec';
+import { ownArchitectures } from './pretrained-records';
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { vitConfigs } from './vit';
 
 export interface PythonNetwork {
-  readonly library: 'timm';
   /** Of `timm.create_model`. */
   readonly name: string;
-  readonly options: Readonly<Record<string, number | readonly number[]>>;
+  readonly options: Readonly<Record<string, number | number[]>>;
 }
 
 const published: Readonly<Record<NetworkSpec['family'], Readonly<Record<string, object>>>> = {
@@ -24,14 +24,17 @@ export function pythonNetwork(
   { height, width }: { readonly height: number; readonly width: number },
 ): PythonNetwork | undefined {
   const config = published[spec.family][spec.architecture];
-  if (config === undefined) return undefined;
-  const own = spec as unknown as Record<string, unknown>;
+  if (config === undefined || Object.hasOwn(ownArchitectures, spec.architecture)) return undefined;
   // Positions are learned for the images' size, which is an option there.
-  const same = Object.entries(config).every(([key, value]) => key === 'grid' || JSON.stringify(own[key]) === JSON.stringify(value)); // prettier-ignore
-  if (!same || (own.width !== undefined && !('width' in config))) return undefined;
+  const ignored = { family: undefined, architecture: undefined, classes: undefined, grid: undefined };
+  const layers = (value: object) => JSON.stringify(Object.entries({ ...value, ...ignored }).filter(([, part]) => part !== undefined).sort()); // prettier-ignore
+  if (layers(spec) !== layers(config)) return undefined;
   const size = height === width ? height : [height, width];
   const hasPositions = spec.family === 'swin' || (spec.family === 'vit' && spec.grid !== undefined);
-  return { library: 'timm', name: spec.architecture, options: { num_classes: spec.classes, ...(hasPositions ? { img_size: size } : {}) } }; // prettier-ignore
+  return {
+    name: spec.architecture,
+    options: { num_classes: spec.classes, ...(hasPositions ? { img_size: size } : {}) },
+  };
 }
 
 /** The lines that open a model's folder in Python. */

@@ -1,5 +1,5 @@
 /** The README.md of a saved model: what it is, how it was trained and tested, and how it is used. */
-import { pythonLines, pythonNetwork } from '../models/python';
+import { pythonLines } from '../models/python';
 import type { ModelDescription } from './saved-model';
 
 export interface CardOptions {
@@ -9,12 +9,12 @@ export interface CardOptions {
 export function modelCard(description: ModelDescription, { onnx }: CardOptions): string {
   const { name, task, classNames, data, scores, training, input, weights, versions, temperature } = description;
   const size = input.transform ?? input;
-  const python = pythonNetwork(description.network, size);
+  const python = description.timm;
   const masks = task === 'segmentation';
   const about = masks ? `segments images: ${classNames.join(', ')}` : `tells ${classNames.length} classes apart: ${classNames.join(', ')}`; // prettier-ignore
   return `${[
     '---',
-    `library_name: ${python?.library ?? 'medical-transfer-notebooks'}`,
+    `library_name: ${python === undefined ? 'medical-transfer-notebooks' : 'timm'}`,
     `pipeline_tag: ${masks ? 'image-segmentation' : 'image-classification'}`,
     'tags: [medical, not-for-clinical-use]',
     '---',

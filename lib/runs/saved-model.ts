@@ -12,6 +12,7 @@ import type { Network } from '../models/network';
 import { buildNetwork, networkSpecSchema } from '../models/network-spec';
 import { libraryNetwork } from '../models/networks';
 import { encodeGraph } from '../models/onnx/graph';
+import { pythonNetwork } from '../models/python';
 import { misfitError, type PublishedValues } from '../models/parameters';
 import { checkedValues } from '../models/weights-file';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
@@ -38,6 +39,13 @@ const descriptionSchema = z.strictObject({
   /** In the order of the outputs; of a segmentation what is in the mask. */
   classNames: z.array(z.string()).min(1),
   network: networkSpecSchema,
+  /** What `timm.create_model` is given for a network with the same tensors; absent where timm has none. */
+  timm: z
+    .strictObject({
+      name: z.string(),
+      options: z.record(z.string(), z.union([z.number(), z.array(z.number())])),
+    })
+    .optional(),
   input: z.strictObject({
     /** Pixels that an image has when it is read: the shorter side resized bicubically and the centre cut out, or all of it stretched. */
     height: side,
@@ -94,7 +102,7 @@ export interface SavedModel {
 export type ModelFormat = 'safetensors' | 'onnx';
 
 /** The description without what follows from the weights' file. */
-export type NewModel = Omit<ModelDescription, 'format' | 'weights'> & {
+export type NewModel = Omit<ModelDescription, 'format' | 'timm' | 'weights'> & {
   readonly weights: Pick<ModelDescription['weights'], 'origin'>;
 };
 
@@ -120,7 +128,12 @@ export async function writeModel(
     writeSafetensors(join(temporary, modelFiles.weights), new Map(tensors), { format: 'pt' });
     const hash = await hashFile(join(temporary, modelFiles.weights));
     const weights = { ...model.weights, sha256: hash };
-    const description = descriptionSchema.parse({ format: 1, ...model, weights });
+    const description = descriptionSchema.parse({
+      format: 1,
+      ...model,
+      weights,
+      timm: pythonNetwork(model.network, inputSize(model)),
+    });
     if (formats.includes('onnx')) {
       const size = inputSize(description);
       const { classes } = model.network;
