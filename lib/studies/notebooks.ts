@@ -14,6 +14,7 @@ import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
 import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';
 import { dinoNotebook, dinoParameterSpecs, vitNotebook, vitParameterSpecs, type TransferParameterSpecs } from './transfer-parameters'; // prettier-ignore
 import type { TransferStudy } from './transfer-study';
+import { workbenchNotebook, workbenchParameterSpecs } from './workbench-parameters';
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -27,6 +28,7 @@ export interface NotebookEntry {
 
 /** What cells may set, by the notebook's number. */
 const specifications = {
+  '00': workbenchParameterSpecs,
   '01': resnetParameterSpecs,
   '02': vitParameterSpecs,
   '03': dinoParameterSpecs,
@@ -64,6 +66,10 @@ export function parameterTable(settings: object, { caption = 'Parameters of this
 }
 
 const entries: Readonly<Record<string, NotebookEntry>> = {
+  [workbenchNotebook]: {
+    specs: workbenchParameterSpecs,
+    check: (parameters) => checkData(parameters as ResolvedParameters<typeof workbenchParameterSpecs>),
+  },
   [resnetNotebook]: {
     specs: resnetParameterSpecs,
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
