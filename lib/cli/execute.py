@@ -82,6 +82,10 @@ class Client(NotebookClient):
         request = message["parent_header"].get("msg_id")
         # The first message of a request says that the kernel is busy with it, and that is while its cell runs.
         number = self.cell_of_request.setdefault(request, self.number)
+        content = message["content"]
+        # What is shown again and again is how far something is.
+        if message["msg_type"] in ("display_data", "update_display_data") and content.get("transient", {}).get("display_id"):
+            say(cell=number, cells=len(self.code), progress=content["data"].get("text/plain", ""))
         if message["msg_type"] == "stream" and message["content"]["name"] == "stderr" and self.unhandled is None:
             text = ANSI.sub("", message["content"]["text"])
             if UNHANDLED.match(text):

@@ -25,6 +25,8 @@ export interface CellEvent {
   /** Counted from 1, code cells only. */
   readonly cell: number;
   readonly cells?: number;
+  /** Where the cell tells how far a training or the like is. */
+  readonly progress?: string;
   /** Only where the cell failed. */
   readonly message?: string;
 }

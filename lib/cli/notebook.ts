@@ -3,7 +3,7 @@ import { UserError } from '../errors';
 import { notebookNames } from '../studies/notebooks';
 import { parseCommandLine, runCommand } from './command';
 import { stillsRemark } from './page/page';
-import { createProgressLine } from './progress-line';
+import { cellProgress, createProgressLine } from './progress-line';
 import { runNotebook } from './run-notebook';
 
 const help = `npm run notebook -- NAME [--set name=value …] [--profile tour|paper] [--out DIR]
@@ -37,7 +37,7 @@ export async function main(args: string[]): Promise<void> {
     settings: values.set ?? [],
     profile: values.profile,
     out: values.out,
-    onCell: ({ cell, cells }) => line.update(`${positionals[0]}: cell ${cell} of ${cells}`),
+    onCell: cellProgress(line, positionals[0]),
   });
   line.clear();
   const remark = stillsRemark(stillsMissing);

@@ -1,3 +1,5 @@
+import type { CellEvent } from './jupyter';
+
 /** What a progress line is written to: standard error, or a stand-in for tests. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
@@ -6,8 +8,8 @@ export interface ProgressStream {
 }
 
 export interface ProgressLine {
-  /** Replaces the line on a terminal; elsewhere writes one every few seconds. */
-  update(text: string): void;
+  /** Replaces the line on a terminal; elsewhere writes one every few seconds, and one for each `milestone`, such as an epoch. */
+  update(text: string, milestone?: string): void;
   /** Writes a line that stays. */
   print(text: string): void;
   /** Takes the line off a terminal. */
@@ -20,6 +22,7 @@ const clearLine = '\r\u001b[2K';
 export function createProgressLine(stream: ProgressStream, intervalMilliseconds = 5000): ProgressLine {
   const terminal = stream.isTTY === true;
   let last = -Infinity;
+  let lastMilestone: string | undefined;
   let shown = false;
 
   function clear(): void {
@@ -28,13 +31,14 @@ export function createProgressLine(stream: ProgressStream, intervalMilliseconds 
   }
 
   return {
-    update(text) {
+    update(text, milestone = lastMilestone) {
       if (terminal) {
         // A line that wraps could not be replaced.
         stream.write(`${clearLine}${text.slice(0, (stream.columns ?? 80) - 1)}`);
         shown = true;
-      } else if (performance.now() - last >= intervalMilliseconds) {
+      } else if (milestone !== lastMilestone || performance.now() - last >= intervalMilliseconds) {
         last = performance.now();
+        lastMilestone = milestone;
         stream.write(`${text}\n`);
       }
     },
@@ -43,5 +47,14 @@ export function createProgressLine(stream: ProgressStream, intervalMilliseconds 
       stream.write(`${text}\n`);
     },
     clear,
+  };
+}
+
+/** What a notebook's cells tell while they run: the number of the cell, and how far its training is. */
+export function cellProgress(line: ProgressLine, notebook: string): (event: CellEvent) => void {
+  return ({ cell, cells, progress }) => {
+    const place = `${notebook}: cell ${cell} of ${cells}`;
+    if (progress === undefined) line.update(place);
+    else line.update(`${place} · ${progress}`, /epoch \d+ of \d+/.exec(progress)?.[0]);
   };
 }

@@ -4,12 +4,11 @@ import { outputsDirectory } from '../paths';
 import { findNotebook, notebookNames } from '../studies/notebooks';
 import { parseCommandLine, runCommand } from './command';
 import { indexPage } from './index-page';
-import type { CellEvent } from './jupyter';
 import { overlapping } from './overlapping';
 import { finishedRuns } from './page/finished-runs';
 import { linkNeighbours } from './page/neighbours';
 import { stillsRemark } from './page/page';
-import { createProgressLine } from './progress-line';
+import { cellProgress, createProgressLine } from './progress-line';
 import { runNotebook } from './run-notebook';
 import { runsSections } from './runs-section';
 
@@ -31,7 +30,7 @@ export async function main(args: string[]): Promise<void> {
   let remark: string | undefined;
   // A page is made, mostly by one core, while the next notebook's kernel starts, mostly on another.
   await overlapping(names, async (name, onExecuted) => {
-    const onCell = ({ cell, cells }: CellEvent): void => line.update(`${name}: cell ${cell} of ${cells}`);
+    const onCell = cellProgress(line, name);
     const { seconds, stillsMissing } = await runNotebook(name, { settings: [], onCell, onExecuted });
     line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`);
     remark ??= stillsRemark(stillsMissing);

@@ -58,6 +58,10 @@ const notebooks = {
     `await new Promise((resolve) => setTimeout(resolve, 20));\nconst value = await Promise.resolve(5);\nvalue + 1`,
     `console.error('a note on standard error is no failure');\nconst late = Promise.reject(new Error('awaited'));\nawait late.catch(() => console.log('caught'));`,
   ],
+  progress: [
+    `import * as nb from './lib/notebook';`,
+    `const report = nb.progressBar('Work');\nreport({ kind: 'batch', epoch: 1, epochs: 2, step: 1, steps: 3 });`,
+  ],
   throws: [
     `const a = 1;`,
     `console.log('before');\nfunction f() {\n  throw new TypeError('boom\\nsecond line');\n}\nf();`,
@@ -118,6 +122,14 @@ test('a notebook without failures is written with its outputs, a variable in sho
 
 const floating = 'Cell 2 failed: UnhandledPromiseRejection: Error: floating boom\n';
 const late = 'Cell 2 failed: UncaughtException: RangeError: late boom\n';
+test('how far a training is comes with its cell', () => {
+  const { events } = runs.get('progress') as Run;
+  assert.deepEqual(
+    events.map(({ progress }) => progress?.split(' · ')[1]),
+    [undefined, undefined, 'starting', 'epoch 1 of 2'],
+  );
+});
+
 const failures: readonly [Name, string, string][] = [
   [
     'throws',
@@ -148,7 +160,7 @@ const failures: readonly [Name, string, string][] = [
 test('each other notebook fails', () => {
   assert.deepEqual(
     failures.map(([name]) => name),
-    Object.keys(notebooks).slice(1),
+    Object.keys(notebooks).slice(2),
   );
 });
 

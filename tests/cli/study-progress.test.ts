@@ -67,13 +67,15 @@ test('a continued run is measured from where it has begun', () => {
   assert.match(grid.take(), /about 2 min 40 s left/);
 });
 
-test('elsewhere than on a terminal, a line tells whatever happens, and of progress one in ten seconds', () => {
+test('elsewhere than on a terminal, a line tells whatever happens and each epoch, and one in ten seconds how far all is', () => {
   const grid = view();
   grid.begin('run 0');
   grid.pass(11);
   grid.take();
   for (let epoch = 1; epoch <= 100; epoch++) grid.epoch('run 0', epoch, 100);
-  assert.equal(grid.take().split('\n').length, 2);
+  const lines = grid.take().split('\n');
+  assert.deepEqual(lines.slice(0, 1), ['          run 0: epoch 1 of 100 done, val AUC 0.7500']);
+  assert.deepEqual([lines.filter((line) => line.includes('epoch')).length, lines.length], [100, 102]);
   const failure = { message: 'out of memory', log: 'first\nlast', file: '/x/failure.log' };
   const events: GridEvent<Run>[] = [
     { kind: 'lost', ...grid.about('run 0'), message: 'killed' },

@@ -148,7 +148,7 @@ function describeRuns(line: ProgressLine, count: number): (event: RunEvent) => v
     if (kind === 'epoch' && training?.kind === 'epoch') {
       const { row, epoch, epochs } = training;
       const maps = epoch === 1 && featureSeconds > 0 ? ` after ${featureSeconds.toFixed(1)} s for the maps` : '';
-      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valAccuracy.toFixed(4)}, ${row.seconds.toFixed(1)} s${maps}`); // prettier-ignore
+      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valAccuracy.toFixed(4)}, ${row.seconds.toFixed(1)} s${maps}`, `${id} ${epoch}`); // prettier-ignore
     }
   };
 }

@@ -170,7 +170,9 @@ export function createGridView<C>(
         if (row !== undefined) Object.assign(row, { where: event.where, state: 'begins' });
         return;
       case 'progress':
-        if (row !== undefined) advance(row, event.progress);
+        if (row === undefined) return;
+        advance(row, event.progress);
+        if (!terminal && event.progress.kind === 'epoch') note(`          ${titleOf(configuration)}: ${row.state}`);
         return;
       case 'finished':
         running.delete(id);
