@@ -41,6 +41,25 @@ function isCell(value: unknown): value is NotebookCell {
   );
 }
 
+/** A notebook as JupyterLab saves it, so that whoever opens and saves it changes nothing: names in order, lists of lines. */
+export function savedForm(notebook: Notebook): string {
+  const ordered = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(ordered);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(byName)
+        .map(([name, each]) => [name, ordered(each)]),
+    );
+  };
+  const cells = notebook.cells.map((cell) => ({ ...cell, source: cellSource(cell).split(/(?<=\n)/) }));
+  return `${JSON.stringify(ordered({ ...notebook, cells }), undefined, 1)}\n`;
+}
+
+function byName([first]: [string, unknown], [second]: [string, unknown]): number {
+  return first < second ? -1 : 1;
+}
+
 export function cellSource({ source }: NotebookCell): string {
   return typeof source === 'string' ? source : source.join('');
 }

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, relative } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { cellSource, readNotebook, type Notebook } from '../../lib/cli/notebook-file';
+import { cellSource, readNotebook, savedForm, type Notebook } from '../../lib/cli/notebook-file';
 import { projectRoot } from '../../lib/paths';
 
 /** Milliseconds: a machine that computes something else at the same time may be many times slower. */
@@ -21,12 +21,16 @@ export interface Lab {
 
 export interface OpenNotebook {
   readonly page: Page;
+  /** Its file. */
+  readonly path: string;
   /** What the page complained about since it was opened. */
   readonly complaints: readonly string[];
   /** A code cell by a piece of its source. */
   cell(piece: string): CellHandle;
   /** The notebook as it is saved now, and its bytes. */
   save(): Promise<{ readonly notebook: Notebook; readonly bytes: number }>;
+  /** Comes back at once. */
+  runAll(): Promise<void>;
   restartAndRunAll(): Promise<void>;
   stop(): Promise<void>;
   setTheme(name: 'JupyterLab Light' | 'JupyterLab Dark'): Promise<void>;
@@ -121,7 +125,7 @@ async function openNotebook(
   { origin, token, folder }: { readonly origin: string; readonly token: string; readonly folder: string },
 ): Promise<OpenNotebook> {
   const path = join(folder, 'notebook.ipynb');
-  writeFileSync(path, JSON.stringify(notebook));
+  writeFileSync(path, savedForm(notebook));
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.setDefaultTimeout(patience);
   const complaints: string[] = [];
@@ -170,11 +174,20 @@ async function openNotebook(
     };
     return handle;
   };
+  const menu = async (name: string, ...items: (string | RegExp)[]): Promise<void> => {
+    await page.locator('.lm-MenuBar-item', { hasText: name }).click();
+    for (const [at, item] of items.entries()) {
+      const entry = page.locator('.lm-Menu-item', { hasText: item }).first();
+      await (at < items.length - 1 ? entry.hover() : entry.click());
+    }
+  };
   const toolbar = (item: string): Locator => panel.locator(`[data-jp-item-name="${item}"]`);
   return {
     page,
+    path,
     complaints,
     cell,
+    runAll: () => menu('Run', 'Run All Cells'),
     async save() {
       const before = readFileSync(path, 'utf8');
       await page.keyboard.press('Control+S');
@@ -194,9 +207,7 @@ async function openNotebook(
     },
     stop: () => toolbar('interrupt').click(),
     async setTheme(name) {
-      await page.locator('.lm-MenuBar-item', { hasText: 'Settings' }).click();
-      await page.locator('.lm-Menu-item', { hasText: /^Theme/ }).hover();
-      await page.locator('.lm-Menu-item', { hasText: new RegExp(`^${name}$`) }).click();
+      await menu('Settings', /^Theme/, new RegExp(`^${name}$`));
       await page.locator(`body[data-jp-theme-name="${name}"]`).waitFor({ state: 'attached' });
     },
   };

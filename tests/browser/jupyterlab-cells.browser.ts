@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readNotebook, savedForm, type Notebook, type NotebookCell } from '../../lib/cli/notebook-file';
+import { outputsDirectory, projectRoot } from '../../lib/paths';
+import { launch, skipWithoutChromium } from './chromium';
+import { patience, startLab, until } from './jupyterlab';
+
+const screenshots = join(outputsDirectory, 'screenshots');
+const sources = {
+  setUp: `import * as nb from './lib/notebook';\nnb.initializeDisplay();`,
+  lines: `for (let i = 0; i < 400; i++) console.log('line', i);`,
+  task: `const bar = nb.progressBar('Work');
+const result = await nb.interruptible(async (signal) => {
+  bar({ kind: 'phase', message: 'at work' });
+  await new Promise<void>((resolve) => signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve()));
+  bar({ kind: 'phase', message: 'stopped', ended: 'stopped' });
+  return 'as far as it came';
+});`,
+  afterTask: `console.log('not to be run');`,
+  failing: `function check(limit: number) {\n  throw new RangeError('too far: ' + limit);\n}\ncheck(7);`,
+  table: `nb.table([{ name: 'a', value: 1.5 }], { caption: 'A table as last expression' })`,
+  tab: `nb.interrup`,
+};
+type Name = keyof typeof sources;
+
+/** With the metadata of the project's own notebooks. */
+function notebook(): Notebook {
+  const own = readNotebook(join(projectRoot, 'notebooks', '01_resnet_from_scratch.ipynb'));
+  const cells = Object.entries(sources).map(([id, source]): NotebookCell => ({
+    cell_type: 'code',
+    id,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
+  return { ...own, cells };
+}
+
+test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * patience }, async (t) => {
+  mkdirSync(screenshots, { recursive: true });
+  const lab = await startLab();
+  const browser = await launch();
+  try {
+    const opened = notebook();
+    const { page, path, complaints, cell, ...actions } = await lab.open(browser, opened);
+    const of = (name: Name) => cell(sources[name]);
+    const text = async (name: Name): Promise<string> => (await of(name).element.textContent()) ?? '';
+    const picture = (what: string) => page.screenshot({ path: join(screenshots, `jupyterlab-${what}.png`) });
+
+    await t.test('opened and saved, it is the same to the byte', async () => {
+      const before = statSync(path).mtimeMs;
+      await page.locator('.jp-Notebook').click();
+      await page.keyboard.press('Control+S');
+      await until(() => Promise.resolve(statSync(path).mtimeMs > before));
+      assert.equal(readFileSync(path, 'utf8'), savedForm(opened));
+    });
+
+    await t.test('the first Tab completes', async () => {
+      await of('setUp').run();
+      await of('tab').element.locator('.cm-content').click();
+      await page.keyboard.press('Control+End');
+      await page.keyboard.press('Tab');
+      await until(async () => (await text('tab')).includes('nb.interruptible'));
+    });
+
+    await t.test('hundreds of lines do not hold the notebook up', async () => {
+      await of('lines').run();
+      assert.match(await text('lines'), /line 0\n(.|\n)*line 399\n/);
+    });
+
+    await t.test('Stop in the middle of Run All ends its task softly, and runs no cell below', async () => {
+      await actions.runAll();
+      await of('task').element.locator('.nb-progress', { hasText: 'at work' }).waitFor();
+      await actions.stop();
+      await of('task').element.locator('.nb-progress', { hasText: 'stopped' }).waitFor();
+      await of('task').ended();
+      await picture('stopped-task');
+      assert.doesNotMatch(await text('task'), /Error|not to be run/);
+      assert.doesNotMatch(await text('afterTask'), /\[\d+\]|\[\*\]/);
+      await of('afterTask').run();
+      assert.match(await text('afterTask'), /not to be run\n$/);
+    });
+
+    await t.test('an error shows its message and the lines of the cell', async () => {
+      await of('failing').run();
+      const shown = await of('failing').element.locator('.jp-OutputArea').innerText();
+      const lines = ['RangeError: too far: 7', 'at check, line 2 of cell [', 'at line 4 of cell ['];
+      for (const line of lines) assert.ok(shown.includes(line), shown);
+      assert.doesNotMatch(shown, /node_modules|tslab|node:/);
+      await picture('error');
+    });
+
+    await t.test('a table as last expression is a table', async () => {
+      await of('table').run();
+      await of('table').element.locator('table caption', { hasText: 'A table as last expression' }).waitFor();
+      await picture('last-expression');
+    });
+
+    assert.deepEqual(complaints, []);
+  } finally {
+    await browser.close();
+    await lab.close();
+  }
+});
