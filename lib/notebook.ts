@@ -41,6 +41,7 @@ export { evaluate, train } from './workbench/training';
 export { classReport, confusionMatrix } from './workbench/views';
 export { predict, saveModel } from './workbench/models';
 export { loadModel } from './runs/saved-model';
+export { importModel } from './runs/import-model';
 export { attentionRollout, gradCam } from './workbench/explanations';
 export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';

@@ -11,6 +11,7 @@ import { disposeParameters } from '../models/parameters';
 import { environment } from '../system';
 import { sortAugmentations } from '../training/augmentations';
 import { predictLogits } from '../training/predict';
+import type { TestResult } from '../training/scored-split';
 import type { TrainingData } from '../training/train-network';
 import { evaluateClassifier, evaluateMasks } from './evaluate';
 import { writeModel, type ModelDescription, type ModelFormat, type NewModel, type SavedModel } from './saved-model';
@@ -48,7 +49,7 @@ export async function saveModel(
   if (spec === undefined)
     throw new UserError(`${network.name} is a network of your own, which a model's folder cannot describe: its weights are ${training.directory}/${which}.safetensors.`); // prettier-ignore
   const values = trained.read();
-  const measured = 'task' in data ? await measureClassifier(trained, data, signal) : await measureMasks(trained, data, signal); // prettier-ignore
+  const measured = 'task' in data ? await measureClassifier(trained, data, await evaluateClassifier(trained, data, { signal }), signal) : await measureMasks(trained, data, signal); // prettier-ignore
   const { horizontalFlip, verticalFlip } = sortAugmentations(run.recipe.augment ?? []).moves ?? {};
   const { name, sha256, synthetic, license, splits } = data;
   const model: NewModel = {
@@ -90,9 +91,14 @@ function inputOf(
 
 type Measured = Pick<NewModel, 'task' | 'classNames' | 'scores' | 'temperature'>;
 
-async function measureClassifier(trained: TrainedModel, data: Dataset, signal?: AbortSignal): Promise<Measured> {
+/** What is said of a classifier whose test images have been scored; its temperature is fitted to the validation images. */
+export async function measureClassifier(
+  model: Pick<TrainedModel, 'network' | 'read'>,
+  data: Dataset,
+  { accuracy, macroF1, auc, probabilities }: Pick<TestResult, 'accuracy' | 'macroF1' | 'auc' | 'probabilities'>,
+  signal?: AbortSignal,
+): Promise<Measured> {
   const { task, classNames, splits } = data;
-  const { accuracy, macroF1, auc, probabilities } = await evaluateClassifier(trained, data, { signal });
   const { labels, count } = splits.test;
   const scored = { task, truth: labels, scores: probabilities, classes: classNames.length };
   const single = task !== 'multi-label';
@@ -100,7 +106,7 @@ async function measureClassifier(trained: TrainedModel, data: Dataset, signal?: 
   return {
     task,
     classNames: [...classNames],
-    temperature: await temperatureOf(trained, data, signal),
+    temperature: await temperatureOf(model, data, signal),
     scores: {
       split: 'test',
       images: count,
@@ -113,13 +119,19 @@ async function measureClassifier(trained: TrainedModel, data: Dataset, signal?: 
   };
 }
 
-async function temperatureOf({ network, read }: TrainedModel, data: Dataset, signal?: AbortSignal): Promise<number> {
+/** Undefined where the validation images are told apart without an error, so that no temperature is the best. */
+async function temperatureOf(
+  { network, read }: Pick<TrainedModel, 'network' | 'read'>,
+  data: Dataset,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   const parameters = initialParameters(network.table, 0, read());
   try {
     const { normalization, transform, forward } = network;
     const logits = await predictLogits(parameters, forward, data, 'val', { normalization, transform, signal });
     const classes = data.task === 'multi-label' ? 1 : data.classNames.length;
-    return fitTemperature({ logits, truth: data.splits.val.labels, classes }).temperature;
+    const { temperature, atBound } = fitTemperature({ logits, truth: data.splits.val.labels, classes });
+    return atBound ? undefined : temperature;
   } finally {
     disposeParameters(parameters);
   }
@@ -144,7 +156,7 @@ function scoreOf(value: number, interval?: Interval): { value: number; low?: num
 }
 
 /** What of the surroundings says how the model came about, without the machine's name. */
-function versions(): Record<string, string> {
+export function versions(): Record<string, string> {
   const { project, commit, node, tensorflow, tfjs } = environment();
   return { project, ...(commit === undefined ? {} : { commit }), node, tensorflow, tfjs };
 }
