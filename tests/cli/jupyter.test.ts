@@ -100,7 +100,7 @@ before(
     };
     await Promise.all([worker(), worker()]);
   },
-  { timeout: 180_000 },
+  { timeout: 900_000 },
 );
 
 test('a notebook without failures is written with its outputs, a variable in short form among them', () => {
