@@ -17,6 +17,12 @@ export type { ImageFunction, Pixels } from './data/image-changes';
 
 export { freeze, network, unfreeze, type Network } from './models/network';
 export { resnet18, resnet50, unet } from './models/networks';
+export { blockMaps, lastMap, type Encoder } from './models/encoders';
+export { dinoUnet, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from './models/encoder-networks';
+export { byteNormalization, imagenetNormalization } from './data/batches';
+export { unitNormalization } from './data/segmentation-batches';
+export { take } from './data/take';
+export { openMasks, openVit, pretrained } from './workbench/mask-data';
 export * as layers from './models/layers-of-cells';
 export type { Scope } from './models/scope';
 export type { ParameterTable } from './models/parameters';
@@ -38,6 +44,9 @@ export {
 } from './training/augmentations';
 export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } from './training/losses';
 export { evaluate, train } from './workbench/training';
+export { denoise, trainGrid } from './workbench/mask-grid';
+export { differences } from './workbench/differences';
+export { maskComparison } from './workbench/mask-comparison';
 export { classReport, confusionMatrix } from './workbench/views';
 export { predict, saveModel } from './workbench/models';
 export { loadModel } from './runs/saved-model';
@@ -51,13 +60,9 @@ export { describeDataset, classCounts, sampleImages } from './studies/dataset-vi
 export { describeModel, describeTest } from './studies/model-views';
 export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
 export { dinoFrozen } from './studies/dino-frozen';
-export { describeSegmentation, sampleMasks } from './studies/segmentation-views';
-export { fewShotSegmentation } from './studies/few-shot-segmentation';
-export { seriesNames } from './studies/few-shot-segmentation/arms';
-export { timingRows } from './studies/few-shot-segmentation/tables';
-export { caseNames, casePanel, denoisingLosses, denoisingPanel, publishedBars, scoreBars, segmentationLosses, seriesLosses } from './studies/few-shot-segmentation/figures'; // prettier-ignore
+export { describeSegmentation, sampleMasks } from './workbench/mask-views';
+export * as fewShot from './studies/few-shot-segmentation/views';
 export { resolutionStudy } from './studies/resolution-study';
-export { dinov3Segmentation } from './studies/dinov3-segmentation';
 export * as dinov3 from './studies/dinov3-segmentation/views';
 export { medmnist2dBenchmark } from './studies/medmnist2d/benchmark';
 export { compareRuns } from './studies/compare-runs';

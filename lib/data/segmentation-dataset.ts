@@ -59,6 +59,8 @@ export interface SegmentationDataset {
   readonly synthetic: boolean;
   readonly license: string;
   readonly citation: string;
+  /** What it was taken from, where it has not all of its images. */
+  readonly whole?: SegmentationDataset;
   close(): void;
 }
 

@@ -39,8 +39,17 @@ interface Column {
   readonly cells: readonly Cell[];
 }
 
-/** A table of a danfo DataFrame or of row objects. Numbers are rounded for the eye; `data-value` keeps all digits. */
-export function table(frame: FrameLike | readonly object[], options: TableOptions): Displayable {
+/**
+ * A table of a danfo DataFrame or of row objects. Numbers are rounded for the eye; `data-value` keeps all digits. Nothing of rows that
+ * there are none of, since their training was stopped.
+ */
+export function table(frame: FrameLike | readonly object[], options: TableOptions): Displayable;
+export function table(frame: FrameLike | readonly object[] | undefined, options: TableOptions): Displayable | undefined;
+export function table(
+  frame: FrameLike | readonly object[] | undefined,
+  options: TableOptions,
+): Displayable | undefined {
+  if (frame === undefined) return undefined;
   const records = toRecords(frame);
   const names = columnNames(records, options.columns);
   const columns = names.map((name) => readColumn(name, records.rows, options));

@@ -2,12 +2,13 @@
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
+import { isVitMatrix } from './low-precision';
 import type { ParameterTable } from './parameters';
 import { findModel, type ModelRecord, type PretrainedRecord } from './pretrained';
 import { resnetConfigs, resnetForward, resnetParameters } from './resnet';
 import type { Scope } from './scope';
 import { checkSwinSize, swinConfigs, swinForward, swinParameters } from './swin';
-import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig, type VitOptions } from './vit';
+import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig, type VitName, type VitOptions } from './vit';
 
 /** Not an interface, which tf.tidy would not take. */
 export type BackboneOutput = {
@@ -116,7 +117,7 @@ export function createBackbone(name: string, { size, classes = 0, depth }: Backb
     width: config.width,
     prefixTokens: 1 + config.registerTokens,
     positionGrid: config.grid,
-    lowPrecision: (parameter) => /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc\d)\.weight$/.test(parameter),
+    lowPrecision: isVitMatrix,
     forward: vitBackboneForward(config),
   };
 }
@@ -130,8 +131,9 @@ export function vitBackboneForward(config: VitConfig): Backbone['forward'] {
     });
 }
 
-function vitConfigAt(architecture: keyof typeof vitConfigs, size: PlaneSize): VitConfig {
-  const config: VitConfig = vitConfigs[architecture];
+/** With the positions of images of a size. */
+export function vitConfigAt(architecture: VitName | VitConfig, size: PlaneSize): VitConfig {
+  const config: VitConfig = typeof architecture === 'string' ? vitConfigs[architecture] : architecture;
   const grid = patchGrid(size, config);
   return config.grid ? { ...config, grid } : config;
 }

@@ -1,10 +1,9 @@
 /** Feature maps of vision transformers for decoders: the patch tokens laid out as the patches were. */
 import { UserError } from '../errors';
 import { tf, type Tensor, type Tensor3D, type Tensor4D } from '../tf';
-import type { Backbone } from './architecture';
 import type { DinoUnetArm } from './dino-unet';
 import { layerNorm, type Scope } from './scope';
-import { patchGrid, vitConfigs, vitForward, type VitConfig } from './vit';
+import { patchGrid, vitForward, type VitConfig } from './vit';
 
 /** Tokens N×T×C without those before the first patch, row by row → N×rows×columns×C. */
 export function mapOfTokens(tokens: Tensor3D, [rows, columns]: readonly [rows: number, columns: number]): Tensor4D {
@@ -23,30 +22,21 @@ export interface EncodeOptions {
 
 /**
  * The map of a vision transformer's last tokens, after its final norm. images: N×H×W×3 → N×H/P×W/P×C for patches of P×P.
- * @throws UserError where the backbone is none or the images do not fit
+ * @param config with the grid of images of this size
+ * @throws UserError where the images do not fit
  */
-export function encodeMap(backbone: Backbone, images: Tensor4D, p: Scope, options: EncodeOptions = {}): Tensor4D {
-  const config = vitConfigOf(backbone);
-  if (options.doubledEmbedding === true && config.grid === undefined)
-    throw new UserError(`${backbone.name} adds no positions to its tokens: doubledEmbedding is for models that do.`);
-  return mapOfForward((scope) => backbone.forward(images, scope).map as Tensor3D, images, p, { config, ...options });
-}
-
-/** `encodeMap` for a vision transformer that is in no registry. @param config with the grid of images of this size */
-export function encodeVitMap(config: VitConfig, images: Tensor4D, p: Scope, options: EncodeOptions = {}): Tensor4D {
-  return mapOfForward((scope) => vitForward(images, scope, config).tokens, images, p, { config, ...options });
-}
-
-function mapOfForward(
-  forward: (p: Scope) => Tensor3D,
+export function encodeMap(
+  config: VitConfig,
   images: Tensor4D,
   p: Scope,
-  { config, doubledEmbedding = false }: EncodeOptions & { readonly config: VitConfig },
+  { doubledEmbedding = false }: EncodeOptions = {},
 ): Tensor4D {
+  if (doubledEmbedding && config.grid === undefined)
+    throw new UserError('The network adds no positions to its tokens: doubledEmbedding is for models that do.');
   const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
   return tf.tidy(() => {
-    if (!doubledEmbedding) return mapOfTokens(forward(p), grid);
-    const tokens = forward(withDoubledPositions(p));
+    if (!doubledEmbedding) return mapOfTokens(vitForward(images, p, config).tokens, grid);
+    const { tokens } = vitForward(images, withDoubledPositions(p), config);
     return mapOfTokens(layerNorm(tokens, p.at('norm'), config.normEpsilon), grid);
   });
 }
@@ -63,14 +53,8 @@ export interface BlockSelection {
  * The blocks whose maps the fourth study's decoder takes. As published always 2, 5, 8 and 11, so that a ViT-L lost its second half, and
  * without the final norm (timm's `features_only`); corrected to the end of the network, for ViT-L as Dino U-Net has them, and with the norm
  * (Meta's `get_intermediate_layers`). Of a network of fewer blocks, the last of each quarter.
- * @throws UserError where the backbone is no vision transformer
  */
-export function dinoUnetBlocks(backbone: Backbone, arm: DinoUnetArm): BlockSelection {
-  return dinoUnetBlocksOf(vitConfigOf(backbone), arm);
-}
-
-/** `dinoUnetBlocks` for a vision transformer that is in no registry. */
-export function dinoUnetBlocksOf({ depth }: Pick<VitConfig, 'depth'>, arm: DinoUnetArm): BlockSelection {
+export function dinoUnetBlocks({ depth }: Pick<VitConfig, 'depth'>, arm: DinoUnetArm): BlockSelection {
   const corrected = arm === 'corrected';
   if (corrected && depth === 24) return { blocks: [4, 11, 17, 23], normalizeTokens: true };
   const blocks = [1, 2, 3, 4].map((quarter) => Math.ceil((quarter * Math.min(depth, 12)) / 4) - 1);
@@ -79,23 +63,10 @@ export function dinoUnetBlocksOf({ depth }: Pick<VitConfig, 'depth'>, arm: DinoU
 
 /**
  * The maps of several blocks, in their order. images: N×H×W×3 → N×H/P×W/P×C each.
- * @throws UserError where the backbone is no vision transformer or the images do not fit
+ * @param config with the grid of images of this size, if any
+ * @throws UserError where the images do not fit
  */
 export function encodeBlockMaps(
-  backbone: Backbone,
-  images: Tensor4D,
-  p: Scope,
-  { blocks, normalizeTokens }: BlockSelection,
-): Tensor4D[] {
-  const grid = patchGrid({ height: images.shape[1], width: images.shape[2] }, vitConfigOf(backbone));
-  return tf.tidy(() => {
-    const { blockTokens = [] } = backbone.forward(images, p, { tokensOf: blocks, normalizeTokens });
-    return blockTokens.map((tokens) => mapOfTokens(tokens, grid));
-  });
-}
-
-/** `encodeBlockMaps` for a vision transformer that is in no registry. @param config with the grid of images of this size, if any */
-export function encodeVitBlockMaps(
   config: VitConfig,
   images: Tensor4D,
   p: Scope,
@@ -117,9 +88,4 @@ function withDoubledPositions(p: Scope): Scope {
     optional: (name) => doubled(name, p.optional(name)),
     get: (name) => doubled(name, p.get(name)) as Tensor,
   };
-}
-
-function vitConfigOf({ name, record }: Backbone): VitConfig {
-  if (record.family === 'vit') return vitConfigs[record.architecture];
-  throw new UserError(`${name} has no patch tokens: a decoder needs a vision transformer, not a ${record.family}.`);
 }

@@ -3,7 +3,7 @@ export { batchNorm, convolution, layerNorm, linear } from './scope';
 export { transposedConvolution } from './blocks';
 export { maxPool2d } from '../tensor/pooling';
 export { relu } from '../tensor/activations';
-export { resizeBilinear } from '../tensor/upsampling';
+export { resizeBilinear, upsampleBilinear } from '../tensor/upsampling';
 
 import { addBatchNorm, addLinear, addNorm, type ParameterSpec, type ParameterTable } from './parameters';
 import { addConvolution, addTransposedConvolution } from './blocks';

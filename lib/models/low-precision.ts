@@ -4,6 +4,11 @@ import { createVariable } from '../tensor/variable';
 import { tf } from '../tf';
 import type { Parameters } from './parameters';
 
+/** Of a vision transformer's parameters, by name. */
+export function isVitMatrix(parameter: string): boolean {
+  return /^blocks\.\d+\.(attn\.(qkv|proj)|mlp\.fc\d)\.weight$/.test(parameter);
+}
+
 /**
  * Parameters whose matrices are rounded to bfloat16: these variables replace the given ones, which are disposed; all others are the
  * same. They are for evaluation only.

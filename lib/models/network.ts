@@ -5,6 +5,7 @@ import { UserError } from '../errors';
 import type { Random } from '../random';
 import type { Tensor, Tensor4D } from '../tf';
 import type { ParameterTable, Parameters, PublishedValues } from './parameters';
+import type { Encoder } from './encoders';
 import type { Scope } from './scope';
 
 /** The numbers that a training starts from: published values by name, or a function that makes the parameters. */
@@ -57,11 +58,19 @@ export interface Network {
   /** Random ones by default. */
   readonly initial?: InitialValues;
   readonly weights: WeightsOrigin;
+  /** What stands before the network and is never trained: `forward` is given its maps in place of the images. */
+  readonly frozen?: FrozenEncoder;
   readonly layerOf?: LayerOf;
   /** Names of what is trained; all by default. The others have neither gradient nor optimizer state. */
   readonly trainable?: (name: string) => boolean;
   /** Everything beside the table that `forward` depends on: part of the identity of a training. A function stands for its source. */
   readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface FrozenEncoder {
+  readonly encoder: Encoder;
+  /** Whether the maps of all images are computed once and kept; otherwise the encoder runs in every step. */
+  readonly cache: boolean;
 }
 
 /** What a network of one's own has to say; the rest has a default. */

@@ -2,6 +2,8 @@
  * What a training is: everything that its result depends on but the code of the library, as data. Two trainings of the same identity are
  * the same training; what two differ in is in their identities.
  */
+import { splitNames } from '../data/dataset';
+import type { SegmentationDataset } from '../data/segmentation-dataset';
 import type { Network } from '../models/network';
 import type { Recipe } from '../training/recipe';
 import type { TrainingData } from '../training/train-network';
@@ -27,7 +29,7 @@ export function trainingIdentity(network: Network, data: TrainingData, recipe: R
 }
 
 /** Parameters are told by their names and shapes, values by their hash, functions of one's own by their name and text. */
-function networkIdentity({ name, table, weights, transform, normalization, trainable, config }: Network): Json {
+export function networkIdentity({ name, table, weights, transform, normalization, trainable, config }: Network): Json {
   const shapes = Object.entries(table).map(([parameter, { shape, kind, initial }]) => [
     parameter,
     shape,
@@ -48,14 +50,13 @@ function networkIdentity({ name, table, weights, transform, normalization, train
 
 /** Content and splits, and the size that images are read at. */
 export function dataIdentity(data: TrainingData): Json {
-  if ('batches' in data) {
-    if (data.identity === undefined)
-      throw new Error('These data do not say what they are: give their source an identity.');
-    return identityOf(data.identity);
-  }
   const { sha256, height, width } = data;
-  const origins = 'origins' in data ? shortHash(Object.values(data.splits).map(({ ids }) => ids)) : undefined;
-  return { sha256, size: `${height}×${width}`, ...(origins === undefined ? {} : { splits: origins }) };
+  return { sha256, size: `${height}×${width}`, ...('origins' in data ? { splits: splitsHash(data) } : {}) };
+}
+
+/** Stands for which images are in which split, in their order. */
+export function splitsHash({ splits }: Pick<SegmentationDataset, 'splits'>): string {
+  return shortHash(splitNames.map((name) => splits[name].ids));
 }
 
 /**

@@ -57,9 +57,12 @@ export interface SegmentationRow extends z.infer<typeof rowSchema> {
   readonly epoch: number;
   readonly trainImages: number;
   readonly valImages: number;
+  /** Hash of which images were tested. */
+  readonly testImages: string;
   readonly testDice: number;
   readonly testIou: number;
   readonly testSensitivity: number;
+  readonly testSpecificity?: number;
   readonly testAccuracy: number;
   readonly testHd95: number;
   readonly bestValLoss: number;

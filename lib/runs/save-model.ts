@@ -13,7 +13,8 @@ import { sortAugmentations } from '../training/augmentations';
 import { predictLogits } from '../training/predict';
 import type { TestResult } from '../training/scored-split';
 import type { TrainingData } from '../training/train-network';
-import { evaluateClassifier, evaluateMasks } from './evaluate';
+import { evaluateClassifier } from './evaluate';
+import { evaluateMasks } from './evaluate-masks';
 import { writeModel, type ModelDescription, type ModelFormat, type NewModel, type SavedModel } from './saved-model';
 import type { Run, TrainedModel } from './train';
 

@@ -1,8 +1,16 @@
 /** Training: once for each identity, continued where it was stopped or killed, its weights kept on the disk. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { UserError } from '../errors';
 import type { Network } from '../models/network';
-import { countParameters, exportParameters, type Parameters, type PublishedValues } from '../models/parameters';
+import {
+  countParameters,
+  exportParameters,
+  type ParameterTable,
+  type Parameters,
+  type PublishedValues,
+} from '../models/parameters';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { openCheckpoints } from '../training/checkpoints';
 import type { BestEpoch, HistoryRow, TrainingEvent } from '../training/events';
@@ -10,8 +18,8 @@ import { checkRecipe, type Recipe } from '../training/recipe';
 import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../training/train-network';
 import { settingsOf, trainingIdentity, type TrainingIdentity } from './identity';
 import { once } from './once';
-import type { RowSettings } from './results';
-import { openRunStore } from './store';
+import { shortHash, type RowSettings } from './results';
+import { openRunStore, type RunStore } from './store';
 
 const numberOrNaN = z.union([z.number(), z.nan(), z.null().transform(() => NaN)]);
 const bestSchema = z.object({ epoch: z.int(), metric: z.string(), value: z.number() });
@@ -19,6 +27,7 @@ const trainingSchema = z.object({
   history: z.array(z.custom<HistoryRow>().transform(withNaN)),
   best: bestSchema,
   seconds: numberOrNaN,
+  encoderSeconds: z.object({ maps: numberOrNaN, pass: numberOrNaN }).optional(),
 });
 type TrainingRecord = z.infer<typeof trainingSchema>;
 
@@ -32,6 +41,11 @@ export interface TrainOptions {
   readonly onProgress?: (event: TrainingEvent) => void;
   /** Seconds of training that a kill may cost; 20 by default. */
   readonly saveEverySeconds?: number;
+  /** Is called where it has not been trained yet, before it is. */
+  readonly onStart?: () => void;
+  /** Of the network's frozen encoder, where several trainings share them. */
+  readonly maps?: TrainingControls['maps'];
+  readonly featureCache?: TrainingControls['featureCache'];
 }
 
 /** A training, and what has come of it so far. */
@@ -72,6 +86,7 @@ export interface TrainingFacts {
   readonly history: readonly HistoryRow[];
   readonly best: BestEpoch;
   readonly seconds: number;
+  readonly encoderSeconds?: TrainedNetwork['encoderSeconds'];
   readonly settings: RowSettings;
   readonly trainImages: number;
   readonly valImages: number;
@@ -79,7 +94,29 @@ export interface TrainingFacts {
   readonly trainableParameters: number;
 }
 
-const weightsFile = (which: 'best' | 'last'): string => `${which}.safetensors`;
+/** In a training's folder. */
+export function weightsFile(which: 'best' | 'last'): string {
+  return `${which}.safetensors`;
+}
+
+function trainingStore(folder: string): RunStore<TrainingIdentity, TrainingRecord> {
+  return openRunStore(folder, trainingSchema);
+}
+
+/** The name of a training's folder. */
+export function trainingId(identity: TrainingIdentity): string {
+  return shortHash(identity);
+}
+
+/** How the trainings of a folder stand. */
+export function trainingOverview(folder: string, identities: readonly TrainingIdentity[]) {
+  return trainingStore(folder).overview(identities);
+}
+
+/** Whether another process is at it. */
+export function isTraining(folder: string, identity: TrainingIdentity): boolean {
+  return trainingOverview(folder, [identity]).running.length > 0;
+}
 
 /**
  * Trains a network after a recipe. What has been trained before with the same network, weights, data, splits and recipe is not trained
@@ -90,23 +127,29 @@ export async function trainOnce(
   network: Network,
   data: TrainingData,
   recipe: Recipe,
-  { folder, again, signal, onProgress, saveEverySeconds = 20 }: TrainOptions,
+  { folder, again, saveEverySeconds = 20, onStart, ...controls }: TrainOptions,
 ): Promise<Run> {
   checkRecipe(recipe);
-  const store = openRunStore<TrainingIdentity, TrainingRecord>(folder, trainingSchema);
+  const store = trainingStore(folder);
   const identity = trainingIdentity(network, data, recipe);
   let unfinished: TrainedNetwork | undefined;
   const train = async (directory: string, id: string): Promise<TrainingRecord | undefined> => {
+    onStart?.();
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
     const onWeights: TrainingControls['onWeights'] = (parameters, { which }) => writeWeights(join(directory, weightsFile(which)), parameters); // prettier-ignore
-    const trained = await trainNetwork(network, data, recipe, { checkpoints, saveEverySeconds, signal, onProgress, onWeights }); // prettier-ignore
-    const { history, best, stopped, seconds } = trained;
+    const trained = await trainNetwork(network, data, recipe, {
+      ...controls,
+      checkpoints,
+      saveEverySeconds,
+      onWeights,
+    });
+    const { history, best, stopped, seconds, encoderSeconds } = trained;
     if (stopped || best === undefined) {
       unfinished = trained;
       return undefined;
     }
     checkpoints.remove();
-    return { history: [...history], best, seconds };
+    return { history: [...history], best, seconds, encoderSeconds };
   };
   const finished = await once(store, identity, train, { again });
   const common = { id: store.idOf(identity), identity, model: network.name, recipe, kept: finished?.kept ?? false };
@@ -145,12 +188,18 @@ export async function trainOnce(
 }
 
 function writeWeights(path: string, parameters: Parameters): void {
-  const values = exportParameters(parameters);
-  const tensors = [...values].map(([name, numbers]) => [name, { shape: parameters.table[name].shape, values: numbers }] as const); // prettier-ignore
+  writeValues(path, parameters.table, exportParameters(parameters));
+}
+
+/** Values in the published layout, as a .safetensors file. */
+export function writeValues(path: string, table: ParameterTable, values: PublishedValues): void {
+  const tensors = [...values].map(([name, numbers]) => [name, { shape: table[name].shape, values: numbers }] as const);
   writeSafetensors(path, new Map(tensors));
 }
 
-function readWeights(path: string): PublishedValues {
+export function readWeights(path: string): PublishedValues {
+  if (!existsSync(path))
+    throw new UserError(`There are no weights ${path}: those of this training were not kept. Train it with { again: true, keepWeights: true }.`); // prettier-ignore
   const file = openSafetensors(path);
   try {
     return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
@@ -160,6 +209,6 @@ function readWeights(path: string): PublishedValues {
 }
 
 /** JSON has null where a number was none. */
-function withNaN(row: HistoryRow): HistoryRow {
+export function withNaN(row: HistoryRow): HistoryRow {
   return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, value ?? NaN])) as unknown as HistoryRow;
 }

@@ -5,8 +5,10 @@ import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
-import { dinov3Notebook, dinov3ParameterSpecs, openDinov3Data, type Dinov3Parameters } from './dinov3-segmentation/parameters'; // prettier-ignore
-import { fewShotNotebook, fewShotParameterSpecs, openFewShotData, usableSizes, type FewShotParameters } from './few-shot-segmentation/parameters'; // prettier-ignore
+import { openMaskData } from '../runs/mask-parameters';
+import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './dinov3-segmentation/parameters';
+import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from './few-shot-segmentation/parameters';
+import { usableSizes } from './few-shot-segmentation/published';
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
 import { beginRun } from '../runs/notebook-run';
 import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
@@ -96,8 +98,8 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: fewShotParameterSpecs,
     async check(given) {
       const parameters = given as FewShotParameters;
-      (await import('./segmentation-encoders')).checkEncoder(parameters);
-      const { splits, close } = await openFewShotData(parameters);
+      (await import('./few-shot-segmentation/encoder')).encoderOf(parameters);
+      const { splits, close } = await openMaskData(parameters);
       close();
       usableSizes(parameters.sizes, splits.train.count);
     },
@@ -106,8 +108,8 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: dinov3ParameterSpecs,
     async check(given) {
       const parameters = given as Dinov3Parameters;
-      (await import('./dinov3-segmentation/encoder-choice')).encodersOf(parameters);
-      (await openDinov3Data(parameters)).close();
+      (await import('./dinov3-segmentation/encoders')).encodersOf(parameters);
+      (await openMaskData(parameters)).close();
     },
   },
 };

@@ -5,29 +5,20 @@
 import { batchesPerEpoch, type Normalization } from '../data/batches';
 import { segmentationBatches, unitNormalization } from '../data/segmentation-batches';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
-import { disposeParameters, exportParameters, readParameters, trainableNames, type ParameterTable, type Parameters, type PublishedValues } from '../models/parameters'; // prettier-ignore
-import { createScope, type Scope } from '../models/scope';
+import { disposeParameters, exportParameters, readParameters, trainableNames, type Parameters, type PublishedValues } from '../models/parameters'; // prettier-ignore
+import { createScope } from '../models/scope';
 import { createRandom } from '../random';
 import { attribute, execute } from '../tensor/native';
 import { readResult } from '../tensor/read';
 import { tf, type Scalar, type Tensor4D } from '../tf';
 import type { HistoryRow } from './events';
-import { fit } from './fit';
+import { fit, type FitOptions } from './fit';
 import { initialParameters } from '../models/initial-values';
-import type { InitialValues } from '../models/network';
+import type { Network } from '../models/network';
 import { adamW } from './optimizers';
-import type { SegmenterControls } from './segmenter';
 
-/** An autoencoder as a table of parameters and a function over them. */
-export interface Denoiser {
-  readonly name: string;
-  readonly table: ParameterTable;
-  /** images: N×H×W×3, noisy and normalised → N×H×W×3 in 0…1. */
-  forward(images: Tensor4D, scope: Scope): Tensor4D;
-  /** What the encoder expects of its images; the noise is added, and cut off, before. */
-  readonly normalization: Normalization;
-  readonly initial?: InitialValues;
-}
+/** An autoencoder. images: N×H×W×3, noisy and then normalised → N×H×W×3 in 0…1. */
+export type Denoiser = Pick<Network, 'name' | 'table' | 'forward' | 'normalization' | 'initial'>;
 
 export interface DenoisingSettings {
   readonly epochs: number;
@@ -39,6 +30,8 @@ export interface DenoisingSettings {
   /** Fixes the decoder's initial values, the order of the images and the noise. */
   readonly seed: number;
 }
+
+export type DenoiserControls = Pick<FitOptions<NoisyBatch>, 'checkpoints' | 'saveEverySeconds' | 'signal' | 'onProgress'>; // prettier-ignore
 
 export interface TrainedDenoiser {
   /** Losses are mean squared errors of values in 0…1. */
@@ -63,7 +56,7 @@ export async function trainDenoiser(
   denoiser: Denoiser,
   dataset: Images,
   settings: DenoisingSettings,
-  controls: Omit<SegmenterControls, 'keepValues'> = {},
+  controls: DenoiserControls = {},
 ): Promise<TrainedDenoiser> {
   const { table, initial } = denoiser;
   const { epochs, batchSize, learningRate, seed } = settings;
@@ -85,18 +78,19 @@ export async function trainDenoiser(
         const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
         return noisyBatches(dataset, train, denoiser, settings, { epoch, order });
       },
-      loss: ({ noisy, clean }, scope) => ({ loss: squaredError(denoiser.forward(noisy, scope), clean) }),
-      validate: async () => {
+      loss: ({ noisy, clean }, scope) => ({ loss: squaredError(denoiser.forward(noisy, scope) as Tensor4D, clean) }),
+      validate: async (signal) => {
         let total = 0;
         for (const batch of noisyBatches(dataset, val, denoiser, settings, {})) {
           try {
             const scope = () => createScope(readParameters(parameters));
-            const error = () => squaredError(denoiser.forward(batch.noisy, scope()), batch.clean);
+            const error = () => squaredError(denoiser.forward(batch.noisy, scope()) as Tensor4D, batch.clean);
             total += readResult(error)[0] * batch.count;
           } finally {
             batch.dispose();
           }
           await new Promise(setImmediate);
+          signal?.throwIfAborted();
         }
         return { loss: total / val.count };
       },
@@ -143,7 +137,7 @@ export function denoiseImages(
     return {
       noisy: bytes(() => shown.noisy.clone()),
       original: bytes(() => shown.clean.clone()),
-      reconstructed: bytes(() => denoiser.forward(given.noisy, createScope(readParameters(parameters)))),
+      reconstructed: bytes(() => denoiser.forward(given.noisy, createScope(readParameters(parameters))) as Tensor4D),
     };
   } finally {
     shown.dispose();

@@ -1,21 +1,5 @@
-/** What a segmentation network is trained on and watched by: binary cross-entropy, soft Dice, Dice of the masks. */
-import { sigmoidCrossEntropy } from '../tensor/losses';
+/** What segmentation networks are trained on beside cross-entropy, and watched by: soft Dice, and Dice of the masks. */
 import { tf, type Scalar, type Tensor1D, type Tensor4D } from '../tf';
-
-export interface SegmentationLossOptions {
-  /** Weight of the soft Dice loss beside the cross-entropy's 1; 0 by default. */
-  readonly diceWeight?: number;
-}
-
-/** Mean binary cross-entropy of all pixels, plus the soft Dice loss where it has a weight. logits, masks: N×H×W×1. */
-export function segmentationLoss(
-  logits: Tensor4D,
-  masks: Tensor4D,
-  { diceWeight = 0 }: SegmentationLossOptions = {},
-): Scalar {
-  const entropy = sigmoidCrossEntropy(logits, masks).mean<Scalar>();
-  return diceWeight === 0 ? entropy : entropy.add(softDiceLoss(logits, masks).mul(diceWeight));
-}
 
 const smoothing = 1e-5;
 

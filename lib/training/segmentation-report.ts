@@ -6,13 +6,13 @@ import { cleanMask } from '../metrics/mask-cleanup';
 import { borderBand, pixelReliabilityBins } from '../metrics/pixel-calibration';
 import { scoreSegmentation, type EmptyConvention, type SegmentationScores } from '../metrics/segmentation';
 import { fitTemperature, type Temperature } from '../metrics/temperature';
+import type { Network } from '../models/network';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope } from '../models/scope';
 import type { PlaneSize } from '../tensor/resample';
 import { readResult } from '../tensor/read';
 import { resizeBilinear } from '../tensor/upsampling';
 import { tf } from '../tf';
-import type { Segmenter } from './segmentation-evaluation';
 import type { SegmentationSource } from './segmentation-source';
 
 /** The calibration of masks on the test images. */
@@ -65,12 +65,12 @@ export interface ReportOptions {
 /** Fits a temperature to the validation images, and reads the test images once. */
 export async function reportSegmentation(
   parameters: Parameters,
-  segmenter: Segmenter,
+  network: Pick<Network, 'forward'>,
   source: SegmentationSource,
   options: ReportOptions,
 ): Promise<SegmentationReport> {
   const { bandWidth, batchSize, flippedSource, scoreNativeSize = false, empty, onLogits, signal } = options;
-  const temperature = await fitMaskTemperature(parameters, segmenter, source, { batchSize, signal });
+  const temperature = await fitMaskTemperature(parameters, network, source, { batchSize, signal });
   const { test } = source.splits;
   const [before, after] = [collectCalibration(), collectCalibration()];
   const scores: SegmentationScores[] = [];
@@ -80,7 +80,7 @@ export async function reportSegmentation(
   const passes = [source, ...(flippedSource ? [1, 2, 3].map(flippedSource) : [])];
   // The batches of all passes have the same images.
   const predictions = passes.map((pass, variant) =>
-    predictedBatches(parameters, segmenter, pass, { batchSize, variant, signal }),
+    predictedBatches(parameters, network, pass, { batchSize, variant, signal }),
   );
   for await (const batch of predictions[0]) {
     const others: PredictedBatch[] = [];
@@ -124,12 +124,12 @@ export async function reportSegmentation(
 /** The temperature of all pixels of the validation images. */
 export async function fitMaskTemperature(
   parameters: Parameters,
-  segmenter: Segmenter,
+  network: Pick<Network, 'forward'>,
   source: SegmentationSource,
   options: Pick<ReportOptions, 'batchSize' | 'signal'>,
 ): Promise<Temperature> {
   const pieces: PredictedBatch[] = [];
-  for await (const batch of predictedBatches(parameters, segmenter, source, { ...options, split: 'val' }))
+  for await (const batch of predictedBatches(parameters, network, source, { ...options, split: 'val' }))
     pieces.push(batch);
   const pixels = pieces.reduce((total, { truth }) => total + truth.length, 0);
   const [logits, truth] = [new Float32Array(pixels), new Uint8Array(pixels)];
@@ -157,7 +157,7 @@ interface PredictOptions extends Pick<ReportOptions, 'batchSize' | 'signal'> {
 
 async function* predictedBatches(
   parameters: Parameters,
-  { forward }: Segmenter,
+  { forward }: Pick<Network, 'forward'>,
   source: SegmentationSource,
   { batchSize, split = 'test', variant = 0, signal }: PredictOptions,
 ): AsyncGenerator<PredictedBatch> {

@@ -5,10 +5,12 @@ import type { ImageFunction } from '../data/image-changes';
 import { augment, drawAugmentation, type AugmentationOptions } from '../data/joint-augmentation';
 import { segmentationBatches, type SegmentationBatch } from '../data/segmentation-batches';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
+import { UserError } from '../errors';
 import { floatFromBytes } from '../tensor/native';
 import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor4D } from '../tf';
-import { flipVariant, type FeatureMaps } from './feature-map-cache';
+import { mapsOf, type EncoderMaps } from './encoder-maps';
+import { flipVariant } from './feature-map-cache';
 
 export type SegmentationSplits = Readonly<Record<SplitName, SegmentationSplit>>;
 
@@ -22,8 +24,6 @@ export interface PassOptions {
 
 export interface SegmentationSource {
   readonly splits: SegmentationSplits;
-  /** What it is made of, as data, for the identity of a training. */
-  readonly identity?: object;
   /** Of masks, and of images where there are any, in pixels. */
   readonly size: PlaneSize;
   /** The batches of one pass; `images` are what the network takes. The caller disposes each. */
@@ -36,14 +36,10 @@ export interface SourceOptions {
   readonly splits: SegmentationSplits;
   /** Of training images. */
   readonly augmentation: AugmentationOptions;
-  /** Of the augmentation. */
-  readonly seed: number;
-}
-
-export interface ImageOptions {
-  readonly normalization: Normalization;
   /** What each training image goes through after its pixels were moved. */
   readonly changes?: readonly ImageFunction[];
+  /** Of the augmentation. */
+  readonly seed: number;
 }
 
 /** Images as they are read, N×H×W×3. */
@@ -54,7 +50,7 @@ export function imageSource({
   changes,
   seed,
   normalization,
-}: SourceOptions & ImageOptions): SegmentationSource {
+}: SourceOptions & { readonly normalization: Normalization }): SegmentationSource {
   return {
     splits,
     size: { height: dataset.height, width: dataset.width },
@@ -76,12 +72,13 @@ export function mapSource({
   dataset: { height, width },
   splits,
   augmentation,
+  changes = [],
   seed,
   maps,
-}: SourceOptions & { readonly maps: Readonly<Record<SplitName, FeatureMaps>> }): SegmentationSource {
+}: SourceOptions & { readonly maps: EncoderMaps }): SegmentationSource {
   const { horizontalFlip, verticalFlip, ...others } = augmentation;
-  if (Object.values(others).some((option) => option !== undefined && option !== false))
-    throw new Error('Feature maps are kept of flipped images only: no other augmentation can be had of them.');
+  if (changes.length > 0 || Object.values(others).some((option) => option !== undefined && option !== false))
+    throw new UserError('Maps of a frozen encoder are kept of flipped images only: leave other augmentations out, or give nb.frozen(encoder, decoder, { cache: false }).'); // prettier-ignore
 
   function* batches(name: SplitName, { batchSize, order, epoch }: PassOptions): Generator<SegmentationBatch> {
     const split = splits[name];
@@ -100,7 +97,7 @@ export function mapSource({
         augment(mask.slice(), mask, { height, width, channels: 1 }, { height, width }, drawn);
         return flipVariant(drawn);
       });
-      const images = maps[name].gather(ids, variants);
+      const images = mapsOf(maps, name).gather(ids, variants);
       const maskTensor = floatFromBytes(masks, [count, height, width, 1]) as Tensor4D;
       yield { images, masks: maskTensor, count, ids, dispose: () => tf.dispose([images, maskTensor]) };
     }

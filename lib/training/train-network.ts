@@ -21,11 +21,13 @@ import type { Optimizer } from './optimizers';
 import { evaluationBatchSize } from './predict';
 import { checkRecipe, type Recipe } from './recipe';
 import { followSchedule } from './schedules';
-import { imageSource, type SegmentationSource } from './segmentation-source';
+import type { EncoderMaps } from './encoder-maps';
+import type { FeatureCache } from './feature-cache';
+import { openMaskSource, type MaskSource } from './mask-source';
 import { validateClassifier, validateMasks, type Measured } from './validation';
 
-/** Images with labels, images with masks, or feature maps with masks in place of the images. */
-export type TrainingData = Dataset | SegmentationDataset | SegmentationSource;
+/** Images with labels, or with masks. */
+export type TrainingData = Dataset | SegmentationDataset;
 
 export interface TrainingControls {
   readonly checkpoints?: CheckpointStore;
@@ -34,6 +36,10 @@ export interface TrainingControls {
   /** Ends the training softly, between two batches; the same call continues it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainingEvent) => void;
+  /** Of the network's frozen encoder, where several trainings share them; the caller closes them. Its own by default. */
+  readonly maps?: () => Promise<EncoderMaps>;
+  /** Where maps are kept; the project's cache by default. */
+  readonly featureCache?: FeatureCache;
   /** Is given the selected epoch's weights, then the last one's, once the training has come to its end; they are gone afterwards. */
   readonly onWeights?: (parameters: Parameters, weights: FinishedWeights) => Promise<void> | void;
 }
@@ -52,6 +58,8 @@ export interface TrainedNetwork {
   readonly stopped: boolean;
   /** Training and validation, over all parts of a training that was continued. */
   readonly seconds: number;
+  /** Of a frozen encoder whose maps are kept: what it takes for all of them, and for one pass over training and validation images. */
+  readonly encoderSeconds?: { readonly maps: number; readonly pass: number };
 }
 
 /** What a kind of data brings to the training. */
@@ -64,6 +72,7 @@ interface Task<B extends Batch & Targets & { readonly images: Tensor4D }> {
   readonly select: string;
   /** What validation gives beside the measures. */
   readonly otherMetrics: readonly string[];
+  readonly encoderSeconds?: TrainedNetwork['encoderSeconds'];
   batches(epoch: number): Iterable<B> | AsyncIterable<B>;
   validate(parameters: Parameters, signal?: AbortSignal): Promise<Validation>;
   close(): Promise<void>;
@@ -82,9 +91,22 @@ export async function trainNetwork(
 ): Promise<TrainedNetwork> {
   checkRecipe(recipe);
   checkSplits(data);
-  return 'task' in data
-    ? run(network, recipe, controls, classification(network, data, recipe))
-    : run(network, recipe, controls, segmentation(network, data, recipe));
+  if ('task' in data) return run(network, recipe, controls, classification(network, data, recipe));
+  const { moves = {} } = sortAugmentations(recipe.augment ?? []);
+  const isFlipped = moves.horizontalFlip !== undefined || moves.verticalFlip !== undefined;
+  let opened: MaskSource;
+  try {
+    opened = await openMaskSource(network, data, { ...controls, variants: { train: isFlipped ? 4 : 1, val: 1 } });
+  } catch (error) {
+    // Stopped while the maps of the frozen encoder were computed: those that there are have been kept.
+    if (controls.signal?.aborted) return { history: [], best: undefined, stopped: true, seconds: 0 };
+    throw error;
+  }
+  try {
+    return await run(network, recipe, controls, segmentation(network, opened, recipe));
+  } finally {
+    opened.close();
+  }
 }
 
 async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
@@ -136,13 +158,14 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
     optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
     optimizer = undefined;
     const { history, best, stopped, seconds } = fitted;
+    const outcome: TrainedNetwork = { history, best, stopped, seconds, encoderSeconds: task.encoderSeconds };
     try {
-      if (stopped || best === undefined || onWeights === undefined) return { history, best, stopped, seconds };
+      if (stopped || best === undefined || onWeights === undefined) return outcome;
       fitted.useBest();
       await onWeights(parameters, { which: 'best', epoch: best.epoch });
       if (best.epoch !== history.length) fitted.useLast();
       await onWeights(parameters, { which: 'last', epoch: history.length });
-      return { history, best, stopped, seconds };
+      return outcome;
     } finally {
       fitted.dispose();
     }
@@ -185,26 +208,22 @@ function classification(network: Network, dataset: Dataset, recipe: Recipe): Ima
   };
 }
 
-function segmentation(network: Network, data: SegmentationDataset | SegmentationSource, recipe: Recipe): ImageTask {
+function segmentation(network: Network, { source: sourceOf, maps }: MaskSource, recipe: Recipe): ImageTask {
   const { batchSize, seed, augment = [] } = recipe;
   const { moves = {}, changes, mixes, resizedCrop } = sortAugmentations(augment);
   if (mixes.length > 0 || resizedCrop !== undefined)
     throw new UserError('mixup, cutmix and randomResizedCrop are for images with labels: leave them out for masks.');
-  if ('batches' in data && augment.length > 0)
-    throw new UserError('These data draw their augmentation themselves: leave `augment` out of the recipe.');
-  const source =
-    'batches' in data
-      ? data
-      : imageSource({ dataset: data, splits: data.splits, augmentation: moves, changes, seed, normalization: network.normalization }); // prettier-ignore
+  const source = sourceOf({ augmentation: moves, changes, seed });
   const loss = lossFunction(recipe.loss ?? binaryCrossEntropy());
   const measures = { dice: sumOfDice, ...measuresOf(recipe) };
-  const { train } = source.splits;
+  const { train, val } = source.splits;
   return {
     count: train.count,
     loss,
     measures,
     select: 'loss',
     otherMetrics: [],
+    encoderSeconds: maps?.seconds({ train: train.count, val: val.count }),
     batches: (epoch) => {
       const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
       return source.batches('train', { batchSize, order, epoch });

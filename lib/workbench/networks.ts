@@ -63,15 +63,22 @@ export function sameOutputs(first: Network, second: Network, data: InputSize): D
   return table(rows, { caption: 'The same weights and images: outputs that differ in any bit' });
 }
 
+/** What the network is given: images, or the maps of the frozen encoder before it. */
+function inputOf({ transform, frozen }: Network, data: InputSize) {
+  if (frozen === undefined) return { ...(transform ?? data), channels: 3 };
+  const { rows, columns, channels } = frozen.encoder;
+  return { height: rows, width: columns, channels };
+}
+
 /** The outputs for random images of the size that the network gets, from random weights; nothing is left on the device. */
 function run(network: Network, data: InputSize, images: number, onLayer?: Pass['onLayer']): Float32Array {
-  const { height, width } = network.transform ?? data;
+  const { height, width, channels } = inputOf(network, data);
   const random = createRandom(1, 'images');
   const parameters = initialParameters(network.table, 1, network.initial);
   try {
     return tf.tidy(() => {
-      const pixels = Float32Array.from({ length: images * height * width * 3 }, () => random.normal());
-      const input: Tensor4D = tf.tensor4d(pixels, [images, height, width, 3]);
+      const pixels = Float32Array.from({ length: images * height * width * channels }, () => random.normal());
+      const input: Tensor4D = tf.tensor4d(pixels, [images, height, width, channels]);
       return network.forward(input, createScope(readParameters(parameters), false, { onLayer })).dataSync<'float32'>();
     });
   } finally {

@@ -5,7 +5,8 @@ import { formatDuration } from '../display/format';
 import { progressBar } from '../display/progress';
 import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
-import { classifierRow, evaluateClassifier, evaluateMasks, maskRow, type ClassifierEvaluation, type EvaluateOptions, type MaskEvaluation } from '../runs/evaluate'; // prettier-ignore
+import { classifierRow, evaluateClassifier, type ClassifierEvaluation } from '../runs/evaluate';
+import { evaluateMasks, maskRow, type MaskEvaluateOptions, type MaskEvaluation } from '../runs/evaluate-masks';
 import { currentRun, recordResults } from '../runs/notebook-run';
 import type { RowFacts } from '../runs/results';
 import { trainOnce, type Run, type TrainedModel } from '../runs/train';
@@ -40,7 +41,7 @@ export async function train(
   return run;
 }
 
-export interface RowOptions extends Omit<EvaluateOptions, 'signal'> {
+export interface RowOptions extends Omit<MaskEvaluateOptions, 'signal' | 'maps' | 'featureCache'> {
   /** Which arm of a study the row is of; `corrected` by default. */
   readonly arm?: RowFacts['arm'];
   /** How the network was trained; by default `scratch` from random weights, else `fine-tuned`. */
@@ -69,7 +70,7 @@ export async function evaluate(
     return evaluation;
   }
   const evaluation = await softly(model, split, (signal) => evaluateMasks(model, data, { ...options, signal }));
-  if (isTest && evaluation && 'sha256' in data) record(model, data, maskRow(model, evaluation, facts));
+  if (isTest && evaluation) record(model, data.whole ?? data, maskRow(model, evaluation, data, facts));
   return evaluation;
 }
 

@@ -14,9 +14,9 @@ import {
   denoiseImages,
   trainDenoiser,
   type Denoiser,
+  type DenoiserControls,
   type DenoisingSettings,
 } from '../../lib/training/denoiser';
-import type { SegmenterControls } from '../../lib/training/segmenter';
 import { side, toySegmentation, withoutSeconds } from './toy-segmentation';
 
 const scratch = mkdtempSync(join(tmpdir(), 'denoiser-'));
@@ -36,7 +36,7 @@ const settings: DenoisingSettings = { epochs: 5, batchSize: 8, learningRate: 0.0
 const dataset = toySegmentation();
 
 /** Trains, and asserts that no tensor is left behind. */
-async function train(changes: Partial<DenoisingSettings> = {}, controls: SegmenterControls = {}) {
+async function train(changes: Partial<DenoisingSettings> = {}, controls: DenoiserControls = {}) {
   const before = tf.memory().numTensors;
   const trained = await trainDenoiser(denoiser, dataset, { ...settings, ...changes }, controls);
   assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
@@ -79,12 +79,19 @@ describe('trainDenoiser', () => {
     const whole = await train();
     const controller = new AbortController();
     const checkpoints = openCheckpoints(join(scratch, 'stopped'), 'toy');
-    const onProgress: SegmenterControls['onProgress'] = (event) => event.kind === 'epoch' && event.epoch === 2 && controller.abort(); // prettier-ignore
+    const onProgress: DenoiserControls['onProgress'] = (event) => event.kind === 'epoch' && event.epoch === 2 && controller.abort(); // prettier-ignore
     const stopped = await train({}, { checkpoints, signal: controller.signal, onProgress });
     assert.deepEqual([stopped.stopped, stopped.values, stopped.history.length], [true, undefined, 2]);
     const rest = await train({}, { checkpoints });
     assert.deepEqual(withoutSeconds(rest.history), withoutSeconds(whole.history));
     assert.deepEqual(rest.values, whole.values);
+  });
+
+  it('ends softly in its validation too', async () => {
+    const controller = new AbortController();
+    const read = (split: string): void => void (split === 'val' && controller.abort());
+    const stopped = await trainDenoiser(denoiser, toySegmentation({ read }), settings, { signal: controller.signal });
+    assert.deepEqual([stopped.stopped, stopped.history.length], [true, 0]);
   });
 
   it('shows noisy, original and reconstructed images', async () => {

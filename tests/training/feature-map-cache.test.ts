@@ -7,13 +7,14 @@ import { halfNormalization } from '../../lib/data/batches';
 import { subsetOf } from '../../lib/data/segmentation-dataset';
 import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
-import { tf, type Tensor4D } from '../../lib/tf';
+import { tf } from '../../lib/tf';
 import { openFeatureCache } from '../../lib/training/feature-cache';
 import { extractFeatureMaps, flipVariant, type FeatureMapOptions, type FeatureMaps } from '../../lib/training/feature-map-cache'; // prettier-ignore
 import { imageSource, mapSource, type SegmentationSource } from '../../lib/training/segmentation-source';
-import { trainSegmenter, type SegmenterSettings } from '../../lib/training/segmenter';
+import type { EncoderMaps } from '../../lib/training/encoder-maps';
 import { assertClose } from '../close';
-import { side, toyDecode, toyEncode, toySegmentation, toySegmenterForward, toySegmenterTable } from './toy-segmentation'; // prettier-ignore
+import { userError } from '../data/user-error';
+import { side, toyEncode, toySegmentation, toySegmenterTable } from './toy-segmentation'; // prettier-ignore
 
 const scratch = mkdtempSync(join(tmpdir(), 'feature-maps-'));
 after(() => rmSync(scratch, { recursive: true }));
@@ -44,6 +45,11 @@ const augmentation = { horizontalFlip: 0.5, verticalFlip: 0.5 };
 const common = { dataset, splits: dataset.splits, augmentation, seed: 9 };
 const images = imageSource({ ...common, normalization: halfNormalization });
 
+/** As several trainings share them. */
+function shared(splits: EncoderMaps['splits']): EncoderMaps {
+  return { splits, seconds: () => ({ maps: 0, pass: 0 }), close: () => undefined };
+}
+
 /** Maps of all batches of one pass, beside what the encoder makes of the same images. */
 function compare(maps: SegmentationSource, pass: Parameters<SegmentationSource['batches']>): void {
   const expected = [...images.batches(...pass)];
@@ -70,7 +76,7 @@ describe('maps of a frozen encoder', () => {
       const train = await extract(changes);
       const val = await extract({ ...changes, ...others, split: dataset.splits.val });
       const test = await extract({ ...changes, ...others, split: dataset.splits.test });
-      const maps = mapSource({ ...common, maps: { train, val, test } });
+      const maps = mapSource({ ...common, maps: shared({ train, val, test }) });
       for (const epoch of [0, 1, 5]) compare(maps, ['train', { batchSize: 7, epoch }]);
       compare(maps, ['train', { batchSize: 5, epoch: 2, order: [20, 3, 3, 11] }]);
       compare(maps, ['train', { batchSize: 7 }]);
@@ -120,27 +126,9 @@ describe('maps of a frozen encoder', () => {
 
   it('refuses augmentation that there are no maps of', async () => {
     const train = await extract();
-    const maps = { train, val: train, test: train };
-    assert.throws(() => mapSource({ ...common, augmentation: { ...augmentation, quarterTurns: true }, maps }), /flipped images only/); // prettier-ignore
+    const maps = shared({ train });
+    assert.throws(() => mapSource({ ...common, augmentation: { ...augmentation, quarterTurns: true }, maps }), userError(/flipped images only/)); // prettier-ignore
+    assert.throws(() => [...mapSource({ ...common, maps }).batches('val', { batchSize: 2 })], userError(/^There are no maps of val images/)); // prettier-ignore
     train.close();
-  });
-
-  it('train a decoder as the whole network with a frozen encoder does', async () => {
-    const settings: SegmenterSettings = { epochs: 4, batchSize: 8, learningRate: 0.02, weightDecay: 0, seed: 2 };
-    const initial = () => createParameters(table, 7);
-    const trainable = (name: string): boolean => name.startsWith('decoder.');
-    const whole = await trainSegmenter({ name: 'whole', table, forward: toySegmenterForward, initial }, images, { ...settings, trainable }); // prettier-ignore
-    const train = await extract();
-    const [val, test] = await Promise.all([extract({ split: dataset.splits.val, flips: false }), extract({ split: dataset.splits.test, flips: false })]); // prettier-ignore
-    const decoderTable = Object.fromEntries(Object.entries(table).filter(([name]) => trainable(name)));
-    const source = mapSource({ ...common, maps: { train, val, test } });
-    const decoder = { name: 'decoder', table: decoderTable, forward: (maps: Tensor4D, p: Parameters<typeof toyDecode>[1]) => toyDecode(maps, p), initial: () => createParameters(decoderTable, 7) }; // prettier-ignore
-    const alone = await trainSegmenter(decoder, source, settings);
-    assert.equal(alone.bestEpoch, whole.bestEpoch);
-    whole.history.forEach((row, index) => {
-      assertClose([alone.history[index].trainLoss, alone.history[index].valLoss], [row.trainLoss, row.valLoss], 1e-4, 'losses'); // prettier-ignore
-    });
-    assert.deepEqual(alone.test?.masks, whole.test?.masks);
-    for (const maps of [train, val, test]) maps.close();
   });
 });

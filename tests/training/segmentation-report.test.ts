@@ -13,7 +13,8 @@ import { tf } from '../../lib/tf';
 import { fastestPass } from '../../lib/training/fastest-pass';
 import { reportSegmentation, type MaskCalibration, type ReportOptions } from '../../lib/training/segmentation-report';
 import { imageSource } from '../../lib/training/segmentation-source';
-import { testSegmenter, type Segmenter } from '../../lib/training/segmenter';
+import { scoreMasks } from '../../lib/training/segmentation-evaluation';
+import { network } from '../../lib/models/network';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
 import { noise } from '../noise';
@@ -76,11 +77,11 @@ const sourceOf = (augmentation: { horizontalFlip?: number; verticalFlip?: number
 
 const table: Record<string, ParameterSpec> = {};
 addConvolution(table, 'conv', [1, 3, 3, 3]);
-const segmenter: Segmenter = {
+const segmenter = network({
   name: 'convolution',
   table,
   forward: (images, scope) => convolution(images, scope.at('conv'), { padding: 1 }),
-};
+});
 
 /** Without a tensor left behind. */
 async function report(changes: Partial<ReportOptions> = {}) {
@@ -92,7 +93,7 @@ async function report(changes: Partial<ReportOptions> = {}) {
     const flippedSource = (variant: number) => sourceOf({ horizontalFlip: variant % 2, verticalFlip: variant >= 2 ? 1 : 0 }); // prettier-ignore
     const options = { bandWidth: 2, batchSize: 3, flippedSource, scoreNativeSize: true, ...changes };
     const reported = await reportSegmentation(parameters, segmenter, sourceOf(), options);
-    const tested = await testSegmenter(parameters, segmenter, sourceOf(), { epoch: 1 });
+    const tested = await scoreMasks(parameters, segmenter, sourceOf(), { split: 'test', batchSize: 50 });
     assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
     return { ...reported, tested };
   } finally {

@@ -1,7 +1,7 @@
 /** The options of `npm run study -- dinov3-segmentation`, under the names of the study's own command line where it has them. */
 import { suggestion, UserError } from '../../errors';
-import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters, type RunSelection } from '../../studies/dinov3-segmentation/parameters'; // prettier-ignore
-import { dinov3Arms, dinov3Models, type Dinov3Arm, type Dinov3Model } from '../../studies/dinov3-segmentation/results';
+import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters } from '../../studies/dinov3-segmentation/parameters';
+import { dinov3Arms, type Dinov3Arm } from '../../studies/dinov3-segmentation/results';
 import { resolveParameters } from '../../runs/parameters';
 import { parseCommandLine } from '../command';
 
@@ -81,13 +81,23 @@ const encoderAliases: Readonly<Record<string, string>> = {
   large: 'dinov3_vitl16',
 };
 
+const dinov3Models = ['unet', 'dino-unet'] as const;
+type Dinov3Model = (typeof dinov3Models)[number];
+
+/** Which runs are wanted. */
+interface RunSelection {
+  readonly arms: readonly Dinov3Arm[];
+  readonly models: readonly Dinov3Model[];
+  readonly fractions: readonly number[];
+  readonly seeds: readonly number[];
+}
+
 const modelAliases: Readonly<Record<string, Dinov3Model>> = { baseline: 'unet', dinov3: 'dino-unet' };
 
 export interface TrainRequest {
   readonly parameters: Dinov3Parameters;
-  readonly selection: Required<RunSelection>;
+  readonly selection: RunSelection;
   readonly folder: string | undefined;
-  readonly cache: boolean;
   readonly resume: boolean;
   readonly json: boolean;
 }
@@ -101,7 +111,7 @@ export function readTrainOptions(args: string[]): TrainRequest | undefined {
     throw new UserError(`train takes no "${positionals[0]}" without an option's name; --help shows examples.`);
   const { models, encoders } = readModels(values.model, values.encoder);
   const seeds = readNumbers('seed', values.seed ?? '42', 'whole numbers from 0', (seed) => Number.isInteger(seed) && seed >= 0); // prettier-ignore
-  const given: Record<string, unknown> = { profile: 'paper', seed: 42, encoders, dataset: 'synthetic-lesions' };
+  const given: Record<string, unknown> = { profile: 'paper', seed: 42, encoders, dataset: 'synthetic-lesions', cache: values['no-cache'] !== true }; // prettier-ignore
   for (const [option, parameter] of Object.entries(parameterOf)) {
     const value = values[option as OptionName];
     if (value === undefined || option === 'encoder') continue;
@@ -112,7 +122,6 @@ export function readTrainOptions(args: string[]): TrainRequest | undefined {
     parameters,
     selection: { arms: readArms(values.arm), models, fractions: fractionsOf(parameters.fractions), seeds },
     folder: values['output-dir'],
-    cache: values['no-cache'] !== true,
     resume: values.resume === true,
     json: values.json === true,
   };

@@ -4,16 +4,17 @@ import { join, relative } from 'node:path';
 import { UserError, suggestion } from '../../errors';
 import { writeFileAtomic } from '../../files';
 import { outputsDirectory } from '../../paths';
-import { openDinov3Encoder, type Dinov3Encoder } from '../../studies/dinov3-segmentation/encoders';
-import { encodersOf } from '../../studies/dinov3-segmentation/encoder-choice';
-import { configurationsOf, openDinov3Data } from '../../studies/dinov3-segmentation/parameters';
+import { openVit, type Vit } from '../../models/encoders';
+import { openMaskData } from '../../runs/mask-parameters';
+import { armsOf, pointsOf } from '../../studies/dinov3-segmentation/arms';
+import { encoderRequest, encodersOf } from '../../studies/dinov3-segmentation/encoders';
 import type { TrainingEvent } from '../../training/events';
-import type { Dinov3Configuration } from '../../studies/dinov3-segmentation/results';
-import { openDinov3Store, readStoredRuns, trainDinov3Runs, type Dinov3Store, type RunEvent, type StoredRuns } from '../../studies/dinov3-segmentation/runs'; // prettier-ignore
+import { noEncoder, type Dinov3Point } from '../../studies/dinov3-segmentation/results';
+import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from '../../studies/dinov3-segmentation/runs'; // prettier-ignore
 import { parseCommandLine } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';
-import { readTrainOptions, underOptionNames, type TrainRequest } from './dinov3-options';
+import { readTrainOptions, underOptionNames } from './dinov3-options';
 import { evaluationRecord, networkName, runTable, writePictures } from './dinov3-report';
 
 const defaultFolder = join(outputsDirectory, 'dinov3-segmentation');
@@ -85,70 +86,58 @@ async function train(
     output.write(`${help}\n`);
     return;
   }
-  const { parameters, selection, folder = defaultFolder, cache, resume, json } = request;
+  const { parameters, selection, folder = defaultFolder, resume, json } = request;
   const wanted = selection.models.includes('dino-unet') ? underOptionNames(() => encodersOf(parameters)) : [];
   const line = createProgressLine(progress);
   const onProgress = ({ done, total }: { done: number; total: number }): void =>
     line.update(`images ${done} of ${total}`);
-  const dataset = await underOptionNames(() => openDinov3Data(parameters, { onProgress })); // prettier-ignore
-  const encoders: Dinov3Encoder[] = [];
+  const dataset = await openMaskData(parameters, { onProgress });
   try {
-    for (const name of wanted) encoders.push(await openEncoder(request, name));
-    const configurations = configurationsOf(parameters, dataset, encoders, selection);
-    const store = openDinov3Store(folder);
-    if (!resume) refuseBegun(store, configurations);
+    const vits: Record<string, Vit> = {};
+    for (const name of wanted) vits[name] = await openVit(encoderRequest(name, parameters));
+    const resources = { settings: parameters, data: dataset, vits, arms: armsOf({ seeds: selection.seeds.length }) };
+    const encoders = selection.models.flatMap((model) => (model === 'unet' ? [noEncoder] : wanted));
+    const points = selection.arms.flatMap((arm) => pointsOf(arm, encoders, selection.fractions, selection.seeds));
+    if (!resume) refuseBegun(begunRuns(points, resources, folder), folder);
     for (const note of dataset.notes) line.print(note);
-    const onRun = describeRuns(line, configurations.length);
     const onTraining = (event: TrainingEvent): void => {
       if (event.kind === 'warning') line.print(event.message);
     };
-    const finished = await trainDinov3Runs(store, configurations, { dataset, encoders, cache }, { onRun, onProgress: onTraining }); // prettier-ignore
+    const onPoint = describeRuns(line, points.length);
+    const runs = (await trainDinov3Runs(points, resources, { folder, onPoint, onProgress: onTraining })) ?? [];
     line.clear();
-    const runs = finished ?? [];
     output.write(json ? `${JSON.stringify(evaluationRecord({ finished: runs, unfinished: [], problems: [] }), undefined, 2)}\n` : runTable(runs)); // prettier-ignore
-    if (runs.length < configurations.length)
-      line.print(`${configurations.length - runs.length} more are being trained by another process.`);
+    if (runs.length < points.length)
+      line.print(`${points.length - runs.length} more are being trained by another process.`);
   } finally {
     line.clear();
-    for (const encoder of encoders) encoder.close();
     dataset.close();
   }
 }
 
-function openEncoder({ parameters, selection }: TrainRequest, name: string): Promise<Dinov3Encoder> {
-  return openDinov3Encoder({ ...parameters, name, arms: selection.arms });
-}
-
 /** @throws UserError where runs were begun: whoever does not know of them should not go on with them by chance */
-function refuseBegun({ runs, folder }: Dinov3Store, configurations: readonly Dinov3Configuration[]): void {
-  const begun = runs.overview(configurations).missing.filter(({ started }) => started);
+function refuseBegun(begun: readonly { readonly id: string; readonly point: Dinov3Point }[], folder: string): void {
   if (begun.length === 0) return;
-  const [{ id, configuration }] = begun;
+  const [{ id, point }] = begun;
   const others = begun.length === 1 ? '' : ` and ${begun.length - 1} more`;
-  throw new UserError(`Run ${id} (${describeRun(configuration)})${others} was begun: --resume continues it; to begin anew, delete ${join(folder, id)}.`); // prettier-ignore
+  throw new UserError(`Run ${id} (${describeRun(point)})${others} was begun: --resume continues it; to begin anew, delete ${join(folder, id)}.`); // prettier-ignore
 }
 
-function describeRun(configuration: Dinov3Configuration): string {
-  const { arm, fraction, seed } = configuration;
-  return `${networkName(configuration)}, ${arm}, ${Number((100 * fraction).toFixed(1))} %, seed ${seed}`;
+function describeRun(point: Dinov3Point): string {
+  const { arm, fraction, seed } = point;
+  return `${networkName(point)}, ${arm}, ${Number((100 * fraction).toFixed(1))} %, seed ${seed}`;
 }
 
 function describeRuns(line: ProgressLine, count: number): (event: RunEvent) => void {
   let started = 0;
-  let featureSeconds = 0;
-  return ({ kind, id, configuration, training, seconds }) => {
-    const run = describeRun(configuration);
-    if (kind === 'started') {
-      featureSeconds = 0;
-      line.print(`${++started}/${count}  ${id}  ${run}`);
-    }
-    if (seconds !== undefined) featureSeconds = seconds;
-    if (kind === 'features' && training?.kind === 'batch')
-      line.update(`maps of ${configuration.encoder}: ${training.step} of ${training.steps} batches`);
+  return ({ kind, id, point, training }) => {
+    const run = describeRun(point);
+    if (kind === 'started') line.print(`${++started}/${count}  ${id}  ${run}`);
+    if (kind === 'maps' && training?.kind === 'batch')
+      line.update(`maps of ${point.encoder}: ${training.step} of ${training.steps} batches`);
     if (kind === 'epoch' && training?.kind === 'epoch') {
       const { row, epoch, epochs } = training;
-      const maps = epoch === 1 && featureSeconds > 0 ? ` after ${featureSeconds.toFixed(1)} s for the maps` : '';
-      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valAccuracy.toFixed(4)}, ${row.seconds.toFixed(1)} s${maps}`, `${id} ${epoch}`); // prettier-ignore
+      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valDice.toFixed(4)}, ${row.seconds.toFixed(1)} s`, `${id} ${epoch}`); // prettier-ignore
     }
   };
 }
@@ -172,8 +161,7 @@ function evaluate(args: string[], { output = process.stdout, progress = process.
   const path = join(folder, 'evaluation.json');
   writeFileAtomic(path, record);
   for (const problem of stored.problems) progress.write(`${problem}\n`);
-  for (const { id, configuration } of stored.unfinished)
-    progress.write(`Run ${id} (${describeRun(configuration)}) is not finished.\n`);
+  for (const { id, point } of stored.unfinished) progress.write(`Run ${id} (${describeRun(point)}) is not finished.\n`);
   output.write(values.json === true ? record : `${runTable(stored.finished)}\n${path}\n`);
   return Promise.resolve();
 }
@@ -212,9 +200,9 @@ async function visualize(
   const folder = values['output-dir'] ?? defaultFolder;
   const { finished, problems } = storedRuns(folder);
   for (const problem of problems) progress.write(`${problem}\n`);
-  const chosen = values.run === undefined ? finished : finished.filter(({ id }) => id === values.run);
+  const chosen = values.run === undefined ? finished : finished.filter(({ run }) => run.id === values.run);
   if (chosen.length === 0)
-    throw new UserError(`${folder} has no finished run "${values.run}"${suggestion(values.run ?? '', finished.map(({ id }) => id)) || '.'} "evaluate" lists them.`); // prettier-ignore
+    throw new UserError(`${folder} has no finished run "${values.run}"${suggestion(values.run ?? '', finished.map(({ run }) => run.id)) || '.'} "evaluate" lists them.`); // prettier-ignore
   const dataOptions = (['dataset', 'split-seed', 'synthetic-images'] as const).flatMap((name) => {
     const value = values[name];
     return value === undefined ? [] : [`--${name}`, value];
@@ -225,8 +213,9 @@ async function visualize(
     runs: chosen,
     samples: Number(values['num-samples'] ?? 8),
     folder: join(folder, 'pictures'),
-    open: ({ configuration }) => openDinov3Data({ ...data, imageSize: configuration.data.imageSize }),
+    open: ({ row }) => openMaskData({ ...data, imageSize: Number(row.settings.imageSize) }),
     onWritten: (path) => output.write(`${path}\n`),
+    onSkipped: (message) => progress.write(`${message}\n`),
   });
 }
 

@@ -1,60 +1,66 @@
-/** What the fourth study did, and what "as published" and "corrected" mean for it. */
-import type { Normalization } from '../../data/batches';
-import { nestedSubset } from '../../data/splits';
+/** What the fourth study did and what is corrected, as values, and the training that a point of its grid stands for. */
+import { byteNormalization, imagenetNormalization } from '../../data/batches';
+import type { SegmentationDataset } from '../../data/segmentation-dataset';
+import { take } from '../../data/take';
+import { UserError } from '../../errors';
 import type { EmptyConvention } from '../../metrics/segmentation';
-import type { Dinov3Arm, Dinov3Model } from './results';
+import type { DinoUnetArm } from '../../models/dino-unet';
+import { dinoUnet, frozen } from '../../models/encoder-networks';
+import { blockMaps, type Vit } from '../../models/encoders';
+import { dinoUnetBlocks } from '../../models/feature-maps';
+import type { Network } from '../../models/network';
+import { unet } from '../../models/networks';
+import type { GridWork } from '../../runs/grid';
+import type { RowFacts } from '../../runs/results';
+import { flip } from '../../training/augmentations';
+import { adamW } from '../../training/create-optimizer';
+import { binaryCrossEntropy, dice } from '../../training/losses';
+import type { Recipe } from '../../training/recipe';
+import { cosine } from '../../training/schedules';
+import type { Dinov3Parameters } from './parameters';
+import { noEncoder, type Dinov3Arm, type Dinov3Point } from './results';
 
-/** What a decoder of the study does is in its model (`dino-unet.ts`); these are the switches of its training and test. */
-export interface Dinov3Options {
-  /** Whether images are normalised with ImageNet's mean and deviation; in the study they stayed numbers from 0 to 255. */
-  readonly normalizedInput: boolean;
-  /** Whether all validation images select the epoch; in the study, validation shrank with the training fraction. */
-  readonly wholeValidation: boolean;
+/** The switches between the arms. */
+export interface Dinov3ArmOptions {
+  /** In the study, images stayed numbers from 0 to 255. */
+  readonly images: 'numbers from 0 to 255' | 'normalised';
+  /** Of which blocks the decoder gets maps, see `dinoUnetBlocks`: the study's are 2, 5, 8 and 11 of any encoder, without the final norm. */
+  readonly blocks: DinoUnetArm;
+  /** See `dino-unet.ts`: the study's pyramid never leaves the patches' grid, and its gate cannot close below ½. */
+  readonly decoder: DinoUnetArm;
+  /** Validation images that select the epoch; in the study they shrank with the training images. */
+  readonly validation: 'the same fraction' | 'all';
   /** Share of the epochs that Dino U-Nets get on all images; the study's configuration files give them 30 of 100. */
   readonly epochsOnAllImages: number;
-  /** Whether several seeds are run; the study had one. */
-  readonly severalSeeds: boolean;
+  readonly seeds: number;
   /** Scores where a mask is empty. */
   readonly empty: EmptyConvention;
 }
 
-export const dinov3ArmOptions: Readonly<Record<Dinov3Arm, Dinov3Options>> = {
-  'as-published': {
-    normalizedInput: false,
-    wholeValidation: false,
-    epochsOnAllImages: 0.3,
-    severalSeeds: false,
-    empty: 'epsilon-in-both',
-  },
-  corrected: {
-    normalizedInput: true,
-    wholeValidation: true,
-    epochsOnAllImages: 1,
-    severalSeeds: true,
-    empty: 'isic',
-  },
-};
+export type Dinov3Arms = Readonly<Record<Dinov3Arm, Dinov3ArmOptions>>;
 
-export interface ArmDifference {
-  readonly what: string;
-  readonly asPublished: string;
-  readonly corrected: string;
-}
-
-/** One row a difference, those of the model among them. */
-export function describeDinov3Arms(seeds: number): ArmDifference[] {
-  return [
-    { what: 'Images', asPublished: 'numbers from 0 to 255', corrected: 'normalised with ImageNet’s mean and deviation' }, // prettier-ignore
-    { what: 'Blocks of ViT-L', asPublished: '2, 5, 8, 11 of 24; those after 11 are dropped', corrected: '4, 11, 17, 23' }, // prettier-ignore
-    { what: 'Tokens of the blocks', asPublished: 'without the final norm', corrected: 'with the final norm' },
-    { what: 'Resolution of the four levels', asPublished: '1/16 each, then ×16 in one interpolation', corrected: '1/32, 1/16, 1/8, 1/4, then ×4' }, // prettier-ignore
-    { what: 'Deepest, widest level', asPublished: 'of the earliest block', corrected: 'of the last block' },
-    { what: 'Gate of the details', asPublished: 'sigmoid after ReLU, never below ½', corrected: 'sigmoid' },
-    { what: 'Validation images', asPublished: 'the same fraction as of the training images', corrected: 'all' },
-    { what: 'Epochs of Dino U-Nets on all images', asPublished: '30 % of the others’', corrected: 'as many' },
-    { what: 'Seeds', asPublished: '1', corrected: String(seeds) },
-    { what: 'Dice where masks are empty', asPublished: '(2I + 10⁻⁶) / (P + T + 10⁻⁶)', corrected: '1 where both are empty' }, // prettier-ignore
-  ];
+/** @param seeds of the corrected arm; the study had one */
+export function armsOf({ seeds }: { readonly seeds: number }): Dinov3Arms {
+  return {
+    'as-published': {
+      images: 'numbers from 0 to 255',
+      blocks: 'as-published',
+      decoder: 'as-published',
+      validation: 'the same fraction',
+      epochsOnAllImages: 0.3,
+      seeds: 1,
+      empty: 'epsilon-in-both',
+    },
+    corrected: {
+      images: 'normalised',
+      blocks: 'corrected',
+      decoder: 'corrected',
+      validation: 'all',
+      epochsOnAllImages: 1,
+      seeds,
+      empty: 'isic',
+    },
+  };
 }
 
 /** What the study did and neither arm does. */
@@ -71,60 +77,121 @@ export const leftOut: readonly { readonly what: string; readonly why: string }[]
   { what: 'The draw of torch.randperm', why: 'fractions are nested in both arms, but drawn from the sorted ids' },
 ];
 
-/** The paper profile's settings, which are the study's. */
-export const studySettings = {
-  epochs: 100,
-  batchSize: 8,
-  learningRate: 3e-4,
-  weightDecay: 1e-4,
-  patience: 10,
-  imageSize: 256,
-  fractions: [0.25, 0.5, 1],
-  unetWidth: 32,
-  decoderWidth: 256,
-  seed: 42,
-} as const;
-
-/** What a U-Net's images are normalised with; those of an encoder say for themselves. */
-export const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-/** Leaves the bytes as they are. */
-export const byteNormalization: Normalization = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
-
-export interface FractionPlan {
-  /** Indices of images, ascending. */
-  readonly train: Int32Array;
-  readonly val: Int32Array;
+/** Networks by name, `none` of the U-Net first, fractions and seeds of an arm, in an order in which each encoder is needed once. */
+export function pointsOf(
+  arm: Dinov3Arm,
+  encoders: readonly string[],
+  fractions: readonly number[],
+  seeds: readonly number[],
+): Dinov3Point[] {
+  return encoders.flatMap((encoder) =>
+    fractions.flatMap((fraction) => seeds.map((seed) => ({ arm, encoder, fraction, seed }))),
+  );
 }
 
-/**
- * The images of a run. A seed's fractions are nested: a quarter of the images is among the half.
- * @param counts images that there are
- */
-export function planFraction(
-  { fraction, seed, arm }: { readonly fraction: number; readonly seed: number; readonly arm: Dinov3Arm },
-  counts: Readonly<Record<'train' | 'val', number>>,
-): FractionPlan {
-  const part = (count: number): Int32Array =>
-    nestedSubset(count, Math.max(1, Math.floor(count * fraction + 1e-9)), { seed });
-  return {
-    train: part(counts.train),
-    val: dinov3ArmOptions[arm].wholeValidation
-      ? Int32Array.from({ length: counts.val }, (_, index) => index)
-      : part(counts.val),
-  };
+/** The seeds of an arm, from the first on. */
+export function seedsFrom(first: number, { seeds }: Pick<Dinov3ArmOptions, 'seeds'>): number[] {
+  return Array.from({ length: seeds }, (_, index) => first + index);
 }
 
-/** What an image goes through before the network. @param expected of the encoder's weights */
-export function normalizationOf(arm: Dinov3Arm, expected: Normalization): Normalization {
-  return dinov3ArmOptions[arm].normalizedInput ? expected : byteNormalization;
+/** A fraction of the images, at least one, rounded down as the study's loader does. */
+export function partOf(count: number, fraction: number): number {
+  return Math.max(1, Math.floor(count * fraction + 1e-9));
+}
+
+/** The images of a run. A seed's fractions are nested: a quarter of the images is among the half. */
+export function imagesOf(
+  data: SegmentationDataset,
+  { fraction, seed }: Pick<Dinov3Point, 'fraction' | 'seed'>,
+  { validation }: Pick<Dinov3ArmOptions, 'validation'>,
+): SegmentationDataset {
+  const { train, val } = data.splits;
+  return take(data, {
+    train: partOf(train.count, fraction),
+    val: validation === 'all' ? undefined : partOf(val.count, fraction),
+    seed,
+  });
 }
 
 /** Of a run, at the most. */
 export function epochsOf(
-  { arm, model, fraction }: { readonly arm: Dinov3Arm; readonly model: Dinov3Model; readonly fraction: number },
+  { encoder, fraction }: Pick<Dinov3Point, 'encoder' | 'fraction'>,
   epochs: number,
+  { epochsOnAllImages }: Pick<Dinov3ArmOptions, 'epochsOnAllImages'>,
 ): number {
-  const shortened = model === 'dino-unet' && fraction === 1 ? dinov3ArmOptions[arm].epochsOnAllImages : 1;
-  return Math.max(1, Math.round(shortened * epochs));
+  return encoder !== noEncoder && fraction === 1 ? Math.max(1, Math.round(epochsOnAllImages * epochs)) : epochs;
+}
+
+/** What the row of a run says beside what was measured. */
+export function rowOf(
+  { arm, encoder, fraction }: Pick<Dinov3Point, 'arm' | 'encoder' | 'fraction'>,
+  settings: Dinov3Parameters,
+): RowFacts {
+  // prettier-ignore
+  const { flips, flipTta, nativeScores, unetWidth, decoderWidth, diceWeight, epochs, precision } = settings;
+  const isUnet = encoder === noEncoder;
+  return {
+    arm,
+    encoder,
+    fraction,
+    protocol: isUnet ? 'scratch' : 'frozen',
+    settings: {
+      ...{ diceWeight, flips: String(flips), flipTta: String(flipTta), nativeScores: String(nativeScores) },
+      ...(isUnet ? { unetWidth } : { decoderWidth, precision }),
+      // An arm may shorten the training on all images.
+      plannedEpochs: epochs,
+    },
+  };
+}
+
+export interface Dinov3Resources {
+  readonly settings: Dinov3Parameters;
+  readonly data: SegmentationDataset;
+  /** By name. */
+  readonly vits: Readonly<Record<string, Vit>>;
+  readonly arms: Dinov3Arms;
+}
+
+/** The training of a point: what notebook 07 writes out in its cells. */
+export function workOf(point: Dinov3Point, { settings, data, vits, arms }: Dinov3Resources): GridWork {
+  const options = arms[point.arm];
+  const { batchSize, learningRate, weightDecay, diceWeight, patience, flips, flipTta, nativeScores } = settings;
+  const recipe: Recipe = {
+    epochs: epochsOf(point, settings.epochs, options),
+    batchSize,
+    seed: point.seed,
+    optimizer: adamW({ weightDecay }),
+    schedule: cosine({ learningRate }),
+    augment: flips ? [flip('horizontal'), flip('vertical')] : [],
+    loss: diceWeight > 0 ? [binaryCrossEntropy(), dice({ weight: diceWeight })] : binaryCrossEntropy(),
+    select: 'dice',
+    patience,
+  };
+  return {
+    network: networkOf(point, { settings, vits, arms }),
+    data: imagesOf(data, point, options),
+    recipe,
+    test: { report: { flips: flipTta, nativeScores, empty: options.empty } },
+    row: rowOf(point, settings),
+  };
+}
+
+/** What is trained. @throws UserError where the encoder has not been opened */
+export function networkOf(
+  { arm, encoder }: Pick<Dinov3Point, 'arm' | 'encoder'>,
+  { settings, vits, arms }: Pick<Dinov3Resources, 'settings' | 'vits' | 'arms'>,
+): Network {
+  const { images, blocks, decoder } = arms[arm];
+  const { unetWidth: width, decoderWidth, cache, imageSize: size } = settings;
+  const isNormalised = images === 'normalised';
+  if (encoder === noEncoder)
+    return unet({ width, normalization: isNormalised ? imagenetNormalization : byteNormalization });
+  if (!Object.hasOwn(vits, encoder)) throw new UserError(`The run needs ${encoder}, which was not opened: open it first.`); // prettier-ignore
+  const vit = vits[encoder];
+  const maps = blockMaps(
+    { ...vit, normalization: isNormalised ? vit.normalization : byteNormalization },
+    dinoUnetBlocks(vit.config, blocks),
+  );
+  const network = frozen(maps, dinoUnet(maps, { width: decoderWidth, arm: decoder, size }), { cache });
+  return { ...network, name: `Dino U-Net, ${vit.title}` };
 }

@@ -1,7 +1,8 @@
 /** What the fourth study claims, measured again: one row a claim and arm, with the uncertainty, and what follows from it. */
 import { formatDecimal, formatPercent } from '../../display/format';
 import { baseOf, pairAt, publishedCrossing, publishedEfficiency } from './curves';
-import { armTitle, groupRuns, type RunGroup, type ShownRun } from './groups';
+import { armTitle, groupRuns, type RunGroup } from './groups';
+import type { Dinov3Run } from './results';
 import { type IntervalOptions } from './scores'; // prettier-ignore
 import { crossingClaim, differenceClaim, efficiencyClaim, hardCasesClaim, hierarchyClaim, signed, winRateClaim, type Measured } from './measures'; // prettier-ignore
 import { publishedClaims, publishedScore } from './published';
@@ -103,7 +104,7 @@ const unetFirst = (pair: Pair) => pair && { first: pair.unet, second: pair.dino 
  * The study's claims, a row for each arm in which the runs are. Without runs of Base, the first frozen network stands for it; the column
  * `compared` says which it was.
  */
-export function claimRows(runs: readonly ShownRun[], { options, comparable }: ClaimContext) {
+export function claimRows(runs: readonly Dinov3Run[], { options, comparable }: ClaimContext) {
   const groups = groupRuns(runs);
   const arms = [...new Set(groups.map(({ arm }) => arm))];
   return claims.flatMap(({ claim, published, measure }) =>
@@ -125,6 +126,6 @@ export function claimRows(runs: readonly ShownRun[], { options, comparable }: Cl
 }
 
 /** The network that stands for the study's Base in the claims, for a caption; undefined where there is none. */
-export function standInOfBase(runs: readonly ShownRun[]): string | undefined {
+export function standInOfBase(runs: readonly Dinov3Run[]): string | undefined {
   return baseOf(groupRuns(runs))[0]?.network;
 }

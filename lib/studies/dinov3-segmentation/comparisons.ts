@@ -2,7 +2,8 @@
 import { formatInterval } from '../../display/format';
 import type { PairedComparison } from '../../metrics/paired-comparison';
 import { holmAdjust } from '../../metrics/significance';
-import { armTitle, fractionTitle, groupRuns, type RunGroup, type ShownRun } from './groups';
+import { armTitle, fractionTitle, groupRuns, type RunGroup } from './groups';
+import type { Dinov3Run } from './results';
 import { compareGroups, type IntervalOptions } from './scores';
 
 /** Two networks in the same arm at the same fraction. */
@@ -13,7 +14,7 @@ export interface GroupPair {
 }
 
 /** Every network with every later one, within arms and fractions. */
-export function comparePairs(runs: readonly ShownRun[], options: IntervalOptions): GroupPair[] {
+export function comparePairs(runs: readonly Dinov3Run[], options: IntervalOptions): GroupPair[] {
   const groups = groupRuns(runs);
   return groups.flatMap((first, index) =>
     groups.slice(index + 1).flatMap((second) => {
@@ -28,7 +29,7 @@ export function comparePairs(runs: readonly ShownRun[], options: IntervalOptions
  * One row a pair of networks: on which share of the test images the first has the higher Dice (of ties half), the mean difference with its
  * interval, and Wilcoxon's test over images, adjusted by Holm's method for all rows together.
  */
-export function winRateRows(runs: readonly ShownRun[], options: IntervalOptions) {
+export function winRateRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
   const pairs = comparePairs(runs, options);
   const adjusted = holmAdjust(pairs.map(({ paired }) => paired.wilcoxon.pValue));
   return pairs
@@ -53,7 +54,7 @@ export function winRateRows(runs: readonly ShownRun[], options: IntervalOptions)
  * What correcting changes: one row for each network and fraction that was run in both arms, on the same test images and by the seeds that
  * both have, with Wilcoxon's test adjusted by Holm's method for all rows together.
  */
-export function armRows(runs: readonly ShownRun[], options: IntervalOptions) {
+export function armRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
   const groups = groupRuns(runs);
   const pairs = groups
     .filter(({ arm }) => arm === 'corrected')

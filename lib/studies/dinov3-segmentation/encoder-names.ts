@@ -7,3 +7,6 @@ export const encodersOfTour = ['dinov3_tour_s', 'dinov3_tour_b', 'dinov3_tour_l'
 
 export const dinov3EncoderNames = [...encodersOfStudy, ...encodersOfTour] as const;
 export type Dinov3EncoderName = (typeof dinov3EncoderNames)[number];
+
+/** Stands for the three encoders of the study, or for two of the small ones in the tour with random weights. */
+export const automaticEncoders = 'auto';

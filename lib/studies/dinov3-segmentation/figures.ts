@@ -4,9 +4,10 @@ import type { FigureDisplay } from '../../display/figure';
 import { lineComparison, type LineSeries } from '../../display/line-chart';
 import { lossCurves } from '../../display/loss-chart';
 import { reliabilityCurves } from '../../display/reliability-curves';
-import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup, type ShownRun } from './groups'; // prettier-ignore
+import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from './groups';
 import { dataOfStudy, networkTitles, publishedDice, publishedNetworks } from './published';
-import type { Dinov3Result } from './results';
+import type { MaskReport } from '../../runs/evaluate-masks';
+import type { Dinov3Run } from './results';
 import { estimateOf, type IntervalOptions } from './scores';
 
 /** A series' name, with its arm where there are several. */
@@ -31,7 +32,7 @@ function seedsTitle(groups: readonly RunGroup[]): string {
  * @param options.published draws the study's values beside; only where the data are the study's
  */
 export function diceOverImages(
-  runs: readonly ShownRun[],
+  runs: readonly Dinov3Run[],
   { published = false, ...options }: IntervalOptions & { readonly published?: boolean },
 ): FigureDisplay {
   const groups = groupRuns(runs);
@@ -87,17 +88,17 @@ export function publishedDiceChart(): FigureDisplay {
 
 /** How sure the networks are of their pixels at one fraction: of all pixels, of those at the border, and of these with the temperature. */
 export function reliabilityOfPixels(
-  runs: readonly ShownRun[],
+  runs: readonly Dinov3Run[],
   { fraction }: { readonly fraction: number },
 ): FigureDisplay {
   const groups = groupRuns(runs).filter((group) => group.fraction === fraction);
   const nameOf = seriesNames(groups);
-  const [{ result }] = groups[0].runs;
-  const panelOf = (title: string, binsOf: (calibration: Dinov3Result['calibration']) => readonly CalibrationBin[]) => ({
+  const [{ test }] = groups[0].runs;
+  const panelOf = (title: string, binsOf: (report: MaskReport) => readonly CalibrationBin[]) => ({
     title,
     curves: groups.map((group) => ({
       name: nameOf(group),
-      bins: mergeBins(group.runs.map((run) => binsOf(run.result.calibration))),
+      bins: mergeBins(group.runs.map((run) => binsOf(run.test.report))),
     })),
   });
   return reliabilityCurves(
@@ -114,7 +115,7 @@ export function reliabilityOfPixels(
     {
       label:
         'Share of lesion pixels over their predicted probability for each network, of all pixels and near the border',
-      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${result.calibration.bandWidth} pixels of it. Scaled: logits divided by the temperature.`, // prettier-ignore
+      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${test.report.bandWidth} pixels of it. Scaled: logits divided by the temperature.`, // prettier-ignore
     },
   );
 }
@@ -131,7 +132,7 @@ export function mergeBins(all: readonly (readonly CalibrationBin[])[]): Calibrat
 }
 
 /** Dice per epoch of each network, a diagram for each fraction, of the first seed. The epoch is chosen by it. */
-export function trainingCurves(runs: readonly ShownRun[]): FigureDisplay {
+export function trainingCurves(runs: readonly Dinov3Run[]): FigureDisplay {
   const groups = groupRuns(runs);
   const nameOf = seriesNames(groups);
   const fractions = [...new Set(groups.map(({ fraction }) => fraction))].sort((a, b) => a - b);
@@ -144,9 +145,9 @@ export function trainingCurves(runs: readonly ShownRun[]): FigureDisplay {
         curves: groups
           .filter((group) => group.fraction === fraction)
           .map((group) => {
-            const [{ result }] = group.runs;
-            const history = result.history.map(({ epoch, trainDice, valDice }) => ({ epoch, trainLoss: trainDice, valLoss: valDice })); // prettier-ignore
-            return { name: nameOf(group), history, bestEpoch: result.selectedEpoch };
+            const [{ run }] = group.runs;
+            const history = run.history.map(({ epoch, trainDice, valDice }) => ({ epoch, trainLoss: trainDice, valLoss: valDice })); // prettier-ignore
+            return { name: nameOf(group), history, bestEpoch: run.bestEpoch };
           }),
       })),
     },

@@ -1,13 +1,9 @@
 /** Runs of the fourth study that differ in nothing but their seed, put together. */
 import { UserError } from '../../errors';
+import type { RowSettings } from '../../runs/results';
 import { networkOfEncoder, networkTitles, type PublishedNetwork } from './published';
 import { dinov3Encoders, encoderTitle } from './encoders';
-import { epochsOf } from './arms';
-import type { Dinov3Arm, Dinov3Configuration, Dinov3Run } from './results';
-import { shortHash } from '../../runs/results';
-
-/** What tables and figures need of a run. */
-export type ShownRun = Pick<Dinov3Run, 'id' | 'configuration' | 'result'>;
+import { noEncoder, type Dinov3Arm, type Dinov3Run } from './results';
 
 /** All seeds of one network in one arm at one fraction of the training images. */
 export interface RunGroup {
@@ -19,17 +15,17 @@ export interface RunGroup {
   readonly fraction: number;
   readonly trainImages: number;
   /** By seed, ascending. */
-  readonly runs: readonly ShownRun[];
+  readonly runs: readonly Dinov3Run[];
 }
 
-/** Which of the study's networks a configuration has, or stands for; its weights may be others. */
-export function networkOfStudy({ encoder }: Pick<Dinov3Configuration, 'encoder'>): PublishedNetwork | undefined {
+/** Which of the study's networks has an encoder, or one that it stands for; its weights may be others. */
+export function networkOfStudy(encoder: string): PublishedNetwork | undefined {
   return Object.hasOwn(networkOfEncoder, encoder) ? networkOfEncoder[encoder] : undefined;
 }
 
 /** For tables and figures. */
-export function networkTitle({ model, encoder, weights }: Dinov3Configuration): string {
-  if (model === 'unet') return networkTitles.unet;
+export function networkTitle({ point: { encoder }, row: { weights } }: Pick<Dinov3Run, 'point' | 'row'>): string {
+  if (encoder === noEncoder) return networkTitles.unet;
   const untrained = weights === 'random' && Object.hasOwn(dinov3Encoders, encoder);
   return `${encoderTitle(encoder)}${untrained ? ', random weights' : ''}`;
 }
@@ -47,31 +43,31 @@ export function fractionTitle(fraction: number): string {
 /**
  * Runs by arm, network with its settings, and fraction: arms and networks in the order in which they come, fractions ascending. A run that
  * is given twice counts once.
- * @throws UserError where runs do not have the same test images
+ * @throws UserError where runs do not have the same test images at the same size
  */
-export function groupRuns(given: readonly ShownRun[]): RunGroup[] {
-  const runs = [...new Map(given.map((run) => [run.id, run])).values()];
+export function groupRuns(given: readonly Dinov3Run[]): RunGroup[] {
+  const runs = [...new Map(given.map((run) => [run.run.id, run])).values()];
   checkTestImages(runs);
-  const series = runs.map((run) => seriesOf(run, runs));
+  const series = runs.map(seriesOf);
   const titles = titlesOf(series);
   const order = [...titles.keys()];
-  const groups = new Map<string, { key: string; runs: ShownRun[] }>();
+  const groups = new Map<string, { key: string; runs: Dinov3Run[] }>();
   runs.forEach((run, index) => {
     const { key } = series[index];
-    const place = `${key} ${run.configuration.fraction}`;
+    const place = `${key} ${run.point.fraction}`;
     groups.set(place, { key, runs: [...(groups.get(place)?.runs ?? []), run] });
   });
   return [...groups.values()]
-    .sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key) || fractionOf(a.runs) - fractionOf(b.runs))
+    .sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key) || a.runs[0].point.fraction - b.runs[0].point.fraction)
     .map(({ key, runs: group }): RunGroup => {
-      const [{ configuration, result }] = group;
+      const [{ point, row }] = group;
       return {
-        arm: configuration.arm,
+        arm: point.arm,
         network: titles.get(key) ?? '',
-        networkOfStudy: networkOfStudy(configuration),
-        fraction: configuration.fraction,
-        trainImages: result.trainImages,
-        runs: [...group].sort((a, b) => a.configuration.seed - b.configuration.seed),
+        networkOfStudy: networkOfStudy(point.encoder),
+        fraction: point.fraction,
+        trainImages: row.trainImages,
+        runs: [...group].sort((a, b) => a.point.seed - b.point.seed),
       };
     });
 }
@@ -81,31 +77,23 @@ export function isSameSeries(first: RunGroup, second: RunGroup): boolean {
   return first.arm === second.arm && first.network === second.network;
 }
 
-function fractionOf([{ configuration }]: readonly ShownRun[]): number {
-  return configuration.fraction;
-}
-
 /** Everything that a run is determined by but its fraction and its seed, and the settings among it. */
 interface Series {
   readonly key: string;
   readonly arm: Dinov3Arm;
   readonly network: string;
-  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  readonly settings: RowSettings;
 }
 
-function seriesOf({ configuration }: ShownRun, runs: readonly ShownRun[]): Series {
-  const settings = { ...configuration.settings, epochs: plannedEpochs(configuration, runs) };
-  const key = shortHash({ ...configuration, settings, fraction: 0, seed: 0 });
-  return { key, arm: configuration.arm, network: networkTitle(configuration), settings };
-}
-
-/** An arm may shorten the training on all images; then the epochs are those of the same network at other fractions. */
-function plannedEpochs(configuration: Dinov3Configuration, runs: readonly ShownRun[]): number {
-  const { epochs } = configuration.settings;
-  const others = runs.map((run) => run.configuration).filter((one) => one.arm === configuration.arm && one.encoder === configuration.encoder && one.fraction !== configuration.fraction); // prettier-ignore
-  const candidates = others.map(({ settings }) => settings.epochs).filter((planned) => planned !== epochs);
-  const isShortened = candidates.length > 0 && !others.some(({ settings }) => settings.epochs === epochs);
-  return (isShortened ? candidates.find((planned) => epochsOf(configuration, planned) === epochs) : undefined) ?? epochs; // prettier-ignore
+function seriesOf(run: Dinov3Run): Series {
+  const { arm, encoder } = run.point;
+  const { dataSha256, weights, weightsSha256 } = run.row;
+  // An arm may shorten the training on all images: then the epochs are those that were planned.
+  const { plannedEpochs, ...given } = run.row.settings;
+  const own = Object.entries(given).filter(([name]) => name !== 'seed');
+  const settings = { ...Object.fromEntries(own), epochs: plannedEpochs ?? given.epochs };
+  const key = JSON.stringify([arm, encoder, weights, weightsSha256, dataSha256, Object.entries(settings).sort()]);
+  return { key, arm, network: networkTitle(run), settings };
 }
 
 /** A title for each series; where a network was trained with several settings in the same arm, with those in which it differs. */
@@ -120,11 +108,11 @@ function titlesOf(all: readonly Series[]): Map<string, string> {
 }
 
 /** Scores are compared image by image, and consensus is of one image. */
-function checkTestImages(runs: readonly ShownRun[]): void {
-  const idsOf = ({ result }: ShownRun): string => result.testIds.join('\n');
-  const other = runs.find((run) => idsOf(run) !== idsOf(runs[0]));
+function checkTestImages(runs: readonly Dinov3Run[]): void {
+  const testOf = ({ test, row }: Dinov3Run): string => [row.settings.imageSize, ...test.ids].join('\n');
+  const other = runs.find((run) => testOf(run) !== testOf(runs[0]));
   if (other === undefined) return;
   throw new UserError(
-    `Runs ${runs[0].id} and ${other.id} were tested on different images (${runs[0].result.testIds.length} and ${other.result.testIds.length}): show runs on the same data together.`,
+    `Runs ${runs[0].run.id} and ${other.run.id} were tested on different images (${runs[0].test.ids.length} and ${other.test.ids.length}) or at different sizes: show runs on the same data together.`,
   );
 }

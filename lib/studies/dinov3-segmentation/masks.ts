@@ -6,7 +6,7 @@ import { mean } from '../../metrics/intervals';
 import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
 import { armTitle, fractionTitle, groupRuns, type RunGroup } from './groups';
 import { openTestProbabilities, type Dinov3Run } from './results';
-import { readPair } from '../segmentation-views';
+import { readPair } from '../../workbench/mask-views';
 
 /** The mask of each run on one test image, in the order of the runs. */
 export interface RunMasks {
@@ -21,9 +21,9 @@ export interface RunMasks {
 export function openMasks(runs: readonly Dinov3Run[], dataset: SegmentationDataset): RunMasks {
   const { height, width, splits } = dataset;
   const wanted = splits.test.ids.join('\n');
-  const other = runs.find(({ result }) => result.testIds.join('\n') !== wanted);
+  const other = runs.find(({ test }) => test.ids.join('\n') !== wanted);
   if (other !== undefined)
-    throw new UserError(`Run ${other.id} was tested on other images than those of ${dataset.name}: show it with its own data.`); // prettier-ignore
+    throw new UserError(`Run ${other.run.id} was tested on other images than those of ${dataset.name}: show it with its own data.`); // prettier-ignore
   const files = runs.map(openTestProbabilities);
   return {
     read: (index) =>
@@ -40,10 +40,7 @@ export function openMasks(runs: readonly Dinov3Run[], dataset: SegmentationDatas
 export function firstRuns(runs: readonly Dinov3Run[], fraction: number): { group: RunGroup; run: Dinov3Run }[] {
   return groupRuns(runs)
     .filter((group) => group.fraction === fraction)
-    .flatMap((group) => {
-      const run = runs.find(({ id }) => id === group.runs[0].id);
-      return run === undefined ? [] : [{ group, run }];
-    });
+    .map((group) => ({ group, run: group.runs[0] }));
 }
 
 /** How many of the masks have each pixel. */
@@ -83,7 +80,7 @@ export function consensusRows(runs: readonly Dinov3Run[], dataset: SegmentationD
     fractions.flatMap((fraction) => {
       const chosen = firstRuns(runs, fraction).filter(({ group }) => group.arm === arm);
       if (chosen.length < 2) return [];
-      const dices = chosen.map(({ run }) => mean(run.result.scores.map(({ dice }) => dice)));
+      const dices = chosen.map(({ run }) => mean(run.test.scores.map(({ dice }) => dice)));
       const images = readConsensus(chosen.map(({ run }) => run), dataset); // prettier-ignore
       return [
         {

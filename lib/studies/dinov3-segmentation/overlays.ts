@@ -18,10 +18,10 @@ export interface SamplePicture {
  * Test images from the hardest to the easiest, evenly spaced by their mean Dice over runs, which must have the same test images.
  * @returns their positions
  */
-export function spacedSamples(runs: readonly Pick<Dinov3Run, 'result'>[], wanted: number): number[] {
+export function spacedSamples(runs: readonly Pick<Dinov3Run, 'test'>[], wanted: number): number[] {
   if (runs.length === 0) throw new UserError('There is no run whose images could be chosen.');
-  const count = runs[0].result.testIds.length;
-  const means = Array.from({ length: count }, (_, image) => mean(runs.map(({ result }) => result.scores[image].dice)));
+  const count = runs[0].test.ids.length;
+  const means = Array.from({ length: count }, (_, image) => mean(runs.map(({ test }) => test.scores[image].dice)));
   const ranked = means.map((_, image) => image).sort((a, b) => means[a] - means[b] || a - b);
   const samples = Math.min(wanted, count);
   return Array.from({ length: samples }, (_, index) =>
@@ -31,7 +31,7 @@ export function spacedSamples(runs: readonly Pick<Dinov3Run, 'result'>[], wanted
 
 /** The pictures of some test images. @throws UserError where the dataset is not the run's */
 export function samplePictures(
-  run: Pick<Dinov3Run, 'id' | 'directory' | 'result'>,
+  run: Pick<Dinov3Run, 'run' | 'directory' | 'test'>,
   dataset: SegmentationDataset,
   images: readonly number[],
 ): SamplePicture[] {
@@ -40,7 +40,7 @@ export function samplePictures(
   try {
     const { ids, height, width } = probabilities;
     if (ids.join() !== test.ids.join() || height !== dataset.height || width !== dataset.width)
-      throw new UserError(`Run ${run.id} has other test images than ${dataset.name} at ${dataset.height}×${dataset.width} pixels: give the dataset that it was trained on.`); // prettier-ignore
+      throw new UserError(`Run ${run.run.id} has other test images than ${dataset.name} at ${dataset.height}×${dataset.width} pixels: give the dataset that it was trained on.`); // prettier-ignore
     return images.map((image) => {
       const pixels = new Uint8Array(height * width * 3);
       const truth = new Uint8Array(height * width);
@@ -48,7 +48,7 @@ export function samplePictures(
       test.readMasks([image], truth);
       const bytes = probabilities.read(image);
       const prediction = bytes.map((byte) => (byte > 127 ? 1 : 0));
-      const [id, dice] = [ids[image], run.result.scores[image].dice];
+      const [id, dice] = [ids[image], run.test.scores[image].dice];
       const size = { height, width };
       const title = `${id}, Dice ${dice.toFixed(3)}`;
       const overlay = maskOverlay({ pixels, truth: { ...size, pixels: truth }, prediction: { ...size, pixels: prediction }, title, alt: `${title}: truth and prediction` }); // prettier-ignore

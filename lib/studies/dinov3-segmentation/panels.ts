@@ -11,11 +11,11 @@ import { armsTitle, seriesNames } from './figures';
 import { fractionTitle } from './groups';
 import { agreementOf, countVotes, firstRuns, majorityMask, openMasks, readConsensus } from './masks'; // prettier-ignore
 import type { Dinov3Run } from './results';
-import { readPair, syntheticNote } from '../segmentation-views';
+import { readPair, syntheticNote } from '../../workbench/mask-views';
 
 const imageSize = 132;
 
-interface PanelOptions {
+export interface PanelOptions {
   /** Of the training images. */
   readonly fraction: number;
   /** Test images that are shown. Default 3: as many fit beside each other on a phone. */
@@ -46,7 +46,7 @@ export function worstPanel(
 
 /** Test images by their mean Dice over the networks of a fraction, the lowest first. */
 export function hardestImages(runs: readonly Dinov3Run[], fraction: number): number[] {
-  const chosen = firstRuns(runs, fraction).map(({ run }) => run.result.scores);
+  const chosen = firstRuns(runs, fraction).map(({ run }) => run.test.scores);
   const means = chosen[0].map((_, image) => mean(chosen.map((scores) => scores[image].dice)));
   return means.map((_, image) => image).sort((a, b) => means[a] - means[b] || a - b);
 }
@@ -71,7 +71,7 @@ async function predictions(
     const columns = indices.map((index) => ({ ...readPair(dataset, test, index), masks: opened.read(index), index }));
     const images = chosen.flatMap(({ group, run }, row) =>
       columns.map(({ pixels, truth, masks, index }) => {
-        const dice = run.result.scores[index].dice.toFixed(3);
+        const dice = run.test.scores[index].dice.toFixed(3);
         const alt = `Test image ${test.ids[index]} with its mask and that of ${nameOf(group)}, Dice ${dice}`;
         return maskOverlay({ pixels, truth, prediction: masks[row], title: `${nameOf(group)}\nDice ${dice}`, alt });
       }),

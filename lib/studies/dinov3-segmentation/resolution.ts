@@ -8,13 +8,19 @@ import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
 import { levelScales } from '../../models/dino-unet';
 import { resizeBilinear } from '../../tensor/upsampling';
 import { tf, type Tensor4D } from '../../tf';
-import type { Dinov3Encoder } from './encoders';
+import { dinoUnetOfWidth } from '../../models/encoder-networks';
+import type { Vit } from '../../models/encoders';
+import { dinoUnetBlocks } from '../../models/feature-maps';
+import { patchGrid } from '../../models/vit';
 import { grid } from './panels';
 import { dinov3Arms, type Dinov3Arm } from './results';
-import { decoderConfig } from './training';
-import { readPair } from '../segmentation-views';
+import { readPair } from '../../workbench/mask-views';
 
-type EncoderShape = Pick<Dinov3Encoder, 'rows' | 'columns' | 'channels' | 'variant'>;
+type EncoderShape = Pick<Vit, 'config' | 'size'>;
+
+function gridOf({ config, size }: EncoderShape): [rows: number, columns: number] {
+  return patchGrid({ height: size, width: size }, config);
+}
 
 const levelNames = ['deepest', 'second', 'third', 'finest'] as const;
 
@@ -24,8 +30,8 @@ export function decoderLevels(
   { height }: Pick<SegmentationDataset, 'height'>,
   decoderWidth: number,
 ) {
-  const [published, corrected] = dinov3Arms.map((arm) => ({ arm, blocks: encoder.variant(arm).selection.blocks }));
-  const { widths } = decoderConfig(encoder.channels, decoderWidth, 'corrected');
+  const [published, corrected] = dinov3Arms.map((arm) => ({ arm, blocks: dinoUnetBlocks(encoder.config, arm).blocks }));
+  const { widths } = dinoUnetOfWidth(encoder.config.width, decoderWidth, 'corrected');
   const levels = levelNames.map((level, index) => ({
     level,
     channels: widths[index],
@@ -39,14 +45,15 @@ export function decoderLevels(
   return [...levels, { ...empty, level: 'last interpolation', placesAsPublished: last('as-published'), placesCorrected: last('corrected') }]; // prettier-ignore
 }
 
-function placesOf({ rows, columns }: EncoderShape, arm: Dinov3Arm, level: number): string {
+function placesOf(encoder: EncoderShape, arm: Dinov3Arm, level: number): string {
+  const [rows, columns] = gridOf(encoder);
   const scale = levelScales[arm][level];
   return `${Math.ceil(rows * scale)} × ${Math.ceil(columns * scale)}`;
 }
 
 /** The places that an arm's logits have before the last interpolation. */
-export function logitPlaces({ rows }: Pick<EncoderShape, 'rows'>, arm: Dinov3Arm): number {
-  return rows * Math.max(...levelScales[arm]);
+export function logitPlaces(encoder: EncoderShape, arm: Dinov3Arm): number {
+  return gridOf(encoder)[0] * Math.max(...levelScales[arm]);
 }
 
 /**

@@ -5,7 +5,7 @@ import { mean, type Interval, type ResamplingOptions } from '../../metrics/inter
 import { comparePaired, type PairedComparison } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric, type SegmentationScores } from '../../metrics/segmentation';
 import type { RunGroup } from './groups';
-import type { Dinov3Result } from './results';
+import type { MaskReport } from '../../runs/evaluate-masks';
 
 export type IntervalOptions = Pick<ResamplingOptions, 'seed' | 'resamples'>;
 
@@ -18,9 +18,9 @@ export function metricBySeed(
   metric: SegmentationMetric,
   of: ScoredMasks = 'scores',
 ): Float64Array[] {
-  return runs.map(({ id, result }) => {
-    const scores: readonly SegmentationScores[] | undefined = result[of];
-    if (scores === undefined) throw new UserError(`Run ${id} has no scores of flipped test images: set flipTta to true.`); // prettier-ignore
+  return runs.map(({ run, test }) => {
+    const scores: readonly SegmentationScores[] | undefined = of === 'scores' ? test.scores : test.report[of];
+    if (scores === undefined) throw new UserError(`Run ${run.id} has no scores of flipped test images: set flipTta to true.`); // prettier-ignore
     return metricOfImages(scores, metric);
   });
 }
@@ -43,9 +43,9 @@ export function estimateOf(
   return intervalOverDraws({ values: metricBySeed(group, metric), ...options });
 }
 
-/** A fact of the results, the mean over seeds. */
-export function meanOf({ runs }: Pick<RunGroup, 'runs'>, fact: (result: Dinov3Result) => number): number {
-  return mean(runs.map(({ result }) => fact(result)));
+/** A fact of the reports, the mean over seeds. */
+export function meanOf({ runs }: Pick<RunGroup, 'runs'>, fact: (report: MaskReport) => number): number {
+  return mean(runs.map(({ test }) => fact(test.report)));
 }
 
 /**
@@ -58,11 +58,11 @@ export function compareGroups(
   metric: SegmentationMetric,
   options: IntervalOptions,
 ): PairedComparison | undefined {
-  const seedsOf = ({ runs }: RunGroup): number[] => runs.map(({ configuration }) => configuration.seed);
+  const seedsOf = ({ runs }: RunGroup): number[] => runs.map(({ point }) => point.seed);
   const shared = seedsOf(first).filter((seed) => seedsOf(second).includes(seed));
   if (shared.length === 0) return undefined;
   const [a, b] = [first, second].map((group) => {
-    const runs = group.runs.filter(({ configuration }) => shared.includes(configuration.seed));
+    const runs = group.runs.filter(({ point }) => shared.includes(point.seed));
     return metricBySeed({ runs }, metric);
   });
   return compareSeedTables(a, b, { ...options, higherIsBetter: metric !== 'hd95' });

@@ -3,8 +3,9 @@ import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { formatInterval } from '../../display/format';
 import { mean } from '../../metrics/intervals';
 import { dinov3Encoders } from './encoders';
-import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup, type ShownRun } from './groups';
+import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from './groups';
 import { compareSeedTables, estimateOf, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type ScoredMasks } from './scores'; // prettier-ignore
+import { noEncoder, type Dinov3Run } from './results';
 import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './published'; // prettier-ignore
 
 /** What every table says of a group first. */
@@ -26,14 +27,14 @@ export function isDataOfStudy({
  * Whether runs can be held against the study's numbers: the same data, and its own networks with their published weights. The arm has to be
  * said beside them all the same.
  */
-export function areComparable(runs: readonly ShownRun[], dataset: Parameters<typeof isDataOfStudy>[0]): boolean {
-  const isOfStudy = ({ configuration: { model, encoder, weights, settings } }: ShownRun): boolean =>
-    model === 'unet' ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random';
-  return isDataOfStudy(dataset) && runs.every(isOfStudy);
+export function areComparable(runs: readonly Dinov3Run[], dataset: Parameters<typeof isDataOfStudy>[0]): boolean {
+  const isOfStudy = ({ point: { encoder }, row: { weights, settings } }: Dinov3Run): boolean =>
+    encoder === noEncoder ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random'; // prettier-ignore
+  return runs.length > 0 && isDataOfStudy(dataset) && runs.every(isOfStudy);
 }
 
 /** One row a group: means over test images and seeds, and the interval of Dice. HD95 is in pixels. */
-export function scoreRows(runs: readonly ShownRun[], options: IntervalOptions) {
+export function scoreRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
   return groupRuns(runs).map((group) => {
     const dice = estimateOf(group, 'dice', options);
     return {
@@ -68,25 +69,25 @@ export function publishedScoreRows(): ReturnType<typeof scoreRows> {
  * One row a group: calibration error of the pixels and of those near the border (means over images and seeds), before and after dividing
  * the logits by the temperature.
  */
-export function calibrationRows(runs: readonly ShownRun[]) {
+export function calibrationRows(runs: readonly Dinov3Run[]) {
   return groupRuns(runs).map((group) => ({
     ...place(group),
-    error: meanOf(group, ({ calibration }) => calibration.before.error),
-    errorAfter: meanOf(group, ({ calibration }) => calibration.after.error),
-    borderError: meanOf(group, ({ calibration }) => calibration.before.borderError),
-    borderErrorAfter: meanOf(group, ({ calibration }) => calibration.after.borderError),
+    error: meanOf(group, ({ before }) => before.error),
+    errorAfter: meanOf(group, ({ after }) => after.error),
+    borderError: meanOf(group, ({ before }) => before.borderError),
+    borderErrorAfter: meanOf(group, ({ after }) => after.borderError),
     temperature: meanOf(group, ({ temperature }) => temperature),
   }));
 }
 
 /** What cleaning each mask changes: its largest component alone, with holes filled, as the truth of these data is one region. */
-export function cleaningRows(runs: readonly ShownRun[], options: IntervalOptions) {
+export function cleaningRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
   return groupRuns(runs).map((group) => changeRow(group, 'cleanedScores', options));
 }
 
 /** What the mean probability over four flips changes; without a row for runs that did not predict them. */
-export function flipRows(runs: readonly ShownRun[], options: IntervalOptions) {
-  return groupRuns(runs.filter(({ result }) => result.flippedScores !== undefined)).map((group) =>
+export function flipRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
+  return groupRuns(runs.filter(({ test }) => test.report.flippedScores !== undefined)).map((group) =>
     changeRow(group, 'flippedScores', options),
   );
 }
@@ -109,28 +110,29 @@ function changeRow(group: RunGroup, of: ScoredMasks, options: IntervalOptions) {
 }
 
 /** What a network costs, at its largest fraction: values, milliseconds per image, seconds of an epoch and of all. */
-export function costRows(runs: readonly ShownRun[]) {
+export function costRows(runs: readonly Dinov3Run[]) {
   const groups = groupRuns(runs);
   const last = groups.filter(
     (group) => !groups.some((one) => isSameSeries(one, group) && one.fraction > group.fraction),
   );
   return last.map((group) => {
-    const [{ result, configuration }] = group.runs;
-    const { parameters, trainableParameters } = result;
-    const epoch = (at: 'first' | 'later'): number =>
-      meanOf(group, ({ secondsPerEpoch: [first, ...later] }) => (at === 'first' || later.length === 0 ? first : mean(later))); // prettier-ignore
+    const [{ row }] = group.runs;
+    const { parameters, trainableParameters } = row;
+    const facts = (fact: (run: Dinov3Run) => number): number => mean(group.runs.map(fact));
+    const mapSeconds = ({ row: { featureSeconds } }: Dinov3Run): number => Number(featureSeconds);
+    const later = ({ run: { history } }: Dinov3Run) => (history.length === 1 ? history : history.slice(1));
     return {
       ...place(group),
-      imageSize: configuration.data.imageSize,
+      imageSize: Number(row.settings.imageSize),
       parameters,
       trainableParameters,
       trainedShare: (100 * trainableParameters) / parameters,
-      millisecondsPerImage: meanOf(group, ({ millisecondsPerImage }) => millisecondsPerImage),
-      featureSeconds: meanOf(group, ({ featureSeconds }) => featureSeconds),
-      firstEpoch: epoch('first'),
-      laterEpochs: epoch('later'),
-      epochs: meanOf(group, ({ epochs }) => epochs),
-      seconds: meanOf(group, ({ seconds }) => seconds),
+      millisecondsPerImage: facts(({ test }) => test.report.millisecondsPerImage),
+      featureSeconds: facts(mapSeconds),
+      firstEpoch: facts((run) => run.run.history[0].seconds + mapSeconds(run)),
+      laterEpochs: facts((run) => mean(later(run).map(({ seconds }) => seconds))),
+      epochs: facts(({ run }) => run.history.length),
+      seconds: facts((run) => run.row.seconds),
     };
   });
 }

@@ -6,13 +6,12 @@ import { imageGrid } from '../../display/image-grid';
 import { lossCurves } from '../../display/loss-chart';
 import type { Displayable } from '../../display/mime';
 import { mean } from '../../metrics/intervals';
-import type { TrainedSegmenter } from '../../training/segmenter';
-import type { FewShotArm, SeriesName } from './arms';
-import { scoresOfStudy } from './arms';
-import type { DenoisedEncoder } from './denoising';
-import type { FewShotTraining } from './series';
+import type { DenoisingRun } from '../../runs/denoise';
+import type { TrainingHistory } from '../../display/history-chart';
+import { scoresOfStudy } from './published';
+import type { FewShotArm, FewShotTraining, SeriesName } from './series';
 import { groupTrainings, scoreOf, type IntervalOptions, type ShownMetric } from './tables';
-import { predictionPanel, syntheticNote } from '../segmentation-views';
+import { predictionPanel, syntheticNote } from '../../workbench/mask-views';
 
 const metricTitles: Readonly<Record<ShownMetric, string>> = {
   jaccard: 'Jaccard index',
@@ -30,7 +29,7 @@ const seriesTitles: Readonly<Record<SeriesName, string>> = {
 };
 
 /** A series for people. */
-export function seriesTitle(series: SeriesName): string {
+function seriesTitle(series: SeriesName): string {
   return seriesTitles[series];
 }
 
@@ -80,17 +79,17 @@ function armTitle(arm: FewShotArm): string {
 
 /** Loss of E and F per epoch, a diagram for each size, of the first draw, with both best epochs. */
 export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDisplay {
-  const shown = trainings.filter(({ draw }) => draw === 0);
-  const sizes = distinct(shown.map(({ size }) => size)).sort((a, b) => b - a);
+  const shown = trainings.filter(({ point }) => point.draw === 0);
+  const sizes = distinct(shown.map(({ point }) => point.size)).sort((a, b) => b - a);
   return lossCurves(
     {
-      title: `Loss per epoch, ${distinct(shown.map(({ arm }) => arm)).map(armTitle).join(' and ')}`, // prettier-ignore
+      title: `Loss per epoch, ${distinct(shown.map(({ point }) => point.arm)).map(armTitle).join(' and ')}`, // prettier-ignore
       lossTitle: 'Binary cross-entropy',
       panels: sizes.map((size) => ({
         title: `${size} training images`,
         curves: shown
-          .filter((training) => training.size === size)
-          .map(({ series, history, bestEpoch }) => ({ name: series, history, bestEpoch })),
+          .filter(({ point }) => point.size === size)
+          .map(({ point, run: { history, bestEpoch } }) => ({ name: point.series, history, bestEpoch })),
       })),
     },
     {
@@ -100,16 +99,21 @@ export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDispl
   );
 }
 
-/** Loss of denoising per epoch with its best epoch. */
-export function denoisingLosses(denoised: readonly (DenoisedEncoder | undefined)[]): FigureDisplay {
-  const finished = denoised.flatMap((one) => (one === undefined ? [] : [one]));
+/** What an arm's pre-training has come to; undefined where it was stopped. */
+export type Denoised = Readonly<Record<FewShotArm, DenoisingRun | undefined>>;
+
+/** Loss of denoising per epoch with its best epoch; undefined where none has been finished. */
+export function denoisingLosses(denoised: Denoised): FigureDisplay | undefined {
+  const finished = (Object.keys(denoised) as FewShotArm[]).flatMap((arm) => {
+    const run = denoised[arm];
+    return run === undefined ? [] : [{ name: armTitle(arm), history: run.history, bestEpoch: run.bestEpoch }];
+  });
+  if (finished.length === 0) return undefined;
   return lossCurves(
     {
       title: 'Denoising: reconstruction loss per epoch',
       lossTitle: 'Mean squared error',
-      panels: [
-        { curves: finished.map(({ arm, history, bestEpoch }) => ({ name: armTitle(arm), history, bestEpoch })) },
-      ],
+      panels: [{ curves: finished }],
     },
     {
       label: 'Mean squared error of denoising per epoch on training and validation images',
@@ -118,9 +122,16 @@ export function denoisingLosses(denoised: readonly (DenoisedEncoder | undefined)
   );
 }
 
-/** Noisy, original and reconstructed test images below one another. */
-export function denoisingPanel({ shown, arm }: DenoisedEncoder, dataset: SegmentationDataset): Promise<Displayable> {
+const shownImages = 5;
+
+/** Noisy, original and reconstructed test images below one another; undefined where the pre-training was stopped. */
+export async function denoisingPanel(
+  run: DenoisingRun | undefined,
+  dataset: SegmentationDataset,
+): Promise<Displayable | undefined> {
+  if (run === undefined) return undefined;
   const { height, width } = dataset;
+  const shown = run.reconstruct(dataset, shownImages);
   const bytes = height * width * 3;
   const rows = [
     ['noisy', shown.noisy],
@@ -135,7 +146,7 @@ export function denoisingPanel({ shown, arm }: DenoisedEncoder, dataset: Segment
       }),
     ),
     columns: shown.ids.length,
-    caption: `What the denoiser (${armTitle(arm)}) makes of test images with noise of σ = 0.1`,
+    caption: `What the denoiser makes of test images with noise of σ = ${run.noise}`,
     note: dataset.synthetic ? syntheticNote : undefined,
   });
 }
@@ -145,9 +156,9 @@ export type CaseName = (typeof caseNames)[number];
 
 /** Test images by their mean Jaccard index over trainings: the lowest, the middle, the highest. */
 export function findCase(trainings: readonly FewShotTraining[], name: CaseName): number {
-  const images = trainings[0].scores.length;
+  const images = trainings[0].test.scores.length;
   const means = Array.from({ length: images }, (_, image) =>
-    mean(trainings.map(({ scores }) => scores[image].jaccard)),
+    mean(trainings.map(({ test }) => test.scores[image].jaccard)),
   );
   const order = Array.from({ length: images }, (_, image) => image).sort((a, b) => means[a] - means[b] || a - b);
   return order[{ worst: 0, median: Math.floor((images - 1) / 2), best: images - 1 }[name]];
@@ -159,24 +170,19 @@ export function casePanel(
   dataset: SegmentationDataset,
   name: CaseName,
 ): Promise<Displayable> {
-  const shown = trainings.filter(({ masks }) => masks !== undefined);
+  const shown = trainings.filter(({ point }) => point.draw === 0);
   const image = findCase(shown, name);
   const { height, width, splits } = dataset;
   const area = height * width;
-  const predictions = shown.map(({ series, size, scores, masks = new Uint8Array(0) }) => ({
-    title: `${series}, ${size} images\nJaccard ${scores[image].jaccard.toFixed(3)}`,
-    prediction: { height, width, pixels: masks.subarray(image * area, (image + 1) * area) },
+  const predictions = shown.map(({ point: { series, size }, test }) => ({
+    title: `${series}, ${size} images\nJaccard ${test.scores[image].jaccard.toFixed(3)}`,
+    prediction: { height, width, pixels: test.readMasks().subarray(image * area, (image + 1) * area) },
   }));
   const caption = `The ${name} case of ${splits.test.count} test images (${splits.test.ids[image]}).`;
   return predictionPanel(dataset, image, predictions, {
     caption,
-    columns: distinct(shown.map(({ size }) => size)).length,
+    columns: distinct(shown.map(({ point }) => point.size)).length,
   });
-}
-
-/** Whether the data are the study's. */
-export function isDataOfStudy({ title }: Pick<SegmentationDataset, 'title'>): boolean {
-  return title === 'ISIC 2017 task 1';
 }
 
 /** The study's Jaccard index as its text means it; the legend of its figures has the two series swapped. */
@@ -197,7 +203,7 @@ export function publishedBars(): FigureDisplay {
 }
 
 /** Loss of one segmentation network per epoch with its best epoch. */
-export function segmentationLosses({ model, history, bestEpoch }: TrainedSegmenter): FigureDisplay {
+export function segmentationLosses({ model, history, bestEpoch }: TrainingHistory): FigureDisplay {
   return lossCurves(
     { title: `${model}: loss per epoch`, lossTitle: 'Binary cross-entropy', panels: [{ curves: [{ name: model, history, bestEpoch }] }] }, // prettier-ignore
     {

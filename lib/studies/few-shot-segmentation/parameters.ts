@@ -1,14 +1,12 @@
-/** The parameters of the few-shot notebook, and the data that they name. */
+/** The parameters of the few-shot notebook. */
 import { z } from 'zod';
-import { openSegmentationDataset, type OpenSegmentationOptions } from '../../data/open-segmentation';
-import type { SegmentationDataset } from '../../data/segmentation-dataset';
-import { UserError } from '../../errors';
-import { booleanParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import { maskDataParameters } from '../../runs/mask-parameters';
+import { booleanParameter, common, integerParameter, numberParameter, weightsParameter, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
 
 export const fewShotNotebook = '06_few_shot_segmentation';
 
 /** Numbers with commas between them, or one number. */
-const sizesParameter: ParameterSpec<string> = {
+const sizesParameter: ParameterSpec<string | number> = {
   schema: z.coerce.string().regex(/^[1-9]\d*(,[1-9]\d*)*$/),
   allowed: 'numbers of images with commas between them, such as 80,20,10',
   meaning: 'Numbers of training images; those above what there is are left out',
@@ -17,14 +15,11 @@ const sizesParameter: ParameterSpec<string> = {
 
 /** The paper profile is the study's; the tour's values are made for a minute on two cores with a small encoder. */
 export const fewShotParameterSpecs = {
-  dataset: textParameter(
-    'synthetic-lesions, or the path of a folder in ISIC layout',
-    { tour: 'synthetic-lesions', paper: 'data/isic2017' },
-    'synthetic-lesions or a folder’s path',
-  ),
-  imageSize: integerParameter('Pixels a side that images are read at; a multiple of 16', { tour: 96, paper: 224 }, 48, 512), // prettier-ignore
-  syntheticImages: integerParameter('Training images that synthetic-lesions draws', { tour: 100, paper: 2000 }, 20, 20_000), // prettier-ignore
-  skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }),
+  ...maskDataParameters({
+    imageSize: { tour: 96, paper: 224 },
+    syntheticImages: { tour: 100, paper: 2000 },
+    study: 'data/isic2017',
+  }),
   weights: weightsParameter,
   sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
@@ -43,25 +38,3 @@ export const fewShotParameterSpecs = {
 };
 
 export type FewShotParameters = ResolvedParameters<typeof fewShotParameterSpecs>;
-
-/** One size may come as a number. */
-export type GivenFewShotParameters = Omit<GivenParameters<typeof fewShotParameterSpecs>, 'sizes'> & {
-  readonly sizes?: string | number | undefined;
-};
-
-/** Opens the data of a run. */
-export function openFewShotData(
-  { dataset, imageSize, syntheticImages, skipBroken, seed }: Pick<FewShotParameters, 'dataset' | 'imageSize' | 'syntheticImages' | 'skipBroken' | 'seed'>, // prettier-ignore
-  controls: Pick<OpenSegmentationOptions, 'signal' | 'onProgress'> = {},
-): Promise<SegmentationDataset> {
-  return openSegmentationDataset(dataset, { size: imageSize, syntheticImages, skipBroken, seed, ...controls });
-}
-
-/** The sizes of a run that there are images for, the largest first. @throws UserError where there are none */
-export function usableSizes(sizes: string, available: number): number[] {
-  const wanted = [...new Set(sizes.split(',').map(Number))].sort((a, b) => b - a);
-  const usable = wanted.filter((size) => size <= available);
-  if (usable.length === 0)
-    throw new UserError(`sizes is ${sizes}, but there are ${available} training images: give numbers up to ${available}.`); // prettier-ignore
-  return usable;
-}

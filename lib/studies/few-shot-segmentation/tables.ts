@@ -1,17 +1,18 @@
 /** What the few-shot notebook reports of its trainings: rows for the display library. */
+import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { intervalOverDraws } from '../../metrics/crossed-bootstrap';
 import { mean, type Interval } from '../../metrics/intervals';
 import { comparePaired } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
 import { holmAdjust } from '../../metrics/significance';
 import { decoderConfigs, reconstructionDecoderParameters, segmentationDecoderParameters } from '../../models/decoders';
+import type { Encoder } from '../../models/encoders';
+import type { Network } from '../../models/network';
 import { countParameters, type ParameterTable } from '../../models/parameters';
 import { unetConfigs, unetParameters } from '../../models/unet';
 import { vitConfigs, vitParameters } from '../../models/vit';
-import { fewShotArms, recordOfSize, savedOfStudy, scoresOfStudy, sizesOfStudy, type FewShotArm, type SeriesName } from './arms'; // prettier-ignore
-import type { FewShotTraining } from './series';
-import type { SegmentationEncoder } from '../segmentation-encoders';
-import { unetOfWidth } from './unet';
+import { isDataOfStudy, savedOfStudy, scoresOfStudy, sizesOfStudy } from './published';
+import type { FewShotArm, FewShotTraining, SeriesName } from './series';
 
 export const shownMetrics = ['jaccard', 'dice', 'sensitivity', 'accuracy', 'hd95'] as const satisfies readonly SegmentationMetric[]; // prettier-ignore
 export type ShownMetric = (typeof shownMetrics)[number];
@@ -28,12 +29,13 @@ export interface ScoreGroup {
 export function groupTrainings(trainings: readonly FewShotTraining[]): ScoreGroup[] {
   const groups = new Map<string, FewShotTraining[]>();
   for (const training of trainings) {
-    const key = `${training.arm} ${training.series} ${training.size}`;
+    const { arm, series, size } = training.point;
+    const key = `${arm} ${series} ${size}`;
     groups.set(key, [...(groups.get(key) ?? []), training]);
   }
   return [...groups.values()].map((group) => {
-    const [{ arm, series, size }] = group;
-    return { arm, series, size, trainings: group };
+    const [{ point }] = group;
+    return { arm: point.arm, series: point.series, size: point.size, trainings: group };
   });
 }
 
@@ -48,7 +50,7 @@ export function scoreOf(
   metric: SegmentationMetric,
   options: IntervalOptions,
 ): Interval & { readonly mean: number } {
-  return intervalOverDraws({ values: trainings.map(({ scores }) => metricOfImages(scores, metric)), ...options });
+  return intervalOverDraws({ values: trainings.map(({ test }) => metricOfImages(test.scores, metric)), ...options });
 }
 
 /** One row for each series and size of an arm: means over test images and draws, the interval of the Jaccard index. */
@@ -56,7 +58,7 @@ export function scoreRows(trainings: readonly FewShotTraining[], options: Interv
   return groupTrainings(trainings).map((group) => {
     const { low, high } = scoreOf(group, 'jaccard', options);
     const { arm, series, size } = group;
-    const of = (metric: ShownMetric): number => mean(group.trainings.map(({ scores }) => mean(metricOfImages(scores, metric)))); // prettier-ignore
+    const of = (metric: ShownMetric): number => mean(group.trainings.map(({ test }) => mean(metricOfImages(test.scores, metric)))); // prettier-ignore
     return {
       series,
       arm,
@@ -72,8 +74,14 @@ export function scoreRows(trainings: readonly FewShotTraining[], options: Interv
   });
 }
 
+/** `scoreRows`, the study's own beside them where the data are its. */
+export function scoreTable(trainings: readonly FewShotTraining[], data: SegmentationDataset, options: IntervalOptions) {
+  const published = isDataOfStudy(data) ? publishedScoreRows().map((row) => ({ ...row, series: `${row.series} (the study)` })) : []; // prettier-ignore
+  return [...published, ...scoreRows(trainings, options)];
+}
+
 /** The study's own scores in the form of `scoreRows`. It reports no HD95 and no interval. */
-export function publishedScoreRows(): ReturnType<typeof scoreRows> {
+function publishedScoreRows(): ReturnType<typeof scoreRows> {
   return scoresOfStudy.map(({ size, series, jaccard, dice, accuracy, sensitivity }) => {
     const scores = { jaccard, interval: '', dice, sensitivity, accuracy, hd95: NaN };
     return { series, arm: 'as-published', trainImages: size, draws: 1, ...scores };
@@ -100,7 +108,7 @@ export function compareSeries(
       return other === undefined ? [] : [{ group, other }];
     });
   const rows = pairs.map(({ group, other }) => {
-    const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ scores }) => metricOfImages(scores, 'jaccard'))); // prettier-ignore
+    const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ test }) => metricOfImages(test.scores, 'jaccard'))); // prettier-ignore
     const differences = a.map((values, draw) => values.map((value, image) => value - b[draw][image]));
     const overDraws = (values: readonly Float64Array[]): Float64Array =>
       values[0].map((_, image) => mean(values.map((one) => one[image])));
@@ -125,12 +133,22 @@ export function compareSeries(
   }));
 }
 
+/** F against E, and each change by itself, on the same test images. */
+export function comparisonRows(trainings: readonly FewShotTraining[], options: IntervalOptions) {
+  return [
+    ...compareSeries(trainings, 'F', 'E', options),
+    ...compareSeries(trainings, 'F', 'F without denoising', options),
+    ...compareSeries(trainings, 'E from the denoiser', 'E', options),
+  ];
+}
+
 /**
  * Seconds of E and F at each size, with the encoder's maps computed in every epoch as in the study's code, and computed once; beside them
  * what the study saved.
  */
 export function timingRows(trainings: readonly FewShotTraining[]) {
-  return fewShotArms.flatMap((arm) => timingOfArm(trainings.filter((training) => training.arm === arm)));
+  const arms = [...new Set(trainings.map(({ point }) => point.arm))];
+  return arms.flatMap((arm) => timingOfArm(trainings.filter(({ point }) => point.arm === arm)));
 }
 
 function timingOfArm(trainings: readonly FewShotTraining[]) {
@@ -142,9 +160,9 @@ function timingOfArm(trainings: readonly FewShotTraining[]) {
       const f = groups.find(({ series, size, arm }) => series === 'F' && size === e.size && arm === e.arm);
       if (f === undefined) return [];
       const seconds = {
-        e: meanOf(e, (training) => training.seconds.training),
-        uncached: meanOf(f, (training) => training.seconds.uncached),
-        cached: meanOf(f, (training) => training.seconds.training + training.seconds.features),
+        e: meanOf(e, ({ row }) => row.seconds),
+        uncached: meanOf(f, ({ row }) => Number(row.secondsWithoutCache)),
+        cached: meanOf(f, ({ row }) => row.seconds),
       };
       const record = sizesOfStudy.find(({ size }) => size === e.size);
       return [
@@ -152,8 +170,8 @@ function timingOfArm(trainings: readonly FewShotTraining[]) {
           trainImages: String(e.size),
           arm: e.arm,
           valImages: e.trainings[0].row.valImages,
-          epochs: e.trainings[0].epochs,
-          batchSize: Number(e.trainings[0].row.settings.batchSize),
+          epochs: e.trainings[0].run.history.length,
+          batchSize: e.trainings[0].run.recipe.batchSize,
           secondsE: seconds.e,
           secondsF: seconds.uncached,
           secondsFCached: seconds.cached,
@@ -180,39 +198,22 @@ function timingOfArm(trainings: readonly FewShotTraining[]) {
   return [...rows, all];
 }
 
-/** How the study trains at each size, and this run in its proportion. */
-export function planRows(
-  sizes: readonly number[],
-  planned: (size: number) => { readonly epochs: number; readonly batchSize: number; readonly validation: number },
-) {
-  return sizes.map((size) => {
-    const { validation, epochs, batchSize } = recordOfSize(size);
-    const own = planned(size);
-    const known = sizesOfStudy.some((record) => record.size === size);
-    return {
-      trainImages: size,
-      studyValidation: known ? validation : NaN,
-      studyEpochs: known ? epochs : NaN,
-      studyBatch: known ? batchSize : NaN,
-      validation: own.validation,
-      epochs: own.epochs,
-      batchSize: own.batchSize,
-      steps: own.epochs * Math.ceil(size / own.batchSize),
-    };
-  });
-}
-
 /** Trained values of the networks: the study's, and those of this run. */
-export function modelSizes(encoder: SegmentationEncoder, unetWidth: number) {
+export function modelSizes({
+  encoder,
+  reconstruction,
+  segmentation,
+  unet,
+}: { readonly encoder: Encoder } & Readonly<Record<'reconstruction' | 'segmentation' | 'unet', Network>>) {
+  // prettier-ignore
   const row = (network: string, study: ParameterTable, own: ParameterTable) => {
     const [inStudy, here] = [study, own].map((table) => countParameters({ table }));
     return { network, study: inStudy, megabytes: (4 * inStudy) / 2 ** 20, here };
   };
-  const { reconstruction, segmentation } = decoderConfigs;
   return [
     row('Encoder, ViT-B/16', vitParameters(vitConfigs.vit_base_patch16_224, { classes: 0 }), encoder.table),
-    row('Reconstruction decoder', reconstructionDecoderParameters(reconstruction), reconstructionDecoderParameters(encoder.decoders.reconstruction)), // prettier-ignore
-    row('Segmentation decoder', segmentationDecoderParameters(segmentation), segmentationDecoderParameters(encoder.decoders.segmentation)), // prettier-ignore
-    row('U-Net', unetParameters(unetConfigs.unet_base32), unetOfWidth(unetWidth).table),
+    row('Reconstruction decoder', reconstructionDecoderParameters(decoderConfigs.reconstruction), reconstruction.table),
+    row('Segmentation decoder', segmentationDecoderParameters(decoderConfigs.segmentation), segmentation.table),
+    row('U-Net', unetParameters(unetConfigs.unet_base32), unet.table),
   ];
 }

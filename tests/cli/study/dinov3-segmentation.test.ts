@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { main } from '../../../lib/cli/study';
 import { readTrainOptions } from '../../../lib/cli/study/dinov3-options';
+import { openMaskData } from '../../../lib/runs/mask-parameters';
+import { readStoredRuns } from '../../../lib/studies/dinov3-segmentation/runs';
+import { runTable, writePictures } from '../../../lib/cli/study/dinov3-report';
 import { UserError } from '../../../lib/errors';
 import { userError } from '../../data/user-error';
+import { recordOf } from '../../studies/dinov3-segmentation/records';
+import { toySegmentation } from '../../training/toy-segmentation';
 
 const scratch = mkdtempSync(join(tmpdir(), 'study-dinov3-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -28,7 +33,7 @@ describe('the options of training', () => {
     const { epochs, learningRate, batchSize, imageSize, dataset, weights, seed } = request.parameters;
     assert.deepEqual({ epochs, learningRate, batchSize, imageSize, dataset, weights, seed }, { epochs: 100, learningRate: 3e-4, batchSize: 8, imageSize: 256, dataset: 'synthetic-lesions', weights: 'hub', seed: 42 }); // prettier-ignore
     assert.deepEqual(request.selection, { arms: ['corrected'], models: ['dino-unet'], fractions: [0.25, 0.5, 1], seeds: [42] }); // prettier-ignore
-    assert.deepEqual([request.resume, request.cache, request.json, request.parameters.encoders], [false, true, false, 'dinov3_vits16']); // prettier-ignore
+    assert.deepEqual([request.resume, request.parameters.cache, request.json, request.parameters.encoders], [false, true, false, 'dinov3_vits16']); // prettier-ignore
   });
 
   it('are what was given, and the study’s names mean its networks', () => {
@@ -37,7 +42,7 @@ describe('the options of training', () => {
     assert.deepEqual(request.selection, { arms: ['as-published'], models: ['unet', 'dino-unet'], fractions: [0.25], seeds: [1, 2] }); // prettier-ignore
     const { encoders, learningRate, patience, unetWidth, flips } = request.parameters;
     assert.deepEqual([encoders, learningRate, patience, unetWidth, flips], ['dinov3_vitb16', 1e-3, 5, 16, true]);
-    assert.deepEqual([request.resume, request.cache], [true, false]);
+    assert.deepEqual([request.resume, request.parameters.cache], [true, false]);
     const named = readTrainOptions(['--model', 'dinov3_small,dinov3_large']);
     assert.equal(named?.parameters.encoders, 'dinov3_vits16,dinov3_vitl16');
     assert.deepEqual(named.selection.models, ['dino-unet']);
@@ -62,6 +67,27 @@ describe('the options of training', () => {
       ['--lr', /^--lr needs a value/],
     ];
     for (const [line, message] of refusals) assert.throws(() => readTrainOptions(line.split(' ')), userError(message), line); // prettier-ignore
+  });
+});
+
+describe('the table of runs', () => {
+  const dice = [0.8, 0.9];
+  const heads = (runs: Parameters<typeof runTable>[0]) => runTable(runs).split('\n')[0].split(/ {2,}/);
+
+  it('has a column for whatever runs differ in: size, width, splits and data', () => {
+    const plain = recordOf({ dice });
+    const all = ['run', 'arm', 'network', 'data', 'seed', 'images'];
+    assert.deepEqual(heads([plain, recordOf({ dice, seed: 43 })]).slice(0, 7), [...all, 'Dice']);
+    const differing = [
+      plain,
+      recordOf({ dice, settings: { imageSize: 32 } }),
+      recordOf({ dice, settings: { unetWidth: 8 } }),
+      recordOf({ dice, ids: ['a', 'b'] }),
+      recordOf({ dice, weights: 'hub' }),
+    ];
+    assert.deepEqual(heads(differing).slice(0, 10), [...all, 'test images', 'weights', 'imageSize', 'unetWidth']);
+    const lines = runTable(differing).trimEnd().split('\n').slice(1);
+    assert.equal(new Set(lines.map((line) => line.slice(12))).size, differing.length, 'no two rows look the same');
   });
 });
 
@@ -97,12 +123,12 @@ describe('the command', () => {
     const written = JSON.parse(readFileSync(join(store, 'evaluation.json'), 'utf8')) as { runs: { row: { testDice: number } }[] }; // prettier-ignore
     assert.ok(written.runs.every(({ row }) => row.testDice >= 0 && row.testDice <= 1));
     assert.deepEqual(JSON.parse((await study('evaluate', '--output-dir', store, '--json')).output), written);
-    const [first] = readdirSync(store).filter((id) => existsSync(join(store, id, 'result.json')));
-    const path = join(store, first, 'result.json');
+    const [first] = readdirSync(store).filter((id) => existsSync(join(store, id, 'run.json')));
+    const path = join(store, first, 'run.json');
     const whole = readFileSync(path, 'utf8');
     writeFileSync(path, '{');
     const damaged = await study('evaluate', '--output-dir', store);
-    assert.match(damaged.progress, /result\.json is damaged/);
+    assert.match(damaged.progress, /run\.json is damaged/);
     assert.equal(damaged.output.split('\n').filter((line) => /^[0-9a-f]{10} /.test(line)).length, 1); // prettier-ignore
     writeFileSync(path, whole);
   });
@@ -119,6 +145,24 @@ describe('the command', () => {
     await assert.rejects(study('visualize', ...data.slice(0, 2), '--synthetic-images', '40'), userError(/has other test images than synthetic-lesions/)); // prettier-ignore
     await assert.rejects(study('visualize', ...data, '--num-samples', '0'), userError(/^--num-samples is 0/));
     await assert.rejects(study('visualize', ...data, '--run', 'x'), userError(/has no finished run "x"/));
+  });
+
+  it('says how to choose where runs are of several splits', async () => {
+    const { finished } = readStoredRuns(store);
+    const skipped: string[] = [];
+    const other = recordOf({ dice: [0.5, 0.6] });
+    const open = () => openMaskData({ dataset: 'synthetic-lesions', imageSize: 48, syntheticImages: 16, skipBroken: false, seed: 42 }); // prettier-ignore
+    const written: string[] = [];
+    const request = {
+      samples: 1,
+      folder: join(scratch, 'pictures'),
+      open,
+      onWritten: (path: string) => written.push(path),
+    };
+    await writePictures({ ...request, runs: [...finished, other], onSkipped: (message) => skipped.push(message) });
+    assert.equal(written.length, finished.length);
+    assert.match(skipped[0], /^Run [0-9a-f]{10} has other test images than synthetic-lesions .*--run ID.*--split-seed/);
+    await assert.rejects(writePictures({ ...request, runs: [other], open: () => Promise.resolve(toySegmentation()) }), userError(/--split-seed/)); // prettier-ignore
   });
 
   it('says what it can do, and what it cannot', async () => {

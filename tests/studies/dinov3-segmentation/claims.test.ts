@@ -8,7 +8,7 @@ import {
   publishedEfficiency,
 } from '../../../lib/studies/dinov3-segmentation/curves';
 import { outcomeOf } from '../../../lib/studies/dinov3-segmentation/measures';
-import type { ShownRun } from '../../../lib/studies/dinov3-segmentation/groups';
+import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
 import { publishedClaims, publishedNetworks, publishedScore } from '../../../lib/studies/dinov3-segmentation/published';
 import { readFixture } from '../../metrics/masks';
 import { recordOf, type RunFacts } from './records';
@@ -37,7 +37,7 @@ function around(center: number, own: number): number[] {
 function runsWith(
   scores: Partial<Record<keyof typeof encoders, readonly number[]>>,
   facts: Partial<RunFacts> = {},
-): ShownRun[] {
+): Dinov3Run[] {
   const names = Object.keys(encoders) as (keyof typeof encoders)[];
   return names.flatMap((network, place) =>
     (scores[network] ?? []).map((dice, index) =>
@@ -51,7 +51,7 @@ function runsWith(
   );
 }
 
-function verdicts(runs: readonly ShownRun[], comparable = false): Map<string, string> {
+function verdicts(runs: readonly Dinov3Run[], comparable = false): Map<string, string> {
   return new Map(claimRows(runs, { options, comparable }).map(({ claim, verdict }) => [claim, verdict]));
 }
 
@@ -158,7 +158,7 @@ describe('the claims of the DINOv3 study', () => {
   it('are undecided where networks are alike', () => {
     const flat = [0.8, 0.8, 0.8];
     const runs = runsWith({ unet: flat, base: flat, large: flat }).map((run, index) => {
-      const { encoder, fraction } = run.configuration;
+      const { encoder, fraction } = run.point;
       return recordOf({ encoder, fraction, dice: around(0.8, 3 * index) });
     });
     const found = verdicts(runs);

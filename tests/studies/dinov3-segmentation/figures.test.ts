@@ -14,7 +14,7 @@ import {
 } from '../../../lib/studies/dinov3-segmentation/panels';
 import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
 import { decoderLevels, logitPlaces, resolutionPanel, resolutionRows, throughPlaces } from '../../../lib/studies/dinov3-segmentation/resolution'; // prettier-ignore
-import { dinoUnetBlocksOf } from '../../../lib/models/feature-maps';
+import { vitConfigs } from '../../../lib/models/vit';
 import { tf } from '../../../lib/tf';
 import { userError } from '../../data/user-error';
 import { side, toySegmentation } from '../../training/toy-segmentation';
@@ -86,8 +86,8 @@ describe('charts of the DINOv3 study', () => {
     assert.deepEqual(
       [lines[0].y, lines[1].y],
       [
-        [0.6, 0.7],
-        [0.4, 0.5],
+        [0.6, 0.7, 0.8],
+        [0.4, 0.5, 0.6],
       ],
     ); // training, validation
   });
@@ -151,15 +151,11 @@ describe('pictures of the DINOv3 study', () => {
 });
 
 describe('the decoder’s resolution', () => {
-  const variant = (arm: 'as-published' | 'corrected') => {
-    const selection = dinoUnetBlocksOf({ depth: 12 }, arm);
-    return { selection, depth: 12, parameters: 1, encode: () => [] };
-  };
-  const encoder = { rows: 2, columns: 2, channels: 8, variant };
+  const encoder = { config: { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8, width: 8 }, size: 16 };
 
   it('is the patches’ as published, and four times as fine corrected', () => {
     assert.deepEqual([logitPlaces(encoder, 'as-published'), logitPlaces(encoder, 'corrected')], [2, 8]);
-    const rows = decoderLevels({ ...encoder, rows: 16, columns: 16 }, { height: 256 }, 256);
+    const rows = decoderLevels({ ...encoder, size: 128 }, { height: 256 }, 256);
     assert.deepEqual(rows.map(({ placesAsPublished }) => placesAsPublished), ['16 × 16', '16 × 16', '16 × 16', '16 × 16', 'image: × 16']); // prettier-ignore
     assert.deepEqual(rows.map(({ placesCorrected }) => placesCorrected), ['8 × 8', '16 × 16', '32 × 32', '64 × 64', 'image: × 4']); // prettier-ignore
     assert.deepEqual(rows.map(({ blockAsPublished }) => blockAsPublished), ['2', '5', '8', '11', '']); // prettier-ignore

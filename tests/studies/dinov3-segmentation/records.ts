@@ -3,13 +3,9 @@ import { join } from 'node:path';
 import type { CalibrationBin } from '../../../lib/display/calibration-chart';
 import { createNpyWriter } from '../../../lib/data/npy-file';
 import type { SegmentationScores } from '../../../lib/metrics/segmentation';
-import type {
-  Dinov3Arm,
-  Dinov3Configuration,
-  Dinov3Result,
-  Dinov3Run,
-} from '../../../lib/studies/dinov3-segmentation/results';
-import { shortHash } from '../../../lib/runs/results';
+import type { MaskReport } from '../../../lib/runs/evaluate-masks';
+import { shortHash, type RowSettings } from '../../../lib/runs/results';
+import { noEncoder, type Dinov3Arm, type Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
 
 export interface RunFacts {
   readonly encoder?: string;
@@ -17,8 +13,10 @@ export interface RunFacts {
   readonly fraction?: number;
   readonly seed?: number;
   readonly weights?: string;
-  readonly settings?: Partial<Dinov3Configuration['settings']>;
-  readonly result?: Partial<Dinov3Result>;
+  readonly settings?: RowSettings;
+  readonly report?: Partial<MaskReport>;
+  /** Names of the test images. */
+  readonly ids?: readonly string[];
   /** Of each test image. */
   readonly dice: readonly number[];
 }
@@ -43,34 +41,20 @@ export const someBins: CalibrationBin[] = [
 ];
 
 export function recordOf(facts: RunFacts): Dinov3Run {
-  const { encoder = 'none', arm = 'corrected', fraction = 1, seed = 42, dice, settings, result } = facts;
-  const isUnet = encoder === 'none';
-  const configuration: Dinov3Configuration = {
-    study: 'dinov3-segmentation',
-    arm,
-    model: isUnet ? 'unet' : 'dino-unet',
-    encoder,
-    weights: facts.weights ?? (isUnet ? 'random' : 'hub'),
-    weightsKey: encoder,
-    fraction,
+  const { encoder = noEncoder, arm = 'corrected', fraction = 1, seed = 42, dice, report } = facts;
+  const isUnet = encoder === noEncoder;
+  const settings: RowSettings = {
+    epochs: 100,
+    learningRate: 3e-4,
+    imageSize: 16,
     seed,
-    data: { name: 'squares', sha256: '5'.repeat(64), imageSize: 16 },
-    settings: {
-      epochs: 100,
-      batchSize: 8,
-      learningRate: 3e-4,
-      weightDecay: 1e-4,
-      diceWeight: 0,
-      patience: 10,
-      flips: false,
-      flipTta: false,
-      nativeScores: false,
-      unetWidth: isUnet ? 32 : 0,
-      decoderWidth: isUnet ? 0 : 256,
-      precision: 'float32',
-      ...settings,
-    },
+    ...(isUnet ? { unetWidth: 32 } : { decoderWidth: 256 }),
+    ...facts.settings,
   };
+  const weights = facts.weights ?? (isUnet ? 'random' : 'hub');
+  const ids = facts.ids ?? dice.map((_, index) => `test_${String(index).padStart(3, '0')}`);
+  const point = { arm, encoder, fraction, seed };
+  const id = shortHash([point, weights, settings, ids]);
   const calibration = {
     error: 0.04,
     borderError: 0.2,
@@ -80,43 +64,55 @@ export function recordOf(facts: RunFacts): Dinov3Run {
     bins: someBins,
     borderBins: someBins,
   };
+  const mean = dice.reduce((sum, value) => sum + value, 0) / dice.length;
   return {
-    id: shortHash(configuration),
-    configuration,
+    point,
     directory: '',
-    result: {
-      trainImages: Math.floor(2594 * fraction),
-      valImages: 100,
-      parameters: isUnet ? 7_763_041 : 25_000_000,
-      trainableParameters: isUnet ? 7_763_041 : 4_000_000,
-      seconds: 100,
-      featureSeconds: isUnet ? 0 : 40,
-      secondsPerEpoch: [60, 20, 10],
-      epochs: 3,
-      selectedEpoch: 2,
-      bestValDice: 0.8,
-      bestValLoss: 0.3,
-      history: [1, 2].map((epoch) => ({ epoch, trainLoss: 0.5 / epoch, trainDice: 0.5 + epoch / 10, valLoss: 0.6 / epoch, valDice: 0.3 + epoch / 10, learningRate: 3e-4, seconds: 10 })), // prettier-ignore
-      threshold: 0.5,
-      testIds: dice.map((_, index) => `test_${String(index).padStart(3, '0')}`),
+    row: {
+      ...{ trainingKey: id, arm, weights, settings, model: encoder, protocol: isUnet ? 'scratch' : 'frozen' },
+      ...{
+        dataSha256: '5'.repeat(64),
+        testImages: shortHash(ids),
+        trainImages: Math.floor(2594 * fraction),
+        valImages: 100,
+      },
+      ...{ parameters: isUnet ? 7_763_041 : 25_000_000, trainableParameters: isUnet ? 7_763_041 : 4_000_000 },
+      ...{ seconds: 100, featureSeconds: isUnet ? 0 : 40, epoch: 2, bestValDice: 0.8, bestValLoss: 0.3 },
+      ...{ testDice: mean, testIou: mean, testSensitivity: 0.9, testAccuracy: 0.94, testHd95: 3 },
+    },
+    run: {
+      id,
+      bestEpoch: 2,
+      history: [20, 20, 10].map((seconds, index) => {
+        const epoch = index + 1;
+        return { epoch, trainLoss: 0.5 / epoch, trainDice: 0.5 + epoch / 10, valLoss: 0.6 / epoch, valDice: 0.3 + epoch / 10, learningRate: 3e-4, seconds }; // prettier-ignore
+      }),
+    },
+    test: {
+      ids,
       scores: scoresOf(dice),
-      cleanedScores: scoresOf(dice.map((value) => value + 0.01), 2), // prettier-ignore
-      calibration: { bandWidth: 2, before: calibration, after: { ...calibration, error: 0.02, borderError: 0.1 } },
-      temperature: 1.5,
-      millisecondsPerImage: 7,
-      probabilitiesFile: 'probabilities.npy',
-      weightsFile: 'best.safetensors',
-      ...result,
+      report: {
+        cleanedScores: scoresOf(dice.map((value) => value + 0.01), 2), // prettier-ignore
+        flippedScores: undefined,
+        nativeScores: undefined,
+        bandWidth: 2,
+        before: calibration,
+        after: { ...calibration, error: 0.02, borderError: 0.1 },
+        temperature: 1.5,
+        millisecondsPerImage: 7,
+        probabilitiesFile: 'probabilities.npy',
+        ...report,
+      },
     },
   };
 }
 
 /** A record whose folder has probabilities. @param pixels 255 · P of each image, all images one after the other */
 export function withProbabilities(run: Dinov3Run, directory: string, side: number, pixels: Uint8Array): Dinov3Run {
-  const count = run.result.testIds.length;
-  const probabilitiesFile = `${run.id}.npy`;
+  const count = run.test.ids.length;
+  const probabilitiesFile = `${run.run.id}.npy`;
   const writer = createNpyWriter(join(directory, probabilitiesFile), '|u1', [count, side, side]);
   writer.append(pixels);
   writer.finish();
-  return { ...run, directory, result: { ...run.result, probabilitiesFile } };
+  return { ...run, directory, test: { ...run.test, report: { ...run.test.report, probabilitiesFile } } };
 }

@@ -33,7 +33,7 @@ describe('groups of runs', () => {
     const runs = [recordOf({ dice, fraction: 1 }), second, recordOf({ encoder: small, fraction: 0.25, dice }), recordOf({ dice, fraction: 0.5 }), second]; // prettier-ignore
     const groups = groupRuns(runs);
     assert.deepEqual(
-      groups.map(({ network, fraction, runs: seeds }) => [network, fraction, seeds.map(({ configuration }) => configuration.seed)]), // prettier-ignore
+      groups.map(({ network, fraction, runs: seeds }) => [network, fraction, seeds.map(({ point }) => point.seed)]), // prettier-ignore
       [
         ['U-Net', 0.5, [42]],
         ['U-Net', 1, [42]],
@@ -50,16 +50,18 @@ describe('groups of runs', () => {
   });
 
   it('stay one series where the arm shortens the training on all images', () => {
-    const runs = [0.25, 0.5, 1].map((fraction) => recordOf({ encoder: base, arm: 'as-published', fraction, settings: { epochs: fraction === 1 ? 30 : 100 }, dice: [0.8] })); // prettier-ignore
+    const runs = [0.25, 0.5, 1].map((fraction) => recordOf({ encoder: base, arm: 'as-published', fraction, settings: { epochs: fraction === 1 ? 30 : 100, plannedEpochs: 100 }, dice: [0.8] })); // prettier-ignore
     assert.deepEqual(groupRuns(runs).map(({ network }) => network), ['DINOv3-B', 'DINOv3-B', 'DINOv3-B']); // prettier-ignore
-    const corrected = runs.map(({ configuration }) => recordOf({ encoder: base, fraction: configuration.fraction, settings: configuration.settings, dice: [0.8] })); // prettier-ignore
+    const corrected = runs.map(({ point: { fraction }, row: { settings: { epochs } } }) => recordOf({ encoder: base, fraction, settings: { epochs, plannedEpochs: epochs }, dice: [0.8] })); // prettier-ignore
     assert.deepEqual(groupRuns(corrected).map(({ network }) => network), ['DINOv3-B, epochs 100', 'DINOv3-B, epochs 100', 'DINOv3-B, epochs 30']); // prettier-ignore
   });
 
   it('say whose weights are random, and know all encoders', () => {
-    const { configuration } = recordOf({ encoder: small, weights: 'random', dice: [0.8] });
-    assert.equal(networkTitle(configuration), 'DINOv3-S, random weights');
-    assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] }).configuration), 'tour B'); // prettier-ignore
+    assert.equal(
+      networkTitle(recordOf({ encoder: small, weights: 'random', dice: [0.8] })),
+      'DINOv3-S, random weights',
+    );
+    assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] })), 'tour B'); // prettier-ignore
     assert.deepEqual(Object.keys(networkOfEncoder).filter((name) => name !== 'none').sort(), [...dinov3EncoderNames].sort()); // prettier-ignore
     assert.deepEqual([0.25, 0.125, 1].map(fractionTitle), ['25 %', '12.5 %', '100 %']);
   });
@@ -136,9 +138,8 @@ describe('tables of the DINOv3 study', () => {
   it('report calibration before and after the temperature as means over seeds', () => {
     const dice = [0.8];
     const first = recordOf({ dice, encoder: small });
-    const { calibration } = first.result;
-    const before = { ...calibration.before, error: 0.08, borderError: 0.4 };
-    const second = recordOf({ dice, encoder: small, seed: 43, result: { temperature: 2.5, calibration: { ...calibration, before } } }); // prettier-ignore
+    const before = { ...first.test.report.before, error: 0.08, borderError: 0.4 };
+    const second = recordOf({ dice, encoder: small, seed: 43, report: { temperature: 2.5, before } }); // prettier-ignore
     const [row] = calibrationRows([first, second]);
     assertClose(row.error, 0.06);
     assertClose(row.errorAfter, 0.02);
@@ -149,7 +150,7 @@ describe('tables of the DINOv3 study', () => {
 
   it('report cleaning and flips apart, the latter only where they were predicted', () => {
     const plain = recordOf({ dice: [0.8, 0.9] });
-    const flipped = recordOf({ dice: [0.8, 0.9], encoder: small, result: { flippedScores: scoresOf([0.82, 0.88]) } });
+    const flipped = recordOf({ dice: [0.8, 0.9], encoder: small, report: { flippedScores: scoresOf([0.82, 0.88]) } });
     const [row] = cleaningRows([plain], options);
     assertClose(row.difference, 0.01);
     assert.deepEqual([row.better, row.worse, row.hd95, row.hd95After], [2, 0, 3, 2]);

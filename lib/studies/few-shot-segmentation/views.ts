@@ -1,0 +1,17 @@
+/** Everything that notebook 06 shows of trainings, in the order in which it does; nothing of those that were stopped. */
+import { whenTrained } from '../../workbench/when-trained';
+import * as figures from './figures';
+import * as tables from './tables';
+
+export { decoderWidths, encoderOf } from './encoder';
+export { caseNames, denoisingLosses, denoisingPanel, publishedBars, segmentationLosses } from './figures';
+export { lengthAt, planRows, usableSizes, validationAt } from './published';
+export { allSeries, pointsOf, rowOf, type FewShotArm, type FewShotPoint, type FewShotTraining } from './series';
+export { modelSizes } from './tables';
+
+export const casePanel = whenTrained(figures.casePanel);
+export const scoreBars = whenTrained(figures.scoreBars);
+export const seriesLosses = whenTrained(figures.seriesLosses);
+export const scoreTable = whenTrained(tables.scoreTable);
+export const comparisonRows = whenTrained(tables.comparisonRows);
+export const timingRows = whenTrained(tables.timingRows);

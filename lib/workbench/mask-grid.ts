@@ -1,0 +1,58 @@
+/** What a cell calls to train many segmentation networks, and to pre-train an encoder: with one bar, the stop button, and a row each. */
+import { join } from 'node:path';
+import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { progressBar } from '../display/progress';
+import { interruptible } from '../interrupt';
+import type { Network } from '../models/network';
+import { denoiseOnce, type DenoisingRun } from '../runs/denoise';
+import { trainGrid as trainGridOf, type GridOptions, type GridRun, type GridWork } from '../runs/grid';
+import { currentRun, recordResults } from '../runs/notebook-run';
+import type { DenoisingSettings } from '../training/denoiser';
+
+export interface TrainGridOptions extends Pick<GridOptions<never>, 'again' | 'keepWeights' | 'mapsOf'> {
+  /** Beside the bar. */
+  readonly progress: string;
+}
+
+/**
+ * Trains and tests a network for each point, such as each size, draw, fraction or seed, and records a row each. `plan` says of a point what is
+ * trained on what, after which recipe, how it is tested, and what its row says. What was trained before is there at once; the stop button
+ * ends it softly, and the same cell continues. Undefined where it was stopped.
+ */
+export async function trainGrid<P>(
+  points: readonly P[],
+  plan: (point: P) => GridWork,
+  { progress, ...options }: TrainGridOptions,
+): Promise<GridRun<P>[] | undefined> {
+  const run = currentRun();
+  const folder = join(run.directory, 'trainings');
+  const onProgress = progressBar(progress, { step: 'step', epoch: 'training' });
+  return interruptible((signal) =>
+    trainGridOf(points, plan, {
+      ...options,
+      folder,
+      signal,
+      onProgress,
+      onRun: ({ run: { history }, row, data }) =>
+        recordResults(run, data.whole ?? data, row.trainingKey, [row], history),
+    }),
+  );
+}
+
+export interface DenoiseOptions {
+  /** Beside the bar. */
+  readonly progress: string;
+  readonly again?: boolean;
+}
+
+/** Trains an autoencoder to take noise out of the images; no mask is read. Undefined where it was stopped: the same cell continues it. */
+export async function denoise(
+  network: Network,
+  data: SegmentationDataset,
+  settings: DenoisingSettings,
+  { progress, again }: DenoiseOptions,
+): Promise<DenoisingRun | undefined> {
+  const folder = join(currentRun().directory, 'trainings');
+  const onProgress = progressBar(progress);
+  return interruptible((signal) => denoiseOnce(network, data, settings, { folder, again, signal, onProgress }));
+}
