@@ -2,15 +2,9 @@ import { UserError } from '../errors';
 import { floatFromBytes } from '../tensor/native';
 import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { Dataset, Split } from './dataset';
+import type { Normalization } from './normalization';
 
-/** Per-channel statistics that images are normalised with, for values in [0, 1]. */
-export interface Normalization {
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
-}
-
-/** MedMNIST's own: values in [0, 1] to [−1, 1]. */
-export const halfNormalization: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+export { halfNormalization, type Normalization } from './normalization';
 
 /** ImageNet's mean and deviation. */
 export const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import type { PlaneSize } from '../tensor/resample';
-import { halfNormalization } from './batches';
+import { halfNormalization } from './normalization';
 import { hashFiles } from './file-hashes';
 import { acquireLock } from './file-lock';
 import type { PreparedImages } from './image-worker';

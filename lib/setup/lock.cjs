@@ -86,6 +86,13 @@ function isStale(content) {
   return start === undefined || holder.start === undefined ? silence > silenceMilliseconds : start !== holder.start;
 }
 
+/** Removes the lock of a set-up that was killed. @returns {boolean} whether nobody is at work, that is, none is left */
+function clearStale() {
+  const other = read(lockFile);
+  if (other !== undefined && isStale(other)) takeAway(other);
+  return !fs.existsSync(lockFile);
+}
+
 /** Removes that very lock, and none that somebody else has created since. @param {string} content */
 function takeAway(content) {
   const aside = `${lockFile}.${process.pid}`;
@@ -137,4 +144,4 @@ function startOf(pid) {
   return fields === undefined || boot === undefined ? undefined : `${boot} ${fields[19]}`;
 }
 
-module.exports = { lock };
+module.exports = { clearStale, lock };

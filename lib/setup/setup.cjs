@@ -7,7 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { addonDone, buildAddon } = require('./addon.cjs');
 const { compiledLibrary } = require('./kernel-library.cjs');
-const { lock } = require('./lock.cjs');
+const { clearStale, lock } = require('./lock.cjs');
 const needs = require('./needs.cjs');
 const { seconds, tell, timed } = require('./progress.cjs');
 const { pipCertificates } = require('./surroundings.cjs');
@@ -32,7 +32,11 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
   const variant = tensorflowVariant(gpu);
   const withRay = ray !== false || fs.existsSync(rayStamp);
   const complete = () => isComplete(variant) && (!withRay || rayDone());
-  if (!force && complete()) return false;
+  if (!force && complete()) {
+    // Of one that was killed after its last step.
+    if (clearStale()) fs.rmSync(temporaryFolder, { recursive: true, force: true });
+    return false;
+  }
   needs.requirePlatform();
   needs.requireProcessor();
   const release = await lock(log);

@@ -10,7 +10,7 @@ import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './d
 import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from './few-shot-segmentation/parameters';
 import { usableSizes } from './few-shot-segmentation/published';
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
-import { beginRun } from '../runs/notebook-run';
+import { beginRun } from '../runs/current-run';
 import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
 import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
 import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';

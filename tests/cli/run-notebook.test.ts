@@ -131,11 +131,11 @@ test('wrong names and values are refused before anything is made', async () => {
 });
 
 test('data that cannot be used are refused, and nested folders go again', async () => {
-  await assertRefused(/^There is no file none\.npz: check the path/, { settings: ['dataset=none.npz'] });
+  await assertRefused(/^There is no file or folder "none\.npz": tried /, { settings: ['dataset=none.npz'] });
   await assertRefused(/^There is no dataset "bloodmist", did you mean "bloodmnist"\?/, {
     settings: ['dataset=bloodmist'],
   });
-  await assertRefused(/is a folder; images with class labels come as/, { settings: ['dataset=.'] });
+  await assertRefused(/has no folder with images: a folder for each class is expected/, { settings: ['dataset=.'] });
   writeFileSync(join(folder, 'broken.npz'), readFileSync(dataset).subarray(0, 1000));
   await assertRefused(/broken\.npz is not a whole \.npz file/, { settings: ['dataset=broken.npz'] });
   // A folder that was there before stays, with what is in it.
