@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook, notebooksDirectory } from '../studies/notebooks';
 import { profiles, resolveParameters } from '../runs/parameters';
-import { resultsFileName, runIdOf } from '../runs/results';
+import { modelsFolderName, resultsFileName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
 import { previewNames } from './page/finished-runs';
@@ -99,6 +99,9 @@ async function execute(
     writeFileSync(executed, `${JSON.stringify(withoutPrivatePaths(readNotebook(executed)), undefined, 1)}\n`);
     const { headline, stillsMissing } = await writePage(executed, page);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
+    const [models, kept] = [unfinished, directory].map((folder) => join(folder, modelsFolderName));
+    rmSync(kept, { recursive: true, force: true });
+    if (existsSync(models)) renameSync(models, kept);
     for (const theme of ['light', 'dark'] as const) {
       const [preview, path] = [headline?.[theme], join(directory, previewNames[theme])];
       if (preview === undefined) rmSync(path, { force: true });

@@ -85,6 +85,8 @@ const resultsSchema = z.looseObject({
 export type Results = z.infer<typeof resultsSchema>;
 
 export const resultsFileName = 'results.json';
+/** The folder of the models that a run has kept, a folder each, beside its results. */
+export const modelsFolderName = 'models';
 
 /** A short name for a run, the same for the same notebook and parameters. */
 export function runIdOf(notebook: string, parameters: Readonly<Record<string, unknown>>): string {

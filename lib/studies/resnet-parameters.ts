@@ -1,6 +1,6 @@
 /** The parameters of the notebook on the first part of the first study. */
 import { imageSizes } from '../data/registry-types';
-import { choiceParameter, common, integerParameter, textParameter } from '../runs/parameters';
+import { booleanParameter, choiceParameter, common, integerParameter, textParameter } from '../runs/parameters';
 
 export const resnetNotebook = '01_resnet_from_scratch';
 
@@ -19,5 +19,9 @@ export const resnetParameterSpecs = {
     11959,
   ),
   epochs: integerParameter('Passes over the training images', { tour: 6, paper: 20 }, 1, 1000),
+  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', {
+    tour: false,
+    paper: false,
+  }),
   ...common,
 };

@@ -1,14 +1,20 @@
 /** What a cell calls to train and to evaluate: with a bar, the stop button, and a row for the comparison. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset';
 import { formatDuration } from '../display/format';
+import { show } from '../display/mime';
 import { progressBar } from '../display/progress';
+import { status } from '../display/status';
+import { UserError } from '../errors';
 import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { classifierRow, evaluateClassifier, type ClassifierEvaluation } from '../runs/evaluate';
 import { evaluateMasks, maskRow, type MaskEvaluateOptions, type MaskEvaluation } from '../runs/evaluate-masks';
 import { currentRun, recordResults } from '../runs/notebook-run';
-import type { RowFacts } from '../runs/results';
+import { modelsFolderName, type RowFacts } from '../runs/results';
+import { saveModel } from '../runs/save-model';
+import { modelFiles } from '../runs/saved-model';
 import { trainOnce, type Run, type TrainedModel } from '../runs/train';
 import type { Recipe } from '../training/recipe';
 import type { TrainingData } from '../training/train-network';
@@ -38,7 +44,23 @@ export async function train(
     const message = `was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew`;
     onProgress({ kind: 'phase', message, ended: 'done' });
   }
+  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(run, data);
   return run;
+}
+
+/** The training's model beside the notebook's results, once. */
+async function keepModel(run: Run, data: TrainingData): Promise<void> {
+  if ('batches' in data) return;
+  const name = `${run.model} ${run.id}`.replace(/[^\w.-]+/g, '-');
+  const directory = join(currentRun().directory, modelsFolderName, name);
+  if (existsSync(join(directory, modelFiles.description))) return;
+  try {
+    await interruptible((signal) => saveModel(run, data, directory, { signal }));
+    show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    show(status(error.message, 'warning'));
+  }
 }
 
 export interface RowOptions extends Omit<MaskEvaluateOptions, 'signal' | 'maps' | 'featureCache'> {
