@@ -55,8 +55,8 @@ async function keepModel(run: Run, data: TrainingData): Promise<void> {
   const directory = join(currentRun().directory, modelsFolderName, name);
   if (existsSync(join(directory, modelFiles.description))) return;
   try {
-    await interruptible((signal) => saveModel(run, data, directory, { signal }));
-    show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
+    const saved = await softly((signal) => saveModel(run, data, directory, { signal }));
+    if (saved) show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     show(status(error.message, 'warning'));
