@@ -44,18 +44,18 @@ export async function train(
     const message = `was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew`;
     onProgress({ kind: 'phase', message, ended: 'done' });
   }
-  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(run, data);
+  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(run, run.best, data);
   return run;
 }
 
 /** The training's model beside the notebook's results, once. */
-async function keepModel(run: Run, data: TrainingData): Promise<void> {
+async function keepModel(run: Run, best: TrainedModel, data: TrainingData): Promise<void> {
   if ('batches' in data) return;
   const name = `${run.model} ${run.id}`.replace(/[^\w.-]+/g, '-');
   const directory = join(currentRun().directory, modelsFolderName, name);
   if (existsSync(join(directory, modelFiles.description))) return;
   try {
-    const saved = await softly((signal) => saveModel(run, data, directory, { signal }));
+    const saved = await softly(best, 'test', (signal) => saveModel(run, data, directory, { signal }));
     if (saved) show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
