@@ -66,29 +66,36 @@ function kernelRecord() {
 /**
  * The result is kept outside node_modules and linked into it, because a later `npm install` may unpack the package anew.
  * @param {string | undefined} tensorflowName @param {string} tensorflow the folder of the installed wheel
+ * @param {() => Promise<import('./levels.cjs').Compiler>} installCompiler for where none that is here serves
  * @param {(line: string) => void} log
  */
-async function buildAddon(tensorflowName, tensorflow, log) {
+async function buildAddon(tensorflowName, tensorflow, installCompiler, log) {
   if (!addonBuilt(tensorflowName)) {
     const key = addonKey(tensorflowName);
     fs.mkdirSync(addonFolder, { recursive: true });
     fs.rmSync(addonStamp, { force: true });
-    const { file, record } = await compileAddonAnyhow(tensorflow);
+    const { file, record } = await compileAddonAnyhow(tensorflow, installCompiler);
     fs.renameSync(file, addon);
     fs.writeFileSync(recordFile, JSON.stringify({ ...record, asked: process.env.CXX }, undefined, 1));
     fs.writeFileSync(addonStamp, key);
     for (const line of complaints(record)) log(`  ${line}`);
+    if (process.env.CXX && needs.splitWords(process.env.CXX).join(' ') !== record.compiler)
+      log(`  CXX is "${process.env.CXX}", which builds less or cannot be started: the addon is built with ${record.compiler}.`); // prettier-ignore
   }
   fs.mkdirSync(path.dirname(addonLink), { recursive: true });
   fs.rmSync(addonLink, { force: true });
   fs.symlinkSync(addon, addonLink);
 }
 
-/** With the first compiler that builds all of it, else with the first that builds what TensorFlow itself needs. @param {string} tensorflow */
-async function compileAddonAnyhow(tensorflow) {
+/**
+ * With the first compiler that builds all of it, else with the first that builds what TensorFlow itself needs, else with one that is
+ * installed for it.
+ * @param {string} tensorflow @param {() => Promise<import('./levels.cjs').Compiler>} installCompiler
+ */
+async function compileAddonAnyhow(tensorflow, installCompiler) {
   let best;
   let failure;
-  for (const compiler of needs.requireCompilers()) {
+  for (const compiler of needs.compilers()) {
     try {
       const built = await compileAddon(compiler, tensorflow, addonFolder);
       best ??= built;
@@ -97,8 +104,15 @@ async function compileAddonAnyhow(tensorflow) {
       failure ??= error;
     }
   }
-  if (best === undefined) throw failure;
-  return best;
+  if (best !== undefined) return best;
+  const why = failure === undefined ? 'none is installed' : failure.message;
+  const spare = await installCompiler().catch((error) => {
+    throw new needs.MissingNeed(
+      `No C++ compiler here builds the TensorFlow.js addon (${why}), and another one cannot be had (${error.message}): install one with \`${needs.installCommand('g++', '')}\`, and run the same command again.`,
+    );
+  });
+  const lacks = `no C++ compiler here works (${why}), and the one that was fetched for TensorFlow.js has a C++ library of its own, which cannot be mixed with TensorFlow's.`;
+  return compileAddon({ ...spare, lacks }, tensorflow, addonFolder);
 }
 
 /** Says in one line, before anything is computed, where NOTEBOOKS_KERNELS names a level that there is not. */
@@ -115,7 +129,7 @@ async function requireLevel() {
 
 /** What a user should know of what was built. @param {KernelRecord} record @returns {string[]} */
 function complaints({ operations, levels }) {
-  const remedy = 'Another compiler may be named in the variable CXX (`CXX=clang++ npm run setup`).';
+  const remedy = `Another compiler (\`${needs.installCommand('g++', '')}\`) may be named in the variable CXX (\`CXX=g++ npm run setup\`).`;
   if (operations !== undefined) {
     return [
       `The project's own operations are left out, and TensorFlow's are used in their place: a training step takes up to twice as long and more memory, and numbers differ in their last digits. Why: ${operations} ${remedy}`,
@@ -132,7 +146,8 @@ const tensorflowFlags = ['-std=c++17', '-D_GLIBCXX_USE_CXX11_ABI=1', '-DEIGEN_MA
 /**
  * Compiles and tests whatever this compiler can: of the project's operations a level that does not compile or fails is left out, and all of
  * them where none is left. Throws only where TensorFlow itself cannot be used.
- * @param {import('./levels.cjs').Compiler} compiler @param {string} tensorflow @param {string} folder
+ * @param {import('./levels.cjs').Compiler & { lacks?: string }} compiler `lacks`: why it cannot build the operations
+ * @param {string} tensorflow @param {string} folder
  * @returns {Promise<{ file: string, record: KernelRecord }>}
  */
 async function compileAddon(compiler, tensorflow, folder) {
@@ -148,18 +163,19 @@ async function compileAddon(compiler, tensorflow, folder) {
   const forNode = ['-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION'];
   /** @type {KernelRecord} */
   const record = { compiler: [compiler.command, ...compiler.args].join(' '), levels: {} };
-  const whole = levels().map(async ([name, flags]) => {
+  const wanted = compiler.lacks === undefined ? levels() : [];
+  const whole = wanted.map(async ([name, flags]) => {
     const started = Date.now();
     const problem = await problemOf(compileLevel(compiler, name, flags, object(name)));
     record.levels[name] = { works: problem === undefined, seconds: (Date.now() - started) / 1000, problem };
   });
   const [operations] = await Promise.all([
-    problemOf(compile(path.join(kernelsFolder, 'kernels.cc'), [])),
+    compiler.lacks ?? problemOf(compile(path.join(kernelsFolder, 'kernels.cc'), [])),
     compile(path.join(binding, 'tfjs_backend.cc'), [...forNode, '-include', path.join(kernelsFolder, 'blocked-signals.h')]), // prettier-ignore
     compile(path.join(binding, 'tfjs_binding.cc'), forNode),
     ...whole,
   ]);
-  record.levels = Object.fromEntries(levels().map(([name]) => [name, record.levels[name]]));
+  record.levels = Object.fromEntries(wanted.map(([name]) => [name, record.levels[name]]));
   record.operations = operations;
 
   const file = path.join(folder, 'tfjs_binding.unfinished.node');
@@ -214,18 +230,12 @@ async function problemOf(work) {
 /** @param {import('./levels.cjs').Compiler} compiler @param {string} tensorflow @param {string[]} objects @param {string} file */
 async function link({ command, args }, tensorflow, objects, file) {
   const rpath = path.relative(path.dirname(file), tensorflow);
-  const linking =
+  const [linking, ending] =
     process.platform === 'darwin'
-      ? ['-undefined', 'dynamic_lookup', `-Wl,-rpath,@loader_path/${rpath}`].concat(
-          ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'].map((name) => path.join(tensorflow, name)),
-        )
-      : [
-          '-L' + tensorflow,
-          '-l:libtensorflow_cc.so.2',
-          '-l:libtensorflow_framework.so.2',
-          `-Wl,-rpath,$ORIGIN/${rpath}`,
-        ];
-  await run(command, [...args, '-shared', ...objects, '-o', file, ...linking]);
+      ? [['-undefined', 'dynamic_lookup', `-Wl,-rpath,@loader_path/${rpath}`], '2.dylib']
+      : [[`-Wl,-rpath,$ORIGIN/${rpath}`], 'so.2'];
+  const libraries = ['cc', 'framework'].map((name) => path.join(tensorflow, `libtensorflow_${name}.${ending}`));
+  await run(command, [...args, '-shared', ...objects, '-o', file, ...libraries, ...linking]);
 }
 
 module.exports = { addonDone, buildAddon, compileAddon, kernelRecord, requireLevel };

@@ -63,7 +63,6 @@ function problems(packages) {
     needs.requirePlatform,
     needs.requireProcessor,
     needs.requirePython,
-    needs.requireCompilers,
   ]) {
     const message = messageOf(() => need());
     if (message !== undefined) {
@@ -84,7 +83,7 @@ function problems(packages) {
   if (left !== undefined)
     found.push({
       problem: `The project's own operations are left out, so that trainings take up to twice as long (${left})`,
-      next: 'name another compiler: `CXX=clang++ npm run setup`',
+      next: 'install or name another compiler: `CXX=g++ npm run setup`',
     });
   const free = needs.freeDiskBytes(root);
   if (free < 1e9)
@@ -172,7 +171,7 @@ function programFacts(packages) {
 
 function compiler() {
   const built = kernelRecord()?.compiler;
-  const found = attempt(() => needs.requireCompilers()) ?? [];
+  const found = needs.compilers();
   const versions = found.map(({ command, args }) => firstLine(command, [...args, '--version']));
   return `${versions.join(', ') || 'none'}${built === undefined ? '' : `; the addon was built with ${built}`}`;
 }

@@ -111,22 +111,10 @@ function isTriedPython(version) {
   return isSupportedPython(version) && Number(version.split('.')[1]) <= pythonVersions.tried;
 }
 
-/**
- * The C++ compilers that are here: the one that CXX names, such as `ccache g++`, then c++, g++ and clang++.
- * @returns {[import('./levels.cjs').Compiler, ...import('./levels.cjs').Compiler[]]}
- */
-function requireCompilers() {
-  const named = process.env.CXX ? compilersAmong([splitWords(process.env.CXX)]) : undefined;
-  if (named?.length === 0) {
-    throw new MissingNeed(
-      `CXX is "${process.env.CXX}", which is no compiler that can be started: name one, such as CXX=g++, or leave it away.`,
-    );
-  }
-  const [first, ...others] = compilersAmong([...(named ?? []).map(({ command, args }) => [command, ...args]), ['c++'], ['g++'], ['clang++']]); // prettier-ignore
-  if (first !== undefined) return [first, ...others];
-  throw new MissingNeed(
-    `A C++ compiler is needed to build the TensorFlow.js addon: install one with \`${installCommand('g++', '')}\`, and run the same command again.`,
-  );
+/** The C++ compilers that are here: the one that CXX names, such as `ccache g++`, then c++, g++ and clang++. */
+function compilers() {
+  const named = process.env.CXX ? [splitWords(process.env.CXX)] : [];
+  return compilersAmong([...named, ['c++'], ['g++'], ['clang++']]);
 }
 
 /**
@@ -178,8 +166,9 @@ module.exports = {
   requireDisk,
   freeDiskBytes,
   requirePython,
-  requireCompilers,
+  compilers,
   compilersAmong,
+  splitWords,
   installCommand,
   pythonVersion,
   isSupportedPython,

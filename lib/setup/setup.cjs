@@ -71,7 +71,7 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
         step(
           'TensorFlow.js addon',
           () => addonDone(read(tensorflowStamp)),
-          () => buildAddon(read(tensorflowStamp), tensorflowFolder, log),
+          () => buildAddon(read(tensorflowStamp), tensorflowFolder, installCompiler, log),
         ),
       ),
     ]);
@@ -219,7 +219,6 @@ function environmentVersion() {
 
 async function createEnvironment() {
   const command = needs.requirePython();
-  needs.requireCompilers(); // asked for now, before minutes are spent on downloads
   fs.rmSync(environment, { recursive: true, force: true });
   await run(command, ['-m', 'venv', environment]);
   fs.writeFileSync(environmentStamp, environment);
@@ -351,6 +350,20 @@ async function installTensorflow(variant) {
     `${wanted.at(-1)}==${tensorflowVersion}`,
   ]);
   fs.writeFileSync(tensorflowStamp, `${variant} ${tensorflowVersion}`);
+}
+
+// --- compiler ----------------------------------------------------------------------------------------------------------------
+
+/**
+ * Zig's, which brings all that it needs: for TensorFlow.js where no other one serves. It compiles for no processor in particular, and
+ * with a C++ library of its own (libc++), which is enough for TensorFlow's C interface.
+ */
+async function installCompiler() {
+  await pip(['--no-deps', '-r', path.join(__dirname, 'requirements-compiler.txt')]);
+  process.env.ZIG_GLOBAL_CACHE_DIR ??= path.join(temporaryFolder, 'zig');
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[/** @type {'x64'} */ (process.arch)];
+  const target = `${machine}-${process.platform === 'darwin' ? 'macos' : 'linux-gnu'}`;
+  return { command: python, args: ['-m', 'ziglang', 'c++', '-target', target] };
 }
 
 // --- kernel ------------------------------------------------------------------------------------------------------------------

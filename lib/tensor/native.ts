@@ -133,7 +133,7 @@ function levelInUse(): string {
     return level;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (message.includes('not registered')) return 'off';
+    if (/TF_Status: 5\b/.test(message)) return 'off'; // TF_NOT_FOUND: no such operation
     if (!message.includes('NOTEBOOKS_KERNELS')) throw error;
     throw new UserError(message.slice(message.lastIndexOf('NOTEBOOKS_KERNELS')));
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { projectRoot } from '../../lib/paths';
 import { environment } from '../../lib/system';
-import { kernelLevel, usesGpu } from '../../lib/tensor/native';
+import { execute, kernelLevel, usesGpu } from '../../lib/tensor/native';
 
 interface Compiler {
   readonly command: string;
@@ -47,6 +47,10 @@ describe('each level of the project’s own operations', () => {
     else if (!usesGpu() && record.operations === undefined) assert.equal(kernelLevel, working.filter((level) => record.levels[level].problem === undefined).at(-1)); // prettier-ignore
     assert.ok(known.includes(kernelLevel));
     assert.equal(environment().kernels, kernelLevel);
+  });
+
+  it('is off where the addon was built without them, which TensorFlow tells by its code for what is not found', () => {
+    assert.throws(() => execute('NotebookOperationThatIsNotThere', [], []), /TF_Status: 5\b/);
   });
 
   it('is refused in one line where there is none of that name', () => {

@@ -66,6 +66,7 @@ function standInPython({ version = '3.11.7', venv = true } = {}): string {
     *ensurepip*) exit ${venv ? 0 : 1} ;;
     "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "home = ${tools}
 version = ${version}" > "$3/pyvenv.cfg" ;;
+    "-m ziglang c++ "*) shift 3; ${compilerScript} ;;
     "-m pip install"*) echo "user=$PIP_USER target=$PIP_TARGET path=$PYTHONPATH home=$PYTHONHOME node=$NODE_ENV proxy=$https_proxy extra=$NODE_EXTRA_CA_CERTS" >> ${join(base, 'env.log')}; echo "$*" >> ${join(base, 'pip.log')}; for a in "$@"; do if [ "$last" = --target ]; then mkdir -p "$a/tensorflow"; fi; last=$a; done; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
   esac`;
 }
@@ -201,7 +202,32 @@ test('the compiler is what CXX says, word by word, and where it builds nothing, 
   tool('broken', 'if [ "$1" = --version ]; then echo broken; else exit 1; fi');
   assert.equal(built({ CXX: 'broken' }).compiler, 'c++');
   assert.match(setUp([], { CXX: 'broken' }).stdout, /Nothing to do/);
-  assertOneLine(setUp([], { CXX: 'nowhere/g++' }), /CXX is "nowhere\/g\+\+"/);
+  assert.match(setUp([], { CXX: 'nowhere/g++' }).stdout, /^ {2}CXX is "nowhere\/g\+\+", [^\n]* built with c\+\+\.$/m);
+});
+
+test('without a compiler that works, one is fetched, which builds all but the operations, as is said', () => {
+  assert.equal(built().compiler, 'c++');
+  const anew = (script: string | undefined, CXX: string) => {
+    if (script === undefined) rmSync(join(tools, 'c++'));
+    else tool('c++', script);
+    rmSync(join(project, '.venv/tfjs'), { recursive: true });
+    return { CXX };
+  };
+  for (const [script, CXX, why] of [
+    ['if [ "$1" != --version ]; then echo "error: broken" >&2; exit 1; fi', '', /error: broken/],
+    ['exit 1', 'c++', /none is installed/],
+    [undefined, 'nowhere/g++', /none is installed/],
+  ] as const) {
+    const { compiler, operations, said, working } = built(anew(script, CXX));
+    assert.match(compiler, /\.venv\/bin\/python -m ziglang c\+\+ -target \w+-(linux-gnu|macos)$/);
+    assert.match(operations ?? '', why);
+    assert.deepEqual(working, []);
+    assert.match(said.join('\n'), /^ {2}The project's own operations are left out[^\n]*(apt-get install g\+\+|xcode-select)[^\n]*$/); // prettier-ignore
+    assert.match(setUp([], { CXX }).stdout, /Nothing to do/);
+  }
+  assert.match(readFileSync(join(base, 'pip.log'), 'utf8'), /-r \S+requirements-compiler\.txt/);
+  const offline = setUp([], { ...anew('exit 1', ''), PIP_FAILS: 'NewConnectionError: Connection refused' });
+  assertOneLine(offline, /^No C\+\+ compiler.*package index cannot be reached.*(apt-get install g\+\+|xcode-select)/);
 });
 
 test('a package of one’s own does not install everything again; another version of the project’s does', () => {
@@ -406,13 +432,8 @@ test('each missing need is one line with the command that supplies it', async (t
     tool('python3', standInPython({ venv: false }));
     assertOneLine(setUp(), /no venv module/, /apt-get install python3\.11-venv/);
   });
-  await t.test('no compiler', () => {
-    tool('python3', standInPython());
-    rmSync(join(tools, 'c++'));
-    assertOneLine(setUp(), /C\+\+ compiler/, /apt-get install g\+\+|xcode-select/);
-  });
   await t.test('no package index', () => {
-    tool('c++', compilerScript);
+    tool('python3', standInPython());
     assertOneLine(
       setUp([], { PIP_FAILS: 'NewConnectionError: Connection refused' }),
       /package index cannot be reached/,
