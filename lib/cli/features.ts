@@ -27,7 +27,8 @@ Writes what a model makes of images, float32, a row for each image in the input'
 
   --model MODEL         a model of the registry, such as vit_small_patch14_dinov2.lvd142m; its architecture's name is enough for
                         random weights and files
-  --weights WEIGHTS     hub (published weights, downloaded once), random, or a .safetensors file
+  --weights WEIGHTS     hub (published weights, downloaded once), random, or a .safetensors file, the index of a sharded one, or the
+                        folder of either, such as a saved model's; names of timm, torchvision, transformers and Meta
   --input INPUT         FOLDER     its .jpg .jpeg .png .bmp .webp .tif .tiff files, by name
                         FILE.npz   MedMNIST-style; see --split
                         FILE.npy   uint8 N×H×W or N×H×W×3; or float32 N×H×W×3, normalised already
