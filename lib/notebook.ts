@@ -16,7 +16,7 @@ export { openDataset } from './data/open';
 export type { ImageFunction, Pixels } from './data/image-changes';
 
 export { freeze, network, unfreeze, type Network } from './models/network';
-export { resnet18, resnet50, unet } from './models/networks';
+export { resnet18, resnet50, unet, vit } from './models/networks';
 export { blockMaps, lastMap, type Encoder } from './models/encoders';
 export { dinoUnet, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from './models/encoder-networks';
 export { byteNormalization, imagenetNormalization } from './data/batches';
@@ -27,7 +27,16 @@ export * as layers from './models/layers-of-cells';
 export type { Scope } from './models/scope';
 export type { ParameterTable } from './models/parameters';
 export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from './tf';
-export { networkTable, sameOutputs } from './workbench/networks';
+export { networkParts, networkTable, sameNumbers, sameOutputs } from './workbench/networks';
+
+export { classifier, type OpenedBackbone } from './models/open-backbone';
+export { input } from './training/input-transforms';
+export { centredTargets } from './training/self-distillation/targets';
+export { viewLoss } from './training/self-distillation/losses';
+export { backbone, cacheReport, features, probe } from './workbench/backbones';
+export { inputImages } from './workbench/input-images';
+export { tokenImages } from './workbench/token-images';
+export { insideBlock, type InsideBlock } from './workbench/inside-block';
 
 export type { Recipe } from './training/recipe';
 export { adamW, sgd } from './training/create-optimizer';
@@ -54,15 +63,13 @@ export { importModel } from './runs/import-model';
 export { attentionRollout, gradCam } from './workbench/explanations';
 export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
+export { untilStopped } from './workbench/in-turn';
 export { publishedBloodCells } from './studies/blood-cells/published';
+export * as bloodCells from './studies/blood-cells/cells';
 
 export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
-export { describeModel, describeTest } from './studies/model-views';
-export { vitFrozenAndFineTuned } from './studies/vit-frozen-and-finetuned';
-export { dinoFrozen } from './studies/dino-frozen';
 export { describeSegmentation, sampleMasks } from './workbench/mask-views';
 export * as fewShot from './studies/few-shot-segmentation/views';
-export { resolutionStudy } from './studies/resolution-study';
 export * as dinov3 from './studies/dinov3-segmentation/views';
 export { medmnist2dBenchmark } from './studies/medmnist2d/benchmark';
 export { compareRuns } from './studies/compare-runs';

@@ -81,7 +81,6 @@ export async function main(args: string[], context: PredictContext = {}): Promis
     return report(done, target, json, output);
   } finally {
     line.clear();
-    await closeTransform(model);
   }
 }
 
@@ -151,12 +150,6 @@ function report(
   const masks = folder === undefined ? '' : `; masks and overlays in ${folder}`;
   output.write(`${target}: ${count} images${masks}\n${count} images in ${seconds.toFixed(2)} s, ${imagesPerSecond.toFixed(2)} images/s\n`); // prettier-ignore
   return reportBroken(broken, output);
-}
-
-/** Ends the threads that a network's own transform may have started. */
-async function closeTransform({ network }: SavedModel): Promise<void> {
-  const { transform } = network;
-  if (transform !== undefined && 'close' in transform) await (transform.close as () => Promise<void>)();
 }
 
 function outputFile(path: string, json: boolean): string {

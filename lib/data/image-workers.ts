@@ -6,7 +6,7 @@ import { startThreads, type Threads } from './threads';
 
 export type ImageWorkers = Threads<ImageTask, PreparedImages>;
 
-/** Starts threads, by default one for each processor up to four. They keep the process alive until `close`. */
+/** Starts threads, by default one for each processor up to four. */
 export function startImageWorkers(count?: number): ImageWorkers {
   return startThreads('image-worker.ts', count);
 }

@@ -23,7 +23,7 @@ interface Waiting<Result> {
 const mostThreads = 4;
 
 /**
- * Starts threads, by default one for each core up to four. They keep the process alive until `close`.
+ * Starts threads, by default one for each core up to four. They keep the process alive while they have something to do.
  * @param module a file of this folder
  */
 export function startThreads<Task, Result>(
@@ -48,6 +48,7 @@ function startThread<Task, Result>(module: string) {
   const modules = [require.resolve('tsx/cjs'), join(projectRoot, 'lib', 'data', module)];
   const code = modules.map((path) => `require(${JSON.stringify(path)});`).join('\n');
   const thread = new Worker(code, { eval: true, execArgv: [] });
+  thread.unref();
   const waiting = new Map<number, Waiting<Result>>();
   let next = 0;
   let ended: Error | undefined;
@@ -61,6 +62,7 @@ function startThread<Task, Result>(module: string) {
   thread.on('message', (answer: Answer<Result>) => {
     const task = waiting.get(answer.id);
     waiting.delete(answer.id);
+    if (waiting.size === 0) thread.unref();
     if ('result' in answer) task?.resolve(answer.result);
     else task?.reject(toError(answer));
   });
@@ -71,6 +73,7 @@ function startThread<Task, Result>(module: string) {
         if (ended) return reject(ended);
         const id = next++;
         waiting.set(id, { resolve, reject });
+        thread.ref();
         thread.postMessage({ id, task });
       });
     },

@@ -19,11 +19,14 @@ export interface TrainingHistory {
   readonly test?: { readonly accuracy: number; readonly macroF1: number };
 }
 
-/** Loss at the left and the training's metric at the right, per epoch, with the kept epoch and its scores. */
+/** Loss at the left and the training's metric at the right, per epoch, with the kept epoch and its scores; undefined of nothing. */
+export function trainingHistory(run: TrainingHistory, options?: Partial<ChartOptions>): FigureDisplay;
+export function trainingHistory(run: TrainingHistory | undefined, options?: Partial<ChartOptions>): FigureDisplay | undefined; // prettier-ignore
 export function trainingHistory(
-  run: TrainingHistory,
-  { label = `Loss and accuracy of ${run.model} per epoch`, caption }: Partial<ChartOptions> = {},
-): FigureDisplay {
+  run: TrainingHistory | undefined,
+  { label = `Loss and accuracy of ${run?.model} per epoch`, caption }: Partial<ChartOptions> = {},
+): FigureDisplay | undefined {
+  if (run === undefined) return undefined;
   const title = `Training history: ${run.model}`;
   const metric = metricOf(run);
   return createFigure({

@@ -3,9 +3,10 @@ import type { Normalization } from '../data/batches';
 import { halfNormalization } from '../data/batches';
 import { unitNormalization } from '../data/segmentation-batches';
 import { UserError } from '../errors';
-import type { Network } from './network';
+import type { ImageTransform, Network } from './network';
 import { buildNetwork, type NetworkSpec } from './network-spec';
 import { resnetConfigs, type ResnetName } from './resnet';
+import { patchGrid, vitConfigs, type VitConfig } from './vit';
 
 /** Names of classes, or how many there are. */
 export type Classes = readonly string[] | number;
@@ -14,6 +15,8 @@ export interface ClassifierOptions {
   readonly classes: Classes;
   /** Of the images; [−1, 1] by default. */
   readonly normalization?: Normalization;
+  /** Brings images to another size first, and has the normalisation then; see `input`. */
+  readonly input?: ImageTransform;
 }
 
 /** torchvision's ResNet-18 (He et al. 2016) from random weights; 11,180,616 trained values for 8 classes. */
@@ -29,11 +32,50 @@ export function resnet50(options: ClassifierOptions): Network {
 function resnet(
   architecture: ResnetName,
   name: string,
-  { classes, normalization = halfNormalization }: ClassifierOptions,
+  { classes, input, normalization = input?.normalization ?? halfNormalization }: ClassifierOptions,
 ): Network {
   const { depths, block } = resnetConfigs[architecture];
   const spec = { architecture, classes: countClasses(classes), depths: [...depths], block };
-  return libraryNetwork({ family: 'resnet', ...spec }, { name, normalization });
+  return libraryNetwork({ family: 'resnet', ...spec }, { name, normalization, transform: input });
+}
+
+export interface VitOptions extends ClassifierOptions {
+  /** Pixels a side of the images; by default those of `input`, or 224. */
+  readonly size?: number;
+  /** Pixels a side of a patch; 16 by default. */
+  readonly patchSize?: number;
+  /** Values a token; 192 by default. */
+  readonly width?: number;
+  /** Blocks; 12 by default. */
+  readonly depth?: number;
+  /** Of each block; 3 by default. */
+  readonly heads?: number;
+}
+
+/**
+ * A vision transformer (Dosovitskiy et al. 2021) from random weights; ViT-Tiny by default.
+ * @throws UserError where patches do not divide the images
+ */
+export function vit(options: VitOptions): Network {
+  const { classes, input, normalization = input?.normalization ?? halfNormalization } = options;
+  const { size = input?.width ?? 224, patchSize = 16, width = 192, depth = 12, heads = 3 } = options;
+  const shape = { ...vitConfigs.vit_tiny_patch16_224, patchSize, width, depth, heads };
+  const spec = vitSpec(
+    { ...shape, grid: patchGrid({ height: size, width: size }, shape) },
+    { architecture: 'vit', classes: countClasses(classes) },
+  );
+  const name = `ViT ${depth}×${width}, patches of ${patchSize}`;
+  return libraryNetwork(spec, { name, normalization, transform: input });
+}
+
+/** What a saved model says of a vision transformer. */
+export function vitSpec(
+  { grid, layerScale, ...config }: VitConfig,
+  common: { readonly architecture: string; readonly classes: number },
+): NetworkSpec {
+  const positions = grid === undefined ? {} : { grid: [...grid] as [number, number] };
+  const scales = layerScale === undefined ? {} : { layerScale: [...layerScale] as [string, string] };
+  return { family: 'vit', ...common, ...config, ...positions, ...scales };
 }
 
 /** A network of the library as its spec has it; `facts` are what else is to be said of it. */

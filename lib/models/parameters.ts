@@ -2,6 +2,7 @@
  * A model is a table of named parameters and a pure function over them. The names and shapes are the published ones (PyTorch's), so
  * loading a checkpoint is a look-up and freezing is a predicate on names; the layout in memory is TensorFlow's.
  */
+import { createHash } from 'node:crypto';
 import { UserError } from '../errors';
 import { createRandom, type Random } from '../random';
 import { toPrecision } from '../tensor/precision';
@@ -210,4 +211,25 @@ export function addLinear(
 ): void {
   table[`${name}.weight`] = { shape: [outputs, inputs], kind: 'linear', initial: { normal: 0.02 } };
   if (bias) table[`${name}.bias`] = { shape: [outputs], kind: 'vector', initial: 0 };
+}
+
+/** A linear classifier on features, `head`, with the initial values of PyTorch's `nn.Linear`. */
+export function linearHead(width: number, classes: number): ParameterTable {
+  const initial = { uniformIn: width };
+  return {
+    'head.weight': { shape: [classes, width], kind: 'linear', initial },
+    'head.bias': { shape: [classes], kind: 'vector', initial },
+  };
+}
+
+/** SHA-256 over names, shapes and values: what stands for weights that have no file. */
+export function hashParameters(parameters: Parameters): string {
+  const hash = createHash('sha256');
+  const published = exportParameters(parameters);
+  for (const [name, spec] of Object.entries(parameters.table).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const values = published.get(name) as Float32Array;
+    hash.update(JSON.stringify([name, spec.shape]));
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
 import type * as Danfo from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import { wilsonInterval } from '../metrics/intervals';
-import type { ClassificationRow, Results } from './results';
+import { classificationRows, type ClassificationRow, type Results } from './results';
 
 /** A figure of a study, for the same data only. */
 export interface PublishedResult {
@@ -18,51 +18,34 @@ export interface PublishedResult {
 
 /**
  * The comparison table of a notebook: a row for each arm of each training, with a 95 % interval over the test images (Wilson), and the
- * study's own figures where the data are the study's.
+ * study's own figures where the data are the study's. Where networks were pretrained, or only a part of them trained, it says whose weights
+ * they had, what was trained, and how many values that are.
  */
 export function comparisonRows(
   all: readonly Results[],
   published: readonly PublishedResult[],
   dataset: Dataset,
 ): Danfo.DataFrame {
-  const images = dataset.splits.test.count;
-  const rows = rowsOf(all);
+  const rows = classificationRows(all);
+  const theirs = publishedFor(published, dataset);
+  const isTransfer = [...rows, ...theirs].some(({ protocol = 'scratch' }) => protocol !== 'scratch');
   const changes = changedSettings(rows);
   const isChanged = changes.some((text) => text !== '');
-  const changed = (text: string): object => (isChanged ? { changed: text } : {});
-  const ours = rows.map((row, index) => {
-    const { seconds, ...columns } = ourRow(row, images);
-    return { ...columns, ...changed(changes[index]), seconds };
-  });
-  const theirs = publishedFor(published, dataset).map((result) => {
-    const { seconds, ...columns } = publishedRow(result);
-    return { ...columns, ...changed(''), seconds };
-  });
-  return toFrame([...theirs, ...ours]);
-}
-
-/**
- * The comparison table of a notebook on pretrained networks: whose weights, what of them was trained, and at what cost. Rows that were not
- * trained by steps have no epochs.
- */
-export function transferComparison(
-  all: readonly Results[],
-  published: readonly PublishedResult[],
-  dataset: Dataset,
-): Danfo.DataFrame {
-  const images = dataset.splits.test.count;
-  const ours = rowsOf(all).map((row) => {
-    const { epochs, batchSize, learningRate, weightDecay, seed, seconds, model, arm, ...scores } = ourRow(row, images);
-    const { weights, trainableParameters, settings } = row;
-    const how = { weights, protocol: protocolTitle(row.protocol, settings), trainableParameters };
-    return { model, ...how, arm, ...scores, epochs, batchSize, learningRate, weightDecay, seed, seconds };
-  });
-  const theirs = publishedFor(published, dataset).map((result) => {
-    const { model, arm, ...rest } = publishedRow(result);
-    const how = { weights: 'hub', protocol: result.protocol ?? 'scratch', trainableParameters: NaN };
-    return { model, ...how, arm, ...rest };
-  });
-  return toFrame([...theirs, ...ours]);
+  type Row = ReturnType<typeof ourRow> | ReturnType<typeof publishedRow>;
+  const columns = ({ model, arm, seconds, ...scores }: Row, how: object, changed: string): object => {
+    return { model, ...(isTransfer ? how : {}), arm, ...scores, ...(isChanged ? { changed } : {}), seconds };
+  };
+  return toFrame([
+    ...theirs.map((result) => {
+      const how = { weights: 'hub', protocol: result.protocol ?? 'scratch', trainableParameters: NaN };
+      return columns(publishedRow(result), how, '');
+    }),
+    ...rows.map((row, index) => {
+      const { weights, trainableParameters, protocol, settings } = row;
+      const how = { weights, protocol: protocolTitle(protocol, settings), trainableParameters };
+      return columns(ourRow(row, dataset.splits.test.count), how, changes[index]);
+    }),
+  ]);
 }
 
 function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: ClassificationRow['settings']): string {
@@ -72,20 +55,25 @@ function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: Class
 /** Settings with a column of their own. */
 const shownSettings = ['epochs', 'batchSize', 'learningRate', 'weightDecay', 'seed'];
 
-/** Of each row, what sets it apart from others of the same network beside what has a column, as text; empty where that is nothing. */
-export function changedSettings(rows: readonly Pick<ClassificationRow, 'model' | 'protocol' | 'settings'>[]): string[] {
-  return rows.map(({ model, protocol, settings }) => {
-    const alike = rows.filter((row) => row.model === model && row.protocol === protocol);
+/**
+ * Of each row, what sets it apart from others of the same network and arm beside what has a column, as text; empty where that is nothing.
+ * @param known further settings that have a column, or need none
+ */
+export function changedSettings(
+  rows: readonly Pick<ClassificationRow, 'model' | 'protocol' | 'arm' | 'settings'>[],
+  known: readonly string[] = [],
+): string[] {
+  return rows.map(({ model, protocol, arm, settings }) => {
+    const alike = rows.filter((row) => row.model === model && row.protocol === protocol && row.arm === arm);
     const names = [...new Set(alike.flatMap((row) => Object.keys(row.settings)))];
     return names
-      .filter((name) => !shownSettings.includes(name) && alike.some((row) => row.settings[name] !== settings[name]))
+      .filter(
+        (name) =>
+          ![...shownSettings, ...known].includes(name) && alike.some((row) => row.settings[name] !== settings[name]),
+      )
       .map((name) => `${name} ${settings[name] ?? 'not set'}`)
       .join(', ');
   });
-}
-
-function rowsOf(all: readonly Results[]): ClassificationRow[] {
-  return all.flatMap(({ results }) => results as unknown as ClassificationRow[]);
 }
 
 function publishedFor(published: readonly PublishedResult[], dataset: Dataset): PublishedResult[] {
@@ -112,7 +100,7 @@ function ourRow(row: ClassificationRow, images: number) {
     batchSize: Number(batchSize ?? NaN),
     learningRate: Number(learningRate ?? NaN),
     weightDecay: Number(weightDecay ?? NaN),
-    seed: Number(seed),
+    seed: Number(seed ?? NaN),
     seconds: row.seconds,
   };
 }

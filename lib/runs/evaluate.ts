@@ -55,19 +55,36 @@ export async function evaluateClassifier(
   const { epoch, network } = trained;
   const classes = data.classNames.length;
   const kept = readKept(file);
-  const probabilities = kept === undefined ? undefined : new Float64Array(new Uint8Array(Buffer.from(kept, 'base64')).buffer); // prettier-ignore
+  const probabilities = kept === undefined ? undefined : scoresFromText(kept);
   const scored =
     probabilities?.length === data.splits[split].count * classes
       ? { task: data.task, truth: data.splits[split].labels, scores: probabilities, classes }
       : await withParameters(trained, (parameters) =>
           scoreSplit(parameters, network, data, split, { batchSize, signal }),
         );
-  if (kept === undefined) keep(file, Buffer.from(scored.scores.buffer, scored.scores.byteOffset, scored.scores.byteLength).toString('base64')); // prettier-ignore
-  const result = testResult(scored, epoch);
+  if (kept === undefined) keep(file, scoresToText(scored.scores));
+  return classifierEvaluation(testResult(scored, epoch), { model: network.name, split, data });
+}
+
+/** Probabilities as text, bit for bit. */
+export function scoresToText({ buffer, byteOffset, byteLength }: Float64Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}
+
+export function scoresFromText(text: string): Float64Array {
+  return new Float64Array(new Uint8Array(Buffer.from(text, 'base64')).buffer);
+}
+
+/** What a cell gets of a classifier's scores on a split. */
+export function classifierEvaluation(
+  result: TestResult,
+  { model, split, data }: { readonly model: string; readonly split: SplitName; readonly data: Dataset },
+): ClassifierEvaluation {
+  const classes = data.classNames.length;
   const counts = result.confusionMatrix ?? new Int32Array(classes * classes);
   return {
     ...result,
-    model: network.name,
+    model,
     split,
     images: data.splits[split].count,
     classNames: data.classNames,
@@ -120,7 +137,10 @@ export function classifierRow(
     ...factsOfTraining(training),
     model: network.name,
     weights: network.weights.source,
+    weightsSha256: network.weights.sha256,
+    network: network.config.architecture,
     ...facts,
+    settings: { ...training.settings, ...facts.settings },
     bestValAccuracy: history[best.epoch - 1].valAccuracy,
     ...scoreFields(evaluation),
   };

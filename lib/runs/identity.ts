@@ -61,13 +61,14 @@ export function splitsHash({ splits }: Pick<SegmentationDataset, 'splits'>): str
 
 /**
  * A value as JSON: what is undefined is left out, a function of one's own is its name and the hash of its text, and a part of the library
- * its name and options, which say what its functions do.
+ * its name and options, or its key, which say what its functions do.
  */
 export function identityOf(value: unknown): Json {
   if (typeof value === 'function') return { function: value.name, text: shortHash(String(value)) };
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value !== 'object' || value === null) return value as Json;
   if (Array.isArray(value)) return value.map(identityOf);
+  if ('key' in value && 'apply' in value) return String(value.key);
   if (ArrayBuffer.isView(value)) return shortHash([...(value as Float32Array)]);
   const isPart = 'name' in value && 'options' in value;
   const entries = Object.entries(value).filter(
@@ -76,7 +77,7 @@ export function identityOf(value: unknown): Json {
   return Object.fromEntries(entries.map(([name, item]) => [name, identityOf(item)]));
 }
 
-/** An identity as settings of a row: each with its path, such as `optimizer.weightDecay`, functions by their names. */
+/** An identity as settings of a row, by their own names, such as `weightDecay`; functions by theirs. */
 export function settingsOf(recipe: Json): Record<string, string | number> {
   const settings: Record<string, string | number> = {};
   const visit = (path: string, item: Json): void => {
@@ -85,8 +86,11 @@ export function settingsOf(recipe: Json): Record<string, string | number> {
     } else if (isObject(item) && 'name' in item && 'options' in item) {
       settings[path] = partName(item);
       for (const [name, option] of Object.entries(item.options as object)) visit(name, option as Json);
-    } else if (isObject(item)) settings[path] = partText(item);
-    else settings[path] = typeof item === 'number' ? item : typeof item === 'string' ? item : JSON.stringify(item);
+    } else if (isObject(item) && 'function' in item) {
+      settings[path] = partText(item);
+    } else if (isObject(item)) {
+      for (const [name, inner] of Object.entries(item)) visit(name, inner);
+    } else settings[path] = typeof item === 'number' ? item : typeof item === 'string' ? item : JSON.stringify(item);
   };
   for (const [name, item] of Object.entries(recipe as object)) visit(name, item as Json);
   return settings;

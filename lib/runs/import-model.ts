@@ -76,7 +76,6 @@ export async function importModel(
     );
   } finally {
     disposeParameters(parameters);
-    await transform.close();
   }
 }
 

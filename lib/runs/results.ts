@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { withoutFolders } from '../paths';
+import { arms } from './arms';
 import type { TestResult } from '../training/scored-split';
 
 const rowSchema = z.looseObject({
@@ -15,8 +16,10 @@ const rowSchema = z.looseObject({
   dataSha256: z.string().optional(),
   model: z.string(),
   weights: z.string(),
+  /** Of the values that a training starts from, where they are not drawn by its seed. */
+  weightsSha256: z.string().optional(),
   protocol: z.enum(['scratch', 'frozen', 'fine-tuned', 'linear', 'knn']),
-  arm: z.enum(['as-published', 'corrected']),
+  arm: z.enum(arms),
   parameters: z.int(),
   trainableParameters: z.int(),
   seconds: z.number(),
@@ -26,7 +29,10 @@ const rowSchema = z.looseObject({
 export type RowSettings = Readonly<Record<string, string | number>>;
 
 /** What whoever records a row says of it beside what was measured. */
-export type RowFacts = Pick<z.infer<typeof rowSchema>, 'arm' | 'protocol'> & Readonly<Record<string, unknown>>;
+export type RowFacts = Pick<z.infer<typeof rowSchema>, 'arm' | 'protocol'> & {
+  /** Beside those of the recipe. */
+  readonly settings?: RowSettings;
+} & Readonly<Record<string, unknown>>;
 
 /** A trained classifier: one line of the comparison. */
 export interface ClassificationRow extends z.infer<typeof rowSchema> {
@@ -68,6 +74,15 @@ export interface SegmentationRow extends z.infer<typeof rowSchema> {
   readonly bestValLoss: number;
   readonly bestValDice: number;
   readonly settings: RowSettings;
+}
+
+/** The rows of classifiers among results. */
+export function classificationRows(all: readonly Results[]): ClassificationRow[] {
+  return all.flatMap(({ results }) => results.filter(isClassification));
+}
+
+function isClassification(row: z.infer<typeof rowSchema>): row is ClassificationRow {
+  return 'testMacroF1' in row && 'settings' in row;
 }
 
 const resultsSchema = z.looseObject({

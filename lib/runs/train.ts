@@ -22,9 +22,10 @@ import { shortHash, type RowSettings } from './results';
 import { openRunStore, type RunStore } from './store';
 
 const numberOrNaN = z.union([z.number(), z.nan(), z.null().transform(() => NaN)]);
+export const historySchema = z.array(z.custom<HistoryRow>().transform(withNaN));
 const bestSchema = z.object({ epoch: z.int(), metric: z.string(), value: z.number() });
 const trainingSchema = z.object({
-  history: z.array(z.custom<HistoryRow>().transform(withNaN)),
+  history: historySchema,
   best: bestSchema,
   seconds: numberOrNaN,
   encoderSeconds: z.object({ maps: numberOrNaN, pass: numberOrNaN }).optional(),
@@ -163,7 +164,7 @@ export async function trainOnce(
     id,
     directory,
     ...result,
-    settings: settingsOf(identity.recipe),
+    settings: { ...settingsOf(identity.recipe), ...(network.transform && { input: network.transform.key }) },
     trainImages: data.splits.train.count,
     valImages: data.splits.val.count,
     parameters: countParameters(network),

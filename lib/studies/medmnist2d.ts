@@ -12,8 +12,8 @@ import type { Interpolation } from '../tensor/resample-bytes';
 import type { SwinName } from '../models/swin';
 import type { ResnetName } from '../models/resnet';
 import type { PretrainedName } from '../models/pretrained-records';
-import type { Arm } from './arms';
-import type { TourArchitecture } from './tour-networks';
+import type { Arm } from '../runs/arms';
+import type { TourArchitecture } from '../models/tour-networks';
 
 export const medmnist2dStudy = 'medmnist2d';
 

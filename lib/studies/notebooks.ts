@@ -12,11 +12,8 @@ import { usableSizes } from './few-shot-segmentation/published';
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
 import { beginRun } from '../runs/current-run';
 import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
-import { resnetNotebook, resnetParameterSpecs } from './resnet-parameters';
-import { resolutionNotebook, resolutionParameterSpecs } from './resolution-parameters';
-import { dinoNotebook, dinoParameterSpecs, vitNotebook, vitParameterSpecs, type TransferParameterSpecs } from './transfer-parameters'; // prettier-ignore
-import type { TransferStudy } from './transfer-study';
 import { workbenchNotebook, workbenchParameterSpecs } from './workbench-parameters';
+import { dinoParameterSpecs, resnetParameterSpecs, resolutionParameterSpecs, vitParameterSpecs } from './blood-cells/parameters'; // prettier-ignore
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -72,20 +69,20 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: workbenchParameterSpecs,
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof workbenchParameterSpecs>),
   },
-  [resnetNotebook]: {
+  '01_resnet_from_scratch': {
     specs: resnetParameterSpecs,
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
-  [vitNotebook]: transferEntry(vitParameterSpecs, async () => (await import('./vit-frozen-and-finetuned')).vitStudy),
-  [dinoNotebook]: transferEntry(dinoParameterSpecs, async () => (await import('./dino-frozen')).dinoStudy),
-  [resolutionNotebook]: {
+  '02_vit_frozen_and_finetuned': transferEntry(vitParameterSpecs, 'vitTiny'),
+  '03_dino_frozen': transferEntry(dinoParameterSpecs, 'dinoSmall'),
+  '04_resolution_study': {
     specs: resolutionParameterSpecs,
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
-      const { checkResolutionNetworks, sizesRequest } = await import('./resolution-study');
-      const { openSizes } = await import('./resolution-data');
-      checkResolutionNetworks(parameters);
-      (await openSizes(sizesRequest(parameters))).close();
+      const { checkNetworks, sizeNetworks } = await import('./blood-cells/networks');
+      const { openSizes } = await import('./blood-cells/sizes');
+      checkNetworks(sizeNetworks(parameters), parameters.weights);
+      (await openSizes(parameters)).close();
     },
   },
   [medmnist2dNotebook]: {
@@ -114,22 +111,22 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
 };
 
-function transferEntry(specs: TransferParameterSpecs, load: () => Promise<TransferStudy>): NotebookEntry {
+/** `network`: which of the study's it is about. */
+function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'dinoSmall'): NotebookEntry {
   return {
     specs,
     async check(given) {
-      const parameters = given as ResolvedParameters<TransferParameterSpecs>;
-      const { checkTransferNetwork } = await import('./transfer-study');
-      checkTransferNetwork(await load(), parameters);
+      const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
+      const networks = await import('./blood-cells/networks');
+      networks.checkNetworks([networks[network](parameters)], parameters.weights);
       await checkData(parameters);
     },
   };
 }
 
 async function checkData(parameters: { dataset: string; size: number; syntheticImages: number }): Promise<void> {
-  const { openSingleLabelDataset } = await import('./resnet-from-scratch');
-  const opened = await openSingleLabelDataset(parameters.dataset, parameters);
-  opened.close();
+  const { openLabelled } = await import('./blood-cells/data');
+  (await openLabelled(parameters.dataset, parameters)).close();
 }
 
 export const notebooksDirectory = join(projectRoot, 'notebooks');

@@ -1,6 +1,6 @@
 /** The parameters of the notebook on the vocabulary: a small training that takes seconds. */
 import { common, integerParameter } from '../runs/parameters';
-import { resnetParameterSpecs } from './resnet-parameters';
+import { resnetParameterSpecs } from './blood-cells/parameters';
 
 export const workbenchNotebook = '00_workbench';
 

@@ -89,7 +89,7 @@ export function composedAttentionWeights(qkv: Tensor2D, layout: AttentionLayout)
 }
 
 /** Turns queries or keys by their positions; what comes before the patches has none. N×H×T×D → N×H×T×D. */
-function rotate(values: Tensor4D, { sine, cosine }: RotaryTables): Tensor4D {
+export function rotate(values: Tensor4D, { sine, cosine }: RotaryTables): Tensor4D {
   const [count, heads, tokens, width] = values.shape;
   const prefixTokens = tokens - sine.shape[0];
   const prefix = values.slice([0, 0, 0, 0], [count, heads, prefixTokens, width]);

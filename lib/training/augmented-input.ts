@@ -22,18 +22,18 @@ export interface AugmentedInputOptions extends ResizedCropOptions {
 export interface AugmentedInput {
   /** What an epoch's images go through, counted from 0: it depends on seed, epoch and image alone. */
   ofEpoch(epoch: number): IndexedTransform;
-  /** Ends the threads that it may have started; it starts others if it is used again. */
-  close(): Promise<void>;
 }
 
+/** Of all such inputs, started by the first that needs them. */
+let threads: Threads<ResizedCropTask, Uint8Array> | undefined;
+
 /**
- * Windows of random area and side ratio, resized to the input, and mirrored or not: for the `trainingTransform` of a classifier.
+ * Windows of random area and side ratio, resized to the input, and mirrored or not.
  * @throws UserError for options that are out of range
  */
 export function resizedCropInput(options: AugmentedInputOptions): AugmentedInput {
   const { size, normalization, seed, interpolation } = options;
   checkResizedCrop(options);
-  let threads: Threads<ResizedCropTask, Uint8Array> | undefined;
   return {
     ofEpoch: (epoch) => ({
       key: `resized crop, seed ${seed}, epoch ${epoch}`,
@@ -52,9 +52,5 @@ export function resizedCropInput(options: AugmentedInputOptions): AugmentedInput
         );
       },
     }),
-    async close() {
-      await threads?.close();
-      threads = undefined;
-    },
   };
 }

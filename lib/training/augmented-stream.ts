@@ -13,8 +13,6 @@ import { imageStream, type IndexedTransform } from './image-stream';
 export interface TrainingStream {
   /** The batches of an epoch, counted from 0. */
   batches(epoch: number): Iterable<ImageBatch> | AsyncIterable<ImageBatch>;
-  /** Ends the threads that it may have started. */
-  close(): Promise<void>;
 }
 
 export interface StreamSettings {
@@ -54,7 +52,6 @@ export function trainingStream(
       const batches = imageStream(dataset, train, { batchSize, normalization, transform: transformOf(epoch), order });
       return sorted.mixes.length === 0 ? batches : mixedBatches(batches, sorted, dataset.classNames.length, [seed, epoch]); // prettier-ignore
     },
-    close: async () => cropped?.close(),
   };
 }
 

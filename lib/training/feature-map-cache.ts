@@ -7,14 +7,13 @@ import { batchesPerEpoch, normalizedImages, type Normalization } from '../data/b
 import { augment, type Augmentation } from '../data/joint-augmentation';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
 import { UserError } from '../errors';
-import { readParameters, type Parameters } from '../models/parameters';
+import { hashParameters, readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { readResult } from '../tensor/read';
 import type { Tensor4D } from '../tf';
 import type { TrainingEvent } from './events';
 import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-cache';
 import { openRows, type RowSet } from './feature-rows';
-import { hashParameters } from './features';
 
 /** What makes maps of images. */
 export interface MapEncoder {

@@ -5,7 +5,7 @@ import { batchesPerEpoch } from '../data/batches';
 import { splitNames, type Dataset, type SplitName } from '../data/dataset';
 import { UserError } from '../errors';
 import { precisionOfParameters } from '../models/low-precision';
-import { exportParameters, type Parameters } from '../models/parameters';
+import { hashParameters, type Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import type { Tensor2D, Tensor4D } from '../tf';
 import type { TrainingEvent } from './events';
@@ -13,6 +13,7 @@ import { notKeptMessage, openFeatureCache, type FeatureCache } from './feature-c
 import { featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 import { forwardRows, transformedBatches } from './image-stream';
 
+export { hashParameters } from '../models/parameters';
 export { absentFeatures, featureSet, type FeatureSet, type FeatureSets } from './feature-set';
 
 /** What is needed of a network. */
@@ -96,18 +97,6 @@ export async function extractAllFeatures(options: Omit<ExtractOptions, 'split'>)
     for (const set of Object.values(sets)) set.close();
     throw error;
   }
-}
-
-/** SHA-256 over names, shapes and values: what stands for weights that have no file. */
-export function hashParameters(parameters: Parameters): string {
-  const hash = createHash('sha256');
-  const published = exportParameters(parameters);
-  for (const [name, spec] of Object.entries(parameters.table).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const values = published.get(name) as Float32Array;
-    hash.update(JSON.stringify([name, spec.shape]));
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest('hex');
 }
 
 /** Stands for everything that the features depend on. */

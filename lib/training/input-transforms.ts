@@ -1,29 +1,54 @@
-/** A dataset's images as a network takes them, for `extractFeatures` and `trainClassifier`: resized and cut, or on a black ground. */
-import type { ImageTransform } from '../models/network';
-import type { Normalization } from '../data/batches';
+/** A dataset's images as a network takes them: resized and cut, or on a black ground. */
+import { halfNormalization, type Normalization } from '../data/batches';
 import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { isIdentity, transformBatch, transformFor, type ImageExpectation } from '../data/transform';
 import { UserError } from '../errors';
+import type { ImagesShape, ImageTransform } from '../models/network';
+import type { OpenedBackbone } from '../models/open-backbone';
 import type { PlaneSize } from '../tensor/resample';
 
-export interface InputTransform extends ImageTransform {
-  /** Ends the threads that it may have started; it starts others if it is used again. */
-  close(): Promise<void>;
+export interface InputOptions {
+  /** What the images are for: its size, and the images that its weights were made with; [−1, 1] and bicubic resizing without one. */
+  readonly backbone?: Pick<OpenedBackbone, 'inputSize' | 'expected'>;
+  /** Pixels a side, where there is no backbone. */
+  readonly size?: number;
+  /** Enlarged or reduced (the default), or as they are, in the middle of a black square. */
+  readonly mode?: 'resized' | 'zero-padded';
+  /**
+   * Of each side of the image, the share that the network sees: the image is resized to more than the input, and the centre cut out. By
+   * default all, 1; timm's default for many weights is 0.9.
+   */
+  readonly crop?: number;
 }
 
-export type ImagesShape = readonly [count: number, height: number, width: number, channels: number];
+/**
+ * How images become a network's input.
+ * @throws UserError for a share that is out of range, or without a size
+ */
+export function input({ backbone, size, mode = 'resized', crop = 1 }: InputOptions): ImageTransform {
+  const pixels = backbone?.inputSize ?? (size === undefined ? undefined : { height: size, width: size });
+  if (pixels === undefined) throw new UserError('input needs the backbone that the images are for, or a size.');
+  if (!(crop > 0 && crop <= 1)) throw new UserError(`crop is ${crop}, but must be a share of each side, above 0 and at most 1.`); // prettier-ignore
+  const expected = backbone?.expected ?? { ...halfNormalization, interpolation: 'bicubic' };
+  const { mean, std } = expected;
+  return mode === 'zero-padded'
+    ? zeroPaddedInput({ mean, std }, pixels)
+    : resizedInput({ ...expected, cropFraction: crop }, pixels);
+}
 
 /** Above so many pixels an image, resizing is worth the start of threads. */
 export const smallInput = 96 * 96;
+
+/** Of all transforms, started by the first that needs them. */
+let workers: ImageWorkers | undefined;
 
 /**
  * timm's transform for evaluation: resized until it covers the input divided by the crop fraction, then the centre. Images that have the
  * input's size at crop fraction 1 stay as they are.
  */
-export function resizedInput(expected: ImageExpectation, size: PlaneSize): InputTransform {
+export function resizedInput(expected: ImageExpectation, size: PlaneSize): ImageTransform {
   const transform = transformFor(expected, size);
   const { height, width, interpolation, cropFraction, normalization } = transform;
-  let workers: ImageWorkers | undefined;
   return {
     key: `${interpolation} ${height}×${width}, crop ${cropFraction}`,
     height,
@@ -38,10 +63,6 @@ export function resizedInput(expected: ImageExpectation, size: PlaneSize): Input
       return inParts(bytes, shape, count, async (part, partShape) => {
         return (await run({ bytes: part, shape: partShape, transform })).bytes;
       });
-    },
-    async close() {
-      await workers?.close();
-      workers = undefined;
     },
   };
 }
@@ -75,7 +96,7 @@ export async function inParts(
  * Images as they are, in the middle of a black ground: a network sees no more pixels than there were (as in the MedMNIST+ benchmark of
  * Doerrich et al. 2025, whose networks are fed so). Where one side has an odd rest, the smaller part is at the top or left.
  */
-export function zeroPaddedInput(normalization: Normalization, { height, width }: PlaneSize): InputTransform {
+export function zeroPaddedInput(normalization: Normalization, { height, width }: PlaneSize): ImageTransform {
   return {
     key: `zero-padded ${height}×${width}`,
     height,
@@ -99,6 +120,5 @@ export function zeroPaddedInput(normalization: Normalization, { height, width }:
       }
       return padded;
     },
-    close: () => Promise.resolve(),
   };
 }

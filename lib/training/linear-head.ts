@@ -1,20 +1,11 @@
 /** A linear classifier on features: `head.weight` and `head.bias`. */
 import { softmax } from '../metrics/scores';
-import { readParameters, type Parameters, type ParameterTable } from '../models/parameters';
+import { readParameters, type Parameters } from '../models/parameters';
 import type { Scope } from '../models/scope';
 import { attribute, execute, executeMany } from '../tensor/native';
 import { defineOperation } from '../tensor/operation';
 import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../tf';
 import type { FeatureRows } from './feature-rows';
-
-/** With the initial values of PyTorch's `nn.Linear`. */
-export function linearHead(width: number, classes: number): ParameterTable {
-  const initial = { uniformIn: width };
-  return {
-    'head.weight': { shape: [classes, width], kind: 'linear', initial },
-    'head.bias': { shape: [classes], kind: 'vector', initial },
-  };
-}
 
 const float32 = attribute.type('T', 'float32');
 const product = [float32, attribute.bool('transpose_a', false), attribute.bool('transpose_b', false)];

@@ -1,10 +1,10 @@
 /** Linear probes: a linear layer trained on frozen features, as the first study trains the head of a frozen network. */
 import { UserError } from '../errors';
-import { createParameters, disposeParameters, importParameters } from '../models/parameters';
+import { createParameters, disposeParameters, importParameters, linearHead } from '../models/parameters';
 import type { TrainingEvent } from './events';
 import { openRows } from './feature-rows';
 import type { FeatureSets } from './feature-set';
-import { headProbabilities, linearHead } from './linear-head';
+import { headProbabilities } from './linear-head';
 import { checkSets, firstLargest, scoredSet, type ProbeControls, type ProbeResult } from './probe-result';
 import { testResult } from './scored-split';
 import {

@@ -1,16 +1,30 @@
 import { UserError } from '../errors';
 import { medmnistAccuracy } from '../metrics/classification';
-import type { TrainedClassifier, TrainingControls } from './classifier';
+import type { HistoryRow, TrainingEvent } from './events';
 import type { FeatureSet, FeatureSets } from './feature-set';
 import { testResult, type ScoredSplit, type TestResult } from './scored-split';
 
 /** What a probe found. Where there are no epochs, `history` is empty and the two test results are the same. */
-export interface ProbeResult extends TrainedClassifier {
+export interface ProbeResult {
+  readonly model: string;
+  readonly history: readonly HistoryRow[];
+  /** The first epoch with the highest validation accuracy. */
+  readonly bestEpoch: number | undefined;
+  readonly bestValAccuracy: number | undefined;
+  readonly stopped: boolean;
+  /** Training and validation, over all parts of a training that was continued. */
+  readonly seconds: number;
+  /** Test scores of the best epoch's weights; undefined if it was stopped, since the test split is read once, at the end. */
+  readonly test: TestResult | undefined;
+  /** Test scores of the last epoch's weights. */
+  readonly testOfLast: TestResult | undefined;
   /** What it was trained with, the values that were selected on the validation split among them. */
   readonly hyperparameters: Readonly<Record<string, number | string>>;
 }
 
-export interface ProbeControls extends Pick<TrainingControls, 'signal' | 'onProgress'> {
+export interface ProbeControls {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TrainingEvent) => void;
   /** Name in the result; the probe's by default. */
   readonly model?: string;
 }

@@ -1,7 +1,7 @@
 /**
  * What frozen features are worth, by three methods that need no network: `knnProbe` trains nothing, `linearProbe` (and its grid) trains a
  * linear layer as the first study does, `logisticRegression` finds the best linear layer there is. All take the features of the three
- * splits and return the same shape, that of `trainClassifier`.
+ * splits and return the same shape.
  */
 export { knnProbe, type KnnSettings } from './knn-probe';
 export {

@@ -1,7 +1,13 @@
 import { batchesPerEpoch } from '../data/batches';
 import type { SplitName } from '../data/dataset';
 import { crossEntropy } from '../metrics/classification';
-import { createParameters, disposeParameters, exportParameters, trainableNames } from '../models/parameters';
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  linearHead,
+  trainableNames,
+} from '../models/parameters';
 import { createRandom, type Random } from '../random';
 import { tf, type Tensor1D, type Tensor2D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
@@ -9,7 +15,7 @@ import type { BestEpoch, HistoryRow } from './events';
 import { openRows, type FeatureRows } from './feature-rows';
 import type { FeatureSet, FeatureSets } from './feature-set';
 import { fit, type Batch } from './fit';
-import { headLoss, headProbabilities, linearHead } from './linear-head';
+import { headLoss, headProbabilities } from './linear-head';
 import { adamW } from './optimizers';
 import { accuracyOf, scoredSet, type ProbeControls } from './probe-result';
 import { cosineSchedule } from './schedules';

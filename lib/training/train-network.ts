@@ -75,7 +75,6 @@ interface Task<B extends Batch & Targets & { readonly images: Tensor4D }> {
   readonly encoderSeconds?: TrainedNetwork['encoderSeconds'];
   batches(epoch: number): Iterable<B> | AsyncIterable<B>;
   validate(parameters: Parameters, signal?: AbortSignal): Promise<Validation>;
-  close(): Promise<void>;
 }
 
 /**
@@ -172,7 +171,6 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
   } finally {
     optimizer?.dispose();
     disposeParameters(parameters);
-    await task.close();
   }
 }
 
@@ -204,7 +202,6 @@ function classification(network: Network, dataset: Dataset, recipe: Recipe): Ima
         signal,
       });
     },
-    close: () => stream.close(),
   };
 }
 
@@ -234,7 +231,6 @@ function segmentation(network: Network, { source: sourceOf, maps }: MaskSource, 
         batchSize: recipe.evaluationBatchSize ?? evaluationBatchSize(source.size),
         signal,
       }),
-    close: () => Promise.resolve(),
   };
 }
 

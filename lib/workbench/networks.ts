@@ -3,11 +3,11 @@ import { UserError } from '../errors';
 import { table } from '../display/tables';
 import type { Displayable } from '../display/mime';
 import { initialParameters } from '../models/initial-values';
-import type { Network } from '../models/network';
+import { partsOf, type Network } from '../models/network';
 import { countParameters, disposeParameters, readParameters, sizeOf, type ParameterTable } from '../models/parameters';
 import { createScope, type Pass } from '../models/scope';
 import { createRandom } from '../random';
-import { tf, type Tensor4D } from '../tf';
+import { tf, type Tensor, type Tensor4D } from '../tf';
 
 /** Pixels that a network is shown where no dataset says how many. */
 export interface InputSize {
@@ -68,6 +68,40 @@ function inputOf({ transform, frozen }: Network, data: InputSize) {
   if (frozen === undefined) return { ...(transform ?? data), channels: 3 };
   const { rows, columns, channels } = frozen.encoder;
   return { height: rows, width: columns, channels };
+}
+
+/**
+ * Says that numbers are the same but for rounding.
+ * @param pairs by what they are: one's own tensor and the library's
+ * @throws UserError where a pair differs by more than `within` times its largest number
+ */
+export function sameNumbers(
+  pairs: Readonly<Record<string, readonly [own: Tensor, library: Tensor]>>,
+  { within = 1e-5, caption = 'One’s own numbers and the library’s' }: { readonly within?: number; readonly caption?: string } = {}, // prettier-ignore
+): Displayable {
+  const rows = Object.entries(pairs).map(([name, tensors]) => {
+    const [own, library] = tensors.map((tensor) => tensor.dataSync<'float32'>());
+    const largest = library.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const difference = library.reduce((most, value, index) => Math.max(most, Math.abs(value - own[index])), 0);
+    if (own.length !== library.length || !(difference <= within * largest))
+      throw new UserError(`${name} is not the library's: ${own.length} numbers against ${library.length}, which differ by up to ${difference}.`); // prettier-ignore
+    return { what: name, numbers: own.length, largest, difference: difference.toExponential(1) };
+  });
+  return table(rows, { caption });
+}
+
+/** One row for each part of a network, such as `blocks`, and one for all: its tensors and trained values. */
+export function networkParts(
+  { table: parameters, title }: { readonly table: ParameterTable; readonly title: string },
+  { caption = `${title} by part, without a head` }: { readonly caption?: string } = {},
+): Displayable {
+  const rowOf = (part: string, names: readonly string[]): object => {
+    const trained = names.filter((name) => parameters[name].kind !== 'statistic');
+    return { part, tensors: trained.length, parameters: count(parameters, trained) };
+  };
+  const names = Object.keys(parameters);
+  const rows = partsOf(parameters).map((part) => rowOf(part, names.filter((name) => name.split('.')[0] === part))); // prettier-ignore
+  return table([...rows, rowOf('all', names)], { caption, digits: 0 });
 }
 
 /** The outputs for random images of the size that the network gets, from random weights; nothing is left on the device. */

@@ -11,16 +11,24 @@ import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { classifierRow, evaluateClassifier, type ClassifierEvaluation } from '../runs/evaluate';
 import { evaluateMasks, maskRow, type MaskEvaluateOptions, type MaskEvaluation } from '../runs/evaluate-masks';
-import { currentRun, recordResults } from '../runs/notebook-run';
-import { modelsFolderName, type RowFacts } from '../runs/results';
+import { trainingIdentity } from '../runs/identity';
+import { currentRun, recordResults, type RecordedData } from '../runs/notebook-run';
+import {
+  modelsFolderName,
+  shortHash,
+  type ClassificationRow,
+  type RowFacts,
+  type SegmentationRow,
+} from '../runs/results';
 import { saveModel } from '../runs/save-model';
 import { modelFiles } from '../runs/saved-model';
 import { trainOnce, type Run, type TrainedModel } from '../runs/train';
 import type { Recipe } from '../training/recipe';
+import type { PhaseEvent } from '../training/events';
 import type { TrainingData } from '../training/train-network';
 
 export interface TrainOptions {
-  /** Beside the bar; the network's name by default. */
+  /** Beside the bar and in figures; the network's name by default. */
   readonly progress?: string;
   /** Trains anew what has been trained already. */
   readonly again?: boolean;
@@ -28,7 +36,7 @@ export interface TrainOptions {
 
 /**
  * Trains a network after a recipe. What was trained before with the same network, weights, data, splits and recipe is not trained again,
- * but for `again`. The stop button ends a training softly; the same cell continues it.
+ * but for `again`. The stop button ends a training softly; the same cell continues it. A recipe of 0 epochs leaves the training out.
  * @throws UserError for a recipe with an unknown setting or one out of range
  */
 export async function train(
@@ -37,15 +45,38 @@ export async function train(
   recipe: Recipe,
   { progress = network.name, again }: TrainOptions = {},
 ): Promise<Run> {
-  const folder = join(currentRun().directory, 'trainings');
+  const folder = trainingsFolder();
   const onProgress = progressBar(progress);
-  const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
-  if (run.kept) {
-    const message = `was trained before with just these settings, ${run.history.length} epochs: { again: true } trains it anew`;
-    onProgress({ kind: 'phase', message, ended: 'done' });
+  if (recipe.epochs === 0) {
+    onProgress({ kind: 'phase', message: 'is left out: its recipe has 0 epochs', ended: 'done' });
+    return leftOut(trainingIdentity(network, data, recipe), progress, recipe);
   }
-  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(run, run.best, data);
-  return run;
+  const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
+  tellKept(run, `${run.history.length} epochs`, onProgress);
+  const named = { ...run, model: progress };
+  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(named, run.best, data);
+  return named;
+}
+
+function leftOut(identity: Run['identity'], model: string, recipe: Recipe): Run {
+  const nothing = { history: [], bestEpoch: undefined, stopped: false, kept: false, seconds: 0, best: undefined, last: undefined }; // prettier-ignore
+  return { id: shortHash(identity), identity, model, recipe, ...nothing };
+}
+
+/** Of the notebook's run: one folder a training. */
+export function trainingsFolder(): string {
+  return join(currentRun().directory, 'trainings');
+}
+
+/** Says in a bar that nothing was done anew. */
+export function tellKept(
+  { kept }: { readonly kept: boolean },
+  what: string,
+  report: (event: PhaseEvent) => void,
+): void {
+  // prettier-ignore
+  const message = `was trained before with just these settings, ${what}: { again: true } trains it anew`;
+  if (kept) report({ kind: 'phase', message, ended: 'done' });
 }
 
 /** The training's model beside the notebook's results, once. */
@@ -55,7 +86,7 @@ async function keepModel(run: Run, best: TrainedModel, data: TrainingData): Prom
   const directory = join(currentRun().directory, modelsFolderName, name);
   if (existsSync(join(directory, modelFiles.description))) return;
   try {
-    const saved = await softly(best, 'test', (signal) => saveModel(run, data, directory, { signal }));
+    const saved = await scoring(best, 'test', (signal) => saveModel(run, data, directory, { signal }));
     if (saved) show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -68,36 +99,45 @@ export interface RowOptions extends Omit<MaskEvaluateOptions, 'signal' | 'maps' 
   readonly arm?: RowFacts['arm'];
   /** How the network was trained; by default `scratch` from random weights, else `fine-tuned`. */
   readonly protocol?: RowFacts['protocol'];
+  /** Further settings of the row, beside those of the recipe. */
+  readonly settings?: RowFacts['settings'];
+  /** What the row is filed under, where that is more than the data that were scored. */
+  readonly recordedAs?: RecordedData;
 }
+
+/** Scores, and the row that they became where they are of the test split. */
+export type Evaluated<E, R> = E & { readonly row: R | undefined };
 
 /**
  * The scores of trained weights on a split, the test split by default. Scores of the test split become a row of `comparison`; undefined
  * for a training that was stopped, and where the stop button ends the scoring.
  */
-export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<ClassifierEvaluation | undefined>; // prettier-ignore
-export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<MaskEvaluation | undefined>; // prettier-ignore
+export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<Evaluated<ClassifierEvaluation, ClassificationRow> | undefined>; // prettier-ignore
+export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<Evaluated<MaskEvaluation, SegmentationRow> | undefined>; // prettier-ignore
 export async function evaluate(
   model: TrainedModel | undefined,
   data: TrainingData,
-  { arm = 'corrected', protocol, ...options }: RowOptions = {},
-): Promise<ClassifierEvaluation | MaskEvaluation | undefined> {
+  { arm = 'corrected', protocol, settings, recordedAs, ...options }: RowOptions = {},
+): Promise<Evaluated<ClassifierEvaluation | MaskEvaluation, ClassificationRow | SegmentationRow> | undefined> {
   if (model === undefined) return undefined;
   const trained = protocol ?? (model.network.weights.source === 'random' ? 'scratch' : 'fine-tuned');
-  const facts: RowFacts = { arm, protocol: trained };
+  const facts: RowFacts = { arm, protocol: trained, settings };
   const { split = 'test' } = options;
   const isTest = split === 'test';
   if ('task' in data) {
-    const evaluation = await softly(model, split, (signal) => evaluateClassifier(model, data, { ...options, signal }));
-    if (isTest && evaluation) record(model, data, classifierRow(model, evaluation, facts));
-    return evaluation;
+    const evaluation = await scoring(model, split, (signal) => evaluateClassifier(model, data, { ...options, signal }));
+    const row = isTest && evaluation ? classifierRow(model, evaluation, facts) : undefined;
+    if (row) record(model, recordedAs ?? data, row);
+    return evaluation && { ...evaluation, row };
   }
-  const evaluation = await softly(model, split, (signal) => evaluateMasks(model, data, { ...options, signal }));
-  if (isTest && evaluation) record(model, data.whole ?? data, maskRow(model, evaluation, data, facts));
-  return evaluation;
+  const evaluation = await scoring(model, split, (signal) => evaluateMasks(model, data, { ...options, signal }));
+  const row = isTest && evaluation ? maskRow(model, evaluation, data, facts) : undefined;
+  if (row) record(model, recordedAs ?? data.whole ?? data, row);
+  return evaluation && { ...evaluation, row };
 }
 
-/** What the scoring of a split gives, or undefined where the stop button ended it: the same call does it again. */
-async function softly<T>(
+/** What the scoring of a split gives, told in a bar; undefined where the stop button ended it. */
+async function scoring<T>(
   { network }: TrainedModel,
   split: string,
   task: (signal: AbortSignal) => Promise<T>,
@@ -105,22 +145,27 @@ async function softly<T>(
   const report = progressBar(network.name);
   report({ kind: 'phase', message: `scoring the ${split} split` });
   const begun = performance.now();
+  const scores = await softly(task);
+  const message =
+    scores === undefined
+      ? `stopped before the ${split} split was scored`
+      : `scored the ${split} split · ${formatDuration((performance.now() - begun) / 1000)}`;
+  report({ kind: 'phase', message, ended: scores === undefined ? 'stopped' : 'done' });
+  return scores;
+}
+
+/** What a task gives, or undefined where the stop button ended it: the same call does it again. */
+export async function softly<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
   return interruptible(async (signal) => {
     try {
-      const scores = await task(signal);
-      const seconds = formatDuration((performance.now() - begun) / 1000);
-      report({ kind: 'phase', message: `scored the ${split} split · ${seconds}`, ended: 'done' });
-      return scores;
+      return await task(signal);
     } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error;
-      report({ kind: 'phase', message: `stopped before the ${split} split was scored`, ended: 'stopped' });
-      return undefined;
+      if (signal.aborted && (error === signal.reason || error instanceof UserError)) return undefined;
+      throw error;
     }
   });
 }
 
-type Recorded = Parameters<typeof recordResults>;
-
-function record({ training }: TrainedModel, data: Recorded[1], row: Recorded[3][number]): void {
+function record({ training }: TrainedModel, data: RecordedData, row: ClassificationRow | SegmentationRow): void {
   recordResults(currentRun(), data, training.id, [row], training.history);
 }

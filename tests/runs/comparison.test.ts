@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { Dataset } from '../../lib/data/dataset';
 import { wilsonInterval } from '../../lib/metrics/intervals';
-import { comparisonRows, transferComparison, type PublishedResult } from '../../lib/runs/comparison';
+import { comparisonRows, type PublishedResult } from '../../lib/runs/comparison';
 import type { ClassificationRow, Results } from '../../lib/runs/results';
 
 const published: PublishedResult[] = [
@@ -141,7 +141,7 @@ test('with pretrained networks, rows say whose weights they are and what was tra
       row({ protocol: 'frozen', weights: 'hub', trainableParameters: 3 }),
       row({ protocol: 'knn', settings: { probe: 'kNN', seed: 1 } }),
     ];
-    const frame = transferComparison([{ results } as unknown as Results], study, dataset);
+    const frame = comparisonRows([{ results } as unknown as Results], study, dataset);
     return (frame.values as unknown[][]).map((values) =>
       Object.fromEntries(frame.columns.map((column, index) => [column, values[index]])),
     );

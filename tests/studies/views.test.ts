@@ -3,9 +3,10 @@ import { test } from 'node:test';
 
 import { splitNames, type Dataset, type SplitName } from '../../lib/data/dataset';
 import { classCounts, describeDataset, sampleImages } from '../../lib/studies/dataset-views';
-import { describeModel, describeTest } from '../../lib/studies/model-views';
+import { classifierEvaluation } from '../../lib/runs/evaluate';
+import { testResult } from '../../lib/training/scored-split';
+import { networkParts } from '../../lib/workbench/networks';
 import type { ParameterTable } from '../../lib/models/parameters';
-import type { TestResult } from '../../lib/training/classifier';
 
 /** Grey images of one pixel, whose value is their index. */
 function datasetOf(labels: Record<SplitName, number[]>, labelWidth = 1, change: Partial<Dataset> = {}): Dataset {
@@ -84,7 +85,7 @@ test('sample images carry their classes, and say where they come from', async ()
   assert.match(both, /train image 1: none/);
 });
 
-test('a model is described by its parts; statistics are not trained and do not count', () => {
+test('a network is described by its parts; statistics are not trained and do not count', () => {
   const table: ParameterTable = {
     cls_token: { shape: [1, 1, 8], kind: 'vector', initial: 0 },
     'bn1.weight': { shape: [4], kind: 'vector', initial: 1 },
@@ -92,31 +93,28 @@ test('a model is described by its parts; statistics are not trained and do not c
     'layer1.0.conv1.weight': { shape: [2, 3, 3, 3], kind: 'convolution', initial: 0 },
     'layer1.1.conv1.weight': { shape: [2, 3, 3, 3], kind: 'convolution', initial: 0 },
   };
-  assert.deepEqual(describeModel({ table }), [
-    { part: 'cls_token', tensors: 1, parameters: 8 },
-    { part: 'bn1', tensors: 1, parameters: 4 },
-    { part: 'layer1', tensors: 2, parameters: 108 },
-    { part: 'all', tensors: 4, parameters: 120 },
+  const lines = networkParts({ table, title: 'Net' })
+    .text.split('\n')
+    .map((line) => line.split(/\s+/).filter(Boolean));
+  assert.deepEqual(lines.slice(2), [
+    ['cls_token', '1', '8'],
+    ['bn1', '1', '4'],
+    ['layer1', '2', '108'],
+    ['all', '4', '120'],
   ]);
 });
 
-test('a test is described by rows of counts and of classes', () => {
-  const result = {
-    confusionMatrix: Int32Array.of(3, 1, 0, 2),
-    report: [
-      { index: 0, precision: 1, recall: 0.75, f1: 0.857, support: 4, auc: 0.9 },
-      { index: 1, precision: 0.67, recall: 1, f1: 0.8, support: 2, auc: undefined },
-    ],
-  } as unknown as TestResult;
-  const { matrix, report, classNames } = describeTest(result, ['a', 'b']);
+test('the scores of a test are rows of counts and of classes', () => {
+  const data = { ...single, splits: { ...single.splits, test: { ...single.splits.test, count: 6 } } };
+  const truth = [0, 0, 0, 0, 1, 1];
+  const predicted = [0, 0, 0, 1, 1, 1];
+  const scores = Float64Array.from(predicted.flatMap((label) => (label === 0 ? [0.9, 0.1] : [0.1, 0.9])));
+  const result = testResult({ task: 'multi-class', truth: Int32Array.from(truth), scores, classes: 2 }, 3);
+  const { matrix, report, classNames, epoch, images } = classifierEvaluation(result, { model: 'Net', split: 'test', data }); // prettier-ignore
   assert.deepEqual(matrix, [
     [3, 1],
     [0, 2],
   ]);
-  assert.deepEqual(classNames, ['a', 'b']);
-  assert.deepEqual(
-    report.map((row) => row.class),
-    ['a', 'b'],
-  );
-  assert.deepEqual([report[0].auc, report[1].auc, report[1].support], [0.9, NaN, 2]);
+  assert.deepEqual([classNames, epoch, images], [['a', 'b'], 3, 6]);
+  assert.deepEqual(report.map((row) => [row.class, row.recall, row.support]), [['a', 0.75, 4], ['b', 1, 2]]); // prettier-ignore
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { imageBatches } from '../../lib/data/batches';
 import type { Dataset } from '../../lib/data/dataset';
-import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
+import { createParameters, disposeParameters, hashParameters, readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { tf } from '../../lib/tf';
 import { roundMatrices } from '../../lib/models/low-precision';
@@ -14,7 +14,6 @@ import { listFeatureCache, openFeatureCache, type FeatureCache } from '../../lib
 import {
   extractAllFeatures,
   extractFeatures,
-  hashParameters,
   type ExtractOptions,
   type FeatureBackbone,
   type FeatureSet,

@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { disposeParameters } from '../../lib/models/parameters';
+import { network as networkOf, unfreeze } from '../../lib/models/network';
+import { disposeParameters, linearHead } from '../../lib/models/parameters';
 import { linear } from '../../lib/models/scope';
-import { trainClassifier, type Classifier } from '../../lib/training/classifier';
 import { openFeatureCache } from '../../lib/training/feature-cache';
 import { extractAllFeatures, type ExtractOptions, type FeatureSets } from '../../lib/training/features';
-import { linearHead } from '../../lib/training/linear-head';
 import { knnProbe, linearProbe, logisticRegression, type ProbeResult } from '../../lib/training/probes';
 import { assertClose } from '../close';
+import { studyRecipe, testedTraining } from './tested-training';
 import { metricsOf, toyDataset } from './toy';
 import {
   backboneParameters,
@@ -79,17 +79,18 @@ describe('a head on frozen features', () => {
   });
 
   it('learns what the whole network learns where it is run in every epoch with a frozen backbone', async () => {
-    const classifier: Classifier = {
+    const classifier = networkOf({
       name: 'frozen',
       table: { ...backboneTable, ...linearHead(4, 3) },
       forward: (images, scope) => linear(pooledFeatures(images, scope), scope.at('head')),
       normalization: doubled.normalization,
       transform: doubled,
       initial: backboneValues(),
-    };
-    const trainable = (name: string): boolean => name.startsWith('head.');
+    });
     const dataset = toyDataset({ noise: 20 });
-    const network = await withoutLeak(() => trainClassifier(classifier, dataset, { ...settings, trainable }));
+    const network = await withoutLeak(() =>
+      testedTraining(unfreeze(classifier, 'head'), dataset, studyRecipe(settings)),
+    );
     const { sets } = await featuresOf({ cache: 'off' });
     const head = await withoutLeak(() => linearProbe(sets, settings));
     assert.equal(network.history.length, head.history.length);
@@ -104,7 +105,7 @@ describe('a head on frozen features', () => {
     assertClose(head.testOfLast?.probabilities ?? [], network.testOfLast?.probabilities ?? [], 2e-6, 'last');
 
     // The comparison can fail: with the backbone trained too, another history comes out.
-    const whole = await withoutLeak(() => trainClassifier(classifier, dataset, settings));
+    const whole = await withoutLeak(() => testedTraining(classifier, dataset, studyRecipe(settings)));
     assert.ok(Math.abs(whole.history[7].trainLoss - head.history[7].trainLoss) > 1e-3);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Dataset, SplitName } from '../../lib/data/dataset';
-import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
+import { createParameters, disposeParameters, linearHead, readParameters } from '../../lib/models/parameters';
 import { createScope, linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
 import { countCorrect, crossEntropy } from '../../lib/tensor/losses';
@@ -14,7 +14,7 @@ import type { TrainingEvent } from '../../lib/training/events';
 import { openRows } from '../../lib/training/feature-rows';
 import { absentFeatures, type FeatureSet, type FeatureSets } from '../../lib/training/feature-set';
 import { lossAndGradients } from '../../lib/training/gradients';
-import { headLoss, headProbabilities, linearHead } from '../../lib/training/linear-head';
+import { headLoss, headProbabilities } from '../../lib/training/linear-head';
 import {
   linearProbe,
   linearProbeGrid,
@@ -170,8 +170,8 @@ describe('linearProbe', () => {
       const result = await probe(settings, {}, exampleSets(classes));
       assert.equal(result.history.length, history.length);
       history.forEach((expected, index) => {
-        for (const [name, value] of Object.entries(expected) as [string, number][]) {
-          const actual = result.history[index][name as keyof typeof expected] as number;
+        for (const [name, value] of Object.entries<number>(expected)) {
+          const actual = result.history[index][name as keyof typeof expected];
           assert.ok(Math.abs(actual - value) <= 1e-5 * Math.max(1, value), `${name} of epoch ${index + 1}: ${actual}, expected ${value}`); // prettier-ignore
         }
       });

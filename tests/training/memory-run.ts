@@ -4,13 +4,14 @@
  * With FOLDER, there are checkpoints. Needs --expose-gc.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { halfNormalization } from '../../lib/data/batches';
 import type { Dataset, Split, SplitName } from '../../lib/data/dataset';
 import { createRandom } from '../../lib/random';
 import { nativeType } from '../../lib/tensor/native';
 import { tf, type Tensor4D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
-import { trainClassifier, type Classifier } from '../../lib/training/classifier';
+import { network } from '../../lib/models/network';
+import { trainNetwork } from '../../lib/training/train-network';
+import { studyRecipe } from './tested-training';
 import { toyForward, toyTable } from './toy';
 
 export interface EpochMemory {
@@ -66,15 +67,14 @@ function measure(): EpochMemory {
 }
 
 async function main([leak, folder]: string[]): Promise<void> {
-  const classifier: Classifier = {
+  const toy = network({
     name: 'toy',
     table: toyTable,
-    normalization: halfNormalization,
     forward(images, scope) {
       if (scope.pass.training) leaks[leak](images);
       return toyForward(images, scope);
     },
-  };
+  });
   const dataset = {
     ...{ name: 'noise', title: 'Noise', height: side, width: side, channels: 3, task: 'multi-class' },
     ...{ classNames: ['a', 'b', 'c'], sha256: '', synthetic: true, license: '', citation: '' },
@@ -82,10 +82,10 @@ async function main([leak, folder]: string[]): Promise<void> {
     close: () => undefined,
   } satisfies Dataset;
   const epochs: EpochMemory[] = [];
-  await trainClassifier(
-    classifier,
+  await trainNetwork(
+    toy,
     dataset,
-    { epochs: 50, batchSize: 16, learningRate: 1e-3, weightDecay: 0.01, seed: 1 },
+    studyRecipe({ epochs: 50, batchSize: 16, learningRate: 1e-3, weightDecay: 0.01, seed: 1 }),
     {
       checkpoints: folder === undefined ? undefined : openCheckpoints(folder, 'memory'),
       onProgress(event) {

@@ -4,15 +4,22 @@ import { splitNames, type Dataset, type SplitName } from '../../data/dataset';
 import { openDataset, syntheticBlood } from '../../data/open';
 import { createBackbone } from '../../models/backbone';
 import { roundMatrices } from '../../models/low-precision';
-import { createParameters, disposeParameters, importParameters } from '../../models/parameters';
-import type { Scope } from '../../models/scope';
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  importParameters,
+  type PublishedValues,
+} from '../../models/parameters';
 import { precisions, type Precision } from '../../tensor/precision';
-import type { Tensor2D, Tensor4D } from '../../tf';
-import { openCheckpoints } from '../../training/checkpoints';
-import { trainClassifier } from '../../training/classifier';
 import { extractAllFeatures, type FeatureSets } from '../../training/features';
-import { resizedInput, type InputTransform } from '../../training/input-transforms';
+import type { Network } from '../../models/network';
+import { classifier, openBackbone } from '../../models/open-backbone';
+import { input } from '../../training/input-transforms';
 import { knnProbe, logisticRegression } from '../../training/probes';
+import { cosine as cosineSchedule } from '../../training/schedules';
+import { adamW } from '../../training/create-optimizer';
+import { trainNetwork } from '../../training/train-network';
 import { temporaryFolder } from './folder';
 import type { BenchCase, BenchSize, BenchWork } from './measure';
 
@@ -38,8 +45,9 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
   const options = { size: pixels, syntheticImages: images, cacheDirectory: join(folder.path, 'images') };
   const dataset = await openDataset(syntheticBlood, options);
   const backbone = createBackbone(model, { size: inputSize });
-  const transform = resizedInput({ ...backbone.record, cropFraction: 1 }, backbone.inputSize);
-  const values = await trainedValues(dataset, transform, join(folder.path, 'checkpoints'));
+  const untrained = await openBackbone({ model, weights: 'random', size: inputSize, seed: 0 });
+  const transform = input({ backbone: untrained });
+  const values = await trainedValues(classifier(untrained, { classes: dataset.classNames, input: transform }), dataset);
   const found: Partial<Record<Precision, FeatureSets>> = {};
 
   const extract = async (precision: Precision): Promise<FeatureSets> => {
@@ -65,8 +73,7 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
         ...(await accuracies('bfloat16', bfloat16)),
       };
     },
-    async dispose() {
-      await transform.close();
+    dispose() {
       dataset.close();
       folder.remove();
     },
@@ -74,25 +81,17 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
 }
 
 /** Random features say little of a network: this one has learned to tell the cells apart. Without its head. */
-async function trainedValues(
-  dataset: Dataset,
-  transform: InputTransform,
-  directory: string,
-): Promise<Map<string, Float32Array>> {
-  const { table, forward, headName } = createBackbone(model, { size: inputSize, classes: dataset.classNames.length });
-  const checkpoints = openCheckpoints(directory, model);
-  const classifier = {
-    name: model,
-    table,
-    forward: (images: Tensor4D, scope: Scope) => forward(images, scope).logits as Tensor2D,
-    normalization: transform.normalization,
-    transform,
+async function trainedValues(network: Network, dataset: Dataset): Promise<PublishedValues> {
+  let values: PublishedValues = new Map();
+  const recipe = {
+    ...{ epochs: 8, batchSize: 32, seed: 0 },
+    optimizer: adamW({ weightDecay: 0.05 }),
+    schedule: cosineSchedule({ learningRate: 5e-4 }),
   };
-  const settings = { epochs: 8, batchSize: 32, learningRate: 5e-4, weightDecay: 0.05, seed: 0 };
-  await trainClassifier(classifier, dataset, settings, { checkpoints });
-  const manifest = await checkpoints.load();
-  if (manifest === undefined) throw new Error('The training has left no checkpoint.');
-  return new Map([...checkpoints.readBest(manifest)].filter(([name]) => !name.startsWith(`${headName}.`)));
+  await trainNetwork(network, dataset, recipe, {
+    onWeights: (parameters, { which }) => void (which === 'best' && (values = exportParameters(parameters))),
+  });
+  return new Map([...values].filter(([name]) => !name.startsWith('head.')));
 }
 
 async function accuracies(precision: Precision, sets: FeatureSets): Promise<Record<string, number>> {

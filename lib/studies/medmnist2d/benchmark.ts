@@ -10,7 +10,7 @@ import { datasetNames } from '../../data/registry';
 import { heading } from '../../display/format';
 import { UserError } from '../../errors';
 import type { TrainingEvent } from '../../training/events';
-import { arms, type Arm } from '../arms';
+import { arms, type Arm } from '../../runs/arms';
 import { runMissing } from '../grid-runs';
 import { comparisonsOf, declaredHere, gridArms, gridNetworks, gridOptimizers, networkPairs, optimizerTitles, type GridInitialization } from '../medmnist2d'; // prettier-ignore
 import { noteRows, overallRows, pairedTestRows, roundingRows } from './comparison-tables';

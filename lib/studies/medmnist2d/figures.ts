@@ -5,7 +5,7 @@ import type { FigureDisplay } from '../../display/figure';
 import { rankChart } from '../../display/rank-chart';
 import type { AucInterval } from '../../metrics/auc-interval';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
-import { armTitle, type Arm } from '../arms';
+import { armTitle, type Arm } from '../../runs/arms';
 import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from '../medmnist2d';
 import { publishedTarget, type GridDataset } from './grid-datasets';
 import type { ComparisonIntervals } from './predictions';

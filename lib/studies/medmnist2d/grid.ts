@@ -1,6 +1,6 @@
 /** The runs of the second study's grid: one configuration each, complete in itself, whose hash is the run's id. */
 import { datasetNames, findDataset } from '../../data/registry';
-import type { Arm } from '../arms';
+import type { Arm } from '../../runs/arms';
 import {
   checkedLearningRates,
   checkedSchedule,

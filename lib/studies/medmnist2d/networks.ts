@@ -6,11 +6,11 @@ import { disposeParameters, exportParameters, type ParameterTable } from '../../
 import { swinConfigs, swinForward } from '../../models/swin';
 import { randomResizedCrop } from '../../training/augmentations';
 import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
-import { resizedInput, type InputTransform } from '../../training/input-transforms';
+import { resizedInput } from '../../training/input-transforms';
 import type { Recipe } from '../../training/recipe';
 import { cosine } from '../../training/schedules';
 import { gridNetworks, type GridOptimizer } from '../medmnist2d';
-import { tourArchitectures } from '../tour-networks';
+import { tourArchitectures } from '../../models/tour-networks';
 import type { GridConfiguration } from './grid';
 
 /** Where published weights are looked for, and how missing ones are downloaded. */
@@ -18,8 +18,6 @@ export type GridWeights = WeightsOptions;
 
 export interface GridNetworkOfRun {
   readonly network: Network;
-  /** Of validation and test images; to be closed. */
-  readonly input: InputTransform;
   readonly source: WeightsSource;
 }
 
@@ -44,7 +42,6 @@ export async function openGridNetwork(
     const { table, forward } = tourArchitectures[architecture];
     return {
       network: { ...common, table: withQuietBranches(table(head.outputs)), forward },
-      input,
       source: { kind: 'random' },
     };
   }
@@ -59,11 +56,11 @@ export async function openGridNetwork(
       return swinForward(images, scope, swinConfigs[architecture], dropped).logits!;
     },
   };
-  if (weights === 'random') return { network: built, input, source: { kind: 'random' } };
+  if (weights === 'random') return { network: built, source: { kind: 'random' } };
   const { parameters, source } = await loadBackbone({ ...options, name: weights, weights: 'hub', size: inputSize });
   try {
     const origin = { source: 'hub', sha256: source.sha256 };
-    return { network: { ...built, initial: exportParameters(parameters), weights: origin }, input, source };
+    return { network: { ...built, initial: exportParameters(parameters), weights: origin }, source };
   } finally {
     disposeParameters(parameters);
   }

@@ -8,7 +8,7 @@ import {
   type SeedScores,
   type SeedSummary,
 } from '../../metrics/seed-comparison';
-import { armTitle, type Arm } from '../arms';
+import { armTitle, type Arm } from '../../runs/arms';
 import {
   gridInitializations,
   gridNetworks,

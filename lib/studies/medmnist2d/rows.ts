@@ -10,7 +10,7 @@ import type { GridFinishedRun } from './results';
 import type { GridSnapshot } from './snapshot';
 import { writeResults, type ClassificationRow } from '../../runs/results';
 import { factsOf, type NotebookRun } from '../../runs/notebook-run';
-import { tourArchitectures } from '../tour-networks';
+import { tourArchitectures } from '../../models/tour-networks';
 
 /** A row of the contract's kind, with what else tells a run of the grid from others. */
 export interface GridRow extends ClassificationRow {

@@ -9,9 +9,7 @@ import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
 import { openCheckpoints } from '../../training/checkpoints';
-
 import type { TrainingEvent } from '../../training/events';
-import type { InputTransform } from '../../training/input-transforms';
 import { scoreSplit, testResult, type TestResult } from '../../training/scored-split';
 import { trainNetwork } from '../../training/train-network';
 import { checkGridSplits, openGridData, type GridDataSource } from './data';
@@ -52,11 +50,8 @@ export async function trainGridRun(
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
   const dataset = await openGridData(configuration.dataset, { ...data, signal });
-  let input: InputTransform | undefined;
   try {
-    const opened = await openGridNetwork(configuration, { ...weights, signal });
-    const { network, source } = opened;
-    input = opened.input;
+    const { network, source } = await openGridNetwork(configuration, { ...weights, signal });
     checkGridSplits(dataset);
     const naming = predictionNaming(configuration.dataset, id);
     predictionFileName({ ...naming, auc: 0, accuracy: 0 }); // refuses a name now instead of after the training
@@ -92,7 +87,6 @@ export async function trainGridRun(
     checkpoints.remove();
     return result;
   } finally {
-    await input?.close();
     dataset.close();
   }
 }

@@ -2,7 +2,7 @@
 import { formatDecimal } from '../../display/format';
 import { mean } from '../../metrics/intervals';
 import { summarizeSeeds, type SeedSummary } from '../../metrics/seed-comparison';
-import type { Arm } from '../arms';
+import type { Arm } from '../../runs/arms';
 import { gridInitializations, gridNetworks, optimizerTitles } from '../medmnist2d';
 import { publishedTarget, type GridDataset } from './grid-datasets';
 import { methodTitle, seedScores, type GridMeasure, type GridMethod } from './results';

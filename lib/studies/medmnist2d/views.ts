@@ -2,7 +2,7 @@
 import { datasetNames, findDataset } from '../../data/registry';
 import type { BarPanel, BarPanels, PanelSeries } from '../../display/bar-panels';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
-import type { Arm } from '../arms';
+import type { Arm } from '../../runs/arms';
 import {
   gridInitializations,
   gridNetworks,

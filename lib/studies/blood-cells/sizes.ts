@@ -1,13 +1,13 @@
 /** The same images at several source sizes. */
 import { createHash } from 'node:crypto';
-import { splitNames, type Dataset, type Split } from '../data/dataset';
-import { syntheticBlood } from '../data/open';
-import { datasetNames } from '../data/registry';
-import { imageSizes } from '../data/registry-types';
-import { transformBatch, type ImageTransform } from '../data/transform';
-import { UserError } from '../errors';
-import { automaticSizes } from './resolution-parameters';
-import { openSingleLabelDataset } from './resnet-from-scratch';
+import { splitNames, type Dataset, type Split } from '../../data/dataset';
+import { syntheticBlood } from '../../data/open';
+import { datasetNames } from '../../data/registry';
+import { imageSizes } from '../../data/registry-types';
+import { transformBatch, type ImageTransform } from '../../data/transform';
+import { UserError } from '../../errors';
+import { openLabelled } from './data';
+import { automaticSizes } from './parameters';
 
 export interface SizedData {
   readonly sizes: readonly number[];
@@ -27,11 +27,10 @@ export function parseSizes(sizes: string, dataset: string): number[] {
 }
 
 export interface SizesRequest {
+  readonly profile: string;
   readonly dataset: string;
-  /** `28,64`, or `auto`. */
+  /** `28,64`, or `auto`: 28 and 64 in the tour, else all; of a file, as many of them as it can be reduced to. */
   readonly sizes: string;
-  /** What `auto` stands for; of a file, as many of them as it can be reduced to. */
-  readonly automatic: readonly number[];
   readonly syntheticImages: number;
 }
 
@@ -40,8 +39,9 @@ export interface SizesRequest {
  * file (bicubic with antialiasing, as MedMNIST's small images were made of larger ones).
  * @throws UserError for a file whose images are smaller than a size
  */
-export async function openSizes({ dataset, sizes, automatic, syntheticImages }: SizesRequest): Promise<SizedData> {
-  const open = (size: number): Promise<Dataset> => openSingleLabelDataset(dataset, { size, syntheticImages });
+export async function openSizes({ profile, dataset, sizes, syntheticImages }: SizesRequest): Promise<SizedData> {
+  const automatic = profile === 'tour' ? [28, 64] : imageSizes;
+  const open = (size: number): Promise<Dataset> => openLabelled(dataset, { size, syntheticImages });
   const comesInSizes = dataset === syntheticBlood || datasetNames().includes(dataset);
   const file = comesInSizes ? undefined : await open(automatic[0]);
   const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(sizes, dataset);

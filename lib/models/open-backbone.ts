@@ -1,0 +1,177 @@
+/** Networks without a head, as values: their weights from the hub, a file or a seed, and what images these were made with. */
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { ImageExpectation } from '../data/transform';
+import { suggestion, UserError } from '../errors';
+import type { PlaneSize } from '../tensor/resample';
+import { vitBackboneForward, type Backbone } from './architecture';
+import { createBackbone, loadBackbone } from './backbone';
+import type { WeightsOptions } from './hub';
+import type { ImageTransform, Network, WeightsOrigin } from './network';
+import type { NetworkSpec } from './network-spec';
+import { countClasses, libraryNetwork, vitSpec, type Classes } from './networks';
+import { createParameters, disposeParameters, exportParameters, hashParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
+import { architectureNames, pretrainedNames } from './pretrained';
+import { resnetConfigs, type ResnetName } from './resnet';
+import { swinConfigs } from './swin';
+import { tourVit, tourVitExpectation, tourVitName } from './tour-networks';
+import { vitConfigs, vitParameters, type VitConfig } from './vit';
+
+export interface BackboneOptions {
+  /** Of the registry: with a tag such as `vit_tiny_patch16_224.augreg_in21k`, or without for random weights and files. */
+  readonly model: string;
+  /** `hub`, `random`, or the path of a .safetensors file. */
+  readonly weights: string;
+  /** Pixels a side; by default what the weights were made for. */
+  readonly size?: number;
+  /** Of random weights; 0 by default. */
+  readonly seed?: number;
+}
+
+/** A network without a head, with its weights in memory: nothing has to be disposed. */
+export interface OpenedBackbone {
+  /** In the registry. */
+  readonly name: string;
+  /** For tables and figures, such as `ViT-Tiny`. */
+  readonly title: string;
+  readonly table: ParameterTable;
+  /** images: N×H×W×3, normalised → N×width features, and what else is asked for. */
+  readonly forward: Backbone['forward'];
+  /** Values an image. */
+  readonly width: number;
+  /** Pixels. */
+  readonly inputSize: PlaneSize;
+  /** Tokens before the first patch. */
+  readonly prefixTokens: number;
+  /** Of a vision transformer. */
+  readonly vit: VitConfig | undefined;
+  /** What a saved model says of the network with a head. */
+  spec(classes: number): NetworkSpec;
+  /** Of the images that the weights were made with. */
+  readonly expected: ImageExpectation;
+  /** In the published layout. */
+  readonly values: PublishedValues;
+  readonly weights: WeightsOrigin & { readonly sha256: string };
+  /** Of random weights. */
+  readonly seed: number | undefined;
+}
+
+/** Names for people. */
+const titles: Readonly<Record<string, string>> = {
+  [tourVitName]: 'small ViT',
+  'vit_tiny_patch16_224.augreg_in21k': 'ViT-Tiny',
+  vit_tiny_patch16_224: 'ViT-Tiny',
+  'vit_small_patch14_dinov2.lvd142m': 'DINOv2-S',
+  vit_small_patch14_dinov2: 'DINOv2-S',
+};
+
+/** Of the registry, and the tour's small vision transformer, which has random weights only. */
+export function backboneNames(): string[] {
+  return [...pretrainedNames(), ...architectureNames(), tourVitName];
+}
+
+/** What is known of a network before its weights are there. */
+interface Described extends Omit<OpenedBackbone, 'values' | 'weights' | 'seed'> {
+  readonly isSmall: boolean;
+}
+
+function describe({ model, size }: BackboneOptions): Described {
+  const title = titles[model] ?? model;
+  if (model === tourVitName) {
+    const inputSize = { height: size ?? 28, width: size ?? 28 };
+    const config = tourVit(inputSize);
+    return {
+      ...{ name: model, title, isSmall: true, inputSize, prefixTokens: 1, width: config.width, vit: config },
+      ...{ table: vitParameters(config, { classes: 0 }), forward: vitBackboneForward(config) },
+      ...{ spec: (classes) => vitSpec(config, { architecture: model, classes }), expected: tourVitExpectation },
+    };
+  }
+  if (!backboneNames().includes(model))
+    throw new UserError(`There is no model "${model}"${suggestion(model, backboneNames()) || '.'} Known are ${backboneNames().join(', ')}.`); // prettier-ignore
+  const { table, forward, width, inputSize, prefixTokens, positionGrid, record } = createBackbone(model, { size });
+  const { family, architecture } = record;
+  const vit: VitConfig | undefined = family === 'vit' ? { ...vitConfigs[architecture], grid: positionGrid } : undefined;
+  const spec = (classes: number): NetworkSpec => {
+    const common = { architecture, classes };
+    if (vit !== undefined) return vitSpec(vit, common);
+    if (record.family === 'swin') {
+      const { depths, heads, ...config } = swinConfigs[record.architecture];
+      return { family: 'swin', ...common, ...config, depths: [...depths], heads: [...heads] };
+    }
+    const { depths, block } = resnetConfigs[architecture as ResnetName];
+    return { family: 'resnet', ...common, depths: [...depths], block };
+  };
+  const facts = { name: model, title, isSmall: false, inputSize, prefixTokens, width, vit };
+  return { ...facts, table, forward, spec, expected: record };
+}
+
+/**
+ * Looks at what is asked for, without a download.
+ * @throws UserError for an unknown network, a size that does not fit, and a weights file that is not there
+ */
+export function checkBackbone(options: BackboneOptions): void {
+  const { model, weights } = options;
+  if (describe(options).isSmall && weights !== 'random')
+    throw new UserError(`There are no weights of ${model}: set weights=random or another model.`);
+  if (weights !== 'hub' && weights !== 'random' && !existsSync(weights))
+    throw new UserError(`There is no weights file ${weights}: give hub, random or the path of a .safetensors file.`);
+}
+
+/**
+ * The network with its weights. They are random only where that is asked for.
+ * @throws UserError for an unknown network, and for weights that cannot be had or do not fit
+ */
+export async function openBackbone(options: BackboneOptions & WeightsOptions): Promise<OpenedBackbone> {
+  const { model, weights, seed = 0, size, ...loading } = options;
+  checkBackbone(options);
+  const { isSmall, ...network } = describe(options);
+  const described = { ...network, seed: weights === 'random' ? seed : undefined };
+  if (isSmall) return { ...described, ...taken(createParameters(described.table, seed), { source: 'random' }) };
+  const { parameters, source } = await loadBackbone({ ...loading, name: model, weights, size, seed }).catch(
+    (error: unknown) => {
+      // The message is written for a command's option.
+      throw error instanceof UserError ? new UserError(error.message.replace('--weights FILE', 'weights=FILE')) : error;
+    },
+  );
+  const origin = { source: source.kind === 'file' ? basename(weights) : source.kind, sha256: source.sha256 };
+  return { ...described, ...taken(parameters, origin) };
+}
+
+/** The values of parameters, which are disposed. */
+function taken(parameters: Parameters, origin: WeightsOrigin): Pick<OpenedBackbone, 'values' | 'weights'> {
+  try {
+    const weights = { ...origin, sha256: origin.sha256 ?? hashParameters(parameters) };
+    return { values: exportParameters(parameters), weights };
+  } finally {
+    disposeParameters(parameters);
+  }
+}
+
+export interface ClassifierOfBackbone {
+  readonly classes: Classes;
+  /** What brings images to its size; see `input`. */
+  readonly input: ImageTransform;
+}
+
+/**
+ * The backbone with a new linear layer for the classes: all of it is trained from the backbone's weights on, unless `freeze` says otherwise.
+ * The layer starts from the values of PyTorch's `nn.Linear`.
+ */
+export function classifier(
+  { title: name, table, values: initial, weights, width, spec }: OpenedBackbone,
+  { classes, input }: ClassifierOfBackbone,
+): Network {
+  const { normalization } = input;
+  const whole = libraryNetwork(spec(countClasses(classes)), {
+    name,
+    normalization,
+    transform: input,
+    initial,
+    weights,
+  });
+  const isOfHead = (parameter: string): boolean => !(parameter in table);
+  const entries = Object.entries(whole.table).map(([parameter, given]) => {
+    return [parameter, isOfHead(parameter) ? { ...given, initial: { uniformIn: width } } : given] as const;
+  });
+  return { ...whole, table: Object.fromEntries(entries) };
+}

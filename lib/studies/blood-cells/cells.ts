@@ -1,0 +1,6 @@
+/** What cells of the notebooks on the first study call. */
+export { benchmarkTable } from './medmnist-plus';
+export { dinoSmall, sizeNetworks, vitTiny } from './networks';
+export { sizeImages, sizePoints } from './size-points';
+export { sizeChart, sizeComparison, sizeTable } from './size-tables';
+export { openSizes } from './sizes';

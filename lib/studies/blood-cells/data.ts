@@ -1,0 +1,19 @@
+import type { Dataset } from '../../data/dataset';
+import { openDataset } from '../../data/open';
+import { UserError } from '../../errors';
+
+/**
+ * Opens data with one label an image.
+ * @throws UserError for others
+ */
+export async function openLabelled(
+  name: string,
+  options: { readonly size: number; readonly syntheticImages: number },
+): Promise<Dataset> {
+  const dataset = await openDataset(name, options);
+  if (dataset.task !== 'multi-label') return dataset;
+  dataset.close();
+  throw new UserError(
+    `${dataset.title} has several labels an image, but this notebook trains on one: choose another dataset.`,
+  );
+}

@@ -1,0 +1,72 @@
+/** Which networks the notebooks on the first study run, by their parameters. */
+import { UserError, suggestion } from '../../errors';
+import { checkBackbone } from '../../models/open-backbone';
+import { architectureNames, findModel, pretrainedNames } from '../../models/pretrained';
+import { tourVitName } from '../../models/tour-networks';
+import { automaticModel } from './parameters';
+
+export interface NetworkChoice {
+  readonly profile: string;
+  readonly model: string;
+  readonly weights: string;
+}
+
+/** A network, and the pixels a side of its input. */
+export interface ChosenNetwork {
+  readonly model: string;
+  readonly size: number;
+}
+
+/** The study's networks by their names in the registry, and the pixels a side of the small one's input. */
+const studies = {
+  vitTiny: { model: 'vit_tiny_patch16_224.augreg_in21k', tourSize: 28 },
+  // Ten patches a side: enough for maps that can be looked at.
+  dinoSmall: { model: 'vit_small_patch14_dinov2.lvd142m', tourSize: 40 },
+} as const;
+
+type StudyNetwork = keyof typeof studies;
+
+/** The study's networks take 224 pixels a side. */
+const usualSize = 224;
+
+function chosen({ profile, model, weights }: NetworkChoice, network: StudyNetwork): ChosenNetwork {
+  const { model: ofStudy, tourSize } = studies[network];
+  const isSmall = model === automaticModel && profile === 'tour' && weights === 'random';
+  const name = isSmall ? tourVitName : model === automaticModel ? ofStudy : model;
+  return { model: name, size: name === tourVitName ? tourSize : usualSize };
+}
+
+/** ViT-Tiny with weights of ImageNet-21k; in the tour with random weights a small one of its kind. */
+export function vitTiny(settings: NetworkChoice): ChosenNetwork {
+  return chosen(settings, 'vitTiny');
+}
+
+/** DINOv2-S; in the tour with random weights a small vision transformer. */
+export function dinoSmall(settings: NetworkChoice): ChosenNetwork {
+  return chosen(settings, 'dinoSmall');
+}
+
+/** Both, or in the tour with random weights one small vision transformer; all with the same input. */
+export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
+  const both = [vitTiny(settings), dinoSmall(settings)].map(({ model }) => model);
+  return [...new Set(both)].map((model) => ({ model, size: model === tourVitName ? 64 : usualSize }));
+}
+
+/**
+ * Looks at networks without loading them.
+ * @throws UserError for one that is unknown or no vision transformer, and for weights that are not there or fit only one
+ */
+export function checkNetworks(networks: readonly ChosenNetwork[], weights: string): void {
+  if (networks.length > 1 && weights !== 'hub' && weights !== 'random')
+    throw new UserError(`weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`); // prettier-ignore
+  const known = [...pretrainedNames(), ...architectureNames()];
+  const vits = known.filter((name) => findModel(name).family === 'vit');
+  const usable = [automaticModel, tourVitName, ...vits];
+  for (const { model, size } of networks) {
+    if (model !== tourVitName && !known.includes(model))
+      throw new UserError(`There is no model "${model}"${suggestion(model, usable) || '.'} For this notebook there are ${usable.join(', ')}.`); // prettier-ignore
+    if (!usable.includes(model))
+      throw new UserError(`${model} is a ${findModel(model).family}, but this notebook is about vision transformers: ${usable.join(', ')}.`); // prettier-ignore
+    checkBackbone({ model, size, weights });
+  }
+}

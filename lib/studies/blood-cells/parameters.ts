@@ -1,0 +1,62 @@
+/** The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the lengths of the tour. */
+import { imageSizes } from '../../data/registry-types';
+import { booleanParameter, choiceParameter, common, integerParameter, sizesParameter, textParameter, weightsParameter, type ParameterSpec, type Profile } from '../../runs/parameters'; // prettier-ignore
+
+/** `auto` is the study's network, or the tour's small one where weights are random in the tour. */
+export const automaticModel = 'auto';
+
+/** Sizes: all that there are, of these or up to a file's own. */
+export const automaticSizes = 'auto';
+
+const both = <T>(value: T): Record<Profile, T> => ({ tour: value, paper: value });
+const forTour = <T>(tour: T, paper: T): Record<Profile, T> => ({ tour, paper });
+
+const dataset = textParameter('Registry name, synthetic-blood, or the path of an .npz file', forTour('synthetic-blood', 'bloodmnist'), 'a dataset’s name or path'); // prettier-ignore
+const size = choiceParameter('Pixels a side, for datasets that come in several sizes', both<number>(28), imageSizes);
+const syntheticImages = (tour: number): ParameterSpec<number> =>
+  integerParameter('Training images that synthetic-blood makes', forTour(tour, 11959), 100, 11959);
+const epochs = (of: string, defaults: Record<Profile, number>, least = 1): ParameterSpec<number> =>
+  integerParameter(`Passes over the training images${of}`, defaults, least, 1000);
+const model = (networks: string): ParameterSpec<string> =>
+  textParameter(`auto (${networks}) or any vision transformer of the registry`, both(automaticModel), 'auto or a model’s name'); // prettier-ignore
+
+export const resnetParameterSpecs = {
+  dataset,
+  size,
+  syntheticImages: syntheticImages(3000),
+  epochs: epochs('', forTour(6, 20)),
+  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', both(false)),
+  ...common,
+};
+
+/** Of a notebook on a pretrained network; the tour's values are made for a minute on two cores. */
+function transferParameterSpecs(tour: { readonly syntheticImages: number; readonly fineTuneEpochs: number }) {
+  return {
+    dataset,
+    size,
+    syntheticImages: syntheticImages(tour.syntheticImages),
+    weights: weightsParameter,
+    model: model('the study’s network; in the tour with random weights a small one'),
+    cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
+    epochs: epochs(', of the linear head', both(20)),
+    fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
+    ...common,
+  };
+}
+
+export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 2000, fineTuneEpochs: 6 });
+export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 4 });
+
+export const resolutionParameterSpecs = {
+  dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
+  sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', both(automaticSizes)), // prettier-ignore
+  syntheticImages: syntheticImages(600),
+  weights: weightsParameter,
+  model: model('ViT-Tiny and DINOv2-S; in the tour with random weights a small one'),
+  cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
+  epochs: epochs(', of the linear heads', both(20)),
+  cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
+  ...common,
+  // A few hundred images make too few steps of 128.
+  batchSize: integerParameter('Images a step', forTour(32, 128), 1, 4096),
+};
