@@ -247,7 +247,12 @@ describe('a segmentation model', () => {
     const subset = { ...data };
     const net = unet({ width: 2 });
     const trained = await trainOnce(net, subset, { ...recipe, batchSize: 16 }, { folder: at('masks-runs') });
-    const saved = await saveModel(trained, subset, at('masks-model'));
+    const saved = await saveModel(trained, subset, at('masks-model'), { format: 'onnx' });
+    assert.ok(readdirSync(at('masks-model')).includes('model.onnx'));
+    assert.match(
+      readFileSync(at('masks-model', 'README.md'), 'utf8'),
+      /No network of timm or torchvision has these layers/,
+    );
     assert.equal(saved.description.task, 'segmentation');
     mkdirSync(at('photographs', 'sub'), { recursive: true });
     const noisy = Buffer.from(Array.from({ length: 50 * 70 * 3 }, (_, index) => (index * 37) % 251));
