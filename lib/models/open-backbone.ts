@@ -12,7 +12,7 @@ import type { NetworkSpec } from './network-spec';
 import { countClasses, libraryNetwork, vitSpec, type Classes } from './networks';
 import { createParameters, disposeParameters, exportParameters, hashParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
 import { architectureNames, pretrainedNames } from './pretrained';
-import { resnetConfigs, type ResnetName } from './resnet';
+import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { tourVit, tourVitExpectation, tourVitName } from './tour-networks';
 import { vitConfigs, vitParameters, type VitConfig } from './vit';
@@ -91,18 +91,25 @@ function describe({ model, size }: BackboneOptions): Described {
   const { table, forward, width, inputSize, prefixTokens, positionGrid, record } = createBackbone(model, { size });
   const { family, architecture } = record;
   const vit: VitConfig | undefined = family === 'vit' ? { ...vitConfigs[architecture], grid: positionGrid } : undefined;
-  const spec = (classes: number): NetworkSpec => {
-    const common = { architecture, classes };
-    if (vit !== undefined) return vitSpec(vit, common);
-    if (record.family === 'swin') {
-      const { depths, heads, ...config } = swinConfigs[record.architecture];
-      return { family: 'swin', ...common, ...config, depths: [...depths], heads: [...heads] };
-    }
-    const { depths, block } = resnetConfigs[architecture as ResnetName];
-    return { family: 'resnet', ...common, depths: [...depths], block };
-  };
+  const spec = (classes: number): NetworkSpec => backboneSpec({ record, positionGrid }, classes);
   const facts = { name: model, title, isSmall: false, inputSize, prefixTokens, width, vit };
   return { ...facts, table, forward, spec, expected: record };
+}
+
+/** What a saved model says of a network of the registry with a head for so many classes. */
+export function backboneSpec(
+  { record, positionGrid }: Pick<Backbone, 'record' | 'positionGrid'>,
+  classes: number,
+): NetworkSpec {
+  // prettier-ignore
+  const common = { architecture: record.architecture, classes };
+  if (record.family === 'vit') return vitSpec({ ...vitConfigs[record.architecture], grid: positionGrid }, common);
+  if (record.family === 'swin') {
+    const { depths, heads, ...config } = swinConfigs[record.architecture];
+    return { family: 'swin', ...common, ...config, depths: [...depths], heads: [...heads] };
+  }
+  const { depths, block } = resnetConfigs[record.architecture];
+  return { family: 'resnet', ...common, depths: [...depths], block };
 }
 
 /**

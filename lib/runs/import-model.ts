@@ -2,13 +2,10 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../data/dataset';
 import { UserError } from '../errors';
-import { loadBackbone, type Backbone } from '../models/backbone';
-import type { NetworkSpec } from '../models/network-spec';
+import { loadBackbone } from '../models/backbone';
 import { libraryNetwork } from '../models/networks';
+import { backboneSpec } from '../models/open-backbone';
 import { disposeParameters, exportParameters } from '../models/parameters';
-import { resnetConfigs } from '../models/resnet';
-import { swinConfigs } from '../models/swin';
-import { vitConfigs, type VitConfig } from '../models/vit';
 import type { PlaneSize } from '../tensor/resample';
 import { resizedInput } from '../training/input-transforms';
 import { scoreSplit, testResult } from '../training/scored-split';
@@ -38,7 +35,8 @@ export async function importModel(
   { model: name, data, size, format = 'safetensors', signal }: ImportOptions,
 ): Promise<SavedModel> {
   const { backbone, parameters, source } = await loadBackbone({ name, weights, size, keepHead: true, signal });
-  const spec = specOfBackbone(backbone);
+  const { headName, table } = backbone;
+  const spec = backboneSpec(backbone, table[`${headName}.weight`].shape[0]);
   const { mean, std, interpolation, cropFraction } = backbone.record;
   const transform = resizedInput(backbone.record, backbone.inputSize);
   const origin = { source: basename(weights), sha256: source.sha256 };
@@ -77,19 +75,4 @@ export async function importModel(
   } finally {
     disposeParameters(parameters);
   }
-}
-
-function specOfBackbone({ record, table, headName, positionGrid }: Backbone): NetworkSpec {
-  const common = { architecture: record.architecture, classes: table[`${headName}.weight`].shape[0] };
-  if (record.family === 'resnet') {
-    const { depths, block } = resnetConfigs[record.architecture];
-    return { family: 'resnet', ...common, depths: [...depths], block };
-  }
-  if (record.family === 'swin') {
-    const { depths, heads, ...config } = swinConfigs[record.architecture];
-    return { family: 'swin', ...common, ...config, depths: [...depths], heads: [...heads] };
-  }
-  const { layerScale, ...config }: VitConfig = vitConfigs[record.architecture];
-  const grid = positionGrid && ([...positionGrid] as [number, number]);
-  return { family: 'vit', ...common, ...config, grid, ...(layerScale && { layerScale: [...layerScale] }) };
 }
