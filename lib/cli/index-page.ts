@@ -1,11 +1,10 @@
 /** The gallery: what each notebook found, how sure it is, how long it took and how to repeat it. One file that loads nothing. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { formatDuration } from '../display/format';
 import { escapeHtml } from '../display/html';
-import { projectRoot } from '../paths';
 import { address } from './page/page';
+import { pageShell } from './page/shell';
 import type { FinishedRun } from './page/finished-runs';
 
 export interface IndexPage {
@@ -23,38 +22,11 @@ const pictureWidth = 760;
 
 export async function indexPage({ runs, folder, sections = [] }: IndexPage): Promise<string> {
   const cards = await Promise.all(runs.map((run) => card(run, folder)));
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<meta name="description" content="${description}">
-<meta property="og:title" content="${title}">
-<meta property="og:description" content="${description}">
-<link rel="icon" href="data:,">
-<script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
-<style>${own('blog.css')}${own('prose.css')}${own('code.css')}${own('gallery.css')}${own('print.css')}</style>
-</head>
-<body>
-<a class="skip-link" href="#content">Skip to the content</a>
-<div class="controls" hidden><button type="button" id="theme-switch" aria-pressed="false">Dark</button></div>
-<header class="page-header">
-<h1>${title}</h1>
-<p class="lede">${description}</p>
-</header>
-<main id="content" tabindex="-1">
-<ol class="gallery">
+  const body = `<ol class="gallery">
 ${cards.join('\n')}
 </ol>
-${sections.join('\n')}
-</main>
-<footer class="page-footer"><p><strong>Not for clinical use.</strong> These pages report research; nothing on them is medical advice or a medical device.</p></footer>
-<script>${own('theme.js')}</script>
-</body>
-</html>
-`;
+${sections.join('\n')}`;
+  return pageShell({ title, description, body });
 }
 
 async function card(run: FinishedRun, folder: string): Promise<string> {
@@ -93,8 +65,4 @@ async function previewPicture({ preview: { light, dark } }: FinishedRun, link: s
 async function thumbnail(png: Buffer): Promise<string> {
   const small = await sharp(png).resize({ width: pictureWidth, withoutEnlargement: true }).webp({ quality: 82 }).toBuffer(); // prettier-ignore
   return `data:image/webp;base64,${small.toString('base64')}`;
-}
-
-function own(name: string): string {
-  return readFileSync(join(projectRoot, 'lib', 'blog', name), 'utf8');
 }

@@ -81,6 +81,13 @@ export function recogniseLayout(root: string): IsicLayout {
   throw new UserError(`${root} has no images with masks that are recognised (sub-folders: ${names || 'none'}); ${layoutHelp}.`); // prettier-ignore
 }
 
+/** Whether a folder is one of images with masks, and not of classes. */
+export function hasMasks(root: string): boolean {
+  const folders = subFolders(root);
+  const known = [...official.isic2017, ...official.isic2018].some(({ images }) => folders.has(images.toLowerCase()));
+  return known || (folders.has('images') && folders.has('masks'));
+}
+
 /** Names by themselves in lower case. */
 function subFolders(root: string): Map<string, string> {
   const entries = readdirSync(root, { withFileTypes: true });

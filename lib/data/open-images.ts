@@ -1,7 +1,7 @@
 /** Folders of classes and tables of image files as a dataset. */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { UserError } from '../errors';
 import { listClassFolder } from './class-folder';
 import { listClassTable } from './class-table';
@@ -24,8 +24,15 @@ export interface ImagesOptions extends Pick<ImageStoreOptions, 'cacheDirectory' 
   readonly groupBy?: string;
 }
 
-/** Ends of the names of tables. */
-export const tableExtensions = ['.csv', '.tsv'] as const;
+export interface ImagesDataset extends Dataset {
+  /** How many files have which height×width. */
+  readonly fileSizes: ReadonlyMap<string, number>;
+}
+
+/** Whether a file is named as a table. */
+export function isTable(path: string): boolean {
+  return ['.csv', '.tsv'].includes(extname(path).toLowerCase());
+}
 
 /**
  * Opens a folder of classes or a CSV or TSV table. Each file is decoded once for each size, and never again while it is the same. Splits
@@ -33,7 +40,7 @@ export const tableExtensions = ['.csv', '.tsv'] as const;
  * drawn, so that mending one moves no other.
  * @throws UserError where there are no labelled images, or a split is left without any
  */
-export async function openImages(path: string, options: ImagesOptions): Promise<Dataset> {
+export async function openImages(path: string, options: ImagesOptions): Promise<ImagesDataset> {
   const { size } = options;
   if (!Number.isInteger(size) || size < 1 || size > 4096)
     throw new UserError(`size is ${size}; allowed are whole numbers of pixels from 1 to 4096.`);
@@ -73,6 +80,7 @@ export async function openImages(path: string, options: ImagesOptions): Promise<
         ...describeFiles(listing, broken, store.rows, size),
       ],
       broken,
+      fileSizes: sizesOf(store.rows),
       synthetic: false,
       license: 'not stated',
       citation: basename(path),
@@ -166,14 +174,13 @@ function describeFiles(
   size: number,
 ): string[] {
   const others = describeLeftOut(leftOut);
-  const sizes = rows.filter((row) => row.broken === undefined).map(({ height, width }) => `${height}×${width}`);
-  const different = new Set(sizes.filter((shown) => shown !== `${size}×${size}`));
+  const different = [...sizesOf(rows).keys()].filter((shown) => shown !== `${size}×${size}`).sort();
   const oblong = rows.filter(({ height, width }) => height !== width).length;
   const cut = oblong === 0 ? '' : `; of ${counted(oblong, 'image')} that is not square, the middle is used`;
   return [
     ...(others === undefined ? [] : [others]),
     ...(broken.length === 0 ? [] : [`${counted(broken.length, 'file')} that cannot be read left out (${some(broken.map(({ name }) => name))}), the first: ${broken[0].reason}`]), // prettier-ignore
-    ...(different.size === 0 ? [] : [`resized to ${size}×${size} pixels from ${some([...different].sort())}${cut.replace('images that is', 'images that are')}`]), // prettier-ignore
+    ...(different.length === 0 ? [] : [`resized to ${size}×${size} pixels from ${some(different)}${cut.replace('images that is', 'images that are')}`]), // prettier-ignore
     ...describeFacts(
       files.flatMap(({ name }, at) => {
         const { facts } = rows[at];
@@ -182,6 +189,13 @@ function describeFiles(
     ),
     ...equalFiles(files, rows),
   ];
+}
+
+function sizesOf(rows: readonly ImageRow[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { height, width, broken } of rows)
+    if (broken === undefined) counts.set(`${height}×${width}`, (counts.get(`${height}×${width}`) ?? 0) + 1);
+  return counts;
 }
 
 /** Equal files with unequal labels: one of the labels is wrong. */

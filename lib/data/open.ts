@@ -8,7 +8,7 @@ import { ensureDataset, type EnsureOptions } from './download';
 import { some } from './file-facts';
 import { openNpzDataset } from './npz-dataset';
 import { writeNpz, type NpzArray } from './npz-writer';
-import { openImages, tableExtensions, type ImagesOptions } from './open-images';
+import { openImages, isTable, type ImagesOptions } from './open-images';
 import { datasetNames, findDataset } from './registry';
 import { isSyntheticTask, openSyntheticTask, syntheticTasks } from './synthetic-tasks';
 import { renderBloodCell, syntheticBloodClasses, syntheticBloodCounts, syntheticBloodLabels } from './synthetic-blood';
@@ -47,8 +47,7 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
     return openNpzDataset(path, { ...record, title: `${record.title} ${size}×${size}` }, npzOptions);
   }
   const extension = extname(name).toLowerCase();
-  const isTable = (tableExtensions as readonly string[]).includes(extension);
-  const isPath = name.includes('/') || name === '~' || isTable || extension === '.npz';
+  const isPath = name.includes('/') || name === '~' || isTable(name) || extension === '.npz';
   if (!isPath && lookUpPath(name).path === undefined) {
     const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()];
     throw new UserError(
@@ -56,13 +55,13 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
     );
   }
   const path = findPath(name);
-  if (!isTable && !statSync(path).isDirectory()) return openNpzDataset(path, {}, npzOptions);
+  if (!isTable(name) && !statSync(path).isDirectory()) return openNpzDataset(path, {}, npzOptions);
   const { seed, fractions, groupBy, signal, onPrepare: onProgress } = options;
   return openImages(path, { size, seed, fractions, groupBy, cacheDirectory: cache, signal, onProgress });
 }
 
-/** Classes that a split has no image of: there is no score for them. */
-function absentClasses({ splits, classNames, task }: Dataset): string[] {
+/** Classes that a split has no image of, and what that does, a line a split. */
+export function absentClasses({ splits, classNames, task }: Dataset): string[] {
   return splitNames.flatMap((name) => {
     const { labels, labelWidth } = splits[name];
     const present = new Set<number>();

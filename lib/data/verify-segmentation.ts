@@ -1,17 +1,21 @@
 /** Reads a folder of images and masks from beginning to end and says what is in it, and what somebody who trains on it should know. */
+import { readdirSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
-import { cacheDirectory as defaultCache } from '../paths';
+import { comparedImage, findDuplicates, type ComparedImage } from './duplicates';
 import { counted, some } from './file-facts';
+import { groupingHint, groupsByName } from './groups';
+import { describeLeftOut, isImageName } from './image-folder';
 import { isicSources, recogniseLayout, type IsicLayout } from './isic-layout';
 import { listPairs, type ImagePair } from './isic-pairs';
-import { pairHashes, preparedPairs, type PreparationProgress } from './isic-store';
+import { preparedPairs, type PreparationProgress } from './isic-store';
 import { describePairs, type NamedPairFacts } from './pair-notes';
 import { countBroken, type BrokenPair } from './segmentation-dataset';
 import { byCharacters } from './splits';
-import type { Verification } from './verify';
+import { describeDuplicates, duplicateTable, shownPair, type Verification } from './verify-scan';
 
 export interface FolderVerifyOptions {
-  readonly cacheDirectory?: string;
+  /** A regular expression that finds whose an image is in its name. */
+  readonly groupBy?: string;
   readonly onProgress?: (progress: PreparationProgress) => void;
 }
 
@@ -23,52 +27,118 @@ interface Findings {
   /** Part of each image that its lesion covers. */
   readonly coverages: number[];
   readonly facts: NamedPairFacts[];
+  readonly compared: ComparedImage[];
+  /** In the order of `compared`. */
+  readonly pixels: Uint8Array[];
 }
 
+/** Pixels a side at which images are compared. */
+const comparedSize = 64;
+const shownPairs = 12;
+
 /**
- * Decodes every image and mask of a folder in ISIC layout once, lists what is broken, and counts equal images: one that is in train and in
- * test makes the test too easy. Equal images and grey masks are told, but do not make a folder wrong.
+ * Decodes every image and mask of a folder in ISIC layout once, lists what is broken, and looks for images that are there twice: one that
+ * is in train and in test makes the test too easy. These, and masks of unusual values, are told, but do not make a folder wrong.
  * @throws UserError in one line where the layout is none of the known ones
  */
 export async function verifySegmentationFolder(path: string, options: FolderVerifyOptions = {}): Promise<Verification> {
-  const { cacheDirectory = defaultCache, onProgress } = options;
+  const { onProgress, groupBy } = options;
   const root = resolve(path);
   const layout = recogniseLayout(root);
   const { pairs, broken } = listPairs(root, layout);
-  const hashes = await pairHashes(root, pairs, { cacheDirectory, onProgress });
   const found = await readAll(pairs, onProgress);
   const allBroken = [...broken, ...found.broken].sort((first, second) => byCharacters(first.id, second.id));
+  const others = describeLeftOut(leftOutOf(layout));
+  const duplicates = findDuplicates(found.compared);
+  const rank = [...duplicates].sort((first, second) => first.distance - second.distance).slice(0, shownPairs);
   const lines = [
     `${basename(root)}: ${isicSources[layout.source].title ?? 'images and masks'}, ${counted(pairs.length, 'image')} with a mask`,
     ...describeParts(root, layout, pairs),
     ...layout.notes,
+    ...(others === undefined ? [] : [others]),
     ...describeFindings(found),
-    ...describeEqual(pairs, hashes.filter((_, index) => index % 2 === 0).map(({ sha256 }) => sha256)), // prettier-ignore
+    ...describeGroups(pairs, groupBy),
+    ...describeDuplicates(duplicates, found.compared),
     allBroken.length === 0 ? 'broken: none' : `broken: ${allBroken.length} (${countBroken(allBroken)})`,
     ...allBroken.map(({ id, reason }) => `  ${id}: ${reason}`),
   ];
-  return { ok: allBroken.length === 0, lines };
+  return {
+    ok: allBroken.length === 0,
+    lines,
+    tables: [
+      ...(allBroken.length === 0 ? [] : [{ caption: 'Broken images and masks', rows: allBroken }]),
+      { caption: 'Masks by value', rows: readingRows(found.facts) },
+      { caption: 'Masks by area', rows: coverageRows(found.coverages) },
+      ...(duplicates.length === 0 ? [] : [duplicateTable(duplicates, found.compared)]),
+    ],
+    duplicates: {
+      height: comparedSize,
+      width: comparedSize,
+      channels: 3,
+      pairs: rank.map((pair) => shownPair(pair, found.compared, (at) => found.pixels[at])),
+    },
+  };
 }
 
 async function readAll(pairs: readonly ImagePair[], onProgress: FolderVerifyOptions['onProgress']): Promise<Findings> {
-  const found: Findings = { broken: [], heights: [], widths: [], coverages: [], facts: [] };
+  const found: Findings = { broken: [], heights: [], widths: [], coverages: [], facts: [], compared: [], pixels: [] };
+  const size = { height: comparedSize, width: comparedSize };
   let done = 0;
-  // Only what the files hold is wanted, so the size that they are resized to is the smallest.
-  for await (const { id, result } of preparedPairs(pairs, { size: { height: 1, width: 1 } })) {
-    done++;
+  for await (const { id, result } of preparedPairs(pairs, { size })) {
+    const { split } = pairs[done++];
     onProgress?.({ phase: 'images', done, total: pairs.length });
     if ('kind' in result) {
       found.broken.push({ id, ...result });
       continue;
     }
-    const { height, width, area } = result;
+    const { height, width, area, image } = result;
     if (area === 0) found.broken.push({ id, kind: 'empty-mask', reason: `the mask of ${id} has no foreground` });
     found.heights.push(height);
     found.widths.push(width);
     found.coverages.push(area / (height * width));
     found.facts.push({ id, ...result });
+    found.compared.push(comparedImage({ split, name: id, label: '' }, image, { ...size, channels: 3 }));
+    found.pixels.push(image);
   }
   return found;
+}
+
+/** Files of the folders that are no images. */
+function leftOutOf({ parts }: IsicLayout): string[] {
+  const names = parts.flatMap(({ imageFolder, maskFolder }) => [...readdirSync(imageFolder, { withFileTypes: true }), ...readdirSync(maskFolder, { withFileTypes: true })]); // prettier-ignore
+  return names.filter((entry) => !entry.isDirectory() && !isImageName(entry.name)).map(({ name }) => name);
+}
+
+/** Groups that the official splits part, or a hint that there may be some. */
+function describeGroups(pairs: readonly ImagePair[], groupBy: string | undefined): string[] {
+  const ids = pairs.map(({ id }) => id);
+  if (groupBy === undefined) {
+    const hint = groupingHint(ids);
+    return hint === undefined ? [] : [hint];
+  }
+  const groups = groupsByName(ids, groupBy);
+  const splitsOf = new Map<string, Set<string>>();
+  groups.forEach((group, at) => splitsOf.set(group, (splitsOf.get(group) ?? new Set()).add(pairs[at].split ?? '')));
+  const parted = [...splitsOf].filter(([, splits]) => splits.size > 1).map(([group]) => group);
+  if (parted.length === 0) return [`${counted(splitsOf.size, 'group')}, none in two splits`];
+  return [`leak: ${counted(parted.length, 'group')} of ${splitsOf.size} in more than one split (${some(parted)})`];
+}
+
+function readingRows(facts: readonly NamedPairFacts[]): object[] {
+  const counts = new Map<string, number>();
+  for (const { reading } of facts) counts.set(reading, (counts.get(reading) ?? 0) + 1);
+  return [...counts].map(([values, masks]) => ({ values, masks }));
+}
+
+/** Masks by the part of the image that they cover. */
+function coverageRows(coverages: readonly number[]): object[] {
+  const edges = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1];
+  const percent = (part: number): string => `${Math.round(100 * part)}`;
+  return edges.slice(1).map((to, at) => {
+    const from = edges[at];
+    const masks = coverages.filter((part) => part > from && part <= to).length;
+    return { 'covers, %': `${percent(from)} to ${percent(to)}`, masks };
+  });
 }
 
 function describeParts(root: string, { parts }: IsicLayout, pairs: readonly ImagePair[]): string[] {
@@ -94,22 +164,4 @@ function describeFindings({ heights, widths, coverages, facts }: Findings): stri
   ];
   lines.push(...describePairs(facts));
   return lines;
-}
-
-/** Images whose files are equal, within a split and across. */
-function describeEqual(pairs: readonly ImagePair[], hashes: readonly string[]): string[] {
-  const first = new Map<string, ImagePair>();
-  const within: string[] = [];
-  const across: string[] = [];
-  pairs.forEach((pair, index) => {
-    if (hashes[index] === 'unreadable') return;
-    const earlier = first.get(hashes[index]);
-    if (earlier === undefined) first.set(hashes[index], pair);
-    else if (earlier.split === pair.split) within.push(`${pair.id} = ${earlier.id}`);
-    else across.push(`${pair.id} of ${pair.split} = ${earlier.id} of ${earlier.split}`);
-  });
-  const lines: string[] = [];
-  if (within.length > 0) lines.push(`${counted(within.length, 'image')} equal to an earlier one (${some(within)})`);
-  if (across.length > 0) lines.push(`leak: ${counted(across.length, 'image')} in two splits (${some(across)})`);
-  return lines.length > 0 ? lines : ['no two images are equal'];
 }

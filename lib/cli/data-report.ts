@@ -1,0 +1,48 @@
+/** What `npm run data -- verify --html` writes: one file that loads nothing. */
+import { basename, resolve } from 'node:path';
+import type { Verification } from '../data/verify-scan';
+import { classBalance } from '../display/balance-chart';
+import { escapeHtml } from '../display/html';
+import { imageGrid } from '../display/image-grid';
+import { displayLibrary } from '../display/library';
+import { table } from '../display/tables';
+import { writeFileAtomic } from '../files';
+import { pageShell } from './page/shell';
+
+export async function writeReport(source: string, target: string, found: Verification): Promise<void> {
+  const name = basename(resolve(source));
+  const title = `Data: ${name}`;
+  const verdict = found.ok ? 'In order.' : 'Not in order: some of it cannot be used.';
+  const sections = [
+    section('Findings', `<ul>${found.lines.map((line) => `<li>${escapeHtml(line.trim())}</li>`).join('')}</ul>`),
+    ...(found.balance === undefined
+      ? []
+      : [section('Classes', classBalance(found.balance, { label: 'Images of each class in each split' }).html)]),
+    ...found.tables.map(({ caption, rows }) => section(caption, table(rows, { caption }).html)),
+    ...(await duplicates(found)),
+  ];
+  const body = `${displayLibrary().html}\n${sections.join('\n')}`;
+  writeFileAtomic(target, pageShell({ title, description: verdict, body }));
+}
+
+function section(heading: string, content: string): string {
+  return `<section><h2>${escapeHtml(heading)}</h2>\n${content}</section>`;
+}
+
+async function duplicates({ duplicates: found }: Verification): Promise<string[]> {
+  if (found === undefined || found.pairs.length === 0) return [];
+  const { height, width, channels, pairs } = found;
+  const images = pairs.flatMap((pair) =>
+    pair.images.map(({ title, pixels }) => ({
+      pixels,
+      height,
+      width,
+      channels,
+      title,
+      alt: title.replaceAll('\n', ', '),
+    })),
+  );
+  const caption = 'Images that are there twice, side by side: across splits and with different labels first';
+  const { html } = await imageGrid({ images, columns: 4, caption });
+  return [section('Pairs', html)];
+}

@@ -1,0 +1,50 @@
+/** The frame of a page that is no notebook: one file that loads nothing, in light and dark, with the style of the others. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { escapeHtml } from '../../display/html';
+import { projectRoot } from '../../paths';
+
+export interface ShellOptions {
+  readonly title: string;
+  /** One sentence below the title, and for previews. */
+  readonly description: string;
+  /** HTML of the page's content. */
+  readonly body: string;
+}
+
+export function pageShell({ title, description, body }: ShellOptions): string {
+  const [heading, lede] = [title, description].map(escapeHtml);
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${heading}</title>
+<meta name="description" content="${lede}">
+<meta property="og:title" content="${heading}">
+<meta property="og:description" content="${lede}">
+<link rel="icon" href="data:,">
+<script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
+<style>${['blog.css', 'prose.css', 'code.css', 'gallery.css', 'print.css'].map(own).join('')}</style>
+</head>
+<body>
+<a class="skip-link" href="#content">Skip to the content</a>
+<div class="controls" hidden><button type="button" id="theme-switch" aria-pressed="false">Dark</button></div>
+<header class="page-header">
+<h1>${heading}</h1>
+<p class="lede">${lede}</p>
+</header>
+<main id="content" tabindex="-1">
+${body}
+</main>
+<footer class="page-footer"><p><strong>Not for clinical use.</strong> These pages report research; nothing on them is medical advice or a medical device.</p></footer>
+<script>${own('theme.js')}</script>
+</body>
+</html>
+`;
+}
+
+function own(file: string): string {
+  return readFileSync(join(projectRoot, 'lib', 'blog', file), 'utf8');
+}
