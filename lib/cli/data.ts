@@ -7,8 +7,6 @@ import { datasetFile, datasetNames, findDataset } from '../data/registry';
 import { imageSizes, type DatasetRecord } from '../data/registry-types';
 import type { PreparationProgress } from '../data/isic-store';
 import { splitNames } from '../data/dataset';
-import { hasMasks } from '../data/isic-layout';
-import { isTable } from '../data/open-images';
 import type { Verification } from '../data/verify-scan';
 import { suggestion, UserError } from '../errors';
 import { cacheDirectory as projectCache } from '../paths';
@@ -180,6 +178,8 @@ async function verifyPath(path: string, groupBy: string | undefined, context: Co
     line.update(`${phase}: ${done} of ${total}`);
   const { cacheDirectory = projectCache } = context;
   const { verifyDataset, verifyImages } = await import('../data/verify');
+  const { hasMasks } = await import('../data/isic-layout');
+  const { isTable } = await import('../data/open-images');
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder && hasMasks(path)) {
     const { verifySegmentationFolder } = await import('../data/verify-segmentation');

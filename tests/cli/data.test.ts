@@ -107,9 +107,9 @@ test('every name and size is checked before anything is downloaded', async () =>
 });
 
 test('what is misspelt or missing is answered with the nearest name', async () => {
-  await assertRefused([], /Which of list, download, verify\?/);
+  await assertRefused([], /Which of list, download, verify, convert\?/);
   await assertRefused(['donwload'], /no command "donwload", did you mean "download"\?/);
-  await assertRefused(['frobnicate'], /no command "frobnicate"\. There are list, download, verify\./);
+  await assertRefused(['frobnicate'], /no command "frobnicate"\. There are list, download, verify, convert\./);
   await assertRefused(['list', '--jsn'], /no option --jsn, did you mean "--json"\?/);
   await assertRefused(['list', '-x'], /no option -x\. --help/);
   await assertRefused(['list', '--json=yes'], /--json takes no value/);
