@@ -1,6 +1,6 @@
 /** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
@@ -8,7 +8,7 @@ import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
-import { cellSource, readNotebook, strippedProblems } from './notebook-file';
+import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';
 import { runNotebook } from './run-notebook';
 import { runTests } from './unit-tests';
 
@@ -118,9 +118,13 @@ function withNotebookSources(check: (files: string[]) => void): void {
 }
 
 function checkStripped(): void {
-  const problems = notebookNames().flatMap((name) =>
-    strippedProblems(readNotebook(join(notebooksDirectory, `${name}.ipynb`))).map((problem) => `${name}: ${problem}`),
-  );
+  const problems = notebookNames().flatMap((name) => {
+    const path = join(notebooksDirectory, `${name}.ipynb`);
+    const notebook = readNotebook(path);
+    const isAsSaved = readFileSync(path, 'utf8') === savedForm(notebook);
+    const form = isAsSaved ? [] : ['JupyterLab would save it in another form: open it there and save it.'];
+    return [...strippedProblems(notebook), ...form].map((problem) => `${name}: ${problem}`);
+  });
   if (problems.length > 0) throw new UserError(problems.join('\n'));
 }
 
