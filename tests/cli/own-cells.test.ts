@@ -86,22 +86,27 @@ test('a changed training that is killed is continued by the same cell, to the sa
   const run = (directory: string) =>
     executeNotebook(source, join(scratch, 'out.ipynb'), { environment: { NOTEBOOK_RUN_DIRECTORY: directory } });
   const [killed, whole] = ['killed', 'whole'].map((name) => join(scratch, name));
-  const child = spawn(pythonPath, [join(projectRoot, 'lib', 'cli', 'execute.py'), source, join(scratch, 'never.ipynb')], {
-    cwd: projectRoot,
-    env: jupyterEnvironment({ NOTEBOOK_RUN_DIRECTORY: killed }),
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    pythonPath,
+    [join(projectRoot, 'lib', 'cli', 'execute.py'), source, join(scratch, 'never.ipynb')],
+    {
+      cwd: projectRoot,
+      env: jupyterEnvironment({ NOTEBOOK_RUN_DIRECTORY: killed }),
+      stdio: 'ignore',
+    },
+  );
   const ended = new Promise((resolve) => child.on('close', resolve));
   const begun = (): boolean =>
     existsSync(join(killed, 'trainings')) &&
-    readdirSync(join(killed, 'trainings'), { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('claim'));
+    readdirSync(join(killed, 'trainings'), { recursive: true, encoding: 'utf8' }).some((name) =>
+      name.endsWith('claim'),
+    );
   while (!begun() && child.exitCode === null) await sleep(50);
   child.kill('SIGKILL');
   await ended;
   await run(killed);
   await run(whole);
-  const rowsOf = (directory: string) =>
-    readResults(directory)?.results.map((row) => ({ ...row, seconds: 0 }));
+  const rowsOf = (directory: string) => readResults(directory)?.results.map((row) => ({ ...row, seconds: 0 }));
   assert.equal(rowsOf(whole)?.length, 3);
   assert.deepEqual(rowsOf(killed), rowsOf(whole));
 });

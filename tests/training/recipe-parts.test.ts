@@ -88,7 +88,7 @@ describe('mixed batches', () => {
     it(`have shares of classes that are those of the pixels: ${part.name}`, () => {
       const before = tf.memory().numTensors;
       const mixed = part.mix?.(batchOf(), 3, createRandom(4)) ?? assert.fail();
-      assert.deepEqual([...(mixed.labels).dataSync()], [0, 1, 2, 0]);
+      assert.deepEqual([...mixed.labels.dataSync()], [0, 1, 2, 0]);
       const rows = (mixed.labelRows as Tensor2D).arraySync();
       rows.forEach((row) => assertClose([row.reduce((sum, share) => sum + share, 0)], [1], 1e-6, 'sum'));
       // Pixels are the image's number: their mean tells the share of the partner, which is the same in all images.
