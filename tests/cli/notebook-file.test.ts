@@ -115,6 +115,8 @@ test('what keeps a notebook from being committed is told', () => {
   assert.deepEqual(strippedProblems(clean), []);
   const long = Array.from({ length: 16 }, (_, line) => `line(${line});\n`);
   assert.deepEqual(strippedProblems({ ...clean, cells: [code(long.slice(0, 15).join('').trimEnd())] }), []);
+  const network = { ...code(long.join('').trimEnd()), metadata: { tags: ['network'] } };
+  assert.deepEqual(strippedProblems({ ...clean, cells: [network] }), [], 'a network may be written out');
   const problems = strippedProblems({
     ...clean,
     metadata: { ...clean.metadata, widgets: {} },
