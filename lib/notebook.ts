@@ -64,6 +64,8 @@ export { attentionRollout, gradCam } from './workbench/explanations';
 export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
 export { untilStopped } from './workbench/in-turn';
+export { dinoRecipe, distill, distillationCurves, drawnImages, taught } from './workbench/distillation';
+export { drawnGrid, viewGrid } from './workbench/distillation-views';
 export { publishedBloodCells } from './studies/blood-cells/published';
 export * as bloodCells from './studies/blood-cells/cells';
 

@@ -14,6 +14,8 @@ export const viewWorker = 'view-worker.ts';
 export interface ViewSource {
   /** Images of an epoch. */
   readonly count: number;
+  /** Everything that they depend on beside seed and epoch. */
+  readonly identity: object;
   /** What a seed and an epoch make of it: which images, in which order. */
   order(seed: number, epoch: number): ArrayLike<number>;
   images(indices: readonly number[]): ViewedImages;
@@ -23,16 +25,18 @@ export interface ViewSource {
 export function drawnSource(request: Omit<ProceduralRequest, 'index'>, count: number): ViewSource {
   return {
     count,
+    identity: { ...request, count },
     order: (_seed, epoch) => Array.from({ length: count }, (_, index) => epoch * count + index),
     images: () => ({ kind: 'drawn', ...request }),
   };
 }
 
 /** The images of a split, shuffled in each epoch. */
-export function datasetSource({ splits, height, width, channels }: Dataset, name: SplitName): ViewSource {
+export function datasetSource({ splits, height, width, channels, sha256 }: Dataset, name: SplitName): ViewSource {
   const split = splits[name];
   return {
     count: split.count,
+    identity: { sha256, split: name },
     order: (seed, epoch) => createRandom(seed, 'shuffle', epoch).permutation(split.count),
     images(indices) {
       const bytes = new Uint8Array(indices.length * height * width * channels);

@@ -57,7 +57,7 @@ export const vitConfigs = {
   vit_tiny_patch16_224: { ...supervised, width: 192, heads: 3 },
   vit_base_patch16_224: { ...supervised, width: 768, heads: 12 },
   // The project's own, for images of 28 pixels and more: rotary positions, so that it takes any size.
-  vit_mini_patch4: { ...supervised, patchSize: 4, width: 192, heads: 3, depth: 6, grid: undefined },
+  vit_mini_patch4: { ...supervised, patchSize: 4, width: 192, heads: 3, depth: 6, grid: undefined, pool: 'mean' },
   vit_small_patch14_dinov2: { ...dinov2, width: 384, heads: 6 },
   vit_small_patch16_dinov3: { ...dinov3, width: 384, heads: 6 },
   vit_base_patch16_dinov3: { ...dinov3, width: 768, heads: 12 },

@@ -25,41 +25,6 @@ export const pretrainingImages: PretrainingImages = { perEpoch: 1536, validation
 
 export const pretrainedModel = 'vit_mini_patch4';
 
-export const pretrainingSettings: SelfDistillationSettings = {
-  epochs: 160,
-  batchSize: 64,
-  seed: 1,
-  learningRate: 1e-3,
-  warmupEpochs: 5,
-  weightDecay: [0.04, 0.2],
-  momentum: [0.99, 1],
-  studentTemperature: 0.1,
-  teacherTemperature: [0.04, 0.06],
-  teacherWarmupEpochs: 10,
-  targets: 'sinkhorn',
-  centreMomentum: 0.9,
-  head: { hidden: 512, bottleneck: 128, outputs: 1024 },
-  views: {
-    globalSize: 28,
-    localSize: 12,
-    locals: 4,
-    globalScale: [0.3, 1],
-    localScale: [0.05, 0.3],
-    brightness: 0.3,
-    contrast: 0.3,
-    saturation: 0.2,
-    hue: 0.05,
-    grey: 0.1,
-    blur: 1,
-    solarize: 0.1,
-  },
-  masks: { share: 0.5, ratio: [0.1, 0.5] },
-  patchWeight: 1,
-  spreadWeight: 0.1,
-  maxGradientNorm: 3,
-  frozenPrototypeEpochs: 1,
-};
-
 /** Drawn data, of other seeds than what is trained on, whose labels tell after each epoch how good the features are. */
 export const pretrainingProbes = ['synthetic-blood', 'synthetic-multi-class', 'synthetic-ordinal'];
 

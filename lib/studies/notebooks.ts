@@ -12,6 +12,7 @@ import { usableSizes } from './few-shot-segmentation/published';
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
 import { beginRun } from '../runs/current-run';
 import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
+import { pretrainingNotebook, pretrainingParameterSpecs } from './pretraining-parameters';
 import { workbenchNotebook, workbenchParameterSpecs } from './workbench-parameters';
 import { dinoParameterSpecs, resnetParameterSpecs, resolutionParameterSpecs, vitParameterSpecs } from './blood-cells/parameters'; // prettier-ignore
 
@@ -35,6 +36,7 @@ const specifications = {
   '05': medmnist2dParameterSpecs,
   '06': fewShotParameterSpecs,
   '07': dinov3ParameterSpecs,
+  '08': pretrainingParameterSpecs,
 } as const;
 
 type Specifications = typeof specifications;
@@ -108,6 +110,10 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       (await import('./dinov3-segmentation/encoders')).encodersOf(parameters);
       (await openMaskData(parameters)).close();
     },
+  },
+  [pretrainingNotebook]: {
+    specs: pretrainingParameterSpecs,
+    check: (parameters) => checkData(parameters as ResolvedParameters<typeof pretrainingParameterSpecs>),
   },
 };
 

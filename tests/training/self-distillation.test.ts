@@ -105,7 +105,7 @@ describe('self-distillation', () => {
     });
 
   it('learns to tell the views of a few images from those of others', async () => {
-    const few = { images: () => ({ kind: 'drawn', seed: 1, size: 48 }) as const, order: () => [0, 1, 2, 3].flatMap((index) => [index, index, index]), count: 12 }; // prettier-ignore
+    const few = { identity: {}, images: () => ({ kind: 'drawn', seed: 1, size: 48 }) as const, order: () => [0, 1, 2, 3].flatMap((index) => [index, index, index]), count: 12 }; // prettier-ignore
     const changes = { epochs: 10, targets: 'sinkhorn', momentum: [0.9, 1], learningRate: 2e-3, frozenPrototypeEpochs: 0, patchWeight: 0, spreadWeight: 0 } as const; // prettier-ignore
     const { history } = await withoutLeak(() =>
       trainSelfDistillation(network, { train: few, val: few }, { ...settings, ...changes }),

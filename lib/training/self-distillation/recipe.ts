@@ -1,0 +1,37 @@
+import type { SelfDistillationSettings } from '../self-distillation';
+
+/** How this project trains its own vision transformer. */
+export const pretrainingSettings: SelfDistillationSettings = {
+  epochs: 160,
+  batchSize: 64,
+  seed: 1,
+  learningRate: 1e-3,
+  warmupEpochs: 5,
+  weightDecay: [0.04, 0.2],
+  momentum: [0.99, 1],
+  studentTemperature: 0.1,
+  teacherTemperature: [0.03, 0.04],
+  teacherWarmupEpochs: 10,
+  targets: 'sinkhorn',
+  centreMomentum: 0.9,
+  head: { hidden: 512, bottleneck: 128, outputs: 512 },
+  views: {
+    globalSize: 28,
+    localSize: 12,
+    locals: 4,
+    globalScale: [0.3, 1],
+    localScale: [0.05, 0.3],
+    brightness: 0.4,
+    contrast: 0.4,
+    saturation: 0.3,
+    hue: 0.08,
+    grey: 0.15,
+    blur: 1,
+    solarize: 0.1,
+  },
+  masks: { share: 0.5, ratio: [0.1, 0.5] },
+  patchWeight: 1,
+  spreadWeight: 0.1,
+  maxGradientNorm: 3,
+  frozenPrototypeEpochs: 1,
+};
