@@ -46,7 +46,7 @@ const types: Record<string, RegExp> = {
   fortran: /^array is stored column by column \(Fortran order\): save numpy\.ascontiguousarray of it\.$/,
   object: /^array holds values of type \|O;/,
   record: /^array holds values of type record;/,
-  text: /^array holds values of type <U2;/,
+  text: /^array holds text \(<U2\), not numbers: number the names with/,
   complex: /^array holds values of type <c8;/,
   float16: /^array holds values of type <f2;/,
 };

@@ -13,8 +13,8 @@ import {
 } from '../../models/parameters';
 import { precisions, type Precision } from '../../tensor/precision';
 import { extractAllFeatures, type FeatureSets } from '../../training/features';
-import type { Network } from '../../models/network';
-import { classifier, openBackbone } from '../../models/open-backbone';
+import { network, type Network } from '../../models/network';
+import { openBackbone } from '../../models/open-backbone';
 import { input } from '../../training/input-transforms';
 import { knnProbe, logisticRegression } from '../../training/probes';
 import { cosine as cosineSchedule } from '../../training/schedules';
@@ -45,9 +45,10 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
   const options = { size: pixels, syntheticImages: images, cacheDirectory: join(folder.path, 'images') };
   const dataset = await openDataset(syntheticBlood, options);
   const backbone = createBackbone(model, { size: inputSize });
-  const untrained = await openBackbone({ model, weights: 'random', size: inputSize, seed: 0 });
-  const transform = input({ backbone: untrained });
-  const values = await trainedValues(classifier(untrained, { classes: dataset.classNames, input: transform }), dataset);
+  const transform = input({ backbone: await openBackbone({ model, weights: 'random', size: inputSize, seed: 0 }) });
+  const whole = createBackbone(model, { size: inputSize, classes: dataset.classNames.length });
+  const forward: Network['forward'] = (images, scope) => whole.forward(images, scope).logits!;
+  const values = await trainedValues(network({ name: model, table: whole.table, forward, transform }), dataset);
   const found: Partial<Record<Precision, FeatureSets>> = {};
 
   const extract = async (precision: Precision): Promise<FeatureSets> => {
@@ -81,14 +82,14 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
 }
 
 /** Random features say little of a network: this one has learned to tell the cells apart. Without its head. */
-async function trainedValues(network: Network, dataset: Dataset): Promise<PublishedValues> {
+async function trainedValues(whole: Network, dataset: Dataset): Promise<PublishedValues> {
   let values: PublishedValues = new Map();
   const recipe = {
     ...{ epochs: 8, batchSize: 32, seed: 0 },
     optimizer: adamW({ weightDecay: 0.05 }),
     schedule: cosineSchedule({ learningRate: 5e-4 }),
   };
-  await trainNetwork(network, dataset, recipe, {
+  await trainNetwork(whole, dataset, recipe, {
     onWeights: (parameters, { which }) => void (which === 'best' && (values = exportParameters(parameters))),
   });
   return new Map([...values].filter(([name]) => !name.startsWith('head.')));
