@@ -135,3 +135,12 @@ export async function hashFile(path: string, algorithm: 'sha256' | 'md5' = 'sha2
     await file.close();
   }
 }
+
+/** What a text of JSON says; undefined where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

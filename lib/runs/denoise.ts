@@ -5,16 +5,16 @@ import type { SegmentationDataset } from '../data/segmentation-dataset';
 import type { Network } from '../models/network';
 import type { PublishedValues } from '../models/parameters';
 import { createRandom } from '../random';
-import { openCheckpoints } from '../training/checkpoints';
+import { historySchema, openCheckpoints } from '../training/checkpoints';
 import { denoiseImages, trainDenoiser, type DenoisedImages, type DenoisingSettings, type TrainedDenoiser } from '../training/denoiser'; // prettier-ignore
-import type { HistoryRow, TrainingEvent } from '../training/events';
+import type { TrainingEvent } from '../training/events';
 import { dataIdentity, identityOf, networkIdentity } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
-import { readWeights, weightsFile, withNaN, writeValues } from './train';
+import { readWeights, weightsFile, writeValues } from './train';
 
 const resultSchema = z.object({
-  history: z.array(z.custom<HistoryRow>().transform(withNaN)),
+  history: historySchema,
   bestEpoch: z.int(),
   seconds: z.number(),
 });

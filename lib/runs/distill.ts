@@ -4,14 +4,14 @@ import { z } from 'zod';
 import type { Dataset } from '../data/dataset';
 import type { ViewSource } from '../data/view-batches';
 import type { PublishedValues } from '../models/parameters';
-import { openCheckpoints } from '../training/checkpoints';
+import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { trainSelfDistillation, type SelfDistillationSettings } from '../training/self-distillation';
 import type { DistilledNetwork } from '../training/self-distillation/network';
 import { identityOf, type Json } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
-import { readWeights, withNaN, writeValues } from './train';
+import { readWeights, writeValues } from './train';
 
 /** Images that a network learns from, and others that the loss is measured on. */
 export interface DistillationImages {
@@ -49,7 +49,7 @@ export interface DistilledRun {
   readonly values: PublishedValues | undefined;
 }
 
-const recordSchema = z.object({ history: z.array(z.custom<HistoryRow>().transform(withNaN)), seconds: z.number() });
+const recordSchema = z.object({ history: historySchema, seconds: z.number() });
 type DistillationRecord = z.infer<typeof recordSchema>;
 
 const weightsFile = 'teacher.safetensors';

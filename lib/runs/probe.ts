@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { SplitName } from '../data/dataset';
 import { countParameters, linearHead } from '../models/parameters';
 import { computeFeatures, openFeatures, withParameters, type Features, type TimedFeatures } from '../training/backbone-features'; // prettier-ignore
-import { openCheckpoints } from '../training/checkpoints';
+import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { absentFeatures, type FeatureSets } from '../training/feature-set';
 import { knnProbe, linearProbe, logisticRegression, type KnnSettings, type LinearProbeSettings, type LogisticSettings, type ProbeControls, type ProbeResult } from '../training/probes'; // prettier-ignore
@@ -14,7 +14,6 @@ import { dataIdentity, identityOf, type Json } from './identity';
 import { once } from './once';
 import { scoreFields, type ClassificationRow, type RowFacts, type RowSettings } from './results';
 import { openRunStore } from './store';
-import { historySchema } from './train';
 
 /** By kind, what a probe is given. */
 export interface ProbeSettings {

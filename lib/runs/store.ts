@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isLocked, tryAcquireLock } from '../data/file-lock';
 import { errorCode, UserError } from '../errors';
-import { createFileAtomic, writeFileAtomic } from '../files';
+import { createFileAtomic, parseJson, writeFileAtomic } from '../files';
 import { shortHash } from './results';
 
 /** The right to run one configuration, until `finish` or `release`. */
@@ -231,14 +231,6 @@ function removeStray(path: string): void {
 function replace(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   renameSync(from, to);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function prettyJson(value: unknown): string {

@@ -11,8 +11,8 @@ import {
   type Parameters,
   type PublishedValues,
 } from '../models/parameters';
-import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
-import { openCheckpoints } from '../training/checkpoints';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { BestEpoch, HistoryRow, TrainingEvent } from '../training/events';
 import { checkRecipe, type Recipe } from '../training/recipe';
 import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../training/train-network';
@@ -22,7 +22,6 @@ import { shortHash, type RowSettings } from './results';
 import { openRunStore, type RunStore } from './store';
 
 const numberOrNaN = z.union([z.number(), z.nan(), z.null().transform(() => NaN)]);
-export const historySchema = z.array(z.custom<HistoryRow>().transform(withNaN));
 const bestSchema = z.object({ epoch: z.int(), metric: z.string(), value: z.number() });
 const trainingSchema = z.object({
   history: historySchema,
@@ -201,15 +200,5 @@ export function writeValues(path: string, table: ParameterTable, values: Publish
 export function readWeights(path: string): PublishedValues {
   if (!existsSync(path))
     throw new UserError(`There are no weights ${path}: those of this training were not kept. Train it with { again: true, keepWeights: true }.`); // prettier-ignore
-  const file = openSafetensors(path);
-  try {
-    return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
-  } finally {
-    file.close();
-  }
-}
-
-/** JSON has null where a number was none. */
-export function withNaN(row: HistoryRow): HistoryRow {
-  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, value ?? NaN])) as unknown as HistoryRow;
+  return readSafetensors(path);
 }

@@ -68,6 +68,16 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
+/** All values of a file, by name. @throws UserError in one line where the file is malformed */
+export function readSafetensors(path: string): Map<string, Float32Array> {
+  const file = openSafetensors(path);
+  try {
+    return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
+  } finally {
+    file.close();
+  }
+}
+
 export type Float32Tensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
 /** Writes tensors, atomically, in the order of the map: as they are, or rounded to float16. */

@@ -6,14 +6,19 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFile, writeFileAtomic, writeFilePieces } from '../files';
+import { hashFile, parseJson, writeFileAtomic, writeFilePieces } from '../files';
 import { assignPublished, toPublished, type Parameters } from '../models/parameters';
-import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
+import { openSafetensors, readSafetensors, safetensorsHeader } from '../tensor/safetensors';
 import { toPrecision } from '../tensor/precision';
 import { readResult } from '../tensor/read';
 import { tf, type Tensor } from '../tf';
 import type { HistoryRow } from './events';
 import type { Optimizer } from './optimizers';
+
+/** The rows of a training's history, as they are kept. */
+export const historySchema = z.array(
+  z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null).transform(withNaN),
+);
 
 const fileSchema = z.strictObject({ name: z.string(), sha256: z.string() });
 const manifestSchema = z.strictObject({
@@ -25,7 +30,7 @@ const manifestSchema = z.strictObject({
   optimizerSteps: z.int().min(0),
   learningRateFactor: z.number(),
   recoveries: z.int().min(0),
-  history: z.array(z.custom<HistoryRow>((row) => typeof row === 'object' && row !== null).transform(withNaN)),
+  history: historySchema,
   best: z.strictObject({ epoch: z.int().min(1), file: fileSchema }).optional(),
   state: fileSchema,
   finished: z.boolean(),
@@ -106,7 +111,7 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     readBest(manifest) {
-      return readAll(bestPath(manifest));
+      return readSafetensors(bestPath(manifest));
     },
 
     async save(progress, best, parameters, optimizer) {
@@ -210,24 +215,7 @@ function withTensors(path: string, use: (read: (name: string) => Float32Array) =
   }
 }
 
-function readAll(path: string): Map<string, Float32Array> {
-  const file = openSafetensors(path);
-  try {
-    return new Map([...file.tensors].map(([name, tensor]) => [name, tensor.read()]));
-  } finally {
-    file.close();
-  }
-}
-
 /** JSON has null where a number was none. */
 function withNaN(row: HistoryRow): HistoryRow {
   return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, value ?? NaN])) as unknown as HistoryRow;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

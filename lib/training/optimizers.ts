@@ -186,12 +186,8 @@ export function sgd(parameters: Parameters, names: readonly string[], options: S
   };
 }
 
-/**
- * An optimizer whose learning rate changes with each step. `step` is given the schedule's value at the first step of the epoch, as
- * `fit` passes it, times whatever factor a recovery has put on it.
- * @param schedule positive, by step counted from 0
- */
-export function withStepSchedule(optimizer: Optimizer, schedule: Schedule, stepsPerEpoch: number): Optimizer {
+/** An optimizer with another way to step; steps and slots are the given one's. */
+export function withStep(optimizer: Optimizer, step: Optimizer['step']): Optimizer {
   return {
     get steps() {
       return optimizer.steps;
@@ -200,11 +196,20 @@ export function withStepSchedule(optimizer: Optimizer, schedule: Schedule, steps
       optimizer.steps = steps;
     },
     slots: optimizer.slots,
-    step(gradients, learningRate) {
-      const step = optimizer.steps;
-      const atEpochStart = schedule(step - (step % stepsPerEpoch));
-      optimizer.step(gradients, learningRate * (schedule(step) / atEpochStart));
-    },
+    step,
     dispose: () => optimizer.dispose(),
   };
+}
+
+/**
+ * An optimizer whose learning rate changes with each step. `step` is given the schedule's value at the first step of the epoch, as
+ * `fit` passes it, times whatever factor a recovery has put on it.
+ * @param schedule positive, by step counted from 0
+ */
+export function withStepSchedule(optimizer: Optimizer, schedule: Schedule, stepsPerEpoch: number): Optimizer {
+  return withStep(optimizer, (gradients, learningRate) => {
+    const step = optimizer.steps;
+    const atEpochStart = schedule(step - (step % stepsPerEpoch));
+    optimizer.step(gradients, learningRate * (schedule(step) / atEpochStart));
+  });
 }

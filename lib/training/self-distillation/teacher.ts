@@ -1,6 +1,6 @@
 import { readParameters, variableOf, type Parameters } from '../../models/parameters';
 import { tf, type Tensor } from '../../tf';
-import type { Optimizer } from '../optimizers';
+import { withStep, type Optimizer } from '../optimizers';
 import type { Schedule } from '../schedules';
 
 /**
@@ -30,24 +30,14 @@ export interface TeacherOptions {
 /** An optimizer of the student after whose steps the teacher follows. */
 export function withTeacher(optimizer: Optimizer, options: TeacherOptions): Optimizer {
   const { teacher, student, momentum, frozen, frozenSteps } = options;
-  return {
-    get steps() {
-      return optimizer.steps;
-    },
-    set steps(steps) {
-      optimizer.steps = steps;
-    },
-    slots: optimizer.slots,
-    step(gradients, learningRate) {
-      const step = optimizer.steps;
-      tf.tidy(() => {
-        const used = step < frozenSteps ? withZeros(gradients, frozen) : gradients;
-        optimizer.step(used, learningRate);
-      });
-      moveTeacher(teacher, student, momentum(step));
-    },
-    dispose: () => optimizer.dispose(),
-  };
+  return withStep(optimizer, (gradients, learningRate) => {
+    const step = optimizer.steps;
+    tf.tidy(() => {
+      const used = step < frozenSteps ? withZeros(gradients, frozen) : gradients;
+      optimizer.step(used, learningRate);
+    });
+    moveTeacher(teacher, student, momentum(step));
+  });
 }
 
 function withZeros(gradients: ReadonlyMap<string, Tensor>, frozen: (name: string) => boolean): Map<string, Tensor> {
