@@ -3,6 +3,7 @@
 const { inspect } = require('node:util');
 const cells = require('./kernel-cells.cjs');
 const { errorContent, errorText } = require('./kernel-errors.cjs');
+const { onInterrupt } = require('./kernel-interrupt.cjs');
 const { createOutput, streamWriter } = require('./kernel-output.cjs');
 const stopping = require('./kernel-stop.cjs');
 
@@ -49,7 +50,7 @@ function createSession(converter, kernel) {
     guardEach: stopping.guardEach,
   });
   let output = createOutput(() => {});
-  process.on('SIGINT', () => {
+  onInterrupt(() => {
     if (!stopping.stop()) return;
     // What the cell itself awaits has ended, and with it the cell, unless it waits for something else.
     const stopped = number;

@@ -8,6 +8,7 @@ traceback), `results` and `displays` (their forms); for the others the content o
 """
 
 import json
+import queue
 import subprocess
 import sys
 import time
@@ -46,7 +47,7 @@ def run(manager, client, step):
     idle = set()
     shown = ""
     while len(idle) < len(requests):
-        message = client.get_iopub_msg(timeout=PATIENCE)
+        message = next_message(manager, client)
         cell = cells.get(message["parent_header"].get("msg_id"))
         if cell is None:
             continue
@@ -72,6 +73,16 @@ def run(manager, client, step):
         content = reply_to(client, request)
         cells[request].update(status=content["status"], count=content.get("execution_count"))
     return list(cells.values())
+
+
+def next_message(manager, client):
+    for _ in range(PATIENCE):
+        try:
+            return client.get_iopub_msg(timeout=1)
+        except queue.Empty:
+            if not manager.is_alive():
+                raise RuntimeError("The kernel has died.")
+    raise RuntimeError(f"The kernel has said nothing for {PATIENCE} s.")
 
 
 replies = {}
