@@ -5,7 +5,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { UserError } from '../errors';
 import { cacheDirectory, projectRoot } from '../paths';
 import { parseCommandLine, runCommand } from './command';
-import { runTests } from './unit-tests';
+import { runTests, testFiles } from './unit-tests';
+import { cores } from '../machine';
 
 const help = `npm run test:node -- VERSION [FILE …]
 
@@ -29,8 +30,9 @@ export async function main(args: string[]): Promise<void> {
   console.log(`Node ${stdout.trim()}`);
   // First on the path, so that the programs which the tests start are of that version, too.
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
-  runTests({ node, env, files: files.length > 0 ? files : undefined });
-  return Promise.resolve();
+  console.log(
+    await runTests({ node, env, files: files.length > 0 ? files : testFiles(), atOnce: Math.min(4, cores()) }),
+  );
 }
 
 /** The program of the newest Node of a version. The package of this kind of machine holds it; the package `node` would run a script. */

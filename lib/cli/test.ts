@@ -1,16 +1,20 @@
-/** `npm test`: everything that must hold before a change is taken. Each step's output is shown only where the step fails. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/**
+ * `npm test`: everything that must hold before a change is taken. As many steps at once as there are cores: most of what a step does
+ * uses one. A step's output is shown only where the step fails.
+ */
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
+import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../studies/notebooks';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';
 import { runNotebook } from './run-notebook';
-import { runTests } from './unit-tests';
+import { runTool } from './run-tool';
+import { runTests, testFiles } from './unit-tests';
 
 const help = `npm test [-- --only STEP]
 
@@ -24,49 +28,37 @@ notebooks. Steps: ${['format', 'lint', 'types', 'unit', 'browser', 'notebooks'].
 interface Step {
   readonly name: string;
   readonly group: string;
-  run(): Promise<void> | void;
+  /** @returns what is told of it, if anything */
+  run(): Promise<string | void>;
 }
 
 const binary = (name: string): string => join(projectRoot, 'node_modules', '.bin', name);
 const eslintArguments = ['--config', 'lib/setup/eslint.config.mjs', '--max-warnings', '0', 'lib', 'tests'];
 const kernelCompiler = 'node_modules/@tslab/typescript-for-tslab/lib/tsc.js';
+const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 
+/** What takes longest comes early, so that no core is left waiting for it in the end. */
 const steps: readonly Step[] = [
+  { name: 'notebooks are stripped', group: 'format', run: checkStripped },
   {
     name: 'formatting',
     group: 'format',
     run: () => tool(binary('prettier'), ['--check', 'lib', 'tests', 'README.md', 'package.json', 'tsconfig.json']),
   },
+  { name: 'types', group: 'types', run: () => tool(binary('tsc'), typesOfAll) },
+  { name: 'types in the kernel', group: 'types', run: () => tool(process.execPath, [kernelCompiler, ...typesOfAll]) },
   {
     name: 'lint',
     group: 'lint',
-    run: () => withNotebookSources((files) => tool(binary('eslint'), [...eslintArguments, ...files])),
+    run: () => tool(binary('eslint'), [...eslintArguments, ...notebookNames().map(sourceOf)]),
   },
-  { name: 'types of lib', group: 'types', run: () => tool(binary('tsc'), ['-p', '.']) },
-  {
-    name: 'types of notebooks',
-    group: 'types',
-    run: () => withNotebookSources(() => tool(binary('tsc'), ['-p', 'lib/setup/tsconfig-notebooks.json'])),
-  },
-  {
-    name: 'types of lib in the kernel',
-    group: 'types',
-    run: () => tool(process.execPath, [kernelCompiler, '-p', '.']),
-  },
-  {
-    name: 'types of notebooks in the kernel',
-    group: 'types',
-    run: () =>
-      withNotebookSources(() => tool(process.execPath, [kernelCompiler, '-p', 'lib/setup/tsconfig-notebooks.json'])),
-  },
-  { name: 'notebooks are stripped', group: 'format', run: checkStripped },
-  { name: 'unit tests', group: 'unit', run: () => runTests() },
   { name: 'tests in a browser', group: 'browser', run: browserTests },
   ...notebookNames().map((name): Step => ({
     name: `${name} at tour size`,
     group: 'notebooks',
     run: () => runOnce(name),
   })),
+  ...unitTests(),
 ];
 
 export async function main(args: string[]): Promise<void> {
@@ -77,47 +69,69 @@ export async function main(args: string[]): Promise<void> {
   }
   const chosen = steps.filter((step) => values.only === undefined || step.group === values.only);
   if (chosen.length === 0) throw new UserError(`There is no step "${values.only}"; --help shows all.`);
-  for (const step of chosen) {
-    const started = performance.now();
-    await step.run();
-    console.log(`ok  ${step.name.padEnd(48)} ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`);
+  const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
+  if (ofTypes) writeNotebookSources();
+  try {
+    await runSteps(chosen);
+  } finally {
+    if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
+}
+
+/** Where one fails, no other is begun. @throws what the first to fail threw */
+async function runSteps(chosen: readonly Step[]): Promise<void> {
+  const waiting = [...chosen];
+  const lane = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const started = performance.now();
+      const told = await step.run().catch((error: unknown) => {
+        waiting.length = 0;
+        throw error;
+      });
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      console.log(`ok  ${step.name.padEnd(40)} ${seconds.padStart(6)} s  ${told ?? ''}`.trimEnd());
+    }
+  };
+  const lanes = Array.from({ length: Math.min(4, cores()) }, lane);
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
 }
 
 /** Runs a program and is silent unless it fails. */
-function tool(command: string, args: readonly string[]): void {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: projectRoot,
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  if (error) throw new UserError(`${command} cannot be started (${error.message}).`);
-  if (status !== 0) throw new UserError(`${stdout}${stderr}\n${command} found something to mend.`);
+async function tool(command: string, args: readonly string[]): Promise<void> {
+  const { status, output } = await runTool(command, args);
+  if (status !== 0) throw new UserError(`${output}\n${command} found something to mend.`);
 }
 
-function browserTests(): void {
-  if (findChromium() === undefined) console.log(`skipped: ${chromiumMissing}`);
-  else runTests({ ending: '.browser.ts', atOnce: 1 });
+/** A step for each folder of tests, the one with most of them first. */
+function unitTests(): Step[] {
+  const folders = readdirSync(join(projectRoot, 'tests'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ name, files: testFiles(name) }));
+  const others = testFiles().filter((file) => !folders.some(({ files }) => files.includes(file)));
+  return [...folders, { name: 'what all use', files: others }]
+    .filter(({ files }) => files.length > 0)
+    .sort((a, b) => b.files.length - a.files.length)
+    .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));
 }
 
-/** The code of each notebook as a file beside `lib`, where its imports lead to the same place as in the kernel; gone afterwards. */
-function withNotebookSources(check: (files: string[]) => void): void {
-  const files = notebookNames().map((name) => {
-    const code = readNotebook(join(notebooksDirectory, `${name}.ipynb`)).cells.filter(
-      (cell) => cell.cell_type === 'code',
-    );
-    const file = `notebook-${name}.ts`;
-    writeFileSync(join(projectRoot, file), `${code.map(cellSource).join('\n')}\nexport {};\n`);
-    return file;
-  });
-  try {
-    check(files);
-  } finally {
-    for (const file of files) rmSync(join(projectRoot, file), { force: true });
+async function browserTests(): Promise<string> {
+  if (findChromium() === undefined) return `skipped: ${chromiumMissing}`;
+  return runTests({ files: testFiles('browser', '.browser.ts') });
+}
+
+/** The code of a notebook as a file beside `lib`, where its imports lead to the same place as in the kernel. */
+const sourceOf = (name: string): string => `notebook-${name}.ts`;
+
+function writeNotebookSources(): void {
+  for (const name of notebookNames()) {
+    const { cells } = readNotebook(join(notebooksDirectory, `${name}.ipynb`));
+    const code = cells.filter((cell) => cell.cell_type === 'code').map(cellSource);
+    writeFileSync(join(projectRoot, sourceOf(name)), `${code.join('\n')}\nexport {};\n`);
   }
 }
 
-function checkStripped(): void {
+function checkStripped(): Promise<void> {
   const problems = notebookNames().flatMap((name) => {
     const path = join(notebooksDirectory, `${name}.ipynb`);
     const notebook = readNotebook(path);
@@ -125,7 +139,7 @@ function checkStripped(): void {
     const form = isAsSaved ? [] : ['JupyterLab would save it in another form: open it there and save it.'];
     return [...strippedProblems(notebook), ...form].map((problem) => `${name}: ${problem}`);
   });
-  if (problems.length > 0) throw new UserError(problems.join('\n'));
+  return problems.length === 0 ? Promise.resolve() : Promise.reject(new UserError(problems.join('\n')));
 }
 
 /** Bytes: what repositories and browsers show without trouble. */
@@ -136,7 +150,8 @@ async function runOnce(name: string): Promise<void> {
   try {
     await runNotebook(name, { settings: [], out });
     const { size } = statSync(join(out, 'notebook.ipynb'));
-    if (size > largestNotebook) throw new UserError(`${name} is saved with ${size} bytes, but at most ${largestNotebook} are wanted.`); // prettier-ignore
+    if (size > largestNotebook)
+      throw new UserError(`${name} is saved with ${size} bytes, but at most ${largestNotebook} are wanted.`);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

@@ -1,16 +1,12 @@
 /** Runs the project's tests by Node's own runner. */
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { cores } from '../machine';
 import { projectRoot } from '../paths';
+import { runTool } from './run-tool';
 
 export interface TestRun {
-  /** Of the files' names. */
-  readonly ending?: string;
-  /** All with that ending by default. */
-  readonly files?: readonly string[];
+  readonly files: readonly string[];
   readonly atOnce?: number;
   /** The program that runs them; this process's own by default. */
   readonly node?: string;
@@ -18,26 +14,22 @@ export interface TestRun {
 }
 
 /**
- * The runner's closing count is shown; its whole report only where a test failed.
- * @throws UserError where one failed
+ * @returns the runner's closing count, such as "12 passed, 1 skipped"
+ * @throws UserError with the runner's whole report where one failed
  */
-export function runTests(run: TestRun = {}): void {
-  const { ending = '.test.ts', atOnce = Math.min(4, cores()), node = process.execPath, env = process.env } = run;
-  const files = run.files ?? testFiles(join(projectRoot, 'tests'), ending);
-  const args = ['--import', 'tsx', '--test', `--test-concurrency=${atOnce}`, '--test-reporter', 'spec', ...files];
-  const { status, stdout, stderr } = spawnSync(node, args, {
-    cwd: projectRoot,
-    env,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
-  const closing = stdout.lastIndexOf('\nℹ tests ');
-  console.log(status === 0 && closing >= 0 ? stdout.slice(closing + 1).trimEnd() : stdout + stderr);
-  if (status !== 0) throw new UserError('A test failed.');
+export async function runTests(run: TestRun): Promise<string> {
+  const { files, atOnce = 1, node = process.execPath, env } = run;
+  const options = ['--import', 'tsx', '--test', `--test-concurrency=${atOnce}`, '--test-reporter', 'spec'];
+  const { status, output } = await runTool(node, [...options, ...files], env);
+  if (status !== 0) throw new UserError(`${output}\nA test failed.`);
+  const count = (what: string): number => Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
+  const skipped = count('skipped');
+  return `${count('pass')} passed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-function testFiles(folder: string, ending: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
+/** All below `folder` of tests whose names have that ending. */
+export function testFiles(folder = '', ending = '.test.ts'): string[] {
+  return readdirSync(join(projectRoot, 'tests', folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();

@@ -7,7 +7,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        project: ['tsconfig.json', 'lib/setup/tsconfig-notebooks.json'],
+        project: 'lib/setup/tsconfig-all.json',
         tsconfigRootDir: process.cwd(),
       },
     },
