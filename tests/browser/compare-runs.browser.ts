@@ -8,14 +8,15 @@ import { indexPage } from '../../lib/cli/index-page';
 import { runsSections } from '../../lib/cli/runs-section';
 import { recordRuns } from '../studies/recorded-runs';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, patience, views } from './page-check';
+import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, views } from './page-check';
+import { patience } from '../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'compare-browser-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
   'runs are compared on the index, and its table is sorted by the keyboard',
-  { skip, timeout: 5 * patience },
+  { skip, timeout: patience },
   async () => {
     const accuracies = [0.81, 0.9, 0.7, 0.62];
     recordRuns(

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { readNotebook, savedForm, type Notebook, type NotebookCell } from '../../lib/cli/notebook-file';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { launch, skipWithoutChromium } from './chromium';
-import { patience, startLab, until } from './jupyterlab';
+import { startLab, until } from './jupyterlab';
+import { patience } from '../patience';
 
 const screenshots = join(outputsDirectory, 'screenshots');
 const sources = {
@@ -39,7 +40,7 @@ function notebook(): Notebook {
   return { ...own, cells };
 }
 
-test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * patience }, async (t) => {
+test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, timeout: patience }, async (t) => {
   mkdirSync(screenshots, { recursive: true });
   const lab = await startLab();
   const browser = await launch();

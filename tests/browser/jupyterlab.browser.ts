@@ -7,7 +7,8 @@ import { readNotebook, withParameters } from '../../lib/cli/notebook-file';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { readAllResults, type Results } from '../../lib/runs/results';
 import { launch, skipWithoutChromium } from './chromium';
-import { patience, startLab, until } from './jupyterlab';
+import { startLab, until } from './jupyterlab';
+import { patience } from '../patience';
 
 const name = '01_resnet_from_scratch';
 const screenshots = join(outputsDirectory, 'screenshots');
@@ -47,7 +48,7 @@ function labelColor(figure: Locator): Promise<string> {
   return label.evaluate((text: Element) => text.ownerDocument.defaultView.getComputedStyle(text).fill);
 }
 
-test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: 4 * patience }, async (t) => {
+test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: patience }, async (t) => {
   mkdirSync(screenshots, { recursive: true });
   const lab = await startLab();
   const browser = await launch();

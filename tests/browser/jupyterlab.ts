@@ -8,9 +8,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { cellSource, readNotebook, savedForm, type Notebook } from '../../lib/cli/notebook-file';
 import { projectRoot } from '../../lib/paths';
+import { patience } from '../patience';
 
 /** Milliseconds: a machine that computes something else at the same time may be many times slower. */
-export const patience = 300_000;
 
 export interface Lab {
   /** Where its kernels write their runs. */

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
+import { patience } from '../patience';
 
 /** Milliseconds: a machine that computes something else at the same time may be many times slower. */
-export const patience = 120_000;
 
 export interface View {
   readonly theme: 'light' | 'dark';

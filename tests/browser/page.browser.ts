@@ -13,22 +13,14 @@ import { writePost } from '../../lib/cli/page/post';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import {
-  assertFits,
-  assertPrints,
-  axeFindings,
-  figuresDrawn,
-  keepScreenshot,
-  openPage,
-  patience,
-  views,
-} from './page-check';
+import { assertFits, assertPrints, axeFindings, figuresDrawn, keepScreenshot, openPage, views } from './page-check';
+import { patience } from '../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
 const example = join(folder, 'run', 'index.html');
 const gallery = join(folder, 'index.html');
-const timeout = 5 * patience;
+const timeout = patience;
 let browser: Browser;
 
 before(

@@ -250,7 +250,7 @@ test('the notebook kernel tells when it began and Jupyter when it had the result
   assert.deepEqual(Object.keys(line), ['case', 'milliseconds', 'best_of', 'images']);
   assert.equal(line.images, 0);
   // Loading TensorFlow alone takes a part of a second.
-  assert.ok((line.milliseconds as number) > 100 && (line.milliseconds as number) < 300_000, `${line.milliseconds} ms`);
+  assert.ok((line.milliseconds as number) > 100, `${line.milliseconds} ms`);
 });
 
 function benchFolders(): string[] {

@@ -21,6 +21,7 @@ import { acquireLock } from '../../lib/data/file-lock';
 import { writeNpz, type NpzArray } from '../../lib/data/npz-writer';
 import { projectRoot } from '../../lib/paths';
 import { userError } from '../data/user-error';
+import { patience } from '../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-notebook-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -175,13 +176,13 @@ test('the command ends with one line below /proc, too', { skip: process.platform
   context.after(() => child.kill('SIGKILL'));
   const code = await new Promise((resolve) => {
     child.on('close', resolve);
-    setTimeout(() => resolve('it hangs'), 120_000).unref();
+    setTimeout(() => resolve('it hangs'), patience).unref();
   });
   assert.equal(code, 1);
   assert.match(errors(), /^\/proc\/none\/run cannot be written \(E\w+\): choose another folder with --out\.\n$/);
 });
 
-test('a folder that another run writes to is refused, and left alone', { timeout: 120_000 }, async () => {
+test('a folder that another run writes to is refused, and left alone', { timeout: patience }, async () => {
   const directory = join(folder, 'taken');
   const kept = join(directory, '.unfinished', 'input.ipynb');
   mkdirSync(dirname(kept), { recursive: true });
@@ -208,7 +209,7 @@ function processesOf(directory: string): string[] {
 
 test(
   'a run that is stopped ends its kernel and leaves nothing; meanwhile the folder is its own',
-  { timeout: 300_000 },
+  { timeout: patience },
   async (context) => {
     const directory = join(folder, 'stopped', 'run');
     const { child, errors } = start(directory);

@@ -13,6 +13,7 @@ import { projectRoot } from '../../lib/paths';
 import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
 import { assertComplete, gridArguments, gridRuns, isRunning, readLog, startGrid, type GridProcess, type LogLine } from './study-grid'; // prettier-ignore
 import { epochVariable, logVariable } from './study-worker';
+import { patience } from '../patience';
 
 const python = join(projectRoot, '.venv', 'bin', 'python');
 const hasRay = existsSync(python) && spawnSync(python, ['-c', 'import ray']).status === 0;
@@ -34,7 +35,7 @@ let cluster: Cluster | undefined;
 const seen = new Set<number>();
 
 /** Ray gives a node half a minute to start, which may be too short on a machine that is busy. */
-async function startCluster(attempts = 3): Promise<Cluster> {
+async function startCluster(attempts = 10): Promise<Cluster> {
   const child = spawn(python, [join(__dirname, 'ray_cluster.py'), root, '2'], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // The folder for what is temporary is theirs, too.
@@ -127,7 +128,7 @@ function filesOf(folder: string): string[] {
   });
 }
 
-describe('a grid on a Ray cluster of two nodes', { skip, timeout: 600_000 }, () => {
+describe('a grid on a Ray cluster of two nodes', { skip, timeout: patience }, () => {
   before(async () => {
     cluster = await startCluster();
   });

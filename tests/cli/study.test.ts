@@ -12,6 +12,7 @@ import { projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
 import { assertComplete, gridArguments, gridRuns, isRunning, openGrid, readLog, startGrid, type GridProcess } from './study-grid'; // prettier-ignore
 import { epochVariable, logVariable, mishapVariable } from './study-worker';
+import { patience } from '../patience';
 
 const root = mkdtempSync(join(tmpdir(), 'study-'));
 const started: GridProcess[] = [];
@@ -113,7 +114,7 @@ describe('npm run study', () => {
   });
 });
 
-describe('a grid on this machine', { timeout: 600_000 }, () => {
+describe('a grid on this machine', { timeout: patience }, () => {
   it('does every run once, several at a time, reports a failed one and does it the next time', async () => {
     const { store, log } = place();
     const args = [...gridArguments(store, 2, 2), '--networks', 'resnet50', '--workers', '3', '--json'];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { jupyterEnvironment, pythonPath } from '../../lib/cli/jupyter';
 import { projectRoot } from '../../lib/paths';
+import { patience } from '../patience';
 
 interface Cell {
   readonly status: 'ok' | 'error' | 'aborted';
@@ -144,7 +145,7 @@ before(
     const all = await drive(Object.values(steps));
     Object.keys(steps).forEach((name, index) => answers.set(name, all[index]));
   },
-  { timeout: 900_000 },
+  { timeout: patience },
 );
 
 test('hundreds of lines arrive, and the notebook goes on', () => {

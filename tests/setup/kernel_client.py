@@ -16,7 +16,7 @@ import time
 from jupyter_client.manager import KernelManager
 
 # Seconds: a machine that computes something else at the same time may be many times slower.
-PATIENCE = 300
+PATIENCE = 3600
 # A reader needs longer to press a key: what arrives at once after a failure belongs to the run that it has ended.
 PAUSE = 0.4
 
