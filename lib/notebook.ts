@@ -63,6 +63,7 @@ export { importModel } from './runs/import-model';
 export { attentionRollout, gradCam } from './workbench/explanations';
 export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
+export { crossValidation } from './workbench/cross-validation';
 export { untilStopped } from './workbench/in-turn';
 export { dinoRecipe, distill, distillationCurves, drawnImages, taught } from './workbench/distillation';
 export { drawnGrid, viewGrid } from './workbench/distillation-views';

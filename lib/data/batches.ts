@@ -20,6 +20,8 @@ export interface ImageBatch {
   readonly labels: Tensor1D;
   /** N×L, float32 0 and 1, of images with L > 1 labels; undefined where they have one. */
   readonly labelRows?: Tensor2D;
+  /** N: what each image counts in training, 1 in the mean over the split; undefined where all count alike. */
+  readonly weights?: Tensor1D;
   readonly count: number;
   dispose(): void;
 }
@@ -66,9 +68,32 @@ export function imageBatch(
   const count = indices.length;
   const images = normalizedImages(bytes, [count, ...shape], normalization);
   const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
-  if (split.labelWidth === 1) return { images, labels, count, dispose: () => tf.dispose([images, labels]) };
-  const labelRows = rowsOfLabels(split, indices);
-  return { images, labels, labelRows, count, dispose: () => tf.dispose([images, labels, labelRows]) };
+  const relative = trainingWeights(split);
+  const tensors = {
+    images,
+    labels,
+    ...(split.labelWidth > 1 && { labelRows: rowsOfLabels(split, indices) }),
+    ...(relative && { weights: tf.tensor1d(Float32Array.from(indices, (index) => relative[index])) }),
+  };
+  return { ...tensors, count, dispose: () => tf.dispose(tensors) };
+}
+
+const relativeWeights = new WeakMap<Float32Array, Float32Array>();
+
+/**
+ * What each image of the training split counts, 1 in the mean, so that the scale of given weights does not change the learning rate.
+ * Undefined where all count alike, and of other splits: scores count every image once.
+ * @throws UserError where all weights are 0
+ */
+export function trainingWeights({ name, weights }: Pick<Split, 'name' | 'weights'>): Float32Array | undefined {
+  if (name !== 'train' || weights === undefined) return undefined;
+  const known = relativeWeights.get(weights);
+  if (known !== undefined) return known;
+  const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+  if (!(mean > 0)) throw new UserError('The weights of all training images are 0: nothing could be learned. Give at least one above 0.'); // prettier-ignore
+  const relative = weights.map((weight) => weight / mean);
+  relativeWeights.set(weights, relative);
+  return relative;
 }
 
 function rowsOfLabels({ labels, labelWidth }: Split, indices: Int32Array): Tensor2D {

@@ -4,6 +4,7 @@ import { UserError } from '../errors';
 import type { SplitName } from './dataset';
 import { counted, some } from './file-facts';
 import { imageExtensions, isImageName, listImages, readEntries } from './image-folder';
+import { hasMasks } from './isic-layout';
 import { naturalOrder, splitOfName, type LabelledFile, type LabelledFiles } from './labelled-files';
 import { byCharacters } from './splits';
 
@@ -17,8 +18,7 @@ const layoutHelp =
 export async function listClassFolder(root: string): Promise<LabelledFiles> {
   const { folders, files: loose } = await readEntries(root);
   const splits = folders.filter((name) => splitOfName(name) !== undefined);
-  const names = folders.map((name) => name.toLowerCase());
-  if (names.includes('images') && names.includes('masks'))
+  if (hasMasks(root))
     throw new UserError(`${root} has images and masks, not classes: it is for notebooks that segment (06 and 07).`);
   const notes: string[] = [];
   const leftOut = loose.filter((name) => !isImageName(name));

@@ -46,5 +46,14 @@ export interface Dataset {
   readonly synthetic: boolean;
   readonly license: string;
   readonly citation: string;
+  /** Of one fold of a cross-validation: what was divided. */
+  readonly foldOf?: DataFacts;
   close(): void;
+}
+
+/** What results say of data. */
+export interface DataFacts {
+  readonly name: string;
+  readonly sha256: string;
+  readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
 }

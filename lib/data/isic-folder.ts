@@ -21,7 +21,7 @@ export interface IsicFolderOptions {
   readonly seed?: number;
   /** Of the images that splits are drawn from; 0.7, 0.1 and 0.2 by default. */
   readonly fractions?: SplitFractions;
-  /** A regular expression that finds whose an image is in its name; what is drawn never parts the images of one (`groups.ts`). */
+  /** A regular expression that finds whose an image is in its name; what is drawn never parts the images of one (`groups.ts`). Empty for none. */
   readonly groupBy?: string;
   /** Keeps images whose mask is all background, instead of taking them for broken. */
   readonly keepEmpty?: boolean;
@@ -120,7 +120,7 @@ function divide(
 ): Division {
   const ids = pairs.map(({ id }) => id);
   const officialSplit = new Map(pairs.map(({ id, split }) => [id, split]));
-  const found = groupBy === undefined ? undefined : groupsByName(ids, groupBy);
+  const found = groupBy ? groupsByName(ids, groupBy) : undefined;
   const groups = found && new Map(ids.map((id, index) => [id, found[index]]));
   const { splits, origins, note } = completeSplits(ids, (id) => officialSplit.get(id), {
     seed,

@@ -1,9 +1,13 @@
-/** Which files of a folder are images and which are their masks: the ISIC challenges' folders as they unzip, or `images` and `masks`. */
+/**
+ * Which files of a folder are images and which are their masks: the ISIC challenges' folders as they unzip, `images` and `masks`, or these
+ * two below `train`, `val` and `test`.
+ */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import type { SplitName } from './dataset';
+import { splitNames, type SplitName } from './dataset';
 import { fileId, isImageName } from './image-folder';
+import { splitOfName } from './labelled-files';
 
 /** Two folders of files that belong together. */
 export interface LayoutPart {
@@ -55,7 +59,7 @@ const official: Record<'isic2017' | 'isic2018', readonly OfficialSplit[]> = {
 };
 
 const layoutHelp =
-  'expected are images/ID.jpg with masks/ID_segmentation.png, ID_mask.png or ID.png, or the folders of ISIC 2017 or 2018 task 1 as they unzip (ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, for example)';
+  'expected are images/ID.jpg with masks/ID_segmentation.png, ID_mask.png or ID.png, the same below train, val and test, or the folders of ISIC 2017 or 2018 task 1 as they unzip (ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth, for example)';
 
 /**
  * Recognises the layout of a folder. Official validation and test folders may be missing, and are then noted.
@@ -72,10 +76,16 @@ export function recogniseLayout(root: string): IsicLayout {
   if (found.length > 1)
     throw new UserError(`${root} has folders of ISIC 2017 and of ISIC 2018, which share images: put each into a folder of its own.`); // prettier-ignore
   if (found.length === 1) return officialLayout(root, folders, found[0]);
-  const [images, masks] = [folders.get('images'), folders.get('masks')];
-  if (images !== undefined && masks !== undefined) {
-    const part = { split: undefined, imageFolder: join(root, images), maskFolder: join(root, masks) };
-    return { source: 'folder', parts: [part], notes: [] };
+  const whole = pairFolders(root, folders);
+  if (whole !== undefined) return { source: 'folder', parts: [{ split: undefined, ...whole }], notes: [] };
+  const parts = splitParts(root, folders);
+  if (parts.some(({ split }) => split === 'train')) {
+    const missing = splitNames.filter((name) => parts.every(({ split }) => split !== name));
+    return {
+      source: 'folder',
+      parts,
+      notes: missing.map((name) => `there is no folder ${name} with images and masks`),
+    };
   }
   const names = [...folders.values()].slice(0, 3).join(', ');
   throw new UserError(`${root} has no images with masks that are recognised (sub-folders: ${names || 'none'}); ${layoutHelp}.`); // prettier-ignore
@@ -85,7 +95,24 @@ export function recogniseLayout(root: string): IsicLayout {
 export function hasMasks(root: string): boolean {
   const folders = subFolders(root);
   const known = [...official.isic2017, ...official.isic2018].some(({ images }) => folders.has(images.toLowerCase()));
-  return known || (folders.has('images') && folders.has('masks'));
+  return known || pairFolders(root, folders) !== undefined || splitParts(root, folders).length > 0;
+}
+
+/** `images` and `masks` of a folder. */
+function pairFolders(folder: string, folders: ReadonlyMap<string, string>): Omit<LayoutPart, 'split'> | undefined {
+  const [images, masks] = [folders.get('images'), folders.get('masks')];
+  if (images === undefined || masks === undefined) return undefined;
+  return { imageFolder: join(folder, images), maskFolder: join(folder, masks) };
+}
+
+/** Folders of splits, in their usual spellings, with `images` and `masks`; in the order train, val, test. */
+function splitParts(root: string, folders: ReadonlyMap<string, string>): LayoutPart[] {
+  const found = [...folders.values()].flatMap((name): LayoutPart[] => {
+    const split = splitOfName(name);
+    const pair = split && pairFolders(join(root, name), subFolders(join(root, name)));
+    return pair === undefined ? [] : [{ split, ...pair }];
+  });
+  return splitNames.flatMap((name) => found.filter(({ split }) => split === name));
 }
 
 /** Names by themselves in lower case. */

@@ -20,7 +20,7 @@ export interface ImagesOptions extends Pick<ImageStoreOptions, 'cacheDirectory' 
   readonly seed?: number;
   /** Of the images that splits are drawn from; 0.7, 0.1 and 0.2 by default. */
   readonly fractions?: SplitFractions;
-  /** A regular expression that finds whose an image is in its name (`groups.ts`); a table's column comes first. */
+  /** A regular expression that finds whose an image is in its name (`groups.ts`), empty for none; a table's column comes first. */
   readonly groupBy?: string;
 }
 
@@ -95,7 +95,7 @@ export async function openImages(path: string, options: ImagesOptions): Promise<
 function withGroups(files: readonly LabelledFile[], groupBy: string | undefined) {
   const names = files.map(({ name }) => name);
   if (files.some(({ group }) => group !== undefined)) return { files, notes: [] };
-  if (groupBy !== undefined) {
+  if (groupBy) {
     const groups = groupsByName(names, groupBy);
     return { files: files.map((file, at) => ({ ...file, group: groups[at] })), notes: [] };
   }

@@ -12,7 +12,7 @@ export interface OpenSegmentationOptions extends IsicFolderOptions {
 }
 
 /**
- * Opens images with masks: `synthetic-lesions`, or the path of a folder in ISIC layout (`isic-layout.ts`). The first time, images are
+ * Opens images with masks: `synthetic-lesions`, or the path of a folder (`isic-layout.ts`). The first time, images are
  * decoded or drawn; then they are read from the cache.
  * @throws UserError for a name or folder that is none, and in one line where something in the folder is broken
  */
@@ -22,6 +22,10 @@ export async function openSegmentationDataset(
 ): Promise<SegmentationDataset> {
   const { size, cacheDirectory = defaultCache, syntheticImages = syntheticLesionCounts.train } = options;
   const { onProgress, signal } = options;
+  if (name === syntheticLesions && options.groupBy)
+    throw new UserError(
+      `groupBy is ${options.groupBy}, but ${name} has no files of several images of one: give a folder.`,
+    );
   if (name === syntheticLesions)
     return openSyntheticLesions({ size, syntheticImages, cacheDirectory, onProgress, signal });
   if (!Number.isInteger(size) || size < 1 || size > 4096)

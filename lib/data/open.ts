@@ -39,6 +39,7 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
   const { size = 28, syntheticImages = syntheticBloodCounts.splits.train } = options;
   const cache = options.cacheDirectory ?? cacheDirectory;
   const npzOptions = { cacheDirectory: join(cache, 'unpacked') };
+  checkGroups(name, options.groupBy);
   if (isSyntheticTask(name)) return openSyntheticTask(name, { size });
   if (name === syntheticBlood) return openSyntheticBlood(join(cache, 'synthetic'), size, syntheticImages);
   if (datasetNames().includes(name)) {
@@ -58,6 +59,13 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
   if (!isTable(name) && !statSync(path).isDirectory()) return openNpzDataset(path, {}, npzOptions);
   const { seed, fractions, groupBy, signal, onPrepare: onProgress } = options;
   return openImages(path, { size, seed, fractions, groupBy, cacheDirectory: cache, signal, onProgress });
+}
+
+/** Only files have names that say whose they are. */
+function checkGroups(name: string, groupBy: string | undefined): void {
+  const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()].includes(name);
+  if (groupBy && (known || extname(name).toLowerCase() === '.npz'))
+    throw new UserError(`groupBy is ${groupBy}, but ${name} has no file names to find groups in: give a folder or a table of image files.`); // prettier-ignore
 }
 
 /** Classes that a split has no image of, and what that does, a line a split. */

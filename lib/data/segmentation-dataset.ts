@@ -1,5 +1,5 @@
 /** What every source of images with masks looks like to the rest of the library, whether it is a folder or procedural. */
-import type { SplitName } from './dataset';
+import type { DataFacts, SplitName } from './dataset';
 import type { Mask } from './mask';
 import type { SplitOrigin } from './splits';
 
@@ -61,6 +61,8 @@ export interface SegmentationDataset {
   readonly citation: string;
   /** What it was taken from, where it has not all of its images. */
   readonly whole?: SegmentationDataset;
+  /** Of one fold of a cross-validation: what was divided. */
+  readonly foldOf?: DataFacts;
   close(): void;
 }
 

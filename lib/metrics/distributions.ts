@@ -52,6 +52,19 @@ export function normalCritical(confidence: number): number {
   return z;
 }
 
+/** The t with P(|T| ≤ t) = `confidence` for Student's T with `degreesOfFreedom`, such as 2.776 for 0.95 and 4; by bisection. */
+export function studentCritical(confidence: number, degreesOfFreedom: number): number {
+  checkConfidence(confidence);
+  let [low, high] = [0, 1];
+  while (studentTwoSided(high, degreesOfFreedom) > 1 - confidence) high *= 2;
+  for (let step = 0; step < 200 && high - low > 1e-15 * high; step++) {
+    const middle = (low + high) / 2;
+    if (studentTwoSided(middle, degreesOfFreedom) > 1 - confidence) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 /**
  * P(X ≥ x) for an F distribution with the two degrees of freedom: I_y(ν₂/2, ν₁/2) at y = ν₂ / (ν₂ + ν₁x).
  */

@@ -1,6 +1,6 @@
 import { UserError } from '../errors';
 import { createRandom } from '../random';
-import { checkConfidence, normalCritical } from './distributions';
+import { checkConfidence, normalCritical, studentCritical } from './distributions';
 import { checkFinite } from './scores';
 
 /** A confidence interval. */
@@ -97,4 +97,18 @@ export function wilsonInterval(successes: number, count: number, confidence = 0.
   const variance = (proportion * (1 - proportion)) / count + (z * z) / (4 * count * count);
   const margin = (z * Math.sqrt(variance)) / denominator;
   return { low: Math.max(0, center - margin), high: Math.min(1, center + margin) };
+}
+
+/**
+ * Interval of the mean of a score over the folds of a cross-validation: Student's t with the variance times 1/k + 1/(k − 1), since the
+ * folds share most of their training images (Nadeau and Bengio 2003, eq. 9, with the test images' share of a fold).
+ * @throws UserError for fewer than two folds
+ */
+export function foldInterval(values: ArrayLike<number>, confidence = 0.95): Interval {
+  const folds = values.length;
+  if (folds < 2) throw new UserError(`An interval over folds needs two or more; there are ${folds}.`);
+  const center = mean(values);
+  const error = sampleDeviation(values) * Math.sqrt(1 / folds + 1 / (folds - 1));
+  const margin = studentCritical(confidence, folds - 1) * error;
+  return { low: center - margin, high: center + margin };
 }

@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import { openSegmentationDataset, type OpenSegmentationOptions } from '../data/open-segmentation';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
-import { booleanParameter, integerParameter, textParameter, type ParameterSpec, type Profile } from './parameters';
+import {
+  booleanParameter,
+  integerParameter,
+  ownImages,
+  textParameter,
+  type ParameterSpec,
+  type Profile,
+} from './parameters';
 
 /** Of patches, and what four halvings of a U-Net divide. */
 const patch = 16;
@@ -28,6 +35,8 @@ export function maskDataParameters(
     imageSize: size,
     syntheticImages: integerParameter('Training images that synthetic-lesions draws', syntheticImages, 16, 20_000),
     skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }), // prettier-ignore
+    keepEmpty: booleanParameter('Whether images without a lesion are used instead of taken for broken', { tour: false, paper: false }), // prettier-ignore
+    ...ownImages,
   };
 }
 
@@ -36,14 +45,18 @@ export interface MaskDataChoice {
   readonly imageSize: number;
   readonly syntheticImages: number;
   readonly skipBroken: boolean;
+  readonly keepEmpty?: boolean;
+  /** Empty for none. */
+  readonly groupBy?: string;
   /** Draws the splits where the data do not say them. */
   readonly seed: number;
 }
 
 /** Opens what a notebook's parameters name. */
 export function openMaskData(
-  { dataset, imageSize: size, syntheticImages, skipBroken, seed }: MaskDataChoice,
+  { dataset, imageSize: size, ...options }: MaskDataChoice,
   controls: Pick<OpenSegmentationOptions, 'signal' | 'onProgress'> = {},
 ): Promise<SegmentationDataset> {
-  return openSegmentationDataset(dataset, { size, syntheticImages, skipBroken, seed, ...controls });
+  const { syntheticImages, skipBroken, keepEmpty, groupBy, seed } = options;
+  return openSegmentationDataset(dataset, { size, syntheticImages, skipBroken, keepEmpty, groupBy, seed, ...controls });
 }

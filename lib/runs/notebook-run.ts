@@ -1,7 +1,7 @@
 /** Where a run of a notebook keeps what it has: checkpoints while it trains, and its results. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dataset, SplitName } from '../data/dataset';
+import type { DataFacts, Dataset } from '../data/dataset';
 import { outputsDirectory } from '../paths';
 import { environment } from '../system';
 import { openCheckpoints, type CheckpointStore } from '../training/checkpoints';
@@ -59,12 +59,15 @@ export function factsOf({ notebook, runId, parameters }: NotebookRun) {
   };
 }
 
-/** What results say of the data. */
-export type RecordedData = Pick<Dataset, 'name' | 'sha256'> & {
-  readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
-};
+/** What results say of the data; of a fold, what was divided. */
+export interface RecordedData extends DataFacts {
+  readonly foldOf?: DataFacts;
+}
 
-/** Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm. */
+/**
+ * Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm. Rows of a fold are
+ * of the fold's data.
+ */
 export function recordResults(
   run: NotebookRun,
   dataset: RecordedData,
@@ -73,15 +76,14 @@ export function recordResults(
   history: readonly object[],
 ): void {
   const before = readResults(run.directory);
-  const { train, val, test } = dataset.splits;
+  const { name, sha256, splits } = dataset.foldOf ?? dataset;
   const isReplaced = (row: Results['results'][number]): boolean =>
     row.trainingKey === trainingKey && rows.some(({ arm }) => arm === row.arm);
   writeResults(run.directory, {
     ...factsOf(run),
     data: {
-      name: dataset.name,
-      sha256: dataset.sha256,
-      splits: { train: train.count, val: val.count, test: test.count },
+      ...{ name, sha256 },
+      splits: { train: splits.train.count, val: splits.val.count, test: splits.test.count },
     },
     results: [...(before?.results.filter((row) => !isReplaced(row)) ?? []), ...rows.map((row) => ({ ...row, dataSha256: dataset.sha256 }))], // prettier-ignore
     history: { ...before?.history, [trainingKey]: [...history] },

@@ -93,6 +93,21 @@ export const weightsParameter: ParameterSpec<string> = {
   defaults: { tour: 'random', paper: 'hub' },
 };
 
+/** A regular expression, or nothing. */
+const groupBy: ParameterSpec<string> = {
+  schema: z.coerce.string(),
+  allowed: 'a regular expression that finds in a file’s name whose it is, such as ^(patient\\d+)',
+  meaning: 'Of files: regular expression that finds in a name whose an image is; what is drawn never parts those of one. Empty for none', // prettier-ignore
+  defaults: { tour: '', paper: '' },
+};
+
+/** What notebooks that train share, on labels and on masks alike, for one's own images. */
+export const ownImages = {
+  groupBy,
+  folds: integerParameter('Parts for cross-validation, each tested once; 1 leaves it out', { tour: 1, paper: 1 }, 1, 1000), // prettier-ignore
+  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', { tour: false, paper: false }), // prettier-ignore
+};
+
 /** The parameters that notebooks share where they make sense, each with the study's own defaults. */
 export const common = {
   seed: integerParameter('Seed of everything that is drawn at random', { tour: 42, paper: 42 }, 0, 2 ** 31 - 1),

@@ -55,7 +55,9 @@ export function listRuns({ notebook, folder = outputsDirectory }: RunQuery): Run
 }
 
 function recordsOf({ notebook, runId, profile, data, results, history }: Results): RunRecord[] {
-  return results.map((row) => ({
+  // Those of a cross-validation's folds are of other images.
+  const whole = results.filter(({ dataSha256 = data.sha256 }) => dataSha256 === data.sha256);
+  return whole.map((row) => ({
     ...{ notebook, runId, profile },
     data: { name: data.name, sha256: data.sha256 },
     ...{ trainingKey: row.trainingKey, model: row.model, weights: row.weights, protocol: row.protocol, arm: row.arm },

@@ -22,8 +22,10 @@ const protocolWords: Readonly<Record<Row['protocol'], string>> = {
 
 /** Undefined where a run has no scores of a kind that is known here. */
 export function headline(results: Results): Headline | undefined {
-  const corrected = results.results.filter(({ arm }) => arm === 'corrected');
-  const rows = corrected.length > 0 ? corrected : results.results;
+  // Those of a cross-validation's folds are of other images.
+  const whole = results.results.filter(({ dataSha256 = results.data.sha256 }) => dataSha256 === results.data.sha256);
+  const corrected = whole.filter(({ arm }) => arm === 'corrected');
+  const rows = corrected.length > 0 ? corrected : whole;
   if (rows.some(({ dataset }) => dataset !== undefined)) return gridHeadline(rows.filter(isGridRow), results);
   const classified = rows.filter(isClassification);
   if (classified.length > 0) return classificationHeadline(classified, results);

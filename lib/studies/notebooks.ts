@@ -5,6 +5,7 @@ import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
 import { suggestion, UserError } from '../errors';
 import { projectRoot } from '../paths';
+import type { OpenOptions } from '../data/open';
 import { openMaskData } from '../runs/mask-parameters';
 import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './dinov3-segmentation/parameters';
 import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from './few-shot-segmentation/parameters';
@@ -130,7 +131,7 @@ function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'di
   };
 }
 
-async function checkData(parameters: { dataset: string; size: number; syntheticImages: number }): Promise<void> {
+async function checkData(parameters: OpenOptions & { readonly dataset: string }): Promise<void> {
   const { openLabelled } = await import('./blood-cells/data');
   (await openLabelled(parameters.dataset, parameters)).close();
 }

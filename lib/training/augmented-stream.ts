@@ -37,6 +37,8 @@ export function trainingStream(
     throw new UserError(
       `${dataset.title} has several labels an image, but mixup and cutmix are for one: leave them out.`,
     );
+  if (sorted.mixes.length > 0 && train.weights !== undefined)
+    throw new UserError(`${dataset.title} has weights of images, but mixup and cutmix are for images that count alike: leave them out.`); // prettier-ignore
   const { normalization, transform } = network;
   const size = transform ?? augmentedSize(sorted.moves ?? {}, dataset);
   const cropped = sorted.resizedCrop && resizedCropInput({ ...sorted.resizedCrop, size: { height: size.height, width: size.width }, normalization, seed }); // prettier-ignore

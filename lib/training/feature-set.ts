@@ -1,3 +1,4 @@
+import { trainingWeights } from '../data/batches';
 import type { Dataset, SplitName, Task } from '../data/dataset';
 import type { FeatureFile } from './feature-file';
 
@@ -13,6 +14,8 @@ export interface FeatureSet {
   /** Row-major count × labelWidth. */
   readonly labels: Int32Array;
   readonly labelWidth: number;
+  /** What each image counts in training, 1 in the mean; undefined where all count alike. */
+  readonly weights?: Float32Array;
   readonly task: Task;
   readonly classes: number;
   /** Closes the file of what is not in memory. */
@@ -28,11 +31,11 @@ export function featureSet(
   width: number,
   rows: Float32Array | FeatureFile,
 ): FeatureSet {
-  const { count, labels, labelWidth } = splits[split];
-  const common = { count, width, labels, labelWidth, task, classes: classNames.length };
+  const common = commonFacts({ splits, task, classNames }, split, width);
   if (!(rows instanceof Float32Array))
     return { ...common, rows: undefined, readRows: rows.readRows, close: () => rows.close() };
-  if (rows.length !== count * width) throw new Error(`${rows.length} values are not ${count} rows of ${width}.`);
+  if (rows.length !== common.count * width)
+    throw new Error(`${rows.length} values are not ${common.count} rows of ${width}.`);
   return {
     ...common,
     rows,
@@ -52,10 +55,23 @@ export function absentFeatures(
   split: SplitName,
   width: number,
 ): FeatureSet {
-  const { count, labels, labelWidth } = splits[split];
   const readRows = (): never => {
     throw new Error(`The features of ${split} are not kept.`);
   };
-  const common = { count, width, labels, labelWidth, task, classes: classNames.length };
-  return { ...common, rows: undefined, readRows, close: () => undefined };
+  return {
+    ...commonFacts({ splits, task, classNames }, split, width),
+    rows: undefined,
+    readRows,
+    close: () => undefined,
+  };
+}
+
+function commonFacts(
+  { splits, task, classNames }: Pick<Dataset, 'splits' | 'task' | 'classNames'>,
+  split: SplitName,
+  width: number,
+) {
+  const { count, labels, labelWidth } = splits[split];
+  const weights = trainingWeights(splits[split]);
+  return { count, width, labels, labelWidth, ...(weights && { weights }), task, classes: classNames.length };
 }

@@ -1,8 +1,10 @@
 /** A linear classifier on features: `head.weight` and `head.bias`. */
 import { softmax } from '../metrics/scores';
 import { readParameters, type Parameters } from '../models/parameters';
-import type { Scope } from '../models/scope';
+import { linear, type Scope } from '../models/scope';
 import { attribute, execute, executeMany } from '../tensor/native';
+
+import { countCorrect, crossEntropy } from '../tensor/losses';
 import { defineOperation } from '../tensor/operation';
 import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../tf';
 import type { FeatureRows } from './feature-rows';
@@ -38,8 +40,17 @@ const runHeadLoss = defineOperation<'features' | 'weight' | 'bias' | 'labels', R
   },
 });
 
-/** Mean cross-entropy of a batch and the number of its correctly classified images. features: N×C, labels: N. */
-export function headLoss(features: Tensor2D, labels: Tensor1D, p: Scope): { loss: Scalar; correct: Scalar } {
+/** Mean cross-entropy of a batch and the number of its correctly classified images. features: N×C, labels and weights: N. */
+export function headLoss(
+  features: Tensor2D,
+  labels: Tensor1D,
+  p: Scope,
+  weights?: Tensor1D,
+): { loss: Scalar; correct: Scalar } {
+  if (weights !== undefined) {
+    const values = linear(features, p);
+    return { loss: crossEntropy(values, labels).mul(weights).mean<Scalar>(), correct: countCorrect(values, labels) };
+  }
   const [loss, correct] = runHeadLoss({ features, labels, weight: p.get('weight'), bias: p.get('bias') }, {});
   return { loss: loss as Scalar, correct: correct as Scalar };
 }

@@ -31,7 +31,8 @@ export interface FitLogisticOptions {
 
 /**
  * The weights W and intercepts b that make Σ cross-entropy · C + ½‖W‖² smallest, b unpenalised: the objective of scikit-learn's
- * LogisticRegression(C) with the solver lbfgs, divided by C · images. The products with the features are float32, the rest float64.
+ * LogisticRegression(C) with the solver lbfgs, divided by C · images; each image counts by its weight, scikit-learn's sample_weight.
+ * The products with the features are float32, the rest float64.
  */
 export async function fitLogistic(set: FeatureSet, options: FitLogisticOptions): Promise<LogisticFit> {
   const { regularization, start, tolerance, maxIterations, onIteration = () => undefined } = options;
@@ -49,7 +50,7 @@ export async function fitLogistic(set: FeatureSet, options: FitLogisticOptions):
   try {
     const penalty = 1 / (regularization * set.count);
     const { point, value, iterations, converged } = await minimize(
-      (parameters) => objective(rows, set.labels, outputs, penalty, parameters),
+      (parameters) => objective(rows, set, outputs, penalty, parameters),
       initial,
       {
         tolerance,
@@ -92,7 +93,7 @@ export function logisticProbabilities(set: FeatureSet, { coefficients, intercept
 /** Value and gradient of the mean cross-entropy plus the penalty, at weights (width × outputs, row-major) and intercepts. */
 function objective(
   rows: FeatureRows,
-  labels: Int32Array,
+  { labels, weights: counts }: Pick<FeatureSet, 'labels' | 'weights'>,
   outputs: number,
   penalty: number,
   parameters: Float64Array,
@@ -109,11 +110,12 @@ function objective(
     for (let row = 0; row < chunk.count; row++) {
       const label = labels[chunk.start + row];
       const start = row * outputs;
-      loss += writeProbabilities(logits.subarray(start, start + outputs), intercepts, probabilities, label);
+      const counted = counts?.[chunk.start + row] ?? 1;
+      loss += counted * writeProbabilities(logits.subarray(start, start + outputs), intercepts, probabilities, label);
       for (let output = 0; output < outputs; output++) {
         // Two classes have one output, which is that of class 1.
         const classOf = outputs === 1 ? 1 : output;
-        const residual = probabilities[classOf] - (label === classOf ? 1 : 0);
+        const residual = counted * (probabilities[classOf] - (label === classOf ? 1 : 0));
         residuals[start + output] = residual;
         gradient[count + output] += residual;
       }

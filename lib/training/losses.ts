@@ -13,6 +13,8 @@ export interface Targets {
   readonly labelRows?: Tensor2D;
   /** N×H×W×1: 1 in the mask, 0 outside. */
   readonly masks?: Tensor4D;
+  /** N: what each image counts in training, 1 in the mean; undefined where all count alike. A loss of one's own has to use it itself. */
+  readonly weights?: Tensor1D;
 }
 
 /** The mean loss of a batch, as a function of its own name; inside `tf.tidy`. */
@@ -35,34 +37,40 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
 }
 
-/** Mean cross-entropy over images with one class each: PyTorch's CrossEntropyLoss. Of mixed images, that of the shares. */
+/** Mean cross-entropy over images with one class each: PyTorch's CrossEntropyLoss. Of mixed images, that of the shares. Weights count. */
 export function crossEntropy(options: CrossEntropyOptions = {}): NamedLoss {
   const { labelSmoothing = 0 } = options;
   return {
     name: 'cross-entropy',
     options,
-    compute(output, { labels, labelRows }) {
+    compute(output, { labels, labelRows, weights }) {
       const logits = output as Tensor2D;
       if (labelRows === undefined && labelSmoothing === 0)
-        return crossEntropyOf(logits, required(labels, 'cross-entropy', 'labels')).mean<Scalar>();
+        return weighted(crossEntropyOf(logits, required(labels, 'cross-entropy', 'labels')), weights).mean<Scalar>();
       const classes = logits.shape[1];
       const rows = labelRows ?? (tf.oneHot(required(labels, 'cross-entropy', 'labels'), classes) as Tensor2D);
       const shares = rows.mul(1 - labelSmoothing).add(labelSmoothing / classes);
-      return tf.logSoftmax(logits).mul(shares).sum(1).mean<Scalar>().neg();
+      return weighted(tf.logSoftmax(logits).mul<Tensor2D>(shares).sum<Tensor1D>(1), weights).mean<Scalar>().neg();
     },
   };
 }
 
-/** Mean binary cross-entropy over all labels, or all pixels: PyTorch's BCEWithLogitsLoss. */
+/** What each image gives, times what it counts. */
+function weighted(losses: Tensor1D, weights: Tensor1D | undefined): Tensor1D {
+  return weights === undefined ? losses : losses.mul(weights);
+}
+
+/** Mean binary cross-entropy over all labels, or all pixels: PyTorch's BCEWithLogitsLoss. Weights count. */
 export function binaryCrossEntropy(): NamedLoss {
   return {
     name: 'binary cross-entropy',
     options: {},
-    compute: (output, { labelRows, masks }) =>
-      sigmoidCrossEntropy(
-        output,
-        required<Tensor>(masks ?? labelRows, 'binary cross-entropy', 'masks or several labels'),
-      ).mean<Scalar>(),
+    compute(output, { labelRows, masks, weights }) {
+      const targets = required<Tensor>(masks ?? labelRows, 'binary cross-entropy', 'masks or several labels');
+      const losses = sigmoidCrossEntropy(output, targets);
+      if (weights === undefined) return losses.mean<Scalar>();
+      return weighted(losses.reshape([weights.shape[0], -1]).mean<Tensor1D>(1), weights).mean<Scalar>();
+    },
   };
 }
 

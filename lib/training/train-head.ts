@@ -60,6 +60,7 @@ export interface TrainedHead {
 interface HeadBatch extends Batch {
   readonly features: Tensor2D;
   readonly labels: Tensor1D;
+  readonly weights: Tensor1D | undefined;
 }
 
 /** Trains a linear layer through `fit`; nothing of it is left on the device. */
@@ -91,8 +92,8 @@ export async function trainHead(
         const options = { batchSize, random: createRandom(seed, 'shuffle', epoch) };
         return recompute ? freshBatches(recompute, options) : headBatches(rows.train, train, options);
       },
-      loss({ features, labels }, scope) {
-        const { loss, correct } = headLoss(features, labels, scope.at('head'));
+      loss({ features, labels, weights }, scope) {
+        const { loss, correct } = headLoss(features, labels, scope.at('head'), weights);
         return { loss, reported: { accuracy: correct } };
       },
       validate: async () => {
@@ -125,7 +126,9 @@ function* headBatches(rows: FeatureRows, set: FeatureSet, { batchSize, random }:
     const indices = order.slice(start, start + batchSize);
     const features = rows.gather(indices);
     const labels = tf.tensor1d(Int32Array.from(indices, (index) => set.labels[index]), 'int32'); // prettier-ignore
-    yield { features, labels, count: indices.length, dispose: () => tf.dispose([features, labels]) };
+    const weights = set.weights && tf.tensor1d(Float32Array.from(indices, (index) => set.weights?.[index] ?? 1));
+    const dispose = (): void => tf.dispose([features, labels, ...(weights ? [weights] : [])]);
+    yield { features, labels, weights, count: indices.length, dispose };
   }
 }
 

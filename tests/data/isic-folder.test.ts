@@ -438,3 +438,21 @@ test('runs of a mask give the mask', () => {
   }
   assert.throws(() => decodeRuns(Uint32Array.of(3, 2), 2, 3), /Runs of 5 pixels are no mask of 2×3/);
 });
+
+test('images and masks below train, val and test, in their usual spellings, are these splits', async () => {
+  const root = writeFiles(join(scratch, 'splits'), {
+    ...(await pairFiles('train/images', 'train/masks', ['a1', 'a2', 'a3'])),
+    ...(await pairFiles('Valid/images', 'Valid/masks', ['b1'])),
+    ...(await pairFiles('testing/images', 'testing/masks', ['c1', 'c2'])),
+  });
+  await look(root, {}, (dataset) => {
+    assert.deepEqual(counts(dataset), [3, 1, 2]);
+    assert.deepEqual(dataset.origins, { train: 'official', val: 'official', test: 'official' });
+    assert.deepEqual(dataset.splits.test.ids, ['c1', 'c2']);
+  });
+  rmSync(join(root, 'testing'), { recursive: true });
+  await look(root, {}, ({ origins, notes }) => {
+    assert.deepEqual(origins, { train: 'drawn', val: 'official', test: 'drawn' });
+    assert.ok(notes.some((note) => /no folder test/.test(note)));
+  });
+});

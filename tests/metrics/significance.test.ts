@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { normalCritical, normalTwoSided, studentTwoSided } from '../../lib/metrics/distributions';
-import { bootstrapInterval, mean, quantile, sampleDeviation, wilsonInterval } from '../../lib/metrics/intervals';
+import { normalCritical, normalTwoSided, studentCritical, studentTwoSided } from '../../lib/metrics/distributions';
+import {
+  bootstrapInterval,
+  foldInterval,
+  mean,
+  quantile,
+  sampleDeviation,
+  wilsonInterval,
+} from '../../lib/metrics/intervals';
 import { cohensDz, holmAdjust, pairedTTest, wilcoxonSignedRank } from '../../lib/metrics/significance';
 import { createRandom } from '../../lib/random';
 
@@ -210,5 +217,20 @@ describe('summaries and intervals', () => {
     assert.throws(() => bootstrapInterval({ count: 0, statistic: () => 1, seed: 1 }), {
       message: 'A bootstrap needs images and resamples; there are 0 and 2000.',
     });
+  });
+});
+
+describe('the mean over folds', () => {
+  it('has Student’s critical values (scipy.stats.t.ppf)', () => {
+    const expected = [[0.95, 1, 12.706204736174705], [0.95, 4, 2.7764451051977934], [0.99, 9, 3.2498355440153697]]; // prettier-ignore
+    for (const [confidence, freedom, t] of expected) assertClose(studentCritical(confidence, freedom), t, 1e-12, `${freedom}`); // prettier-ignore
+  });
+
+  it('has an interval with the variance times 1/k + 1/(k − 1)', () => {
+    const { low, high } = foldInterval([0.9, 0.92, 0.88, 0.94, 0.91]);
+    const margin = 2.7764451051977934 * sampleDeviation([0.9, 0.92, 0.88, 0.94, 0.91]) * Math.sqrt(1 / 5 + 1 / 4);
+    assertClose(low, 0.91 - margin, 1e-12, 'low');
+    assertClose(high, 0.91 + margin, 1e-12, 'high');
+    assert.throws(() => foldInterval([0.9]), /two or more/);
   });
 });

@@ -1,15 +1,12 @@
 import type { Dataset } from '../../data/dataset';
-import { openDataset } from '../../data/open';
+import { openDataset, type OpenOptions } from '../../data/open';
 import { UserError } from '../../errors';
 
 /**
  * Opens data with one label an image.
  * @throws UserError for others
  */
-export async function openLabelled(
-  name: string,
-  options: { readonly size: number; readonly syntheticImages: number },
-): Promise<Dataset> {
+export async function openLabelled(name: string, options: OpenOptions): Promise<Dataset> {
   const dataset = await openDataset(name, options);
   if (dataset.task !== 'multi-label') return dataset;
   dataset.close();

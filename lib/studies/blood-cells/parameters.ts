@@ -1,6 +1,6 @@
 /** The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the lengths of the tour. */
 import { imageSizes } from '../../data/registry-types';
-import { booleanParameter, choiceParameter, common, integerParameter, sizesParameter, textParameter, weightsParameter, type ParameterSpec, type Profile } from '../../runs/parameters'; // prettier-ignore
+import { booleanParameter, choiceParameter, common, integerParameter, ownImages, sizesParameter, textParameter, weightsParameter, type ParameterSpec, type Profile } from '../../runs/parameters'; // prettier-ignore
 
 /** `auto` is the study's network, or the tour's small one where weights are random in the tour. */
 export const automaticModel = 'auto';
@@ -11,7 +11,7 @@ export const automaticSizes = 'auto';
 const both = <T>(value: T): Record<Profile, T> => ({ tour: value, paper: value });
 const forTour = <T>(tour: T, paper: T): Record<Profile, T> => ({ tour, paper });
 
-const dataset = textParameter('Registry name, synthetic-blood, or the path of an .npz file', forTour('synthetic-blood', 'bloodmnist'), 'a dataset’s name or path'); // prettier-ignore
+const dataset = textParameter('Registry name, synthetic-blood, or the path of a folder of classes, a table or an .npz file', forTour('synthetic-blood', 'bloodmnist'), 'a dataset’s name or path'); // prettier-ignore
 const size = choiceParameter('Pixels a side, for datasets that come in several sizes', both<number>(28), imageSizes);
 const syntheticImages = (tour: number): ParameterSpec<number> =>
   integerParameter('Training images that synthetic-blood makes', forTour(tour, 11959), 100, 11959);
@@ -25,7 +25,7 @@ export const resnetParameterSpecs = {
   size,
   syntheticImages: syntheticImages(3000),
   epochs: epochs('', forTour(6, 20)),
-  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', both(false)),
+  ...ownImages,
   ...common,
 };
 
@@ -40,6 +40,7 @@ function transferParameterSpecs(tour: { readonly syntheticImages: number; readon
     cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
     epochs: epochs(', of the linear head', both(20)),
     fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
+    ...ownImages,
     ...common,
   };
 }
@@ -56,6 +57,8 @@ export const resolutionParameterSpecs = {
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
   epochs: epochs(', of the linear heads', both(20)),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
+  groupBy: ownImages.groupBy,
+  keepModel: ownImages.keepModel,
   ...common,
   // A few hundred images make too few steps of 128.
   batchSize: integerParameter('Images a step', forTour(32, 128), 1, 4096),

@@ -32,6 +32,8 @@ export interface SizesRequest {
   /** `28,64`, or `auto`: 28 and 64 in the tour, else all; of a file, as many of them as it can be reduced to. */
   readonly sizes: string;
   readonly syntheticImages: number;
+  /** Of files: finds whose an image is in its name; empty for none. */
+  readonly groupBy?: string;
 }
 
 /**
@@ -39,9 +41,10 @@ export interface SizesRequest {
  * file (bicubic with antialiasing, as MedMNIST's small images were made of larger ones).
  * @throws UserError for a file whose images are smaller than a size
  */
-export async function openSizes({ profile, dataset, sizes, syntheticImages }: SizesRequest): Promise<SizedData> {
+export async function openSizes({ profile, dataset, sizes, ...given }: SizesRequest): Promise<SizedData> {
   const automatic = profile === 'tour' ? [28, 64] : imageSizes;
-  const open = (size: number): Promise<Dataset> => openLabelled(dataset, { size, syntheticImages });
+  const open = (size: number): Promise<Dataset> =>
+    openLabelled(dataset, { syntheticImages: given.syntheticImages, groupBy: given.groupBy, size });
   const comesInSizes = dataset === syntheticBlood || datasetNames().includes(dataset);
   const file = comesInSizes ? undefined : await open(automatic[0]);
   const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(sizes, dataset);
