@@ -56,6 +56,11 @@ export function formatInterval({ low, high }: { readonly low: number; readonly h
   return `${text(low)} – ${text(high)}`;
 }
 
+/** `formatInterval`, and what one over a single draw or seed leaves out. */
+export function formatEstimate(interval: Parameters<typeof formatInterval>[0] & { readonly draws: number }): string {
+  return `${formatInterval(interval)}${interval.draws === 1 ? ' (images only)' : ''}`;
+}
+
 const abbreviations: Readonly<Record<string, string>> = {
   'macro f1': 'macro-F1',
   f1: 'F1',

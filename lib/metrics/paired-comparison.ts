@@ -1,19 +1,23 @@
-import { mean, meanInterval, type Interval, type ResamplingOptions } from './intervals';
-import { holmAdjust, wilcoxonSignedRank, type TestResult } from './significance';
+import { UserError } from '../errors';
+import { intervalOverDraws, type DrawsOptions } from './interval-over-draws';
+import { mean, type Interval } from './intervals';
+import { wilcoxonSignedRank, type TestResult } from './significance';
 
-export interface ComparisonOptions extends ResamplingOptions {
+export interface ComparisonOptions extends DrawsOptions {
   /** False for distances and errors. Default true. */
   readonly higherIsBetter?: boolean;
 }
 
 /** Two methods on the same images. */
 export interface PairedComparison {
-  /** Mean of first − second over images, and its percentile bootstrap interval. */
+  /** Mean of first − second over draws and images, and its interval over both (see `intervalOverDraws`). */
   readonly meanDifference: number;
   readonly interval: Interval;
-  /** Two-sided, over images. */
+  /** Draws of the training images, or seeds. */
+  readonly draws: number;
+  /** Two-sided, over images, of means over draws: it takes these draws for all that there are. */
   readonly wilcoxon: TestResult;
-  /** Images on which the first is better, equal and worse. */
+  /** Images on which the first is better, equal and worse, by means over draws. */
   readonly wins: number;
   readonly ties: number;
   readonly losses: number;
@@ -21,47 +25,46 @@ export interface PairedComparison {
   readonly winRate: number;
 }
 
-export interface NamedComparison extends PairedComparison {
-  readonly first: string;
-  readonly second: string;
-  /** The Wilcoxon test's p-value, adjusted for the number of comparisons by Holm's method. */
-  readonly adjustedPValue: number;
-}
-
-/** Compares two methods by one score of each image, in the same order. Throws a UserError where their numbers of images differ. */
+/**
+ * Compares two methods by one score of each image: draws × images, draws in the same order (equal training images or seeds make a pair), images
+ * too.
+ * @throws UserError where their numbers of draws or images differ
+ */
 export function comparePaired(
-  first: ArrayLike<number>,
-  second: ArrayLike<number>,
-  { higherIsBetter = true, ...bootstrap }: ComparisonOptions,
+  first: readonly ArrayLike<number>[],
+  second: readonly ArrayLike<number>[],
+  { higherIsBetter = true, ...options }: ComparisonOptions = {},
 ): PairedComparison {
-  const wilcoxon = wilcoxonSignedRank(first, second); // refuses what does not pair
-  const differences = Float64Array.from(first, (value, index) => value - second[index]);
-  const above = differences.filter((difference) => difference > 0).length;
-  const below = differences.filter((difference) => difference < 0).length;
+  if (first.length !== second.length)
+    throw new UserError(`Draws are compared in pairs, but there are ${first.length} and ${second.length}.`);
+  const [a, b] = [meanOverDraws(first), meanOverDraws(second)];
+  const wilcoxon = wilcoxonSignedRank(a, b); // refuses what does not pair
+  const { mean: meanDifference, low, high, draws } = intervalOverDraws(pairedDifferences(first, second), options);
+  const above = a.filter((value, image) => value > b[image]).length;
+  const below = a.filter((value, image) => value < b[image]).length;
   const [wins, losses] = higherIsBetter ? [above, below] : [below, above];
-  const ties = differences.length - wins - losses;
+  const ties = a.length - wins - losses;
   return {
-    meanDifference: mean(differences),
-    interval: meanInterval(differences, bootstrap),
+    meanDifference,
+    interval: { low, high },
+    draws,
     wilcoxon,
     wins,
     ties,
     losses,
-    winRate: (wins + ties / 2) / differences.length,
+    winRate: (wins + ties / 2) / a.length,
   };
 }
 
-/** Every method with every later one, in the given order, with p-values adjusted for all of these comparisons together. */
-export function compareAllPairs(
-  methods: Readonly<Record<string, ArrayLike<number>>>,
-  options: ComparisonOptions,
-): NamedComparison[] {
-  const names = Object.keys(methods);
-  const comparisons = names.flatMap((first, index) =>
-    names
-      .slice(index + 1)
-      .map((second) => ({ first, second, ...comparePaired(methods[first], methods[second], options) })),
-  );
-  const adjusted = holmAdjust(comparisons.map(({ wilcoxon }) => wilcoxon.pValue));
-  return comparisons.map((comparison, index) => ({ ...comparison, adjustedPValue: adjusted[index] }));
+/** First − second, draw by draw and image by image. */
+export function pairedDifferences(
+  first: readonly ArrayLike<number>[],
+  second: readonly ArrayLike<number>[],
+): Float64Array[] {
+  return first.map((row, draw) => Float64Array.from(row, (value, image) => value - second[draw][image]));
+}
+
+/** A score of each image, the mean over draws. */
+export function meanOverDraws(values: readonly ArrayLike<number>[]): Float64Array {
+  return Float64Array.from(values[0], (_, image) => mean(values.map((row) => row[image])));
 }

@@ -1,3 +1,4 @@
+import { intervalOverDraws, type Estimate } from './interval-over-draws';
 import { mean, meanInterval, type Interval, type ResamplingOptions } from './intervals';
 import { metricOfImages, segmentationMetrics, type SegmentationMetric, type SegmentationScores } from './segmentation';
 
@@ -26,4 +27,13 @@ export function summarizeSegmentation(
     interval: Object.fromEntries(intervals) as Record<SegmentationMetric, Interval>,
     undefinedHd95: scores.filter(({ hd95Defined }) => !hd95Defined).length,
   };
+}
+
+/** Mean of a metric over draws × images and its interval over both, which ends where the metric does. */
+export function estimateMetric(
+  draws: readonly (readonly SegmentationScores[])[],
+  metric: SegmentationMetric,
+): Estimate {
+  const bounds = metric === 'hd95' ? ([0, Infinity] as const) : ([0, 1] as const);
+  return intervalOverDraws(draws.map((scores) => metricOfImages(scores, metric)), { bounds }); // prettier-ignore
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Mask } from '../../lib/data/mask';
-import { crossedBootstrapInterval, intervalOverDraws } from '../../lib/metrics/crossed-bootstrap';
+import { intervalOverDraws } from '../../lib/metrics/interval-over-draws';
 import { bootstrapInterval, mean, meanInterval } from '../../lib/metrics/intervals';
-import { compareAllPairs, comparePaired } from '../../lib/metrics/paired-comparison';
+import { comparePaired, pairedDifferences } from '../../lib/metrics/paired-comparison';
 import {
   countPixels,
   metricOfImages,
@@ -12,8 +12,7 @@ import {
   segmentationMetrics,
 } from '../../lib/metrics/segmentation';
 import { summarizeSegmentation } from '../../lib/metrics/segmentation-summary';
-import { holmAdjust, wilcoxonSignedRank } from '../../lib/metrics/significance';
-import { createRandom } from '../../lib/random';
+import { wilcoxonSignedRank } from '../../lib/metrics/significance';
 import { userError } from '../data/user-error';
 import { maskOf, readFixture, type RunLengths } from './masks';
 
@@ -30,7 +29,6 @@ interface Fixture {
     epsilonInBoth: Partial<Scores>;
   }[];
   isicMean: Scores;
-  crossed: { seed: number; resamples: number; values: number[][]; mean: number; low: number; high: number };
 }
 
 const fixture = readFixture<Fixture>('segmentation_metrics.json');
@@ -155,98 +153,37 @@ describe('scores of a split', () => {
   });
 });
 
-describe('bootstrap over draws and images', () => {
-  const { values, seed, resamples, low, high, mean: center } = fixture.crossed;
-
-  it('agrees with an independent program with the same random numbers', () => {
-    const result = crossedBootstrapInterval({ values, seed, resamples });
-    assertClose(result.mean, center, 1e-14, 'mean');
-    assertClose(result.low, low, 1e-14, 'low');
-    assertClose(result.high, high, 1e-14, 'high');
-    assert.notDeepEqual(crossedBootstrapInterval({ values, seed: seed + 1, resamples }), result);
-  });
-
-  it('is over images alone where there is one draw', () => {
-    const [draw] = values;
-    assert.deepEqual(intervalOverDraws({ values: [draw], seed: 1, resamples: 50 }), { mean: mean(draw), ...meanInterval(draw, { seed: 1, resamples: 50 }) }); // prettier-ignore
-    assert.deepEqual(intervalOverDraws({ values, seed, resamples }), crossedBootstrapInterval({ values, seed, resamples })); // prettier-ignore
-    assert.throws(() => intervalOverDraws({ values: [], seed: 1 }), userError(/there is none/));
-  });
-
-  it('is wider than one over images of the mean draw, and as wide where draws do not differ', () => {
-    const random = createRandom(4, 'crossed');
-    const images = Array.from({ length: 200 }, () => random.normal(0.8, 0.1));
-    const width = (shifts: number[]): number => {
-      const table = shifts.map((shift) => images.map((value) => value + shift));
-      const interval = crossedBootstrapInterval({ values: table, seed: 1 });
-      return interval.high - interval.low;
-    };
-    const overImages = meanInterval(images, { seed: 1 });
-    const single = overImages.high - overImages.low;
-    // The images' share stays as it is with many equal draws: it is not averaged away.
-    assert.ok(Math.abs(width([0, 0, 0, 0, 0]) / single - 1) < 0.1, `${width([0, 0, 0, 0, 0])} and ${single}`);
-    assert.ok(width([-0.1, -0.05, 0, 0.05, 0.1]) > 2 * single);
-  });
-
-  it('says what is wrong', () => {
-    const interval = (table: number[][]) => () => crossedBootstrapInterval({ values: table, seed: 1, resamples: 9 });
-    assert.throws(interval([]), userError(/at least two are needed; there is none/));
-    assert.throws(interval([[1, 2]]), userError(/there is one\. Of one, take bootstrapInterval/));
-    assert.throws(interval([[1, 2], [1]]), userError(/^Draw 1 has 1 images, but draw 0 has 2/));
-    assert.throws(interval([[], []]), userError(/no images/));
-    assert.throws(
-      interval([
-        [1, 2],
-        [1, NaN],
-      ]),
-      userError(/^Draw 1, image 1 is NaN/),
-    );
-    assert.throws(() => crossedBootstrapInterval({ values, seed: 1, confidence: 95 }), userError(/between 0 and 1/));
-  });
-});
-
 describe('paired comparison', () => {
   const first = [0.9, 0.8, 0.7, 0.6, 0.5, 0.9];
   const second = [0.8, 0.8, 0.9, 0.5, 0.4, 0.7];
 
   it('counts who is better on each image, and tests the differences', () => {
-    const result = comparePaired(first, second, { seed: 1 });
+    const result = comparePaired([first], [second]);
     assert.deepEqual([result.wins, result.ties, result.losses], [4, 1, 1]);
     assert.equal(result.winRate, 4.5 / 6);
     assertClose(result.meanDifference, 0.3 / 6, 1e-15, 'difference');
     assert.deepEqual(result.wilcoxon, wilcoxonSignedRank(first, second));
     assert.ok(result.interval.low < result.meanDifference && result.meanDifference < result.interval.high);
-    const distances = comparePaired(first, second, { seed: 1, higherIsBetter: false });
+    const distances = comparePaired([first], [second], { higherIsBetter: false });
     assert.deepEqual([distances.wins, distances.ties, distances.losses], [1, 1, 4]);
     assert.equal(distances.winRate, 1.5 / 6);
-    const swapped = comparePaired(second, first, { seed: 1 });
+    const swapped = comparePaired([second], [first]);
     assert.equal(swapped.winRate + result.winRate, 1);
     assert.equal(swapped.meanDifference, -result.meanDifference);
   });
 
-  it('adjusts for the number of pairs', () => {
-    const random = createRandom(9, 'methods');
-    const base = Array.from({ length: 40 }, () => random.uniform());
-    const methods = { a: base, b: base.map((value) => value + random.normal(0.02, 0.05)), c: base.map((value) => value + random.normal(0.01, 0.05)) }; // prettier-ignore
-    const comparisons = compareAllPairs(methods, { seed: 1, resamples: 50 });
-    assert.deepEqual(
-      comparisons.map((row) => [row.first, row.second]),
-      [
-        ['a', 'b'],
-        ['a', 'c'],
-        ['b', 'c'],
-      ],
-    );
-    const raw = [
-      wilcoxonSignedRank(methods.a, methods.b),
-      wilcoxonSignedRank(methods.a, methods.c),
-      wilcoxonSignedRank(methods.b, methods.c),
-    ].map(({ pValue }) => pValue);
-    assert.deepEqual(comparisons.map((row) => row.adjustedPValue), [...holmAdjust(raw)]); // prettier-ignore
-    assert.ok(comparisons.some((row) => row.adjustedPValue > row.wilcoxon.pValue));
+  it('takes draws in pairs: the interval is over both, who wins and the test are of their means', () => {
+    const [a, b] = [[first, first.map((value) => value + 0.1)], [second, second.map((value) => value - 0.1)]]; // prettier-ignore
+    const result = comparePaired(a, b);
+    assertClose(result.meanDifference, 0.3 / 6 + 0.1, 1e-12, 'difference');
+    const { low, high } = intervalOverDraws(pairedDifferences(a, b));
+    assert.deepEqual([result.interval, result.draws], [{ low, high }, 2]);
+    assert.ok(high - low > comparePaired([first], [second]).interval.high - comparePaired([first], [second]).interval.low); // prettier-ignore
+    assert.deepEqual([result.wins, result.ties, result.losses], [5, 0, 1]);
   });
 
   it('needs the same images', () => {
-    assert.throws(() => comparePaired([1, 2], [1], { seed: 1 }), userError(/equally many on both sides/));
+    assert.throws(() => comparePaired([[1, 2]], [[1]]), userError(/equally many on both sides/));
+    assert.throws(() => comparePaired([[1, 2]], [[1, 2], [1, 2]]), userError(/in pairs, but there are 1 and 2/)); // prettier-ignore
   });
 });

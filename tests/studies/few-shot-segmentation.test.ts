@@ -19,8 +19,6 @@ import { userError } from '../data/user-error';
 import { toySegmentation } from '../training/toy-segmentation';
 import { recordOf, scoresOf } from './dinov3-segmentation/records';
 
-const options = { seed: 1, resamples: 50 };
-
 /** A training that nobody has trained, with scores as a test wants them. */
 function training(
   series: SeriesName,
@@ -115,23 +113,26 @@ describe('trainings', () => {
   });
 
   it('are reported as means over draws, compared image by image, and timed', () => {
-    const rows = scoreTable(trainings, toySegmentation(), options);
+    const rows = scoreTable(trainings, toySegmentation());
     assert.deepEqual(rows.map(({ series, draws }) => [series, draws]), [['F', 2], ['E', 2]]); // prettier-ignore
     assert.ok(Math.abs(rows[0].jaccard - 0.6) < 1e-12);
-    const published = scoreTable(trainings, { ...toySegmentation(), title: 'ISIC 2017 task 1' }, options);
+    const published = scoreTable(trainings, { ...toySegmentation(), title: 'ISIC 2017 task 1' });
     assert.equal(published.length, 2 + scoresOfStudy.length);
-    const [comparison] = comparisonRows(trainings, options);
+    const [comparison] = comparisonRows(trainings);
     assert.deepEqual([comparison.comparison, comparison.imagesWon, comparison.imagesLost], ['F − E', 2, 1]);
     const [timing, mean] = timingRows(trainings);
     assert.deepEqual([timing.secondsE, timing.secondsF, timing.secondsFCached, timing.savedCached], [4, 3, 1, 75]);
     assert.equal(mean.trainImages, 'mean');
     assert.equal(findCase(trainings, 'worst'), 0);
-    assert.match(String(scoreBars(trainings, 'jaccard', options).figure.caption), /and 2 draws of the training images/);
+    assert.match(
+      String(scoreBars(trainings, 'jaccard').figure.caption),
+      /over test images and 2 draws of the training images/,
+    );
   });
 
   it('that were stopped have nothing to show', () => {
-    assert.equal(views.scoreBars(undefined, 'jaccard', options), undefined);
-    assert.equal(table(views.comparisonRows(undefined, options), { caption: 'Differences' }), undefined);
+    assert.equal(views.scoreBars(undefined, 'jaccard'), undefined);
+    assert.equal(table(views.comparisonRows(undefined), { caption: 'Differences' }), undefined);
     assert.equal(views.denoisingLosses({ 'as-published': undefined, corrected: undefined }), undefined);
   });
 });

@@ -1,7 +1,8 @@
 /** Dice over the number of training images: where two networks change places, and how many images one needs for what the other reaches. */
-import { bootstrapInterval, mean, type Interval } from '../../metrics/intervals';
+import { intervalOverDraws, type Estimate } from '../../metrics/interval-over-draws';
+import { mean, type Interval } from '../../metrics/intervals';
 import { type RunGroup } from './groups';
-import { metricOfGroup, type IntervalOptions } from './scores'; // prettier-ignore
+import { metricBySeed, withSharedSeeds } from './scores';
 import { dataOfStudy, publishedScore, type PublishedNetwork } from './published';
 
 /** Mean Dice of one network at each number of training images, ascending. */
@@ -52,33 +53,57 @@ function seriesOf(groups: readonly RunGroup[], of: RunGroup | undefined): readon
   return groups.filter(({ network }) => network === of?.network);
 }
 
-/** Both networks at every fraction that both were trained at. */
+/** Both networks at every fraction that both were trained at, by the seeds that all have; undefined without two fractions or a seed. */
 export function curvesOf(groups: readonly RunGroup[]) {
-  const pairs = baseOf(groups).flatMap(({ fraction }) => pairAt(groups, fraction) ?? []);
-  if (pairs.length < 2) return undefined;
-  const scores = pairs.map(({ unet, dino }) => [metricOfGroup(unet, 'dice'), metricOfGroup(dino, 'dice')]);
-  const images = pairs.map(({ unet }) => unet.trainImages);
-  /** Mean Dice of both at each size, over some of the test images. */
-  const over = (indices: ArrayLike<number>): { unet: LearningCurve; dino: LearningCurve } => {
-    const meansOf = (which: 0 | 1) => scores.map((pair) => mean(Array.from(indices, (image) => pair[which][image])));
-    return { unet: { images, dice: meansOf(0) }, dino: { images, dice: meansOf(1) } };
-  };
-  const everything = Int32Array.from(scores[0][0], (_, image) => image);
-  return { images, pairs, over, everything };
+  const found = baseOf(groups).flatMap(({ fraction }) => pairAt(groups, fraction) ?? []);
+  const shared = withSharedSeeds(found.flatMap(({ unet, dino }) => [unet, dino]));
+  const pairs = found.map((_, index) => ({ unet: shared[2 * index], dino: shared[2 * index + 1] }));
+  if (pairs.length < 2 || shared[0].runs.length === 0) return undefined;
+  const dice = pairs.map(({ unet, dino }) => ({ unet: metricBySeed(unet, 'dice'), dino: metricBySeed(dino, 'dice') }));
+  return { images: pairs.map(({ unet }) => unet.trainImages), pairs, dice };
 }
 
-/** A statistic of both curves with its interval over test images. What lies beyond the sizes counts as beyond, not as missing. */
-export function curveInterval(
-  { over, everything }: NonNullable<ReturnType<typeof curvesOf>>,
-  statistic: (curves: { unet: LearningCurve; dino: LearningCurve }) => number,
-  options: IntervalOptions,
-): Interval & { readonly mean: number } {
-  // The ends are quantiles: any number above all others stands for what is beyond.
-  const beyond = 1e12;
-  const finite = (indices: Int32Array): number => Math.min(beyond, statistic(over(indices)));
-  const { low, high } = bootstrapInterval({ count: everything.length, statistic: finite, ...options });
-  const open = (value: number): number => (value > beyond / 1e3 ? Infinity : value);
-  return { mean: statistic(over(everything)), low: open(low), high: open(high) };
+/** Where a difference of Dice changes its sign. */
+export interface SignChange {
+  /** Numbers of training images; the smallest where it is negative there already, Infinity where it is positive still at the largest. */
+  readonly at: number;
+  /** Its 95 % interval, in the same terms. */
+  readonly low: number;
+  readonly high: number;
+  /** Of the difference at the smallest number of images, and at the largest. */
+  readonly ends: readonly [first: Interval, last: Interval];
+  readonly seeds: number;
+}
+
+/**
+ * Where a difference, first above and then below 0, changes its sign, with an interval over images and seeds: all numbers of training images at
+ * which the interval of the difference has 0 in it, so that it covers as often as that one does (Fieller 1954). Between two sizes, the difference
+ * of each image and seed lies on a line over the logarithm of the number of images.
+ * @param differences seeds × images at each size
+ */
+export function signChange(images: readonly number[], differences: readonly (readonly Float64Array[])[]): SignChange {
+  const steps = 60;
+  const between = (size: number, share: number): Estimate =>
+    intervalOverDraws(
+      share === 0
+        ? differences[size]
+        : differences[size].map((row, seed) => row.map((value, image) => value + share * (differences[size + 1][seed][image] - value))), // prettier-ignore
+    );
+  const places = images.flatMap((count, size) => {
+    const isLast = size === images.length - 1;
+    return Array.from({ length: isLast ? 1 : steps }, (_, step) => ({
+      count: isLast ? Infinity : count * (images[size + 1] / count) ** (step / steps),
+      difference: between(size, step / steps),
+    }));
+  });
+  const open = places.filter(({ difference: { low, high } }) => low <= 0 && 0 <= high).map(({ count }) => count);
+  const means = differences.map((rows) => mean(rows.map(mean)));
+  const at = crossingPoint({ images, dice: means }, means.map(() => 0)); // prettier-ignore
+  const ends = [places[0].difference, places[places.length - 1].difference] as const;
+  const seeds = differences[0].length;
+  if (ends[0].high < 0) return { at, low: images[0], high: images[0], ends, seeds };
+  // Without a place where it may be 0, it is surely above at all sizes.
+  return { at, low: Math.min(...open), high: open.length === 0 ? Infinity : Math.max(...open), ends, seeds };
 }
 
 function publishedCurve(network: PublishedNetwork): LearningCurve {

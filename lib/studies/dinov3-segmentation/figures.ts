@@ -8,7 +8,8 @@ import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from 
 import { dataOfStudy, networkTitles, publishedDice, publishedNetworks } from './published';
 import type { MaskReport } from '../../runs/evaluate-masks';
 import type { Dinov3Run } from './results';
-import { estimateOf, type IntervalOptions } from './scores';
+import { estimateOf } from './scores';
+import { intervalTitle } from '../../metrics/interval-over-draws';
 
 /** A series' name, with its arm where there are several. */
 export function seriesNames(groups: readonly RunGroup[]): (group: RunGroup) => string {
@@ -21,19 +22,13 @@ export function armsTitle(groups: readonly RunGroup[]): string {
   return [...new Set(groups.map(({ arm }) => armTitle(arm)))].join(' and ');
 }
 
-/** How many seeds the runs have, for captions. */
-function seedsTitle(groups: readonly RunGroup[]): string {
-  const seeds = Math.max(...groups.map(({ runs }) => runs.length));
-  return seeds > 1 ? ` and ${seeds} seeds` : ' (one seed)';
-}
-
 /**
  * Test Dice over the number of training images with intervals: a line a network.
  * @param options.published draws the study's values beside; only where the data are the study's
  */
 export function diceOverImages(
   runs: readonly Dinov3Run[],
-  { published = false, ...options }: IntervalOptions & { readonly published?: boolean },
+  { published = false }: { readonly published?: boolean } = {},
 ): FigureDisplay {
   const groups = groupRuns(runs);
   const nameOf = seriesNames(groups);
@@ -42,7 +37,7 @@ export function diceOverImages(
     points: groups
       .filter((group) => isSameSeries(group, first))
       .map((group) => {
-        const { mean, low, high } = estimateOf(group, 'dice', options);
+        const { mean, low, high } = estimateOf(group, 'dice');
         return { x: group.trainImages, y: mean, interval: [low, high] };
       }),
   }));
@@ -52,7 +47,7 @@ export function diceOverImages(
       xTitle: 'Training images',
       yTitle: 'Test Dice',
       title: `Test Dice over training images, ${armsTitle(groups)}`,
-      intervalTitle: `95 % bootstrap intervals over test images${seedsTitle(groups)}`,
+      intervalTitle: intervalTitle(Math.max(...groups.map((group) => group.runs.length)), 'seeds'),
     },
     { label: 'Test Dice of each network over the number of training images, with error bars' },
   );

@@ -1,10 +1,11 @@
 /** What is reported of runs of the fourth study: rows for the display library. */
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
-import { formatInterval } from '../../display/format';
+import { formatEstimate } from '../../display/format';
 import { mean } from '../../metrics/intervals';
 import { dinov3Encoders } from './encoders';
 import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from './groups';
-import { compareSeedTables, estimateOf, meanOf, metricBySeed, metricOfGroup, type IntervalOptions, type ScoredMasks } from './scores'; // prettier-ignore
+import { comparePaired } from '../../metrics/paired-comparison';
+import { estimateOf, meanOf, metricBySeed, metricOfGroup, type ScoredMasks } from './scores';
 import { noEncoder, type Dinov3Run } from './results';
 import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './published'; // prettier-ignore
 
@@ -34,14 +35,14 @@ export function areComparable(runs: readonly Dinov3Run[], dataset: Parameters<ty
 }
 
 /** One row a group: means over test images and seeds, and the interval of Dice. HD95 is in pixels. */
-export function scoreRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
+export function scoreRows(runs: readonly Dinov3Run[]) {
   return groupRuns(runs).map((group) => {
-    const dice = estimateOf(group, 'dice', options);
+    const dice = estimateOf(group, 'dice');
     return {
       ...place(group),
       seeds: group.runs.length,
       dice: dice.mean,
-      interval: formatInterval(dice),
+      interval: formatEstimate(dice),
       jaccard: mean(metricOfGroup(group, 'jaccard')),
       sensitivity: mean(metricOfGroup(group, 'sensitivity')),
       hd95: mean(metricOfGroup(group, 'hd95')),
@@ -81,27 +82,27 @@ export function calibrationRows(runs: readonly Dinov3Run[]) {
 }
 
 /** What cleaning each mask changes: its largest component alone, with holes filled, as the truth of these data is one region. */
-export function cleaningRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
-  return groupRuns(runs).map((group) => changeRow(group, 'cleanedScores', options));
+export function cleaningRows(runs: readonly Dinov3Run[]) {
+  return groupRuns(runs).map((group) => changeRow(group, 'cleanedScores'));
 }
 
 /** What the mean probability over four flips changes; without a row for runs that did not predict them. */
-export function flipRows(runs: readonly Dinov3Run[], options: IntervalOptions) {
+export function flipRows(runs: readonly Dinov3Run[]) {
   return groupRuns(runs.filter(({ test }) => test.report.flippedScores !== undefined)).map((group) =>
-    changeRow(group, 'flippedScores', options),
+    changeRow(group, 'flippedScores'),
   );
 }
 
-function changeRow(group: RunGroup, of: ScoredMasks, options: IntervalOptions) {
+function changeRow(group: RunGroup, of: ScoredMasks) {
   const [before, after] = [metricBySeed(group, 'dice'), metricBySeed(group, 'dice', of)];
-  const change = compareSeedTables(after, before, options);
+  const change = comparePaired(after, before);
   const hd95 = (masks: ScoredMasks): number => mean(metricBySeed(group, 'hd95', masks).map(mean));
   return {
     ...place(group),
     dice: mean(before.map(mean)),
     diceAfter: mean(after.map(mean)),
     difference: change.meanDifference,
-    interval: formatInterval(change.interval),
+    interval: formatEstimate({ ...change.interval, draws: change.draws }),
     better: change.wins,
     worse: change.losses,
     hd95: hd95('scores'),

@@ -10,7 +10,8 @@ import type { DenoisingRun } from '../../runs/denoise';
 import type { TrainingHistory } from '../../display/history-chart';
 import { scoresOfStudy } from './published';
 import type { FewShotArm, FewShotTraining, SeriesName } from './series';
-import { groupTrainings, scoreOf, type IntervalOptions, type ShownMetric } from './tables';
+import { groupTrainings, scoreOf, type ShownMetric } from './tables';
+import { intervalTitle } from '../../metrics/interval-over-draws';
 import { predictionPanel, syntheticNote } from '../../workbench/mask-views';
 
 const metricTitles: Readonly<Record<ShownMetric, string>> = {
@@ -38,11 +39,7 @@ function distinct<T>(values: readonly T[]): T[] {
 }
 
 /** Grouped bars with trend lines of one metric over the number of training images; the names are those of the trainings themselves. */
-export function scoreBars(
-  trainings: readonly FewShotTraining[],
-  metric: ShownMetric,
-  options: IntervalOptions,
-): FigureDisplay {
+export function scoreBars(trainings: readonly FewShotTraining[], metric: ShownMetric): FigureDisplay {
   const groups = groupTrainings(trainings);
   const sizes = distinct(groups.map(({ size }) => size)).sort((a, b) => b - a);
   const arms = distinct(groups.map(({ arm }) => arm));
@@ -50,7 +47,7 @@ export function scoreBars(
   const series = distinct(groups.map((group) => group.series)).map((name) => {
     const scores = sizes.map((size) => {
       const group = groups.find((one) => one.series === name && one.size === size);
-      return group && scoreOf(group, metric, options);
+      return group && scoreOf(group, metric);
     });
     return {
       name: seriesTitle(name),
@@ -65,7 +62,7 @@ export function scoreBars(
       series,
       valueTitle: metricTitles[metric],
       title,
-      errorTitle: `95 % bootstrap interval over test images${draws > 1 ? ` and ${draws} draws of the training images` : ' (one draw)'}`,
+      errorTitle: intervalTitle(draws),
       trendLines: true,
       ...(metric === 'hd95' ? { digits: 1 } : { range: [0, 1.12] as const }),
     },

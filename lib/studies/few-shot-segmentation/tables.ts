@@ -1,7 +1,9 @@
 /** What the few-shot notebook reports of its trainings: rows for the display library. */
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
-import { intervalOverDraws } from '../../metrics/crossed-bootstrap';
-import { mean, type Interval } from '../../metrics/intervals';
+import { formatEstimate } from '../../display/format';
+import type { Estimate } from '../../metrics/interval-over-draws';
+import { estimateMetric } from '../../metrics/segmentation-summary';
+import { mean } from '../../metrics/intervals';
 import { comparePaired } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
 import { holmAdjust } from '../../metrics/significance';
@@ -39,24 +41,15 @@ export function groupTrainings(trainings: readonly FewShotTraining[]): ScoreGrou
   });
 }
 
-export interface IntervalOptions {
-  readonly seed: number;
-  readonly resamples?: number;
-}
-
-/** Mean of a metric and its 95 % bootstrap interval: over images and draws, or over images where there is one draw. */
-export function scoreOf(
-  { trainings }: Pick<ScoreGroup, 'trainings'>,
-  metric: SegmentationMetric,
-  options: IntervalOptions,
-): Interval & { readonly mean: number } {
-  return intervalOverDraws({ values: trainings.map(({ test }) => metricOfImages(test.scores, metric)), ...options });
+/** Mean of a metric and its interval over images and draws; over images alone where there is one draw. */
+export function scoreOf({ trainings }: Pick<ScoreGroup, 'trainings'>, metric: SegmentationMetric): Estimate {
+  return estimateMetric(trainings.map(({ test }) => test.scores), metric); // prettier-ignore
 }
 
 /** One row for each series and size of an arm: means over test images and draws, the interval of the Jaccard index. */
-export function scoreRows(trainings: readonly FewShotTraining[], options: IntervalOptions) {
+export function scoreRows(trainings: readonly FewShotTraining[]) {
   return groupTrainings(trainings).map((group) => {
-    const { low, high } = scoreOf(group, 'jaccard', options);
+    const jaccard = scoreOf(group, 'jaccard');
     const { arm, series, size } = group;
     const of = (metric: ShownMetric): number => mean(group.trainings.map(({ test }) => mean(metricOfImages(test.scores, metric)))); // prettier-ignore
     return {
@@ -64,8 +57,8 @@ export function scoreRows(trainings: readonly FewShotTraining[], options: Interv
       arm,
       trainImages: size,
       draws: group.trainings.length,
-      jaccard: of('jaccard'),
-      interval: `${low.toFixed(3)} – ${high.toFixed(3)}`,
+      jaccard: jaccard.mean,
+      interval: formatEstimate(jaccard),
       dice: of('dice'),
       sensitivity: of('sensitivity'),
       accuracy: of('accuracy'),
@@ -75,9 +68,9 @@ export function scoreRows(trainings: readonly FewShotTraining[], options: Interv
 }
 
 /** `scoreRows`, the study's own beside them where the data are its. */
-export function scoreTable(trainings: readonly FewShotTraining[], data: SegmentationDataset, options: IntervalOptions) {
+export function scoreTable(trainings: readonly FewShotTraining[], data: SegmentationDataset) {
   const published = isDataOfStudy(data) ? publishedScoreRows().map((row) => ({ ...row, series: `${row.series} (the study)` })) : []; // prettier-ignore
-  return [...published, ...scoreRows(trainings, options)];
+  return [...published, ...scoreRows(trainings)];
 }
 
 /** The study's own scores in the form of `scoreRows`. It reports no HD95 and no interval. */
@@ -92,41 +85,25 @@ function publishedScoreRows(): ReturnType<typeof scoreRows> {
  * Two series compared on the same test images at each size: the difference of their Jaccard index, its interval over images and draws,
  * and Wilcoxon's test over images (of means over draws), adjusted by Holm's method for the number of sizes.
  */
-export function compareSeries(
-  trainings: readonly FewShotTraining[],
-  first: SeriesName,
-  second: SeriesName,
-  options: IntervalOptions,
-) {
+export function compareSeries(trainings: readonly FewShotTraining[], first: SeriesName, second: SeriesName) {
   const groups = groupTrainings(trainings);
-  const pairs = groups
+  const rows = groups
     .filter(({ series }) => series === first)
     .flatMap((group) => {
       const other = groups.find(
         ({ series, size, arm }) => series === second && size === group.size && arm === group.arm,
       );
-      return other === undefined ? [] : [{ group, other }];
+      if (other === undefined) return [];
+      const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ test }) => metricOfImages(test.scores, 'jaccard'))); // prettier-ignore
+      return [{ group, paired: comparePaired(a, b) }];
     });
-  const rows = pairs.map(({ group, other }) => {
-    const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ test }) => metricOfImages(test.scores, 'jaccard'))); // prettier-ignore
-    const differences = a.map((values, draw) => values.map((value, image) => value - b[draw][image]));
-    const overDraws = (values: readonly Float64Array[]): Float64Array =>
-      values[0].map((_, image) => mean(values.map((one) => one[image])));
-    const paired = comparePaired(overDraws(a), overDraws(b), options);
-    return {
-      size: group.size,
-      arm: group.arm,
-      paired,
-      interval: intervalOverDraws({ values: differences, ...options }),
-    };
-  });
   const adjusted = holmAdjust(rows.map(({ paired }) => paired.wilcoxon.pValue));
-  return rows.map(({ size, arm, paired, interval }, index) => ({
+  return rows.map(({ group: { size, arm }, paired }, index) => ({
     comparison: `${first} − ${second}`,
     arm,
     trainImages: size,
     difference: paired.meanDifference,
-    interval: `${interval.low.toFixed(3)} – ${interval.high.toFixed(3)}`.replace(/-/g, '−'),
+    interval: formatEstimate({ ...paired.interval, draws: paired.draws }),
     imagesWon: paired.wins,
     imagesLost: paired.losses,
     pValue: adjusted[index],
@@ -134,11 +111,11 @@ export function compareSeries(
 }
 
 /** F against E, and each change by itself, on the same test images. */
-export function comparisonRows(trainings: readonly FewShotTraining[], options: IntervalOptions) {
+export function comparisonRows(trainings: readonly FewShotTraining[]) {
   return [
-    ...compareSeries(trainings, 'F', 'E', options),
-    ...compareSeries(trainings, 'F', 'F without denoising', options),
-    ...compareSeries(trainings, 'E from the denoiser', 'E', options),
+    ...compareSeries(trainings, 'F', 'E'),
+    ...compareSeries(trainings, 'F', 'F without denoising'),
+    ...compareSeries(trainings, 'E from the denoiser', 'E'),
   ];
 }
 

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { claimRows, standInOfBase, verdictText } from '../../../lib/studies/dinov3-segmentation/claims';
+import { claimRows, standInOfBase } from '../../../lib/studies/dinov3-segmentation/claims';
+import { judge, verdictText } from '../../../lib/workbench/claims';
 import {
   crossingPoint,
   imagesToReach,
   publishedCrossing,
   publishedEfficiency,
+  signChange,
 } from '../../../lib/studies/dinov3-segmentation/curves';
-import { outcomeOf } from '../../../lib/studies/dinov3-segmentation/measures';
 import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
 import { publishedClaims, publishedNetworks, publishedScore } from '../../../lib/studies/dinov3-segmentation/published';
+import { createRandom } from '../../../lib/random';
 import { readFixture } from '../../metrics/masks';
 import { recordOf, type RunFacts } from './records';
 
-const options = { seed: 1, resamples: 300 };
 const encoders = { unet: 'none', small: 'dinov3_vits16', base: 'dinov3_vitb16', large: 'dinov3_vitl16' } as const;
 
 interface Fixture {
@@ -33,26 +34,33 @@ function around(center: number, own: number): number[] {
   return Array.from({ length: 16 }, (_, image) => center + 0.02 * Math.sin(image) + 0.003 * Math.sin(own + 7 * image));
 }
 
-/** Runs whose mean Dice by fraction is given. */
+const seeds = [42, 43, 44];
+
+/** Runs of three seeds, whose mean Dice by fraction is given. */
 function runsWith(
   scores: Partial<Record<keyof typeof encoders, readonly number[]>>,
   facts: Partial<RunFacts> = {},
 ): Dinov3Run[] {
   const names = Object.keys(encoders) as (keyof typeof encoders)[];
   return names.flatMap((network, place) =>
-    (scores[network] ?? []).map((dice, index) =>
-      recordOf({
-        encoder: encoders[network],
-        fraction: [0.25, 0.5, 1][index],
-        dice: around(dice, 3 * place + index),
-        ...facts,
-      }),
-    ),
+    (scores[network] ?? [])
+      .map((dice, index) =>
+        seeds.map((seed) =>
+          recordOf({
+            encoder: encoders[network],
+            fraction: [0.25, 0.5, 1][index],
+            seed,
+            dice: around(dice, 3 * place + index + 0.1 * seed),
+            ...facts,
+          }),
+        ),
+      )
+      .flat(),
   );
 }
 
 function verdicts(runs: readonly Dinov3Run[], comparable = false): Map<string, string> {
-  return new Map(claimRows(runs, { options, comparable }).map(({ claim, verdict }) => [claim, verdict]));
+  return new Map(claimRows(runs, { comparable }).map(({ claim, verdict }) => [claim, verdict]));
 }
 
 const ahead = 'Frozen DINOv3 is ahead at 25 %';
@@ -67,31 +75,64 @@ const hardCases = 'DINOv3 is more robust on hard cases';
 const saves = 'Annotation costs are saved';
 
 describe('a verdict', () => {
-  const estimate = { mean: 0.02, low: 0.01, high: 0.03 };
+  const estimate = { mean: 0.02, low: 0.01, high: 0.03, draws: 3 };
 
   it('holds, fails or stays undecided by the side of the whole interval', () => {
-    assert.equal(outcomeOf({ estimate, threshold: 0, claimed: 'above' }), 'holds');
-    assert.equal(outcomeOf({ estimate, threshold: 0, claimed: 'below' }), 'fails');
-    assert.equal(outcomeOf({ estimate, threshold: 0.05, claimed: 'below' }), 'holds');
-    assert.equal(outcomeOf({ estimate, threshold: 0.05, claimed: 'above' }), 'fails');
+    assert.equal(judge({ estimate, claimed: 'above' }).outcome, 'holds');
+    assert.equal(judge({ estimate, claimed: 'below' }).outcome, 'fails');
+    assert.equal(judge({ estimate, threshold: 0.05, claimed: 'below' }).outcome, 'holds');
+    assert.deepEqual(judge({ estimate, threshold: 0.05, claimed: 'above' }), { outcome: 'fails', why: 'all of the interval is below 0.05' }); // prettier-ignore
     for (const claimed of ['above', 'below'] as const) {
       for (const threshold of [0.01, 0.02, 0.03])
-        assert.equal(outcomeOf({ estimate, threshold, claimed }), 'undecided', `${threshold}`);
+        assert.equal(judge({ estimate, threshold, claimed }).outcome, 'undecided', `${threshold}`);
     }
+  });
+
+  it('is not given of one seed, however far its interval is from the threshold', () => {
+    const one = judge({ estimate: { ...estimate, draws: 1 }, claimed: 'above', unit: 'draw' });
+    assert.deepEqual(one, { outcome: 'undecided', why: 'one draw: another may turn it round' });
   });
 
   it('speaks of the study only where the data are the study’s', () => {
     assert.equal(verdictText({ outcome: 'holds', within: true }, true), 'confirmed; its size fits too');
     assert.equal(verdictText({ outcome: 'holds', within: false }, true), 'confirmed; of another size');
+    assert.equal(verdictText({ outcome: 'holds' }, true), 'confirmed');
     assert.equal(verdictText({ outcome: 'holds', within: true }, false), 'holds here');
     assert.equal(verdictText({ outcome: 'fails', within: false }, true), 'contradicted');
     assert.equal(verdictText({ outcome: 'fails' }, false), 'does not hold here');
-    assert.equal(verdictText({ outcome: 'undecided', within: true }, true), 'undecided; its size fits too');
-    assert.equal(verdictText({ outcome: 'undecided' }, false), 'undecided here');
     for (const comparable of [true, false]) {
-      assert.equal(verdictText({ outcome: 'not testable' }, comparable), 'cannot be tested');
-      assert.equal(verdictText({ outcome: 'not run' }, comparable), 'not run');
+      assert.equal(verdictText({ outcome: 'undecided', within: true }, comparable), 'cannot be told here');
+      assert.equal(verdictText({ outcome: 'not tested' }, comparable), 'not tested');
     }
+  });
+});
+
+describe('a change of sign', () => {
+  const images = [100, 200, 400];
+  const random = createRandom(3, 'sign');
+  /** Three seeds × 40 images around a mean. */
+  const around = (center: number) => [0, 1, 2].map(() => Float64Array.from({ length: 40 }, () => random.normal(center, 0.05))); // prettier-ignore
+
+  it('has an interval that covers it as often as it says', () => {
+    let covered = 0;
+    const studies = 200;
+    for (let study = 0; study < studies; study++) {
+      const shift = [0, 1, 2].map(() => random.normal(0, 0.01)); // of each seed, at all sizes
+      const differences = [0.1, 0, -0.1].map((center) => around(center).map((row, seed) => row.map((value) => value + shift[seed]))); // prettier-ignore
+      const { low, high } = signChange(images, differences);
+      if (low <= 200 && 200 <= high) covered++;
+    }
+    assert.ok(covered / studies > 0.92, `${covered} of ${studies}`);
+  });
+
+  it('is beyond the sizes where it was not met, and before them where it was behind from the start', () => {
+    const [above, below] = [around(0.2), around(-0.2)];
+    assert.deepEqual({ ...signChange(images, [above, above, above]), ends: [] }, { at: Infinity, low: Infinity, high: Infinity, ends: [], seeds: 3 }); // prettier-ignore
+    const behind = signChange(images, [below, below, above]);
+    assert.deepEqual([behind.at, behind.low, behind.high], [100, 100, 100]);
+    assert.ok(behind.ends[0].high < 0 && behind.ends[1].low > 0);
+    const unsure = signChange(images, [above, above, around(0)]);
+    assert.ok(unsure.low > 200 && unsure.high === Infinity);
   });
 });
 
@@ -144,7 +185,7 @@ describe('the claims of the DINOv3 study', () => {
     assert.equal(found.get(declines), 'confirmed; its size fits too');
     assert.equal(found.get(hierarchy), 'confirmed');
     assert.equal(found.get(hardCases), 'confirmed');
-    assert.equal(found.get(saves), 'cannot be tested');
+    assert.equal(found.get(saves), 'not tested');
   });
 
   it('fail where it is the other way round', () => {
@@ -155,27 +196,38 @@ describe('the claims of the DINOv3 study', () => {
       assert.equal(found.get(claim), 'does not hold here', claim);
   });
 
+  it('cannot be told from one seed, and the crossing has no interval then', () => {
+    const runs = runsWith(fixture.published).filter(({ point }) => point.seed === 42);
+    for (const { claim, verdict, why, interval } of claimRows(runs, { comparable: true })) {
+      if (claim === saves) continue;
+      assert.equal(verdict, 'cannot be told here', claim);
+      assert.match(why, /^one seed: /);
+      if (claim === ahead) assert.match(interval, / \(images only\)$/);
+      if (claim === cross || claim === seventh) assert.equal(interval, '');
+    }
+  });
+
   it('are undecided where networks are alike', () => {
     const flat = [0.8, 0.8, 0.8];
     const runs = runsWith({ unet: flat, base: flat, large: flat }).map((run, index) => {
-      const { encoder, fraction } = run.point;
-      return recordOf({ encoder, fraction, dice: around(0.8, 3 * index) });
+      const { encoder, fraction, seed } = run.point;
+      return recordOf({ encoder, fraction, seed, dice: around(0.8, 3 * index) });
     });
     const found = verdicts(runs);
     for (const claim of [ahead, behind, fewWins, manyWins, cross, declines, hierarchy])
-      assert.equal(found.get(claim), 'undecided here', claim);
+      assert.equal(found.get(claim), 'cannot be told here', claim);
   });
 
   it('cannot see a factor beyond the fractions that were run', () => {
     const runs = runsWith({ unet: [0.6, 0.65, 0.7], base: [0.9, 0.9, 0.9] });
-    const row = claimRows(runs, { options, comparable: false }).find(({ claim }) => claim === seventh);
-    assert.deepEqual([row?.ours, row?.verdict], ['> 4.0×', 'undecided here']);
-    const crossing = claimRows(runs, { options, comparable: false }).find(({ claim }) => claim === cross);
+    const row = claimRows(runs, { comparable: false }).find(({ claim }) => claim === seventh);
+    assert.deepEqual([row?.ours, row?.verdict], ['> 4.0×', 'cannot be told here']);
+    const crossing = claimRows(runs, { comparable: false }).find(({ claim }) => claim === cross);
     assert.deepEqual([crossing?.ours, crossing?.verdict], ['> 2594 images', 'does not hold here']);
   });
 
   it('are measured with another network where Base is missing, which is said', () => {
-    const rows = claimRows(runsWith({ unet: [0.8], small: [0.85] }), { options, comparable: false });
+    const rows = claimRows(runsWith({ unet: [0.8], small: [0.85] }), { comparable: false });
     const of = (name: string) => rows.find(({ claim }) => claim === name);
     assert.equal(of(ahead)?.compared, 'DINOv3-S − U-Net');
     assert.equal(of(ahead)?.ours, '+0.050');
@@ -183,16 +235,16 @@ describe('the claims of the DINOv3 study', () => {
     assert.equal(standInOfBase(runsWith(fixture.published)), 'DINOv3-B');
     assert.equal(standInOfBase(runsWith({ unet: [0.8] })), undefined);
     for (const claim of [behind, manyWins, cross, seventh, declines, hierarchy])
-      assert.equal(of(claim)?.verdict, 'not run', claim);
+      assert.equal(of(claim)?.verdict, 'not tested', claim);
   });
 
   it('have a difference to the published number only where it can be compared, and a row an arm', () => {
     const runs = [...runsWith(fixture.published, { arm: 'as-published' }), ...runsWith(fixture.published)];
-    const comparable = claimRows(runs, { options, comparable: true });
+    const comparable = claimRows(runs, { comparable: true });
     assert.deepEqual([...new Set(comparable.map(({ arm }) => arm))], ['as published', 'corrected']);
     assert.equal(comparable.length, 20);
     const [first] = comparable;
     assert.ok(Math.abs(first.difference) < 0.002);
-    assert.ok(claimRows(runs, { options, comparable: false }).every(({ difference }) => Number.isNaN(difference)));
+    assert.ok(claimRows(runs, { comparable: false }).every(({ difference }) => Number.isNaN(difference)));
   });
 });

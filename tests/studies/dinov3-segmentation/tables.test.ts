@@ -10,7 +10,6 @@ import { userError } from '../../data/user-error';
 import { readFixture } from '../../metrics/masks';
 import { recordOf, scoresOf } from './records';
 
-const options = { seed: 1, resamples: 200 };
 const small = 'dinov3_vits16';
 const base = 'dinov3_vitb16';
 
@@ -75,22 +74,22 @@ describe('groups of runs', () => {
 describe('tables of the DINOv3 study', () => {
   it('have means over images and seeds with the interval of Dice', () => {
     const runs = [[0.8, 0.9], [0.6, 0.9]].map((dice, seed) => recordOf({ dice, seed })); // prettier-ignore
-    const [row] = scoreRows(runs, options);
+    const [row] = scoreRows(runs);
     assert.deepEqual([row.network, row.arm, row.fraction, row.trainImages, row.seeds], ['U-Net', 'corrected', '100 %', 2594, 2]); // prettier-ignore
     assertClose(row.dice, 0.8);
     assertClose(row.jaccard, (0.8 / 1.2 + 0.9 / 1.1 + 0.6 / 1.4 + 0.9 / 1.1) / 4);
     assert.equal(row.hd95, 3);
-    const [low, high] = row.interval.split(' – ').map(Number);
-    assert.ok(low >= 0.6 && low < 0.8 && high > 0.8 && high <= 0.9, row.interval);
-    const [one] = scoreRows([runs[0]], options);
-    assert.equal(one.interval, '0.800 – 0.900'); // two images: 95 % of the resamples reach from one to the other
+    assert.equal(row.interval, '0.000 – 1.000'); // two seeds, two images: nothing is known, and no Dice is beyond
+    const dice = [0.81, 0.8, 0.79, 0.8];
+    const [one] = scoreRows([recordOf({ dice })]);
+    assert.equal(one.interval, '0.787 – 0.813 (images only)'); // 3.182 · 0.008165 / 2 on each side
   });
 
   it('compare networks as scipy and statsmodels do, over means of seeds', () => {
     const encoders: Readonly<Record<string, string>> = { unet: 'none', small, base };
     const runs = Object.entries(fixture.networks).flatMap(([name, seeds]) => seeds.map((dice, seed) => recordOf({ encoder: encoders[name], seed, dice }))); // prettier-ignore
-    const rows = winRateRows(runs, options);
-    const pairs = comparePairs(runs, options);
+    const rows = winRateRows(runs);
+    const pairs = comparePairs(runs);
     assert.equal(rows.length, fixture.rows.length);
     fixture.rows.forEach((golden, index) => {
       const row = rows[index];
@@ -115,10 +114,10 @@ describe('tables of the DINOv3 study', () => {
       recordOf({ dice, encoder: small, fraction: 1, arm: 'as-published' }),
       recordOf({ dice, encoder: base, fraction: 1, seed: 44 }),
     ];
-    const rows = winRateRows(runs, options);
+    const rows = winRateRows(runs);
     assert.deepEqual(rows.map(({ first, second, fraction }) => [first, second, fraction]), [['U-Net', 'DINOv3-S', '100 %']]); // prettier-ignore
     assertClose(rows[0].difference, -0.1);
-    assert.equal(rows[0].interval, '−0.100 – −0.100');
+    assert.equal(rows[0].interval, '−0.100 – −0.100 (images only)');
     assert.equal(rows[0].winRate, 0);
   });
 
@@ -128,7 +127,7 @@ describe('tables of the DINOv3 study', () => {
       recordOf({ dice: [0.7, 0.7, 0.85], encoder: base }),
       recordOf({ dice: [0.7, 0.7, 0.8] }),
     ];
-    const [row, ...others] = armRows(runs, options);
+    const [row, ...others] = armRows(runs);
     assert.equal(others.length, 0);
     assert.deepEqual([row.network, row.fraction, row.better, row.worse], ['DINOv3-B', '100 %', 2, 1]);
     assertClose(row.difference, 0.25 / 3);
@@ -151,10 +150,10 @@ describe('tables of the DINOv3 study', () => {
   it('report cleaning and flips apart, the latter only where they were predicted', () => {
     const plain = recordOf({ dice: [0.8, 0.9] });
     const flipped = recordOf({ dice: [0.8, 0.9], encoder: small, report: { flippedScores: scoresOf([0.82, 0.88]) } });
-    const [row] = cleaningRows([plain], options);
+    const [row] = cleaningRows([plain]);
     assertClose(row.difference, 0.01);
     assert.deepEqual([row.better, row.worse, row.hd95, row.hd95After], [2, 0, 3, 2]);
-    const rows = flipRows([plain, flipped], options);
+    const rows = flipRows([plain, flipped]);
     assert.deepEqual(rows.map(({ network, better, worse }) => [network, better, worse]), [['DINOv3-S', 1, 1]]); // prettier-ignore
     assertClose(rows[0].diceAfter, 0.85);
   });

@@ -1,0 +1,125 @@
+/** A study's claims, measured again: one row a claim, with its number, ours, the uncertainty, what follows from it, and why. */
+import { formatDecimal, formatEstimate } from '../display/format';
+import type { Estimate } from '../metrics/interval-over-draws';
+
+export type Outcome = 'holds' | 'fails' | 'undecided' | 'not tested';
+
+/** What was measured of a claim. */
+export interface Finding {
+  /** What was compared, in words. */
+  readonly compared: string;
+  readonly value: string;
+  /** Its 95 % interval, where it has one. */
+  readonly interval?: string;
+  /** Ours minus the published number, for claims that have one. */
+  readonly difference?: number;
+  /** Whether the published number is within the interval. */
+  readonly within?: boolean;
+  readonly outcome: Outcome;
+  /** What the outcome rests on. */
+  readonly why: string;
+}
+
+/** A claim of a study in its words, and how it is measured on what was run. */
+export interface Claim<T> {
+  readonly claim: string;
+  /** The study's number. */
+  readonly published: string;
+  measure(evidence: T): Finding;
+}
+
+/** @param why what is lacking */
+export function notTested(why: string): Finding {
+  return { compared: '', value: '', outcome: 'not tested', why };
+}
+
+/** A number whose side of a threshold is claimed. */
+export interface DirectionalClaim {
+  readonly estimate: Estimate;
+  /** Default 0. */
+  readonly threshold?: number;
+  readonly claimed: 'above' | 'below';
+  /** What a draw is called. Default seed. */
+  readonly unit?: string;
+}
+
+/**
+ * A claim holds where all of the interval is on the claimed side, fails where all of it is on the other, and cannot be told between. One
+ * training tells of itself, not of the method: with a single draw or seed nothing can be told.
+ */
+export function judge({
+  estimate,
+  threshold = 0,
+  claimed,
+  unit = 'seed',
+}: DirectionalClaim): Pick<Finding, 'outcome' | 'why'> {
+  const { low, high, draws } = estimate;
+  if (draws === 1) return { outcome: 'undecided', why: `one ${unit}: another may turn it round` };
+  const [above, below] = [low > threshold, high < threshold];
+  const at = formatDecimal(threshold, threshold === 0 ? 0 : 2);
+  if (!above && !below) return { outcome: 'undecided', why: `${at} is within the interval` };
+  const why = `all of the interval is ${above ? 'above' : 'below'} ${at}`;
+  return { outcome: above === (claimed === 'above') ? 'holds' : 'fails', why };
+}
+
+/** A difference that the study puts a number on, or only a sign. @param published its number, where it has one */
+export function differenceFinding(
+  compared: string,
+  estimate: Estimate,
+  {
+    published,
+    claimed,
+    unit,
+  }: { readonly published?: number; readonly claimed: 'above' | 'below'; readonly unit?: string },
+): Finding {
+  const ofNumber = published === undefined ? {} : { difference: estimate.mean - published, within: isWithin(published, estimate) }; // prettier-ignore
+  return {
+    compared,
+    value: signed(estimate.mean),
+    interval: formatEstimate(estimate),
+    ...ofNumber,
+    ...judge({ estimate, claimed, unit }),
+  };
+}
+
+export function isWithin(value: number, { low, high }: Pick<Estimate, 'low' | 'high'>): boolean {
+  return low <= value && value <= high;
+}
+
+/** With its sign, so that a gain is not read as a score. */
+export function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${formatDecimal(value)}`;
+}
+
+/**
+ * The verdict in words.
+ * @param comparable whether the study's own data and networks were run. Otherwise a verdict is of what was run (`here`), not of the study.
+ */
+export function verdictText({ outcome, within }: Pick<Finding, 'outcome' | 'within'>, comparable: boolean): string {
+  if (outcome === 'not tested') return outcome;
+  if (outcome === 'undecided') return 'cannot be told here';
+  if (!comparable) return outcome === 'holds' ? 'holds here' : 'does not hold here';
+  const size = within === undefined ? '' : within ? '; its size fits too' : '; of another size';
+  return outcome === 'holds' ? `confirmed${size}` : 'contradicted';
+}
+
+/** One row a claim. */
+export function claimRows<T>(
+  claims: readonly Claim<T>[],
+  evidence: T,
+  { comparable }: { readonly comparable: boolean },
+) {
+  return claims.map(({ claim, published, measure }) => {
+    const finding = measure(evidence);
+    return {
+      claim,
+      published,
+      compared: finding.compared,
+      ours: finding.value,
+      interval: finding.interval ?? '',
+      difference: comparable ? (finding.difference ?? NaN) : NaN,
+      verdict: verdictText(finding, comparable),
+      why: finding.why,
+    };
+  });
+}
