@@ -27,13 +27,13 @@ export interface ReportSettings {
   readonly flips?: boolean;
   /** Whether masks are scored at the size of the files too. */
   readonly nativeScores?: boolean;
-  /** Scores where a mask is empty. */
-  readonly empty?: EmptyConvention;
 }
 
 export interface MaskEvaluateOptions extends EvaluateOptions {
   /** What batch norms use: their running statistics (default), or those of the batch, as where `eval()` was forgotten. */
   readonly statistics?: 'running' | 'batch';
+  /** Scores where a mask is empty; ISIC's by default. */
+  readonly empty?: EmptyConvention;
   /** Calibration, cleaned masks and more of the test images, with the temperature of the validation images; not for `statistics: 'batch'`. */
   readonly report?: ReportSettings;
   /** Of the network's frozen encoder, where several evaluations share them. */
@@ -72,8 +72,8 @@ export async function evaluateMasks(
   options: MaskEvaluateOptions = {},
 ): Promise<MaskEvaluation> {
   const { network, epoch } = trained;
-  const { split = 'test', statistics = 'running', report, batchSize = evaluationBatchSize(data) } = options;
-  const of = { data: dataIdentity(data), split, statistics, report, batchSize };
+  const { split = 'test', statistics = 'running', empty, report, batchSize = evaluationBatchSize(data) } = options;
+  const of = { data: dataIdentity(data), split, statistics, empty, report, batchSize };
   const file = scoresFile(trained, of);
   const text = readKept(file);
   let kept = text === undefined ? undefined : unpack(text);
@@ -127,7 +127,7 @@ async function reportOnce(
   parameters: Parameters,
   { network, training }: TrainedModel,
   data: SegmentationDataset,
-  { report: { flips = false, nativeScores, empty }, name, batchSize, signal, ...options }: Settings & { readonly report: ReportSettings; readonly name: string }, // prettier-ignore
+  { report: { flips = false, nativeScores }, empty, name, batchSize, signal, ...options }: Settings & { readonly report: ReportSettings; readonly name: string }, // prettier-ignore
 ): Promise<Kept> {
   const { height, width, splits } = data;
   const opened = await openMaskSource(network, data, { ...options, signal, variants: { val: 1, test: flips ? 4 : 1 } });

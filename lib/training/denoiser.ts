@@ -27,6 +27,8 @@ export interface DenoisingSettings {
   readonly learningRate: number;
   /** Standard deviation of the noise, for values in 0…1. */
   readonly noise: number;
+  /** Whether validation images have the same noise in every epoch, so that epochs can be compared (default), or other, as the third study's code. */
+  readonly validationNoise?: 'fixed' | 'redrawn';
   /** Fixes the decoder's initial values, the order of the images and the noise. */
   readonly seed: number;
 }
@@ -50,7 +52,7 @@ type Images = Pick<SegmentationDataset, 'height' | 'width'> & {
 
 /**
  * Trains encoder and decoder on the mean squared error with Adam, and keeps the epoch with the lowest validation loss. Training images
- * get other noise in each epoch; validation images have the same in all, so that epochs can be compared.
+ * get other noise in each epoch; what validation images get is a setting.
  */
 export async function trainDenoiser(
   denoiser: Denoiser,
@@ -59,11 +61,12 @@ export async function trainDenoiser(
   controls: DenoiserControls = {},
 ): Promise<TrainedDenoiser> {
   const { table, initial } = denoiser;
-  const { epochs, batchSize, learningRate, seed } = settings;
+  const { epochs, batchSize, learningRate, seed, validationNoise = 'fixed' } = settings;
   const { train, val } = dataset.splits;
   const parameters = initialParameters(table, seed, initial);
   const names = trainableNames(parameters);
   const optimizer = adamW(parameters, names, { weightDecay: 0 }); // which is Adam
+  let current = 0; // epoch
   try {
     const fitted = await fit<NoisyBatch>({
       ...controls,
@@ -75,13 +78,15 @@ export async function trainDenoiser(
       select: 'loss',
       batchesPerEpoch: batchesPerEpoch(train.count, batchSize),
       batches: (epoch) => {
+        current = epoch;
         const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
         return noisyBatches(dataset, train, denoiser, settings, { epoch, order });
       },
       loss: ({ noisy, clean }, scope) => ({ loss: squaredError(denoiser.forward(noisy, scope) as Tensor4D, clean) }),
       validate: async (signal) => {
         let total = 0;
-        for (const batch of noisyBatches(dataset, val, denoiser, settings, {})) {
+        const epoch = validationNoise === 'redrawn' ? current : undefined;
+        for (const batch of noisyBatches(dataset, val, denoiser, settings, { epoch })) {
           try {
             const scope = () => createScope(readParameters(parameters));
             const error = () => squaredError(denoiser.forward(batch.noisy, scope()) as Tensor4D, batch.clean);

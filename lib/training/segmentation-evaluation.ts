@@ -1,5 +1,5 @@
 /** A segmentation network on validation and test images. */
-import { scoreSegmentation, type SegmentationScores } from '../metrics/segmentation';
+import { scoreSegmentation, type SegmentationScores, type EmptyConvention } from '../metrics/segmentation'; // prettier-ignore
 import { withBatchStatistics } from '../models/blocks';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope } from '../models/scope';
@@ -25,7 +25,7 @@ export async function scoreMasks(
   parameters: Parameters,
   { forward }: Pick<Network, 'forward'>,
   source: SegmentationSource,
-  { split, statistics = 'running', batchSize, signal }: ScoreOptions,
+  { split, statistics = 'running', empty, batchSize, signal }: ScoreOptions,
 ): Promise<SegmentationTest> {
   const scores: SegmentationScores[] = [];
   const pieces: Uint8Array[] = [];
@@ -46,7 +46,7 @@ export async function scoreMasks(
           width,
           pixels: pixels.subarray(start, start + height * width),
         });
-        scores.push(scoreSegmentation(mask(truth), mask(predicted)));
+        scores.push(scoreSegmentation(mask(truth), mask(predicted), { empty }));
       }
     } finally {
       batch.dispose();
@@ -64,6 +64,8 @@ export interface ScoreOptions {
    * depends on the others in its batch.
    */
   readonly statistics?: 'running' | 'batch';
+  /** Scores where a mask is empty; ISIC's by default. */
+  readonly empty?: EmptyConvention;
   readonly batchSize: number;
   readonly signal?: AbortSignal;
 }

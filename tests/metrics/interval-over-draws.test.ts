@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { rankCorrelation } from '../../lib/metrics/correlation';
 import { studentCritical } from '../../lib/metrics/distributions';
 import { intervalOverDraws, intervalTitle } from '../../lib/metrics/interval-over-draws';
 import { mean } from '../../lib/metrics/intervals';
@@ -9,6 +10,7 @@ import { readFixture } from './masks';
 
 interface Fixture {
   cases: { values: number[][]; confidence: number; mean: number; low: number; high: number }[];
+  correlations: { first: number[]; second: number[]; correlation: number; low: number; high: number }[];
   critical: { confidence: number; degreesOfFreedom: number; t: number }[];
 }
 
@@ -104,5 +106,23 @@ describe('interval over draws and images', () => {
     assert.throws(interval([[], []]), userError(/there are none/));
     assert.throws(interval([[1, 2], [1, NaN]]), userError(/^Draw 1, image 1 is NaN/)); // prettier-ignore
     assert.throws(() => intervalOverDraws([[1, 2]], { confidence: 95 }), userError(/between 0 and 1/));
+  });
+});
+
+describe('rank correlation', () => {
+  it('agrees with scipy, and has the interval of Bonett and Wright', () => {
+    for (const { first, second, ...expected } of fixture.correlations) {
+      const { correlation, low, high } = rankCorrelation(first, second);
+      assertClose(correlation, expected.correlation, 1e-12, 'correlation');
+      assertClose(low, expected.low, 1e-11, 'low');
+      assertClose(high, expected.high, 1e-11, 'high');
+    }
+  });
+
+  it('is 1 of values in the same order, and nothing where one has no order', () => {
+    assert.deepEqual(rankCorrelation([1, 2, 3, 9], [0, 4, 5, 6]), { correlation: 1, low: 1, high: 1 });
+    assert.ok(Number.isNaN(rankCorrelation([1, 1, 1, 1], [0, 4, 5, 6]).correlation));
+    assert.ok(Number.isNaN(rankCorrelation([1, 2, 3], [0, 5, 4]).low));
+    assert.throws(() => rankCorrelation([1], [1, 2]), userError(/of pairs, but there are 1 and 2/));
   });
 });

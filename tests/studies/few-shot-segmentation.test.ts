@@ -120,6 +120,7 @@ describe('trainings', () => {
     assert.equal(published.length, 2 + scoresOfStudy.length);
     const [comparison] = comparisonRows(trainings);
     assert.deepEqual([comparison.comparison, comparison.imagesWon, comparison.imagesLost], ['F − E', 2, 1]);
+    assert.ok(comparison.deviation < 1e-12 && rows[0].undefinedHd95 === 0); // both draws have the same scores
     const [timing, mean] = timingRows(trainings);
     assert.deepEqual([timing.secondsE, timing.secondsF, timing.secondsFCached, timing.savedCached], [4, 3, 1, 75]);
     assert.equal(mean.trainImages, 'mean');

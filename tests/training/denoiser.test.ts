@@ -87,6 +87,16 @@ describe('trainDenoiser', () => {
     assert.deepEqual(rest.values, whole.values);
   });
 
+  it('validates with the same noise in every epoch, or with other noise in each', async () => {
+    // Nothing is learned at this rate, so that only the noise can change the loss.
+    const losses = async (validationNoise: 'fixed' | 'redrawn') =>
+      (await train({ learningRate: 1e-30, validationNoise })).history.map(({ valLoss }) => valLoss);
+    assert.equal(new Set(await losses('fixed')).size, 1);
+    const redrawn = await losses('redrawn');
+    assert.equal(new Set(redrawn).size, redrawn.length);
+    assert.deepEqual(await losses('redrawn'), redrawn);
+  });
+
   it('ends softly in its validation too', async () => {
     const controller = new AbortController();
     const read = (split: string): void => void (split === 'val' && controller.abort());

@@ -171,7 +171,7 @@ export function workOf(point: Dinov3Point, { settings, data, vits, arms }: Dinov
     network: networkOf(point, { settings, vits, arms }),
     data: imagesOf(data, point, options),
     recipe,
-    test: { report: { flips: flipTta, nativeScores, empty: options.empty } },
+    test: { empty: options.empty, report: { flips: flipTta, nativeScores } },
     row: rowOf(point, settings),
   };
 }

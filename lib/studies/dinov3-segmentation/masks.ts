@@ -2,6 +2,8 @@
 import { UserError } from '../../errors';
 import type { Mask } from '../../data/mask';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
+import { formatInterval } from '../../display/format';
+import { rankCorrelation } from '../../metrics/correlation';
 import { mean } from '../../metrics/intervals';
 import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
 import { armTitle, fractionTitle, groupRuns, type RunGroup } from './groups';
@@ -88,6 +90,7 @@ export function consensusRows(runs: readonly Dinov3Run[], dataset: SegmentationD
           fraction: fractionTitle(fraction),
           networks: chosen.length,
           agreement: mean(images.map(({ agreement }) => agreement)),
+          ...agreementAndDice(images),
           majorityDice: mean(images.map(({ dice }) => dice)),
           bestNetwork: chosen[dices.indexOf(Math.max(...dices))].group.network,
           bestDice: Math.max(...dices),
@@ -95,6 +98,12 @@ export function consensusRows(runs: readonly Dinov3Run[], dataset: SegmentationD
       ];
     }),
   );
+}
+
+/** Whether the majority's mask is better where networks agree: their rank correlation over images. */
+function agreementAndDice(images: ReturnType<typeof readConsensus>) {
+  const found = rankCorrelation(images.map(({ agreement }) => agreement), images.map(({ dice }) => dice)); // prettier-ignore
+  return { correlation: found.correlation, interval: Number.isNaN(found.low) ? '' : formatInterval(found, 2) };
 }
 
 /** Agreement of networks on each test image, and the Dice of their majority's mask. */

@@ -46,8 +46,15 @@ export function scoreRows(runs: readonly Dinov3Run[]) {
       jaccard: mean(metricOfGroup(group, 'jaccard')),
       sensitivity: mean(metricOfGroup(group, 'sensitivity')),
       hd95: mean(metricOfGroup(group, 'hd95')),
+      undefinedHd95: undefinedOf(group, 'scores'),
     };
   });
+}
+
+/** Pairs of masks, over images and seeds, without an HD95, since one of them is empty: the image's diagonal is in the mean for each. */
+function undefinedOf({ runs }: RunGroup, of: ScoredMasks): number {
+  const scores = runs.flatMap(({ test }) => (of === 'scores' ? test.scores : (test.report[of] ?? [])));
+  return scores.filter(({ hd95Defined }) => !hd95Defined).length;
 }
 
 /** The study's scores in the form of `scoreRows`, as far as it has them. */
@@ -63,6 +70,7 @@ export function publishedScoreRows(): ReturnType<typeof scoreRows> {
     jaccard: NaN,
     sensitivity: NaN,
     hd95: NaN,
+    undefinedHd95: NaN,
   }));
 }
 
@@ -107,6 +115,8 @@ function changeRow(group: RunGroup, of: ScoredMasks) {
     worse: change.losses,
     hd95: hd95('scores'),
     hd95After: hd95(of),
+    undefinedHd95: undefinedOf(group, 'scores'),
+    undefinedAfter: undefinedOf(group, of),
   };
 }
 

@@ -3,8 +3,8 @@ import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { formatEstimate } from '../../display/format';
 import type { Estimate } from '../../metrics/interval-over-draws';
 import { estimateMetric } from '../../metrics/segmentation-summary';
-import { mean } from '../../metrics/intervals';
-import { comparePaired } from '../../metrics/paired-comparison';
+import { mean, sampleDeviation } from '../../metrics/intervals';
+import { comparePaired, pairedDifferences } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
 import { holmAdjust } from '../../metrics/significance';
 import { decoderConfigs, reconstructionDecoderParameters, segmentationDecoderParameters } from '../../models/decoders';
@@ -63,6 +63,8 @@ export function scoreRows(trainings: readonly FewShotTraining[]) {
       sensitivity: of('sensitivity'),
       accuracy: of('accuracy'),
       hd95: of('hd95'),
+      // For each of these, the image's diagonal is in the mean.
+      undefinedHd95: group.trainings.flatMap(({ test }) => test.scores).filter((score) => !score.hd95Defined).length,
     };
   });
 }
@@ -76,7 +78,7 @@ export function scoreTable(trainings: readonly FewShotTraining[], data: Segmenta
 /** The study's own scores in the form of `scoreRows`. It reports no HD95 and no interval. */
 function publishedScoreRows(): ReturnType<typeof scoreRows> {
   return scoresOfStudy.map(({ size, series, jaccard, dice, accuracy, sensitivity }) => {
-    const scores = { jaccard, interval: '', dice, sensitivity, accuracy, hd95: NaN };
+    const scores = { jaccard, interval: '', dice, sensitivity, accuracy, hd95: NaN, undefinedHd95: NaN };
     return { series, arm: 'as-published', trainImages: size, draws: 1, ...scores };
   });
 }
@@ -95,15 +97,17 @@ export function compareSeries(trainings: readonly FewShotTraining[], first: Seri
       );
       if (other === undefined) return [];
       const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ test }) => metricOfImages(test.scores, 'jaccard'))); // prettier-ignore
-      return [{ group, paired: comparePaired(a, b) }];
+      const deviation = sampleDeviation(pairedDifferences(a, b).map(mean));
+      return [{ group, deviation, paired: comparePaired(a, b) }];
     });
   const adjusted = holmAdjust(rows.map(({ paired }) => paired.wilcoxon.pValue));
-  return rows.map(({ group: { size, arm }, paired }, index) => ({
+  return rows.map(({ group: { size, arm }, deviation, paired }, index) => ({
     comparison: `${first} − ${second}`,
     arm,
     trainImages: size,
     difference: paired.meanDifference,
     interval: formatEstimate({ ...paired.interval, draws: paired.draws }),
+    deviation,
     imagesWon: paired.wins,
     imagesLost: paired.losses,
     pValue: adjusted[index],

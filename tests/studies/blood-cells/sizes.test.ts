@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -239,4 +239,20 @@ test('the benchmark’s figures are fractions that rise with the source size', (
     const values = [accuracy[28], accuracy[64], accuracy[128], accuracy[224]];
     assert.ok(values.every((value, at) => value > 0.6 && value < 1 && (at === 0 || value > values[at - 1])));
   }
+});
+
+test('what notebook 04 says of the benchmark is so', () => {
+  const gain = (training: string, model: string, from: 28 | 64 = 28): number => {
+    const row = medmnistPlusBlood.find((one) => one.training === training && one.model === model);
+    assert.ok(row);
+    return Math.round(100 * (row.accuracy[224] - row.accuracy[from]));
+  };
+  const [dino, supervised] = ['DINO ViT-B/16', 'ViT-B/16'];
+  assert.deepEqual([gain('linear', dino), gain('linear', dino) - gain('linear', dino, 64)], [10, 8]);
+  assert.deepEqual([gain('linear', supervised), gain('end to end', supervised)], [17, 8]);
+  const of = (training: string, model: string) => medmnistPlusBlood.find((one) => one.training === training && one.model === model)?.accuracy ?? assert.fail(); // prettier-ignore
+  for (const size of [64, 128, 224] as const) assert.ok(of('linear', dino)[size] > of('end to end', supervised)[size]);
+  assert.ok(of('linear', dino)[28] < of('end to end', supervised)[28]);
+  const text = readFileSync(join(__dirname, '../../../notebooks/04_resolution_study.ipynb'), 'utf8');
+  assert.match(text, /gain 10 points, 8 of them by 64 pixels\. But those of the supervised transformer gain 17/);
 });

@@ -124,6 +124,7 @@ describe('masks of runs', () => {
     assert.deepEqual(rows.map(({ fraction, networks }) => [fraction, networks]), [['50 %', 3], ['100 %', 3]]); // prettier-ignore
     assert.ok(rows[0].agreement > 0.4 && rows[0].agreement < 1, `${rows[0].agreement}`);
     assert.ok(rows[0].majorityDice > rows[0].agreement && rows[0].majorityDice < 1);
+    assert.ok(rows.every(({ correlation }) => Number.isNaN(correlation) || Math.abs(correlation) <= 1));
     assert.deepEqual(consensusRows(runs.slice(0, 1), dataset), []);
     const alike = [shifted(0, { seed: 7 }), shifted(0, { seed: 7, encoder: 'dinov3_vits16' })];
     assert.deepEqual(consensusRows(alike, dataset).map(({ agreement, majorityDice }) => [agreement, majorityDice]), [[1, 1]]); // prettier-ignore

@@ -80,6 +80,9 @@ describe('tables of the DINOv3 study', () => {
     assertClose(row.jaccard, (0.8 / 1.2 + 0.9 / 1.1 + 0.6 / 1.4 + 0.9 / 1.1) / 4);
     assert.equal(row.hd95, 3);
     assert.equal(row.interval, '0.000 – 1.000'); // two seeds, two images: nothing is known, and no Dice is beyond
+    const [first] = runs;
+    const scores = first.test.scores.map((score, index) => ({ ...score, hd95Defined: index > 0 }));
+    assert.equal(scoreRows([{ ...first, test: { ...first.test, scores } }])[0].undefinedHd95, 1);
     const dice = [0.81, 0.8, 0.79, 0.8];
     const [one] = scoreRows([recordOf({ dice })]);
     assert.equal(one.interval, '0.787 – 0.813 (images only)'); // 3.182 · 0.008165 / 2 on each side
