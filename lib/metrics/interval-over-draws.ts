@@ -51,12 +51,29 @@ export function intervalOverDraws(
   const drawVariance = meanSquare(betweenDraws, draws - 1) / count;
   const restSquare = meanSquare(rest, (draws - 1) * (images - 1));
   const imageVariance = Math.max(0, meanSquare(betweenImages, images - 1) - restSquare) / count;
+  const margin = marginOf({ drawVariance, draws, imageVariance, images, confidence });
+  return { mean: center, low: Math.max(least, center - margin), high: Math.min(most, center + margin), draws };
+}
+
+/** The variances of a mean, and what they are known from. */
+export interface MeanVariances {
+  /** Of the draws' means, divided by their number. */
+  readonly drawVariance: number;
+  readonly draws: number;
+  /** What the choice of the images adds. */
+  readonly imageVariance: number;
+  readonly images: number;
+  readonly confidence: number;
+}
+
+/** Half of the interval's length, see `intervalOverDraws`. */
+export function marginOf({ drawVariance, draws, imageVariance, images, confidence }: MeanVariances): number {
   const variance = drawVariance + imageVariance;
+  if (variance === 0) return 0;
   const weighted =
     (drawVariance === 0 ? 0 : drawVariance * studentCritical(confidence, draws - 1)) +
     imageVariance * studentCritical(confidence, images - 1);
-  const margin = variance === 0 ? 0 : weighted / Math.sqrt(variance); // √variance · weighted / variance
-  return { mean: center, low: Math.max(least, center - margin), high: Math.min(most, center + margin), draws };
+  return weighted / Math.sqrt(variance); // √variance · weighted / variance
 }
 
 /** What an interval covers, for captions. */

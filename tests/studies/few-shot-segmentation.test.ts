@@ -10,6 +10,7 @@ import { fewShotParameterSpecs } from '../../lib/studies/few-shot-segmentation/p
 import { lengthAt, planRows, recordOfSize, savedOfStudy, scoresOfStudy, sizesOfStudy, usableSizes, validationAt } from '../../lib/studies/few-shot-segmentation/published'; // prettier-ignore
 import { pointsOf, rowOf, type FewShotTraining, type SeriesName } from '../../lib/studies/few-shot-segmentation/series';
 import { comparisonRows, modelSizes, scoreTable, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
+import { areComparable, claimRows } from '../../lib/studies/few-shot-segmentation/claims';
 import { findCase, scoreBars } from '../../lib/studies/few-shot-segmentation/figures';
 import * as views from '../../lib/studies/few-shot-segmentation/views';
 import { table } from '../../lib/display/tables';
@@ -135,5 +136,41 @@ describe('trainings', () => {
     assert.equal(views.scoreBars(undefined, 'jaccard'), undefined);
     assert.equal(table(views.comparisonRows(undefined), { caption: 'Differences' }), undefined);
     assert.equal(views.denoisingLosses({ 'as-published': undefined, corrected: undefined }), undefined);
+  });
+});
+
+describe('the claims of the few-shot study', () => {
+  /** 16 images around a mean, in three draws that differ by a little. */
+  const around = (center: number, own: number) => Array.from({ length: 16 }, (_, image) => center + 0.02 * Math.sin(image) + 0.003 * Math.sin(own + 7 * image)); // prettier-ignore
+  const run = (scores: Partial<Record<number, { readonly F: number; readonly E: number }>>, draws = 3) =>
+    Object.entries(scores).flatMap(([size, one]) =>
+      (['F', 'E'] as const).flatMap(
+        (series) =>
+        Array.from({ length: draws }, (_, draw) => training(series, Number(size), draw, around(one?.[series] ?? NaN, draw), series === 'F' ? 1 : 10)), // prettier-ignore
+      ),
+    );
+  const verdicts = (all: FewShotTraining[], comparable = false) => new Map(claimRows(all, { comparable }).map((row) => [row.claim, row])); // prettier-ignore
+  const ahead = 'F is ahead of E at 10 images (Jaccard)';
+
+  it('hold, fail and cannot be told by the interval; what was not trained is not tested', () => {
+    const better = verdicts(run({ 10: { F: 0.55, E: 0.5 }, 20: { F: 0.5, E: 0.6 } }));
+    assert.equal(better.get(ahead)?.verdict, 'holds here');
+    assert.equal(better.get(ahead)?.ours, '+0.050');
+    assert.equal(better.get('F is ahead of E at 20 images (Jaccard)')?.verdict, 'does not hold here');
+    assert.equal(better.get('F is ahead of E at 40 images (Jaccard)')?.verdict, 'not tested');
+    assert.equal(better.get('Freezing saves time')?.verdict, 'holds here'); // 3 s of 10
+    assert.match(String(better.get('Freezing saves time')?.ours), /^70\.0/);
+    assert.equal(verdicts(run({ 10: { F: 0.5, E: 0.5 } })).get(ahead)?.verdict, 'cannot be told here');
+    const one = verdicts(run({ 10: { F: 0.55, E: 0.5 } }, 1)).get(ahead);
+    assert.deepEqual([one?.verdict, one?.why], ['cannot be told here', 'one draw: another may turn it round']);
+  });
+
+  it('have the study’s numbers, by which Dice does not mirror the Jaccard index at 10 images', () => {
+    const rows = verdicts(run({ 10: { F: 0.507, E: 0.497 } }), true);
+    assert.equal(rows.get(ahead)?.published, '+0.010');
+    assert.equal(rows.get(ahead)?.verdict, 'confirmed; its size fits too');
+    assert.equal(rows.get('“Dice mirrors” that at 10 images')?.published, '−0.003');
+    assert.equal(rows.get('Sensitivity of E rises from 20 images to 10')?.published, '+0.055');
+    assert.equal(areComparable(trainings, toySegmentation()), false);
   });
 });

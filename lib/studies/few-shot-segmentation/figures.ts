@@ -182,20 +182,22 @@ export function casePanel(
   });
 }
 
-/** The study's Jaccard index as its text means it; the legend of its figures has the two series swapped. */
-export function publishedBars(): FigureDisplay {
+/** A score of the study as its text means it; the legend of its figures has the two series swapped. */
+export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDisplay {
   const sizes = distinct(scoresOfStudy.map(({ size }) => size));
-  const of = (name: string) => sizes.map((size) => scoresOfStudy.find((row) => row.size === size && row.series === name)?.jaccard ?? null); // prettier-ignore
+  const of = (name: string) => sizes.map((size) => scoresOfStudy.find((row) => row.size === size && row.series === name)?.[metric] ?? null); // prettier-ignore
   return barComparison(
     {
       groups: sizes.map((size) => `${size} images`),
       series: (['F', 'E'] as const).map((name) => ({ name: seriesTitle(name), values: of(name) })),
-      valueTitle: 'Jaccard index',
-      title: 'What the study published, its swapped legend put right',
+      valueTitle: metricTitles[metric],
+      title: `What the study published: ${metricTitles[metric]}, its swapped legend put right`,
       range: [0, 1.12],
       trendLines: true,
     },
-    { label: 'The study’s Jaccard index on ISIC 2017 for frozen and end-to-end training at six numbers of images' },
+    {
+      label: `The study’s ${metricTitles[metric]} on ISIC 2017 for frozen and end-to-end training at six numbers of images`,
+    },
   );
 }
 

@@ -1,5 +1,6 @@
 /** Everything that notebook 06 shows of trainings, in the order in which it does; nothing of those that were stopped. */
 import { whenTrained } from '../../workbench/when-trained';
+import * as claims from './claims';
 import * as figures from './figures';
 import * as tables from './tables';
 
@@ -15,3 +16,5 @@ export const seriesLosses = whenTrained(figures.seriesLosses);
 export const scoreTable = whenTrained(tables.scoreTable);
 export const comparisonRows = whenTrained(tables.comparisonRows);
 export const timingRows = whenTrained(tables.timingRows);
+export const areComparable = whenTrained(claims.areComparable);
+export const claimRows = whenTrained(claims.claimRows);
