@@ -74,5 +74,5 @@ export { describeDataset, classCounts, sampleImages } from './studies/dataset-vi
 export { describeSegmentation, sampleMasks } from './workbench/mask-views';
 export * as fewShot from './studies/few-shot-segmentation/views';
 export * as dinov3 from './studies/dinov3-segmentation/views';
-export { medmnist2dBenchmark } from './studies/medmnist2d/benchmark';
+export * as medmnist2d from './studies/medmnist2d/cells';
 export { compareRuns } from './studies/compare-runs';

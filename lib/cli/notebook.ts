@@ -9,7 +9,8 @@ import { runNotebook } from './run-notebook';
 const help = `npm run notebook -- NAME [--set name=value …] [--profile tour|paper] [--out DIR]
 
 Executes a notebook and writes notebook.ipynb, index.html and results.json to DIR
-(default: outputs/NAME/<run id>), and preview.png, its main figure, where there is a Chromium. The same command with the same DIR continues an unfinished run.
+(default: outputs/NAME/<run id>), and preview.png, its main figure, where there is a Chromium. The same command with the same DIR continues an unfinished run; with other
+parameters, what was finished in DIR is kept in a folder below it.
 
   npm run notebook -- 01
   npm run notebook -- 01 --set epochs=12 --set learningRate=3e-4
@@ -33,7 +34,7 @@ export async function main(args: string[]): Promise<void> {
     );
   }
   const line = createProgressLine(process.stdout, 15_000);
-  const { name, directory, seconds, continued, stillsMissing } = await runNotebook(positionals[0], {
+  const { name, directory, seconds, continued, keptBeside, stillsMissing } = await runNotebook(positionals[0], {
     settings: values.set ?? [],
     profile: values.profile,
     out: values.out,
@@ -42,6 +43,7 @@ export async function main(args: string[]): Promise<void> {
   line.clear();
   const remark = stillsRemark(stillsMissing);
   if (remark !== undefined) console.log(remark);
+  if (keptBeside !== undefined) console.log(`The folder had a run with other parameters; it is in ${keptBeside} now.`);
   console.log(
     `${name} ${continued ? 'continued and finished' : 'finished'} in ${seconds.toFixed(1)} s: ${join(directory, 'index.html')}`,
   );

@@ -10,8 +10,9 @@ import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook, notebooksDirectory } from '../studies/notebooks';
 import { profiles, resolveParameters } from '../runs/parameters';
-import { modelsFolderName, resultsFileName, runIdOf } from '../runs/results';
+import { modelsFolderName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
+import { keepBeside, products } from './keep-beside';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
 import { previewNames } from './page/finished-runs';
 import { writePage } from './page/page';
@@ -34,6 +35,8 @@ export interface FinishedNotebook {
   readonly directory: string;
   readonly seconds: number;
   readonly continued: boolean;
+  /** Where the result of other parameters is now that was in the folder before. */
+  readonly keptBeside?: string;
   /** Why the page's charts have no still pictures; undefined where they have. */
   readonly stillsMissing?: string;
 }
@@ -42,10 +45,9 @@ export interface FinishedNotebook {
 const unfinishedName = '.unfinished';
 /** Held by the run that writes to the folder. */
 const lockName = '.lock';
-const products = ['notebook.ipynb', 'index.html', resultsFileName];
 
 /**
- * Runs a notebook. An unfinished run in the same folder is continued, a finished one done anew.
+ * Runs a notebook. An unfinished run in the same folder is continued, a finished one done anew; one of other parameters is kept beside it.
  * @throws UserError in one line for wrong parameters, data or folders, before anything is started; and for a failed cell
  */
 export async function runNotebook(given: string, options: RunNotebookOptions): Promise<FinishedNotebook> {
@@ -80,7 +82,7 @@ async function execute(
   notebook: Notebook,
   directory: string,
   { onCell, onExecuted }: Pick<RunNotebookOptions, 'onCell' | 'onExecuted'>,
-): Promise<Pick<FinishedNotebook, 'continued' | 'stillsMissing'>> {
+): Promise<Pick<FinishedNotebook, 'continued' | 'keptBeside' | 'stillsMissing'>> {
   const unfinished = join(directory, unfinishedName);
   const continued = isBegun(unfinished);
   try {
@@ -98,6 +100,7 @@ async function execute(
     // The gallery links to the notebook: whoever publishes one publishes the other.
     writeFileSync(executed, `${JSON.stringify(withoutPrivatePaths(readNotebook(executed)), undefined, 1)}\n`);
     const { headline, stillsMissing } = await writePage(executed, page);
+    const keptBeside = keepBeside(directory, unfinished);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
     const [models, kept] = [unfinished, directory].map((folder) => join(folder, modelsFolderName));
     rmSync(kept, { recursive: true, force: true });
@@ -108,7 +111,7 @@ async function execute(
       else writeFileAtomic(path, preview);
     }
     rmSync(unfinished, { recursive: true, force: true });
-    return { continued, stillsMissing };
+    return { continued, keptBeside, stillsMissing };
   } catch (error) {
     // Checkpoints are worth keeping: the same command continues from them. Everything else is not.
     if (!isBegun(unfinished)) rmSync(unfinished, { recursive: true, force: true });

@@ -1,45 +1,11 @@
-/** Where a run of a notebook keeps what it has: checkpoints while it trains, and its results. */
-import { rmSync } from 'node:fs';
+/** What a run of a notebook records: its results. */
 import { join } from 'node:path';
 import type { DataFacts, Dataset } from '../data/dataset';
 import { outputsDirectory } from '../paths';
 import { environment } from '../system';
-import { openCheckpoints, type CheckpointStore } from '../training/checkpoints';
 import { directoryVariable, type NotebookRun } from './current-run';
 export { currentRun, type NotebookRun } from './current-run';
-import { readAllResults, readResults, runIdOf, writeResults, type Results } from './results';
-
-/** The run that a notebook's parameters stand for. In JupyterLab its folder is `outputs/<notebook>/<run id>`. */
-export function openRun(notebook: string, parameters: Readonly<Record<string, unknown>>): NotebookRun {
-  const runId = runIdOf(notebook, parameters);
-  const directory = process.env[directoryVariable] ?? join(outputsDirectory, notebook, runId);
-  return { notebook, runId, directory, parameters };
-}
-
-/**
- * The checkpoints of one training. A stopped or killed training is continued by the same call; a finished one is kept and not
- * repeated only while a command executes the notebook, since whoever runs a cell again by hand wants to see it train.
- */
-export async function openTraining(
-  run: NotebookRun,
-  trainingKey: string,
-): Promise<{ checkpoints: CheckpointStore; close(): void }> {
-  const directory = join(run.directory, 'checkpoints', trainingKey);
-  const checkpoints = openCheckpoints(directory, trainingKey);
-  const keepFinished = keepsFinished();
-  if (!keepFinished && (await checkpoints.load())?.finished) checkpoints.remove();
-  return {
-    checkpoints,
-    close() {
-      if (!keepFinished) checkpoints.remove();
-    },
-  };
-}
-
-/** Whether a finished training is kept to the end of the run, and not repeated: while a command executes the notebook. */
-export function keepsFinished(): boolean {
-  return process.env[directoryVariable] !== undefined;
-}
+import { readAllResults, readResults, writeResults, type Results } from './results';
 
 /** The folder of the run that a command has this notebook do; undefined in JupyterLab. */
 export function runDirectoryInUse(): string | undefined {
@@ -100,9 +66,4 @@ export function comparableResults(run: NotebookRun, dataset: Pick<Dataset, 'sha2
     const rows = results.results.filter((row) => isOfData(row, results));
     return rows.length === 0 ? [] : [{ ...results, results: rows }];
   });
-}
-
-/** Deletes what a run has written. */
-export function discardRun(run: NotebookRun): void {
-  rmSync(run.directory, { recursive: true, force: true });
 }

@@ -90,11 +90,12 @@ export function sameNumbers(
   return table(rows, { caption });
 }
 
-/** One row for each part of a network, such as `blocks`, and one for all: its tensors and trained values. */
+/** One row for each part of a network or backbone, such as `blocks`, and one for all: its tensors and trained values. */
 export function networkParts(
-  { table: parameters, title }: { readonly table: ParameterTable; readonly title: string },
-  { caption = `${title} by part, without a head` }: { readonly caption?: string } = {},
+  given: Network | { readonly table: ParameterTable; readonly title: string },
+  { caption = 'title' in given ? `${given.title} by part, without a head` : `${given.name} by part` }: { readonly caption?: string } = {}, // prettier-ignore
 ): Displayable {
+  const parameters = given.table;
   const rowOf = (part: string, names: readonly string[]): object => {
     const trained = names.filter((name) => parameters[name].kind !== 'statistic');
     return { part, tensors: trained.length, parameters: count(parameters, trained) };

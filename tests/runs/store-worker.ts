@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { runMissing } from '../../lib/studies/grid-runs';
+import { onceEach } from '../../lib/runs/once';
 import { openRunStore } from '../../lib/runs/store';
 
 export interface WorkerRun {
@@ -22,30 +22,24 @@ export const workerText = 'x'.repeat(200_000);
 async function work(folder: string, log: string, runs: number, milliseconds: number): Promise<void> {
   const note = (event: string, id: string): void => appendFileSync(log, `${event} ${id} ${process.pid}\n`);
   const store = openRunStore<WorkerRun, WorkerResult>(folder, workerResult);
-  await runMissing(
-    store,
-    workerRuns(runs),
-    async ({ id, configuration, directory }) => {
-      note('start', id);
-      // Stands for a checkpoint.
-      const kept = join(directory, 'steps');
-      const steps = (existsSync(kept) ? Number.parseInt(readFileSync(kept, 'utf8'), 10) || 0 : 0) + 1;
-      const own = `${steps} begun, now by ${process.pid}`;
-      writeFileSync(kept, own);
-      await sleep(milliseconds);
-      if (readFileSync(kept, 'utf8') !== own) note('overlap', id);
-      note('end', id);
-      return { square: configuration.number ** 2, steps, text: workerText };
-    },
-    {
-      waitForOthers: true,
-      pollMilliseconds: 20,
-      onEvent: (event) => {
-        if (event.kind === 'finished') note('finished', event.id);
-        if (event.kind === 'failed') note('failed', `${event.id} ${event.error.message}`);
-      },
-    },
-  );
+  const begin = async ({ number }: WorkerRun, directory: string, id: string): Promise<WorkerResult> => {
+    note('start', id);
+    // Stands for a checkpoint.
+    const kept = join(directory, 'steps');
+    const steps = (existsSync(kept) ? Number.parseInt(readFileSync(kept, 'utf8'), 10) || 0 : 0) + 1;
+    const own = `${steps} begun, now by ${process.pid}`;
+    writeFileSync(kept, own);
+    await sleep(milliseconds);
+    if (readFileSync(kept, 'utf8') !== own) note('overlap', id);
+    note('end', id);
+    return { square: number ** 2, steps, text: workerText };
+  };
+  const all = workerRuns(runs);
+  while (store.overview(all).finished.length < runs) {
+    const { failed } = await onceEach(store, all, begin, { onFinished: (id) => note('finished', id) });
+    for (const { id, error } of failed) note('failed', `${id} ${error.message}`);
+    await sleep(20);
+  }
 }
 
 if (require.main === module) {

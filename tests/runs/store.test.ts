@@ -17,7 +17,7 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { createRandom } from '../../lib/random';
-import { runMissing, type GridEvent } from '../../lib/studies/grid-runs';
+import { onceEach } from '../../lib/runs/once';
 import { openRunStore } from '../../lib/runs/store';
 import { workerResult, workerRuns, workerText, type WorkerResult, type WorkerRun } from './store-worker';
 
@@ -220,30 +220,40 @@ describe('a store of runs', () => {
 describe('working off a grid', () => {
   const runs = [1, 2, 3].map((seed): Run => ({ dataset: 'x', seed }));
 
-  it('runs what is missing, and goes on after a failure without trying it again', async () => {
+  it('does what is missing, and goes on after a failure without trying it again', async () => {
     const store = openStore();
     store.claim(runs[0])?.finish({ auc: 0.1 });
-    const seen: string[] = [];
-    const onEvent = (event: GridEvent<Run>): void => void seen.push('configuration' in event ? `${event.kind} ${event.configuration.seed}` : event.kind); // prettier-ignore
-    const work = ({ configuration: { seed } }: { configuration: Run }): Promise<{ auc: number }> =>
-      seed === 2 ? Promise.reject(new Error('out of memory')) : Promise.resolve({ auc: seed / 10 });
-    const summary = await runMissing(store, runs, work, { onEvent, waitForOthers: true, pollMilliseconds: 1 });
-    assert.deepEqual(seen, ['started 2', 'failed 2', 'started 3', 'finished 3']);
-    assert.deepEqual(summary.failed.map(({ error }) => error.message), ['out of memory']); // prettier-ignore
+    const begun: number[] = [];
+    const done: string[] = [];
+    const work = ({ seed }: Run): Promise<{ auc: number }> => {
+      begun.push(seed);
+      return seed === 2 ? Promise.reject(new Error('out of memory')) : Promise.resolve({ auc: seed / 10 });
+    };
+    const summary = await onceEach(store, runs, work, { onFinished: (id) => done.push(id) });
+    assert.deepEqual([begun, done], [[2, 3], [store.idOf(runs[2])]]);
+    assert.deepEqual(summary.failed.map(({ id, error }) => [id, error.message]), [[store.idOf(runs[1]), 'out of memory']]); // prettier-ignore
     assert.equal(summary.stopped, false);
     assert.deepEqual(store.overview(runs).missing.map(({ configuration }) => configuration.seed), [2]); // prettier-ignore
-    const again = await runMissing(store, runs, () => Promise.resolve({ auc: 0.2 }));
+    const again = await onceEach(store, runs, () => Promise.resolve({ auc: 0.2 }));
     assert.deepEqual(again.finished, [store.idOf(runs[1])]);
+  });
+
+  it('gives the claim back where a result is of another form', async () => {
+    const store = openStore();
+    const work = () => Promise.resolve({ auc: 'high' } as unknown as { auc: number });
+    const { failed } = await onceEach(store, runs.slice(0, 1), work);
+    assert.match(failed[0].error.message, /auc/);
+    assert.equal(store.overview(runs).running.length, 0);
   });
 
   it('stops at the signal and gives the claim back', async () => {
     const store = openStore();
     const controller = new AbortController();
-    const work = ({ configuration: { seed } }: { configuration: Run }): Promise<{ auc: number } | undefined> => {
+    const work = ({ seed }: Run): Promise<{ auc: number } | undefined> => {
       if (seed === 2) controller.abort();
       return Promise.resolve(seed === 2 ? undefined : { auc: 1 });
     };
-    const { finished, stopped } = await runMissing(store, runs, work, { signal: controller.signal });
+    const { finished, stopped } = await onceEach(store, runs, work, { signal: controller.signal });
     assert.equal(finished.length, 1);
     assert.equal(stopped, true);
     const { running, missing } = store.overview(runs);
@@ -251,18 +261,13 @@ describe('working off a grid', () => {
     assert.deepEqual(missing.map(({ started }) => started), [true, false]); // prettier-ignore
   });
 
-  it('leaves runs of other processes alone unless it is to wait for them', async () => {
+  it('leaves what another process is at alone', async () => {
     const store = openStore();
     const claim = store.claim(runs[0]);
     const work = () => Promise.resolve({ auc: 1 });
-    assert.equal((await runMissing(store, runs, work)).finished.length, 2);
-    let waited = 0;
-    const onEvent = ({ kind }: GridEvent<Run>): void => {
-      if (kind === 'waiting' && ++waited === 2) claim?.release(); // as if it had been stopped
-    };
-    const { finished } = await runMissing(store, runs, work, { onEvent, waitForOthers: true, pollMilliseconds: 1 });
-    assert.deepEqual(finished, [store.idOf(runs[0])]);
-    assert.equal(waited, 2);
+    assert.equal((await onceEach(store, runs, work)).finished.length, 2);
+    claim?.release(); // as if it had been stopped
+    assert.deepEqual((await onceEach(store, runs, work)).finished, [store.idOf(runs[0])]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What a grid would do, and how long it would take. */
 import { formatDuration, formatInteger } from '../../display/format';
-import { gridNetworks, optimizerTitles } from '../../studies/medmnist2d';
-import { assumedThroughput, type RunDevice, type RunEstimate } from '../../studies/medmnist2d/estimate';
+import { gridNetworks, optimizerTitles } from '../../studies/medmnist2d/study';
+import { assumedThroughput, type RunDevice, type RunEstimate } from './medmnist2d-estimate';
 import type { GridConfiguration } from '../../studies/medmnist2d/grid';
 import type { GridResult } from '../../studies/medmnist2d/results';
 import type { RunOverview } from '../../runs/store';
@@ -18,6 +18,8 @@ interface DryRow {
   readonly initialization: string;
   readonly optimizer: string;
   readonly arm: string;
+  /** Of the training images. */
+  readonly fraction: number;
   readonly seed: number;
   readonly state: 'finished' | 'running' | 'begun' | 'missing';
   /** Of a finished run as measured, of others as estimated with all epochs. */
@@ -45,13 +47,26 @@ export function describeDryRun(
     const report = { store, runs: rows, estimate: { ...sums, hours: seconds / 3600, atOnce, wallHours: seconds / 3600 / atOnce } }; // prettier-ignore
     return `${JSON.stringify(report, undefined, 2)}\n`;
   }
-  const cells = rows.map(({ id, dataset, size, network, initialization, optimizer, arm, seed, state, seconds: time, source }) => [
-    id, dataset, String(size), network, initialization, optimizer, arm, String(seed), state,
+  const cells = rows.map(({ id, dataset, size, network, initialization, optimizer, arm, fraction, seed, state, seconds: time, source }) => [
+    id, dataset, String(size), network, initialization, optimizer, arm, String(fraction), String(seed), state,
     time === undefined ? '' : `${source === 'finished' ? '' : 'about '}${formatDuration(time)}`,
   ]); // prettier-ignore
-  const heading = ['run', 'dataset', 'size', 'network', 'initialization', 'optimizer', 'arm', 'seed', 'state', 'time'];
+  const heading = [
+    'run',
+    'dataset',
+    'size',
+    'network',
+    'initialization',
+    'optimizer',
+    'arm',
+    'fraction',
+    'seed',
+    'state',
+    'time',
+  ];
   return (
-    [alignColumns([heading, ...cells], [2, 7]), '', ...summary(request, device, rows, sums, seconds)].join('\n') + '\n'
+    [alignColumns([heading, ...cells], [2, 7, 8]), '', ...summary(request, device, rows, sums, seconds)].join('\n') +
+    '\n'
   );
 }
 
@@ -67,7 +82,7 @@ function rowsOf(
   ]);
   return configurations.map((configuration) => {
     const { id, state, seconds } = states.get(configuration) ?? { id: '', state: 'missing' as const };
-    const { dataset, network, initialization, optimizer, arm, seed } = configuration;
+    const { dataset, network, initialization, optimizer, arm, fraction = 1, seed } = configuration;
     const guess = state === 'finished' ? undefined : estimate(configuration);
     return {
       id,
@@ -77,6 +92,7 @@ function rowsOf(
       initialization,
       optimizer: optimizerTitles[optimizer.name],
       arm,
+      fraction,
       seed,
       state,
       seconds: seconds ?? guess?.seconds,

@@ -14,11 +14,13 @@ configuration's hash: it is done once, whoever starts it, and a run that was kil
 
 What is run
   --profile PROFILE         paper (by default): the study's settings; tour: small networks on drawn images, for a few minutes
-  --datasets A,B            names of MedMNIST2D, paths of .npz files, all, or stand-ins (drawn by this project, one of each kind of task)
-  --size PIXELS             of MedMNIST's images: 28, 64, 128 or 224
+  --datasets A,B            names of MedMNIST2D, synthetic-blood, paths of .npz files, all, or stand-ins (drawn, one of each kind of task)
+  --size PIXELS             of MedMNIST's images: 28, 64, 128 or 224; --synthetic-images N, of synthetic-blood
+  --fractions A,B           shares of the training images, such as 0.1,0.25,0.5,1; 1 by default
   --networks A,B            resnet50, swin_b; resnet_tour, swin_tour
-  --initializations A,B     pretrained, scratch
-  --optimizers A,B          adamw, sgd
+  --initializations A,B     pretrained, scratch; --resnet-weights NAME, resnet50.a1_in1k (by default) or resnet50.tv_in1k
+  --optimizers A,B          adamw, sgd; --learning-rates A,B and --weight-decays A,B, one for each of them
+  --augmentation NAME       "crop and flip" (by default), crop, flip or none
   --arms A,B                corrected, as-published
   --seeds N                 how many, counted from 0; or a list with commas, such as 0,2
   --epochs N                at most; --batch-size N, --patience N likewise in place of the profile's
@@ -53,9 +55,15 @@ const options = {
   profile: { type: 'string', default: 'paper' },
   datasets: { type: 'string' },
   size: { type: 'string' },
+  'synthetic-images': { type: 'string' },
+  fractions: { type: 'string' },
   networks: { type: 'string' },
   initializations: { type: 'string' },
+  'resnet-weights': { type: 'string' },
   optimizers: { type: 'string' },
+  'learning-rates': { type: 'string' },
+  'weight-decays': { type: 'string' },
+  augmentation: { type: 'string' },
   arms: { type: 'string' },
   seeds: { type: 'string' },
   epochs: { type: 'string' },
@@ -119,9 +127,15 @@ export async function readRequest(args: string[]): Promise<StudyRequest | 'help'
     profile: values.profile,
     datasets: values.datasets,
     size: numberIfOne(values.size),
+    syntheticImages: numberIfOne(values['synthetic-images']),
+    fractions: values.fractions,
     networks: values.networks,
     initializations: values.initializations,
+    resnetWeights: values['resnet-weights'],
     optimizers: values.optimizers,
+    learningRates: values['learning-rates'],
+    weightDecays: values['weight-decays'],
+    augmentation: values.augmentation,
     arms: values.arms,
     seeds: values.seeds === undefined ? undefined : readSeeds(values.seeds),
     epochs: numberIfOne(values.epochs),
@@ -129,9 +143,8 @@ export async function readRequest(args: string[]): Promise<StudyRequest | 'help'
     patience: numberIfOne(values.patience),
   });
   const folder = parameters.profile === 'tour' ? 'medmnist2d-tour' : 'medmnist2d';
-  const plan = await planGrid(parameters);
   return {
-    plan: { ...plan, source: { ...plan.source, files: absolute(plan.source.files) } },
+    plan: await planGrid(parameters),
     store: resolve(values.store ?? `${outputsDirectory}/${folder}`),
     resume: values['no-resume'] !== true,
     retries: wholeNumber('retries', values.retries, 0, 1000),
@@ -197,9 +210,4 @@ function numberIfOne(text: string | undefined): string | number | undefined {
 function readSeeds(text: string): string {
   if (text.includes(',')) return text;
   return Array.from({ length: wholeNumber('seeds', text, 1, 10_000) }, (_, seed) => seed).join(',');
-}
-
-/** A worker is started elsewhere. */
-function absolute(files: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(path)]));
 }

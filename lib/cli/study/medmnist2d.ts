@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '../../errors';
 import { interruptible } from '../../interrupt';
-import { createEstimator, type RunDevice } from '../../studies/medmnist2d/estimate';
+import { createEstimator, type RunDevice } from './medmnist2d-estimate';
 import type { GridConfiguration } from '../../studies/medmnist2d/grid';
 import { gridResultSchema, methodTitle, type GridResult } from '../../studies/medmnist2d/results';
 import { openRunStore, type RunOverview, type RunStore } from '../../runs/store';

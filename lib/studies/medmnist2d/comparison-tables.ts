@@ -86,7 +86,9 @@ export function overallRows(comparisons: readonly GridMethodComparison[]) {
  * What AUCs of three decimals, as MedMNIST's file names have them, do to a comparison: a row a dataset that has two pairs of seeds, with
  * the deviation of the first side and the p-value from full precision and from the names.
  */
-export function roundingRows({ finished, seeds }: GridSnapshot, { first, second, datasets }: GridMethodComparison) {
+export function roundingRows({ finished, seeds }: GridSnapshot, comparison: GridMethodComparison | undefined) {
+  if (comparison === undefined) return [];
+  const { first, second, datasets } = comparison;
   const sideOf = (method: GridMethod, dataset: string, paired: readonly number[]): number[] => {
     const [run] = finished.filter(({ configuration }) => configuration.dataset.name === dataset);
     const scores = seedScores(finished, method, run.configuration.dataset);

@@ -2,12 +2,14 @@
 import { barPanels } from '../../display/bar-panels';
 import { differenceChart, type Difference } from '../../display/difference-chart';
 import type { FigureDisplay } from '../../display/figure';
+import { lineComparison } from '../../display/line-chart';
 import { rankChart } from '../../display/rank-chart';
 import type { AucInterval } from '../../metrics/auc-interval';
+import { mean } from '../../metrics/intervals';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
 import { armTitle, type Arm } from '../../runs/arms';
-import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid-datasets';
+import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from './study';
+import { publishedTarget, type GridDataset } from './datasets';
 import type { ComparisonIntervals } from './predictions';
 import { gridRanks, methodTitle, seedScores, type GridMethod } from './results';
 import type { GridSnapshot } from './snapshot';
@@ -26,13 +28,18 @@ function viewOf({ finished, datasets, seeds, methods }: GridSnapshot, arm: Arm):
   return { runs: finished, datasets, seeds, arm, methods };
 }
 
+/** Whether a method is one of the study's, which trained on all images. */
+function isWhole({ arm, fraction }: GridMethod, wanted: Arm): boolean {
+  return arm === wanted && fraction === undefined;
+}
+
 /** The study's first (pretrained) and second figure (scratch): both networks on every dataset; undefined where the grid has neither. */
 export function networkFigure(
   snapshot: GridSnapshot,
   initialization: GridInitialization,
   arm: Arm = 'corrected',
 ): FigureDisplay | undefined {
-  const shown = snapshot.methods.filter((method) => method.arm === arm && method.initialization === initialization);
+  const shown = snapshot.methods.filter((method) => isWhole(method, arm) && method.initialization === initialization);
   if (shown.length === 0) return undefined;
   const networks = [...new Set(shown.map(({ network }) => gridNetworks[network].title))].join(' and ');
   return barPanels(
@@ -52,7 +59,7 @@ export function optimizerFigure(
   snapshot: GridSnapshot,
   { arm = 'corrected', datasets = datasetsOfThirdFigure }: { arm?: Arm; datasets?: readonly string[] } = {},
 ): FigureDisplay | undefined {
-  if (!snapshot.methods.some((method) => method.arm === arm)) return undefined;
+  if (!snapshot.methods.some((method) => isWhole(method, arm))) return undefined;
   const wanted = snapshot.datasets.filter(({ name }) => datasets.includes(name));
   const shown = wanted.length === 0 ? snapshot.datasets : wanted;
   return barPanels(
@@ -159,9 +166,9 @@ export function publishedFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'):
       series: methods.map((method) => ({
         name: optimizerTitles[method.optimizer],
         differences: datasets.map((dataset): Difference | null => {
-          const { n, mean, deviation } = summarizeSeeds(seedScores(finished, method, dataset), seeds);
+          const { n, mean: ours, deviation } = summarizeSeeds(seedScores(finished, method, dataset), seeds);
           if (n === 0) return null;
-          const value = mean - publishedAuc(dataset);
+          const value = ours - publishedAuc(dataset);
           return n < 2 ? { value } : { value, interval: [value - deviation, value + deviation] };
         }),
       })),
@@ -177,4 +184,31 @@ export function publishedFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'):
 
 function publishedAuc(dataset: GridDataset): number {
   return publishedTarget(dataset)?.auc ?? NaN;
+}
+
+/** Mean AUC over all datasets against the share of the training images, a line a way of training; undefined where a grid has one share. */
+export function fractionFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): FigureDisplay | undefined {
+  const { finished, datasets, seeds } = snapshot;
+  const methods = snapshot.methods.filter((method) => method.arm === arm);
+  const whole = (method: GridMethod): string => methodTitle({ ...method, fraction: undefined });
+  if (new Set(methods.map(({ fraction = 1 }) => fraction)).size < 2) return undefined;
+  const series = [...new Set(methods.map(whole))].map((name) => ({
+    name,
+    points: methods
+      .filter((method) => whole(method) === name)
+      .flatMap((method) => {
+        const summaries = datasets.map((dataset) => summarizeSeeds(seedScores(finished, method, dataset), seeds));
+        if (summaries.some(({ n }) => n === 0)) return [];
+        return [{ x: 100 * (method.fraction ?? 1), y: mean(summaries.map((summary) => summary.mean)) }];
+      })
+      .sort((a, b) => a.x - b.x),
+  }));
+  const title = `AUC by the share of the training images, ${armTitle(arm)}`;
+  return lineComparison(
+    { title, series, xTitle: 'Share of the training images (%)', yTitle: 'Mean test AUC' },
+    {
+      label: `${title}: mean over ${datasets.length} datasets and ${seeds.length} seeds`,
+      caption: captionOf(snapshot),
+    },
+  );
 }

@@ -9,44 +9,33 @@ import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimi
 import { resizedInput } from '../../training/input-transforms';
 import type { Recipe } from '../../training/recipe';
 import { cosine } from '../../training/schedules';
-import { gridNetworks, type GridOptimizer } from '../medmnist2d';
 import { tourArchitectures } from '../../models/tour-networks';
 import type { GridConfiguration } from './grid';
+import { gridNetworks, type GridOptimizer } from './study';
 
-/** Where published weights are looked for, and how missing ones are downloaded. */
-export type GridWeights = WeightsOptions;
-
-export interface GridNetworkOfRun {
-  readonly network: Network;
-  readonly source: WeightsSource;
-}
-
-/**
- * The network of a configuration with a head of its outputs, and the values that it starts from.
- * @throws UserError where pretrained weights cannot be had
- */
-export async function openGridNetwork(
-  { network, weights, inputSize, head, stochasticDepth, evaluation, normalization }: GridConfiguration,
-  options: GridWeights = {},
-): Promise<GridNetworkOfRun> {
+/** The network of a configuration, with a head of its outputs and random values. */
+export function gridNetwork({
+  network,
+  inputSize,
+  head,
+  stochasticDepth,
+  evaluation,
+  normalization,
+}: GridConfiguration): Network {
   const { title, architecture } = gridNetworks[network];
-  const input = resizedInput({ ...evaluation, ...normalization }, { height: inputSize, width: inputSize });
   const common = {
     name: title,
     normalization,
-    transform: input,
+    transform: resizedInput({ ...evaluation, ...normalization }, { height: inputSize, width: inputSize }),
     weights: { source: 'random' },
     config: { architecture, stochasticDepth },
   };
   if (architecture === 'resnet_tour' || architecture === 'swin_tour') {
     const { table, forward } = tourArchitectures[architecture];
-    return {
-      network: { ...common, table: withQuietBranches(table(head.outputs)), forward },
-      source: { kind: 'random' },
-    };
+    return { ...common, table: withQuietBranches(table(head.outputs)), forward };
   }
   const { table, forward } = createBackbone(architecture, { size: inputSize, classes: head.outputs });
-  const built: Network = {
+  return {
     ...common,
     table: withQuietBranches(table),
     forward(images, scope, random) {
@@ -56,11 +45,23 @@ export async function openGridNetwork(
       return swinForward(images, scope, swinConfigs[architecture], dropped).logits!;
     },
   };
-  if (weights === 'random') return { network: built, source: { kind: 'random' } };
+}
+
+/**
+ * The network of a configuration with the values that it starts from.
+ * @throws UserError where pretrained weights cannot be had
+ */
+export async function openGridNetwork(
+  configuration: GridConfiguration,
+  options: WeightsOptions = {},
+): Promise<{ readonly network: Network; readonly source: WeightsSource }> {
+  const network = gridNetwork(configuration);
+  const { weights, inputSize } = configuration;
+  if (weights === 'random') return { network, source: { kind: 'random' } };
   const { parameters, source } = await loadBackbone({ ...options, name: weights, weights: 'hub', size: inputSize });
   try {
     const origin = { source: 'hub', sha256: source.sha256 };
-    return { network: { ...built, initial: exportParameters(parameters), weights: origin }, source };
+    return { network: { ...network, initial: exportParameters(parameters), weights: origin }, source };
   } finally {
     disposeParameters(parameters);
   }

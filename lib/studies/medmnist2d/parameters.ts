@@ -1,48 +1,43 @@
 /** The parameters of the second study's notebook, and the grid that they name. */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
-import type { Dataset } from '../../data/dataset';
-import { openDataset } from '../../data/open';
-import { datasetNames } from '../../data/registry';
 import { imageSizes } from '../../data/registry-types';
-import { syntheticTasks } from '../../data/synthetic-tasks';
+import { UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
-import { gridDatasetNames, gridSchedule, gridSeeds, medmnist2dStudy, networkPairs } from '../medmnist2d';
-import type { GridDataSource } from './data';
+import { arms } from '../../runs/arms';
+import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type ParameterSpec, type Profile, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import { allDatasets, findGridData, standIns, type GridDataset, type GridDataSource } from './datasets';
 import { gridConfigurations, type GridConfiguration } from './grid';
-import { openGridDataset, type GridDataset } from './grid-datasets';
-import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type GivenParameters, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
-import type { NotebookRun } from '../../runs/notebook-run';
+import { gridAugmentations, gridSchedule, gridSeeds, medmnist2dStudy, networkPairs, resnetWeights } from './study';
 
 export const medmnist2dNotebook = '05_medmnist2d_benchmark';
 
 /** The store of runs of `npm run study -- medmnist2d`. */
 export const defaultGridStore = join(outputsDirectory, medmnist2dStudy);
 
-const standIns = 'stand-ins';
-const allDatasets = 'all';
-export const automaticStore = 'auto';
+const automatic = 'auto';
+
+type Defaults = Readonly<Record<Profile, string>>;
 
 /** Names with commas between them. */
-function listParameter(
-  meaning: string,
-  defaults: Record<'tour' | 'paper', string>,
-  names: string,
-): ParameterSpec<string> {
-  return {
-    schema: z.string().regex(/^[^,\s]+(,[^,\s]+)*$/),
-    allowed: `${names}, with commas between them`,
-    meaning,
-    defaults,
-  };
+function listParameter(meaning: string, defaults: Defaults, names: string): ParameterSpec<string> {
+  const allowed = `${names}, with commas between them`;
+  return { schema: z.string().regex(/^[^,\s]+(,[^,\s]+)*$/), allowed, meaning, defaults };
 }
 
-const seedsParameter: ParameterSpec<string> = {
-  schema: z.coerce.string().regex(/^\d+(,\d+)*$/),
-  allowed: 'whole numbers with commas between them, such as 0,1,2',
-  meaning: 'Seeds of the trainings; each is a run of every cell',
-  defaults: { tour: '0,1', paper: gridSeeds.join(',') },
-};
+/** Numbers with commas between them, or a word; a single number may come as one. */
+function numbersParameter(
+  meaning: string,
+  defaults: Defaults,
+  pattern: RegExp,
+  allowed: string,
+): ParameterSpec<string | number> {
+  return { schema: z.coerce.string().regex(pattern), allowed, meaning, defaults };
+}
+
+const decimals = /^(\d+(\.\d+)?(e-?\d+)?)(,\d+(\.\d+)?(e-?\d+)?)*$/;
+const byOptimizer = (meaning: string): ParameterSpec<string | number> =>
+  numbersParameter(meaning, { tour: automatic, paper: automatic }, new RegExp(`^auto$|${decimals.source}`), 'auto, or a number for each of optimizers, with commas between them'); // prettier-ignore
 
 /** The paper profile is the study's grid; the tour's is made for a minute on two cores. */
 export const medmnist2dParameterSpecs = {
@@ -52,6 +47,13 @@ export const medmnist2dParameterSpecs = {
     'stand-ins, all, names or paths of .npz files',
   ),
   size: choiceParameter('Pixels a side of MedMNIST’s images, as they are read', { tour: 28, paper: 224 }, imageSizes),
+  syntheticImages: integerParameter('Training images of synthetic-blood', { tour: 480, paper: 11_959 }, 100, 11_959),
+  fractions: numbersParameter(
+    'Shares of the training images; each is a run of every cell',
+    { tour: '1', paper: '1' },
+    decimals,
+    'numbers above 0 and at most 1 with commas between them, such as 0.1,0.25,0.5,1',
+  ),
   networks: listParameter(
     'Networks; the tour’s are small ones of the same two kinds',
     { tour: Object.values(networkPairs.tour).join(','), paper: Object.values(networkPairs.study).join(',') },
@@ -62,9 +64,30 @@ export const medmnist2dParameterSpecs = {
     { tour: 'scratch', paper: 'pretrained,scratch' },
     'pretrained, scratch or both',
   ),
+  resnetWeights: choiceParameter(
+    'Weights of a pretrained ResNet-50: timm’s or torchvision’s',
+    { tour: 'resnet50.a1_in1k', paper: 'resnet50.a1_in1k' },
+    Object.keys(resnetWeights),
+  ),
   optimizers: listParameter('Optimizers', { tour: 'adamw,sgd', paper: 'adamw,sgd' }, 'adamw, sgd or both'),
-  arms: listParameter('How the study did it (as-published), or as it should be (corrected)', { tour: 'corrected', paper: 'corrected' }, 'as-published, corrected or both'), // prettier-ignore
-  seeds: seedsParameter,
+  learningRates: byOptimizer('Learning rate of each optimizer; auto is the study’s, or that of the tour’s networks'),
+  weightDecays: byOptimizer('Weight decay of each optimizer; auto is the study’s'),
+  augmentation: choiceParameter(
+    'What training images go through',
+    { tour: 'crop and flip', paper: 'crop and flip' },
+    Object.keys(gridAugmentations),
+  ),
+  arms: listParameter(
+    'How the study did it (as-published), or as it should be (corrected)',
+    { tour: [...arms].reverse().join(','), paper: 'corrected' },
+    'as-published, corrected or both',
+  ),
+  seeds: numbersParameter(
+    'Seeds of the trainings; each is a run of every cell',
+    { tour: '0,1', paper: gridSeeds.join(',') },
+    /^\d+(,\d+)*$/,
+    'whole numbers with commas between them, such as 0,1,2',
+  ),
   epochs: integerParameter(
     'Passes over the training images, at most',
     { tour: 2, paper: gridSchedule.epochs },
@@ -79,7 +102,7 @@ export const medmnist2dParameterSpecs = {
   }),
   store: textParameter(
     'Folder of the runs; auto is this run’s own in the tour, else that of npm run study -- medmnist2d',
-    { tour: automaticStore, paper: automaticStore },
+    { tour: automatic, paper: automatic },
     'auto or a folder’s path',
   ),
   resamples: integerParameter('Resamples of each bootstrap interval', { tour: 500, paper: 2000 }, 100, 100_000),
@@ -88,11 +111,6 @@ export const medmnist2dParameterSpecs = {
 
 export type Medmnist2dParameters = ResolvedParameters<typeof medmnist2dParameterSpecs>;
 
-/** One seed may come as a number. */
-export type GivenMedmnist2dParameters = Omit<GivenParameters<typeof medmnist2dParameterSpecs>, 'seeds'> & {
-  readonly seeds?: string | number | undefined;
-};
-
 /** The grid of a notebook's parameters, and where its data are. */
 export interface GridPlan {
   readonly configurations: readonly GridConfiguration[];
@@ -100,56 +118,60 @@ export interface GridPlan {
   readonly source: GridDataSource;
 }
 
+type GridSettings = Omit<Medmnist2dParameters, 'profile' | 'store' | 'train' | 'resamples' | 'seed'>;
+
 /**
  * Names every run of the grid. Files are opened for it, nothing is downloaded.
- * @throws UserError for a name that is none, a setting out of range or a file that cannot be read
+ * @throws UserError for a name that is none, a setting out of range or data that cannot be used
  */
-export async function planGrid(parameters: Omit<Medmnist2dParameters, 'profile'>): Promise<GridPlan> {
-  const { datasets, size, networks, initializations, optimizers, arms, seeds, epochs, batchSize, patience } =
-    parameters;
-  const files: Record<string, string> = {};
-  const named: (string | GridDataset)[] = [];
-  for (const name of datasetList(datasets)) {
-    if (isName(name)) {
-      named.push(name);
-      continue;
-    }
-    const opened: Dataset = await openDataset(name);
-    files[opened.name] = name;
-    // Whether a mirrored image would carry a wrong label, nobody knows but who made the file.
-    named.push(openGridDataset(opened, { horizontalFlip: false }));
-    opened.close();
-  }
-  const configurations = gridConfigurations({
-    datasets: named,
+export async function planGrid(settings: GridSettings): Promise<GridPlan> {
+  const data = await findGridData(settings.datasets, settings);
+  return { ...data, configurations: configurationsOf(settings, data.datasets) };
+}
+
+/** The runs that parameters name on these datasets. @throws UserError for a name that is none or a setting out of range */
+export function configurationsOf(settings: GridSettings, datasets: readonly GridDataset[]): GridConfiguration[] {
+  const { size, epochs, batchSize, patience, augmentation, resnetWeights: ofResnet } = settings;
+  const [networks, initializations, optimizers, chosenArms] = (['networks', 'initializations', 'optimizers', 'arms'] as const).map((name) => settings[name].split(',')); // prettier-ignore
+  return gridConfigurations({
+    datasets,
     size,
-    networks: networks.split(','),
-    initializations: initializations.split(','),
-    optimizers: optimizers.split(','),
-    arms: arms.split(','),
-    seeds: seeds.split(',').map(Number),
+    networks,
+    initializations,
+    optimizers,
+    arms: chosenArms,
+    resnetWeights: ofResnet,
+    fractions: numbersIn(settings.fractions),
+    seeds: numbersIn(settings.seeds),
     schedule: { epochs, batchSize, patience },
+    learningRates: numbersOf('learningRates', settings, optimizers),
+    weightDecays: numbersOf('weightDecays', settings, optimizers),
+    augmentation,
   });
-  const byName = new Map(configurations.map(({ dataset }) => [dataset.name, dataset]));
-  return { configurations, datasets: [...byName.values()], source: { files } };
 }
 
-function datasetList(datasets: string): string[] {
-  if (datasets === standIns) return Object.keys(syntheticTasks);
-  return datasets === allDatasets ? gridDatasetNames() : datasets.split(',');
+function numbersIn(text: string | number): number[] {
+  return String(text).split(',').map(Number);
 }
 
-/** A path has a slash or ends as a file does; anything else is a name, be it misspelt. */
-function isName(name: string): boolean {
-  return datasetNames().includes(name) || !(name.includes('/') || basename(name).endsWith('.npz'));
+function numbersOf(
+  name: 'learningRates' | 'weightDecays',
+  settings: GridSettings,
+  optimizers: readonly string[],
+): Record<string, number> {
+  if (settings[name] === automatic) return {};
+  const numbers = numbersIn(settings[name]);
+  if (numbers.length !== optimizers.length)
+    throw new UserError(`${name} has ${numbers.length} numbers, but there are ${optimizers.length} optimizers (${optimizers.join(', ')}): give one for each.`); // prettier-ignore
+  return Object.fromEntries(optimizers.map((optimizer, at) => [optimizer, numbers[at]]));
 }
 
-/** The folder of the runs. */
+/** The folder of the runs; `directory` is that of the notebook's run. */
 export function gridStoreFolder(
   { profile, store }: Pick<Medmnist2dParameters, 'profile' | 'store'>,
-  run: NotebookRun,
+  { directory }: { readonly directory: string },
 ): string {
-  if (store !== automaticStore) return store;
+  if (store !== automatic) return store;
   // Below `checkpoints`: what a command keeps of a run that was not finished, so that it is continued.
-  return profile === 'tour' ? join(run.directory, 'checkpoints', 'runs') : defaultGridStore;
+  return profile === 'tour' ? join(directory, 'checkpoints', 'runs') : defaultGridStore;
 }

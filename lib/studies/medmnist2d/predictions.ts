@@ -1,48 +1,14 @@
 /** The test predictions that the runs of the second study's grid leave, and bootstrap intervals over the images of the test split. */
 import { join } from 'node:path';
-import { locateDataset } from '../../data/download';
-import { datasetNames } from '../../data/registry';
-import { imageSizes } from '../../data/registry-types';
 import { UserError } from '../../errors';
 import { pooledAucDifference, type AucInterval } from '../../metrics/auc-interval';
 import type { ResamplingOptions } from '../../metrics/intervals';
 import { evaluatePredictionFile, readPredictionFile } from '../../metrics/medmnist-files';
 import type { Scored } from '../../metrics/scores';
 import type { BatchEvent, DoneEvent, StoppedEvent } from '../../training/events';
-import { openGridData, type GridDataSource } from './data';
-import type { GridDataset } from './grid-datasets';
+import type { GridDataset, TestLabels } from './datasets';
 import { seedScores, type GridMethod, type GridMethodComparison } from './results';
 import type { GridSnapshot } from './snapshot';
-
-/** What a prediction is held against. */
-export type TestLabels = Omit<Scored, 'scores'>;
-
-/**
- * The labels of a dataset's test split; undefined where its file is not on this machine. Nothing is downloaded: labels do not depend on the
- * size of the images, so that any size will do.
- */
-export async function readTestLabels(
-  dataset: GridDataset,
-  source: GridDataSource = {},
-): Promise<TestLabels | undefined> {
-  const size = await availableSize(dataset, source);
-  if (size === undefined) return undefined;
-  const wanted = size === dataset.size ? dataset : { ...dataset, size };
-  const opened = await openGridData(wanted, source);
-  try {
-    return { task: opened.task, truth: opened.splits.test.labels.slice(), classes: opened.classNames.length };
-  } finally {
-    opened.close();
-  }
-}
-
-async function availableSize({ name, size }: GridDataset, source: GridDataSource): Promise<number | undefined> {
-  if (!datasetNames().includes(source.files?.[name] ?? name)) return size;
-  for (const candidate of new Set([size, ...imageSizes])) {
-    if ((await locateDataset(name, candidate, source)).path !== undefined) return candidate;
-  }
-  return undefined;
-}
 
 /**
  * The predictions of a method on a dataset, one a seed of those asked for. Each is evaluated again and has to give its run's AUC, so that

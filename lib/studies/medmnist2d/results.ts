@@ -1,12 +1,12 @@
 /** What a run of the second study's grid leaves, and the grid's tables: means over seeds, comparisons, ranks. Full precision. */
 import { z } from 'zod';
+import { formatDecimal } from '../../display/format';
 import { rankMethods, type MethodRanks } from '../../metrics/method-ranks';
 import {
   compareOverDatasets,
   summarizeSeeds,
   type GridComparison,
   type SeedScores,
-  type SeedSummary,
 } from '../../metrics/seed-comparison';
 import { armTitle, type Arm } from '../../runs/arms';
 import {
@@ -18,9 +18,9 @@ import {
   type GridNetworkName,
   type GridOptimizerName,
   type GridSelection,
-} from '../medmnist2d';
+} from './study';
 import type { GridConfiguration } from './grid';
-import { publishedTarget, type GridDataset } from './grid-datasets';
+import type { GridDataset } from './datasets';
 import type { FinishedRun } from '../../runs/store';
 
 /** `result.json` of a run. Fractions and seconds. */
@@ -46,8 +46,7 @@ export const gridResultSchema = z.looseObject({
 export type GridResult = z.infer<typeof gridResultSchema>;
 export type GridFinishedRun = FinishedRun<GridConfiguration, GridResult>;
 
-export const gridMeasures = ['testAuc', 'testAccuracy', 'testMacroF1', 'testKappa', 'valAuc'] as const;
-export type GridMeasure = (typeof gridMeasures)[number];
+export type GridMeasure = 'testAuc' | 'testAccuracy' | 'testMacroF1' | 'testKappa' | 'valAuc';
 
 /** One way of training; every setting but dataset and seed. */
 export interface GridMethod {
@@ -55,12 +54,20 @@ export interface GridMethod {
   readonly network: GridNetworkName;
   readonly initialization: GridInitialization;
   readonly optimizer: GridOptimizerName;
+  /** Of the training images; all of them without it. */
+  readonly fraction?: number;
 }
 
+const methodKeys = ['arm', 'network', 'initialization', 'optimizer', 'fraction'] as const;
+
 /** Such as `Swin-B, ImageNet-1k, AdamW`; the arm is named where it is not the corrected one. */
-export function methodTitle({ arm, network, initialization, optimizer }: GridMethod): string {
+export function methodTitle({ arm, network, initialization, optimizer, fraction }: GridMethod): string {
   const parts = [gridNetworks[network].title, gridInitializations[initialization], optimizerTitles[optimizer]];
-  return [...parts, ...(arm === 'as-published' ? [armTitle(arm)] : [])].join(', ');
+  return [...parts, ...(arm === 'as-published' ? [armTitle(arm)] : []), ...fractionTitle(fraction)].join(', ');
+}
+
+function fractionTitle(fraction: number | undefined): string[] {
+  return fraction === undefined ? [] : [`${formatDecimal(100 * fraction, 0)} % of the training images`];
 }
 
 /** The scores of a method on a dataset by seed. Only graded labels have a kappa. */
@@ -76,7 +83,7 @@ export function seedScores(
         ({ configuration }) =>
           configuration.dataset.name === dataset.name &&
           configuration.dataset.size === dataset.size &&
-          isOf(configuration, method),
+          isSame(methodOf(configuration), method),
       )
       .flatMap(({ configuration: { seed }, result }) => {
         const score = result[measure];
@@ -85,25 +92,13 @@ export function seedScores(
   );
 }
 
-function isOf({ arm, network, initialization, optimizer }: GridConfiguration, method: GridMethod): boolean {
-  return (
-    arm === method.arm &&
-    network === method.network &&
-    initialization === method.initialization &&
-    optimizer.name === method.optimizer
-  );
-}
-
 /** The methods of a grid, each once, in its order. */
 export function methodsOf(configurations: readonly GridConfiguration[]): GridMethod[] {
-  return unique(
-    configurations.map(({ arm, network, initialization, optimizer }) => ({
-      arm,
-      network,
-      initialization,
-      optimizer: optimizer.name,
-    })),
-  );
+  return unique(configurations.map(methodOf));
+}
+
+export function methodOf({ arm, network, initialization, optimizer, fraction }: GridConfiguration): GridMethod {
+  return { arm, network, initialization, optimizer: optimizer.name, ...(fraction !== undefined && { fraction }) };
 }
 
 /** The datasets of a grid in the order of their publication, others first. */
@@ -115,38 +110,6 @@ export function datasetsOf(configurations: readonly GridConfiguration[], order: 
 function unique<T extends object>(values: readonly T[]): T[] {
   const byText = new Map(values.map((value) => [JSON.stringify(value), value]));
   return [...byText.values()];
-}
-
-/** One row a dataset and method. */
-export interface GridScoreRow extends SeedSummary {
-  readonly dataset: string;
-  readonly method: string;
-  readonly arm: Arm;
-  /** Of the published ResNet-50 from scratch, where there is one. */
-  readonly target: number | undefined;
-}
-
-/** Mean ± standard deviation over the seeds of every method on every dataset. */
-export function gridScoreRows(
-  runs: readonly GridFinishedRun[],
-  methods: readonly GridMethod[],
-  datasets: readonly GridDataset[],
-  { seeds, measure = 'testAuc' }: { readonly seeds: readonly number[]; readonly measure?: GridMeasure },
-): GridScoreRow[] {
-  return datasets.flatMap((dataset) =>
-    methods.map((method) => ({
-      dataset: dataset.name,
-      method: methodTitle(method),
-      arm: method.arm,
-      ...summarizeSeeds(seedScores(runs, method, dataset, measure), seeds),
-      target: targetOf(dataset, measure),
-    })),
-  );
-}
-
-function targetOf(dataset: GridDataset, measure: GridMeasure): number | undefined {
-  const target = publishedTarget(dataset);
-  return measure === 'testAuc' ? target?.auc : measure === 'testAccuracy' ? target?.accuracy : undefined;
 }
 
 /** A comparison with the settings that both sides share. */
@@ -186,39 +149,19 @@ export function compareMethods(
 }
 
 function isSame(one: GridMethod, other: GridMethod): boolean {
-  return (['arm', 'network', 'initialization', 'optimizer'] as const).every((key) => one[key] === other[key]);
+  return methodKeys.every((key) => one[key] === other[key]);
 }
 
 /** The settings that the definition leaves open. */
-function sharedTitle({ arm, network, initialization, optimizer }: GridMethod, fixed: GridSelection): string {
+function sharedTitle({ arm, network, initialization, optimizer, fraction }: GridMethod, fixed: GridSelection): string {
   const parts = [
     fixed.network === undefined ? gridNetworks[network].title : undefined,
     fixed.initialization === undefined ? gridInitializations[initialization] : undefined,
     fixed.optimizer === undefined ? optimizerTitles[optimizer] : undefined,
     fixed.arm === undefined && arm === 'as-published' ? armTitle(arm) : undefined,
+    ...fractionTitle(fraction),
   ];
   return parts.filter((part) => part !== undefined).join(', ');
-}
-
-/** One row a dataset of a comparison, for a table: numbers, and notes where something is degenerate or missing. */
-export function comparisonTableRows({ datasets }: GridComparison) {
-  return datasets.map((row) => ({
-    dataset: row.dataset,
-    firstMean: row.first.mean,
-    firstDeviation: row.first.deviation,
-    firstN: row.first.n,
-    secondMean: row.second.mean,
-    secondDeviation: row.second.deviation,
-    secondN: row.second.n,
-    pairs: row.paired.length,
-    difference: row.meanDifference,
-    t: row.tTest?.statistic ?? NaN,
-    pValue: row.tTest?.pValue ?? NaN,
-    holmPValue: row.adjustedPValue ?? NaN,
-    cohensDz: row.cohensDz ?? NaN,
-    hedgesG: row.hedgesGz ?? NaN,
-    notes: row.notes.join(' '),
-  }));
 }
 
 /** Ranks of the methods by their mean over seeds, on the datasets that all of them have with all seeds. */

@@ -1,16 +1,16 @@
 /** `results.json` of the second study's notebook: one row a finished run of its grid. */
 import { createHash } from 'node:crypto';
 import { splitNames, type SplitName } from '../../data/dataset';
-import { createBackbone } from '../../models/backbone';
 import { countParameters } from '../../models/parameters';
-import { gridInitializations, gridNetworks } from '../medmnist2d';
+import { gridNetwork } from './networks';
+import { gridInitializations, gridNetworks } from './study';
 import type { GridConfiguration } from './grid';
-import { splitCounts, type SplitCounts } from './grid-datasets';
+import { splitCounts, type SplitCounts } from './datasets';
 import type { GridFinishedRun } from './results';
 import type { GridSnapshot } from './snapshot';
+import { settingsOf } from '../../runs/identity';
 import { writeResults, type ClassificationRow } from '../../runs/results';
 import { factsOf, type NotebookRun } from '../../runs/notebook-run';
-import { tourArchitectures } from '../../models/tour-networks';
 
 /** A row of the contract's kind, with what else tells a run of the grid from others. */
 export interface GridRow extends ClassificationRow {
@@ -20,6 +20,8 @@ export interface GridRow extends ClassificationRow {
   readonly optimizer: string;
   readonly initialization: string;
   readonly seed: number;
+  /** Of the training images; all of them without it. */
+  readonly fraction?: number;
   readonly valAuc: number;
   /** Of graded labels only. */
   readonly testKappa: number | undefined;
@@ -53,7 +55,7 @@ export function writeGridResults(
 
 /** All values of every network are trained. */
 export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow {
-  const { dataset, network, arm, initialization, weights, optimizer, schedule, seed } = configuration;
+  const { dataset, network, arm, initialization, weights, optimizer, schedule, seed, fraction } = configuration;
   const parameters = parameterCount(configuration);
   const selected = result.history.find(({ epoch }) => epoch === result.selectedEpoch);
   return {
@@ -68,6 +70,7 @@ export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow
     optimizer: optimizer.name,
     initialization: gridInitializations[initialization],
     seed,
+    ...(fraction !== undefined && { fraction }),
     parameters,
     trainableParameters: parameters,
     seconds: result.seconds,
@@ -87,6 +90,7 @@ export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow
       learningRate: optimizer.learningRate,
       weightDecay: optimizer.weightDecay,
       seed,
+      ...(configuration.recipe !== undefined && settingsOf(configuration.recipe)),
     },
   };
 }
@@ -94,18 +98,10 @@ export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow
 const counted = new Map<string, number>();
 
 /** Of a configuration's network with its head. Each is counted once. */
-export function parameterCount({
-  network,
-  inputSize,
-  head,
-}: Pick<GridConfiguration, 'network' | 'inputSize' | 'head'>): number {
+export function parameterCount(configuration: GridConfiguration): number {
+  const { network, inputSize, head } = configuration;
   const key = `${network} ${inputSize} ${head.outputs}`;
-  const { architecture } = gridNetworks[network];
-  const tableOf = () =>
-    architecture === 'resnet_tour' || architecture === 'swin_tour'
-      ? tourArchitectures[architecture].table(head.outputs)
-      : createBackbone(architecture, { size: inputSize, classes: head.outputs }).table;
-  const count = counted.get(key) ?? countParameters({ table: tableOf() });
+  const count = counted.get(key) ?? countParameters(gridNetwork(configuration));
   counted.set(key, count);
   return count;
 }

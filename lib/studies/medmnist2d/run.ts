@@ -2,20 +2,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
+import { take } from '../../data/take';
 import { datasetNames } from '../../data/registry';
 import { imageSizes } from '../../data/registry-types';
 import { writeFileAtomic } from '../../files';
 import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
+import type { WeightsOptions } from '../../models/hub';
 import { openCheckpoints } from '../../training/checkpoints';
 import type { TrainingEvent } from '../../training/events';
+import type { Recipe } from '../../training/recipe';
 import { scoreSplit, testResult, type TestResult } from '../../training/scored-split';
 import { trainNetwork } from '../../training/train-network';
-import { checkGridSplits, openGridData, type GridDataSource } from './data';
+import { checkGridSplits, openGridData, type GridDataset, type GridDataSource } from './datasets';
 import type { GridConfiguration } from './grid';
-import type { GridDataset } from './grid-datasets';
-import { gridRecipe, openGridNetwork, type GridWeights } from './networks';
+import { gridRecipe, openGridNetwork } from './networks';
 import { gridResultSchema, type GridResult } from './results';
 import { shortHash } from '../../runs/results';
 import type { RunClaim } from '../../runs/store';
@@ -27,7 +29,9 @@ export interface GridRunContext {
   /** Where datasets are on this machine. */
   readonly data?: GridDataSource;
   /** Where published weights are on this machine. */
-  readonly weights?: GridWeights;
+  readonly weights?: WeightsOptions;
+  /** In place of the study's; its identity is in the configuration where it is another. */
+  readonly recipe?: (configuration: GridConfiguration) => Recipe;
   /** Seconds of training that a kill may cost; 60 by default. */
   readonly saveEverySeconds?: number;
   /** Ends the run softly; the same call continues it. */
@@ -45,7 +49,7 @@ const measuredFile = 'measured.json';
  */
 export async function trainGridRun(
   { id, configuration, directory }: GridRunClaim,
-  { data, weights, saveEverySeconds = 60, signal, onProgress }: GridRunContext = {},
+  { data, weights, recipe = gridRecipe, saveEverySeconds = 60, signal, onProgress }: GridRunContext = {},
 ): Promise<GridResult | undefined> {
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
@@ -57,7 +61,7 @@ export async function trainGridRun(
     predictionFileName({ ...naming, auc: 0, accuracy: 0 }); // refuses a name now instead of after the training
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), shortHash({ id, weights: source.sha256 }));
     let test: TestResult | undefined;
-    const { history, seconds } = await trainNetwork(network, dataset, gridRecipe(configuration), {
+    const { history, seconds } = await trainNetwork(network, partOf(dataset, configuration), recipe(configuration), {
       checkpoints,
       saveEverySeconds,
       signal,
@@ -89,6 +93,12 @@ export async function trainGridRun(
   } finally {
     dataset.close();
   }
+}
+
+/** With the share of its training images that is wanted, of which a smaller one's are a part. */
+function partOf(dataset: Dataset, { fraction, seed }: GridConfiguration): Dataset {
+  if (fraction === undefined) return dataset;
+  return take(dataset, { train: Math.max(1, Math.round(fraction * dataset.splits.train.count)), seed });
 }
 
 /** A stop while the test images are scored is a stop of the run, which is continued by scoring them again. */

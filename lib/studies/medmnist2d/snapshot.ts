@@ -1,8 +1,8 @@
 /** How a grid of the second study stands: what of it is finished, running and missing, cell by cell. A cell is a method on a dataset. */
-import { gridDatasetNames } from '../medmnist2d';
+import { gridDatasetNames } from './study';
 import type { GridConfiguration } from './grid';
-import type { GridDataset } from './grid-datasets';
-import { datasetsOf, methodTitle, methodsOf, type GridFinishedRun, type GridMethod, type GridResult } from './results'; // prettier-ignore
+import type { GridDataset } from './datasets';
+import { datasetsOf, methodOf, methodTitle, methodsOf, type GridFinishedRun, type GridMethod, type GridResult } from './results'; // prettier-ignore
 import { datasetTitle } from './views';
 import type { RunStore } from '../../runs/store';
 
@@ -51,8 +51,7 @@ interface CellState {
 }
 
 function cellStates({ configurations, finished, running, methods, datasets }: GridSnapshot): CellState[] {
-  const keyOf = ({ arm, dataset, network, initialization, optimizer }: GridConfiguration): string =>
-    cellKey(dataset, { arm, network, initialization, optimizer: optimizer.name });
+  const keyOf = (configuration: GridConfiguration): string => cellKey(configuration.dataset, methodOf(configuration));
   const seedsOf = (some: readonly GridConfiguration[]): Map<string, number[]> => {
     const seeds = new Map<string, number[]>();
     for (const one of some) seeds.set(keyOf(one), [...(seeds.get(keyOf(one)) ?? []), one.seed]);

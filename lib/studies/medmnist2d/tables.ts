@@ -3,8 +3,8 @@ import { formatDecimal } from '../../display/format';
 import { mean } from '../../metrics/intervals';
 import { summarizeSeeds, type SeedSummary } from '../../metrics/seed-comparison';
 import type { Arm } from '../../runs/arms';
-import { gridInitializations, gridNetworks, optimizerTitles } from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid-datasets';
+import { gridInitializations, gridNetworks, optimizerTitles } from './study';
+import { publishedTarget, type GridDataset } from './datasets';
 import { methodTitle, seedScores, type GridMeasure, type GridMethod } from './results';
 import type { GridSnapshot } from './snapshot';
 import { datasetTitle } from './views';
@@ -47,6 +47,7 @@ export function numericRows({ finished, methods, datasets, seeds }: GridSnapshot
         network: gridNetworks[method.network].title,
         initialization: gridInitializations[method.initialization],
         optimizer: optimizerTitles[method.optimizer],
+        ...(method.fraction !== undefined && { fraction: method.fraction }),
         arm: method.arm,
         n,
         missingSeeds: missing.join(', '),
@@ -89,7 +90,10 @@ export function publishedRows({ finished, methods, datasets, seeds }: GridSnapsh
 
 /** Of the methods, those that train the published network as it was trained: a ResNet-50 from random weights. */
 export function comparableMethods(methods: readonly GridMethod[]): GridMethod[] {
-  return methods.filter(({ network, initialization }) => network === 'resnet50' && initialization === 'scratch');
+  return methods.filter(
+    ({ network, initialization, fraction }) =>
+      network === 'resnet50' && initialization === 'scratch' && fraction === undefined,
+  );
 }
 
 /**

@@ -11,8 +11,8 @@ import {
   type GridInitialization,
   type GridNetworkName,
   type GridOptimizerName,
-} from '../medmnist2d';
-import { publishedTarget, type GridDataset } from './grid-datasets';
+} from './study';
+import { publishedTarget, type GridDataset } from './datasets';
 import { seedScores, type GridFinishedRun, type GridMethod, type GridMethodComparison } from './results';
 
 export interface GridView {
@@ -34,7 +34,7 @@ export function networkPanels(view: GridView, initialization: GridInitialization
   return panelsOf(view, {
     groups: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
     series: networksOf(view).map((network) => ({ title: gridNetworks[network].title, settings: { network } })),
-    shared: { arm: view.arm, initialization },
+    shared: { arm: view.arm, initialization, fraction: undefined },
   });
 }
 
@@ -48,7 +48,7 @@ export function optimizerPanels(view: GridView): PanelsOfGrid {
       })),
     ),
     series: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
-    shared: { arm: view.arm },
+    shared: { arm: view.arm, fraction: undefined },
   });
 }
 

@@ -9,9 +9,9 @@ import { splitNames } from '../../../lib/data/dataset';
 import { openDataset } from '../../../lib/data/open';
 import { openSyntheticTask, syntheticTasks, type SyntheticTaskName } from '../../../lib/data/synthetic-tasks';
 import { evaluatePredictionFile } from '../../../lib/metrics/medmnist-files';
-import { runMissing } from '../../../lib/studies/grid-runs';
+import { onceEach } from '../../../lib/runs/once';
 import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist2d/grid-datasets';
+import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist2d/datasets';
 import { openGridNetwork } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
@@ -144,11 +144,12 @@ describe('the runs of a grid', () => {
     const store = openRunStore<GridConfiguration, GridResult>(folder('store'), gridResultSchema);
     const known = syntheticRun('', { schedule: { epochs: 1 } }).configuration;
     const unknown = { ...known, dataset: { ...known.dataset, name: 'nothing' } };
-    const summary = await runMissing(store, [unknown, known], (claim) => run(claim));
+    const work = (configuration: GridConfiguration, directory: string, id: string) => run({ id, configuration, directory }); // prettier-ignore
+    const summary = await onceEach(store, [unknown, known], work);
     assert.deepEqual(summary.finished, [store.idOf(known)]);
     assert.match(summary.failed[0].error.message, /There is no dataset "nothing"/);
     assert.equal(store.read(known)?.epochs, 1);
-    assert.deepEqual((await runMissing(store, [known], (claim) => run(claim))).finished, []);
+    assert.deepEqual((await onceEach(store, [known], work)).finished, []);
   });
 });
 

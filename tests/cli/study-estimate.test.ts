@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assumedThroughput, createEstimator, imagesOfRun } from '../../../lib/studies/medmnist2d/estimate';
-import { gridConfigurations, gridRunId, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import type { GridFinishedRun } from '../../../lib/studies/medmnist2d/results';
+import { assumedThroughput, createEstimator, imagesOfRun } from '../../lib/cli/study/medmnist2d-estimate';
+import { gridConfigurations, gridRunId, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import type { GridFinishedRun } from '../../lib/studies/medmnist2d/results';
 
 const one = (options: Parameters<typeof gridConfigurations>[0]): GridConfiguration =>
   gridConfigurations({ initializations: ['scratch'], optimizers: ['sgd'], seeds: [0], networks: ['resnet50'], ...options })[0]; // prettier-ignore

@@ -1,48 +1,47 @@
 import assert from 'node:assert/strict';
-import { gridRecipe } from '../../lib/studies/medmnist2d/networks';
-import { cosine } from '../../lib/training/schedules';
+import { gridRecipe } from '../../../lib/studies/medmnist2d/networks';
+import { cosine } from '../../../lib/training/schedules';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
-import type { Dataset } from '../../lib/data/dataset';
-import { findDataset } from '../../lib/data/registry';
-import { syntheticTaskCounts } from '../../lib/data/synthetic-tasks';
-import { placeImage, isIdentity } from '../../lib/data/transform';
-import { barPanels } from '../../lib/display/charts';
-import { countParameters } from '../../lib/models/parameters';
-import { findPretrained } from '../../lib/models/pretrained';
-import { resnetConfigs, resnetParameters } from '../../lib/models/resnet';
-import { swinConfigs, swinParameters } from '../../lib/models/swin';
-import { createRandom } from '../../lib/random';
-import { comparisonsOf, gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../lib/studies/medmnist2d'; // prettier-ignore
-import { gridConfigurations, gridRunId, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import type { Dataset } from '../../../lib/data/dataset';
+import { findDataset } from '../../../lib/data/registry';
+import { syntheticTaskCounts } from '../../../lib/data/synthetic-tasks';
+import { placeImage, isIdentity } from '../../../lib/data/transform';
+import { barPanels } from '../../../lib/display/charts';
+import { countParameters } from '../../../lib/models/parameters';
+import { findPretrained } from '../../../lib/models/pretrained';
+import { resnetConfigs, resnetParameters } from '../../../lib/models/resnet';
+import { swinConfigs, swinParameters } from '../../../lib/models/swin';
+import { createRandom } from '../../../lib/random';
+import { comparisonsOf, gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../../lib/studies/medmnist2d/study'; // prettier-ignore
+import { gridConfigurations, gridRunId, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import {
   describeGridDatasets,
   openGridDataset,
   publishedTarget,
   registryGridDataset,
-} from '../../lib/studies/medmnist2d/grid-datasets';
+} from '../../../lib/studies/medmnist2d/datasets';
 import {
   compareMethods,
-  comparisonTableRows,
   datasetsOf,
   gridRanks,
   gridResultSchema,
-  gridScoreRows,
   methodTitle,
   methodsOf,
   seedScores,
   type GridFinishedRun,
   type GridResult,
-} from '../../lib/studies/medmnist2d/results';
-import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../lib/studies/medmnist2d/views';
-import { openRunStore } from '../../lib/runs/store';
-import { userError } from '../data/user-error';
+} from '../../../lib/studies/medmnist2d/results';
+import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/views';
+import { summarizeSeeds } from '../../../lib/metrics/seed-comparison';
+import { openRunStore } from '../../../lib/runs/store';
+import { userError } from '../../data/user-error';
 
 const golden: { learningRates: { learningRate: number; epochs: number; warmupEpochs: number; values: number[] }[] } =
-  JSON.parse(readFileSync(join(__dirname, '../fixtures/medmnist2d_schedule.json'), 'utf8'));
+  JSON.parse(readFileSync(join(__dirname, '../../fixtures/medmnist2d_schedule.json'), 'utf8'));
 
 const all = gridConfigurations();
 
@@ -142,8 +141,7 @@ describe('the grid', () => {
     const [configuration] = gridConfigurations({ datasets: [dataset], schedule: { epochs: 2 } });
     assert.equal(configuration.head.outputs, 2);
     assert.equal(configuration.augmentation.horizontalFlip, false);
-    const blood = openGridDataset({ ...data, name: 'bloodmnist' }, { horizontalFlip: false });
-    assert.deepEqual(blood, registryGridDataset('bloodmnist', 28));
+    const blood = registryGridDataset('bloodmnist', 28);
     const described = describeGridDatasets([dataset, blood], new Map([['cells.npz', { train: 70, val: 10, test: 20 }]])); // prettier-ignore
     assert.deepEqual(described.map(({ trainImages }) => trainImages), [70, 11959]); // prettier-ignore
     assert.throws(() => describeGridDatasets([dataset], new Map()), /How many images cells\.npz has was not told/);
@@ -182,7 +180,8 @@ describe('the grid', () => {
     refused({ arms: ['published'] }, /no arm "published"/);
     refused({ size: 32 }, /no images of 32 pixels/);
     refused({ seeds: [1, 1] }, /Seeds are 1, 1, but each may be there once only/);
-    refused({ seeds: [0.5] }, /A seed is 0\.5/);
+    refused({ seeds: [0.5] }, /^Seeds are 0\.5, but each must be a whole number/);
+    refused({ fractions: [0.5, 0.5] }, /Fractions are 0\.5, 0\.5, but each may be there once only/);
     refused({ schedule: { epochs: 0 } }, /epochs is 0/);
     refused({ schedule: { epochs: 5, warmupEpochs: 5 } }, /warm-up of 5 epochs does not fit into 5/);
     refused({ schedule: { batchSize: 1.5 } }, /batchSize is 1\.5/);
@@ -248,16 +247,10 @@ describe('the tables', () => {
     assert.equal(missing.length, 157);
   });
 
-  it('have a row for each method on each dataset, with the target', () => {
+  it('have the scores of each method on each dataset', () => {
     assert.equal(methods.length, 8);
     assert.deepEqual(order.map(({ name }) => name), datasets); // prettier-ignore
-    const rows = gridScoreRows(runs, methods, order, options);
-    assert.equal(rows.length, 32);
-    assert.ok(rows.every(({ n, missing, deviation }) => n === 5 && missing.length === 0 && deviation > 0));
-    assert.deepEqual(rows[0].target, 0.997);
-    assert.equal(rows[0].method, 'ResNet-50, ImageNet-1k, AdamW');
-    assert.equal(gridScoreRows(runs, methods, order, { ...options, measure: 'testAccuracy' })[0].target, 0.95);
-    assert.equal(gridScoreRows(runs, methods, order, { ...options, measure: 'valAuc' })[0].target, undefined);
+    assert.equal(methodTitle(methods[0]), 'ResNet-50, ImageNet-1k, AdamW');
     const expected = seedScores(runs, methods[0], order[0]).get(0);
     assert.equal(
       expected,
@@ -276,13 +269,13 @@ describe('the tables', () => {
     assert.equal(compare('transfer')[0].title, 'Pretrained against from scratch (ResNet-50, AdamW)');
     for (const comparison of compare('scratch')) {
       assert.equal(comparison.overall?.wins, 4);
-      const rows = comparisonTableRows(comparison);
-      assert.deepEqual(rows.map(({ dataset }) => dataset), datasets); // prettier-ignore
-      for (const row of rows) {
-        assert.ok(Math.abs(row.difference - 0.02) < 0.006, String(row.difference));
-        assert.ok(row.pValue <= row.holmPValue && row.holmPValue < 0.05);
-        assert.ok(Math.abs(row.hedgesG) < Math.abs(row.cohensDz));
-        assert.deepEqual([row.firstN, row.secondN, row.pairs, row.notes], [5, 5, 5, '']);
+      assert.deepEqual(comparison.datasets.map(({ dataset }) => dataset), datasets); // prettier-ignore
+      for (const row of comparison.datasets) {
+        const [p, holmP] = [row.tTest?.pValue ?? NaN, row.adjustedPValue ?? NaN];
+        assert.ok(Math.abs(row.meanDifference - 0.02) < 0.006, String(row.meanDifference));
+        assert.ok(p <= holmP && holmP < 0.05);
+        assert.ok(Math.abs(row.hedgesGz ?? NaN) < Math.abs(row.cohensDz ?? NaN));
+        assert.deepEqual([row.first.n, row.second.n, row.paired.length, row.notes], [5, 5, 5, []]);
       }
     }
   });
@@ -290,10 +283,13 @@ describe('the tables', () => {
   it('show what is missing', () => {
     const some = runs.filter(({ configuration: { dataset, network, seed } }) => !(dataset.name === 'breastmnist' && network === 'swin_b' && seed > 0)); // prettier-ignore
     const [compared] = compareMethods(some, gridComparisons.pretrained, methods, order, options);
-    const row = comparisonTableRows(compared)[1];
-    assert.deepEqual([row.firstN, row.secondN, row.pairs], [1, 5, 1]);
-    assert.ok(Number.isNaN(row.pValue));
-    assert.match(row.notes, /^Swin-B, ImageNet-1k, AdamW lacks seed 1, 2, 3, 4\. 1 of 5 pairs are compared\./);
+    const row = compared.datasets[1];
+    assert.deepEqual([row.first.n, row.second.n, row.paired], [1, 5, [0]]);
+    assert.equal(row.tTest, undefined);
+    assert.match(
+      row.notes.join(' '),
+      /^Swin-B, ImageNet-1k, AdamW lacks seed 1, 2, 3, 4\. 1 of 5 pairs are compared\./,
+    );
     const { ranks, leftOut } = gridRanks(some, methods, order, options);
     assert.deepEqual(leftOut, ['breastmnist']);
     assert.equal(ranks?.datasets, 3);
@@ -325,9 +321,9 @@ describe('the tables', () => {
     assert.deepEqual([panels[0].reference, range], [0.997, [0.5, 1]]);
     const [resnet, swin] = panels[0].series;
     assert.deepEqual([resnet.name, swin.name], ['ResNet-50', 'Swin-B']);
-    const mean = (row: { method: string; dataset: string }, method: string): boolean => row.method === method && row.dataset === 'bloodmnist'; // prettier-ignore
-    const row = gridScoreRows(runs, methods, order, options).find((one) => mean(one, 'Swin-B, from scratch, SGD'));
-    assert.deepEqual([swin.values[1], swin.errors?.[1], swin.counts?.[1]], [row?.mean, row?.deviation, 5]);
+    const method = { arm: 'corrected', network: 'swin_b', initialization: 'scratch', optimizer: 'sgd' } as const;
+    const { mean, deviation } = summarizeSeeds(seedScores(runs, method, order[0]), gridSeeds);
+    assert.deepEqual([swin.values[1], swin.errors?.[1], swin.counts?.[1]], [mean, deviation, 5]);
     barPanels({ title: 'From scratch', ...networkPanels(view, 'scratch') }, { label: 'Test AUC from scratch' });
 
     const optimizers = optimizerPanels({ ...view, runs: runs.slice(0, 1) });

@@ -1,9 +1,9 @@
 /** How long runs of the second study's grid will take: from runs that are finished, else from throughputs that were measured elsewhere. */
 import { findDataset } from '../../data/registry';
-import { gridDatasetNames, type GridNetworkName } from '../medmnist2d';
-import type { GridConfiguration } from './grid';
-import type { GridDataset } from './grid-datasets';
-import type { GridFinishedRun } from './results';
+import { gridDatasetNames, type GridNetworkName } from '../../studies/medmnist2d/study';
+import type { GridConfiguration } from '../../studies/medmnist2d/grid';
+import type { GridDataset } from '../../studies/medmnist2d/datasets';
+import type { GridFinishedRun } from '../../studies/medmnist2d/results';
 
 /** What a run has: cores of a processor, or a GPU. */
 export type RunDevice = { readonly kind: 'cpu'; readonly cores: number } | { readonly kind: 'gpu' };
@@ -29,10 +29,10 @@ export const assumedThroughput: Readonly<
 const evaluationShare = 1 / 3;
 
 /** The images of a run, each counted as what it takes of a training image's time. Undefined where the dataset's size is not known. */
-export function imagesOfRun(dataset: Pick<GridDataset, 'name'>, epochs: number): number | undefined {
+export function imagesOfRun(dataset: Pick<GridDataset, 'name'>, epochs: number, fraction = 1): number | undefined {
   if (!gridDatasetNames().includes(dataset.name)) return undefined;
   const { train, val, test } = findDataset(dataset.name).splits;
-  return epochs * (train + evaluationShare * val) + evaluationShare * test;
+  return epochs * (fraction * train + evaluationShare * val) + evaluationShare * test;
 }
 
 /**
@@ -45,13 +45,13 @@ export function createEstimator(
   const perImage = new Map<string, Sum>();
   const perEpoch = new Map<string, Sum>();
   for (const { configuration, result } of finished) {
-    const images = imagesOfRun(configuration.dataset, result.epochs);
+    const images = imagesOfRun(configuration.dataset, result.epochs, configuration.fraction);
     if (images !== undefined) add(perImage, imageKey(configuration), result.seconds, images);
     add(perEpoch, epochKey(configuration), result.seconds, result.epochs);
   }
   return (configuration) => {
     const { epochs } = configuration.schedule;
-    const images = imagesOfRun(configuration.dataset, epochs);
+    const images = imagesOfRun(configuration.dataset, epochs, configuration.fraction);
     const [byEpoch, byImage] = [perEpoch.get(epochKey(configuration)), perImage.get(imageKey(configuration))];
     if (byEpoch !== undefined) return { seconds: epochs * ratio(byEpoch), source: 'measured' };
     if (images === undefined) return undefined;
@@ -79,6 +79,6 @@ function imageKey({ network, inputSize }: GridConfiguration): string {
   return `${network} ${inputSize}`;
 }
 
-function epochKey({ network, inputSize, dataset }: GridConfiguration): string {
-  return `${network} ${inputSize} ${dataset.name} ${dataset.size} ${dataset.hash}`;
+function epochKey({ network, inputSize, dataset, fraction = 1 }: GridConfiguration): string {
+  return `${network} ${inputSize} ${dataset.name} ${dataset.size} ${dataset.hash} ${fraction}`;
 }

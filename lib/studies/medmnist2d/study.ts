@@ -5,15 +5,15 @@
  * The study publishes figures, no numbers, and code of its scratch trainings with AdamW alone. What its code says is taken from there
  * (`train_and_eval_pytorch.py` of its last commit); what it does not say is ours, and `declaredHere` lists it.
  */
-import type { Normalization } from '../data/batches';
-import type { Task } from '../data/dataset';
-import { datasetNames } from '../data/registry';
-import type { Interpolation } from '../tensor/resample-bytes';
-import type { SwinName } from '../models/swin';
-import type { ResnetName } from '../models/resnet';
-import type { PretrainedName } from '../models/pretrained-records';
-import type { Arm } from '../runs/arms';
-import type { TourArchitecture } from '../models/tour-networks';
+import type { Normalization } from '../../data/batches';
+import type { Task } from '../../data/dataset';
+import { datasetNames } from '../../data/registry';
+import type { Interpolation } from '../../tensor/resample-bytes';
+import type { SwinName } from '../../models/swin';
+import type { ResnetName } from '../../models/resnet';
+import type { PretrainedName } from '../../models/pretrained-records';
+import type { Arm } from '../../runs/arms';
+import type { TourArchitecture } from '../../models/tour-networks';
 
 export const medmnist2dStudy = 'medmnist2d';
 
@@ -84,6 +84,12 @@ export const networkPairs = {
   tour: { resnet: 'resnet_tour', swin: 'swin_tour' },
 } as const satisfies Record<string, NetworkPair>;
 
+/** Of ResNet-50 on ImageNet-1k: timm's, by as modern a recipe as Swin-B's, and torchvision's first. */
+export const resnetWeights = {
+  'resnet50.a1_in1k': 'timm',
+  'resnet50.tv_in1k': 'torchvision',
+} as const satisfies Partial<Record<PretrainedName, string>>;
+
 export const gridInitializations = { pretrained: 'ImageNet-1k', scratch: 'from scratch' } as const;
 export type GridInitialization = keyof typeof gridInitializations;
 
@@ -145,6 +151,17 @@ export interface GridAugmentation {
   readonly interpolation: Interpolation;
   readonly horizontalFlip: boolean;
 }
+
+const studyWindow = { scale: [0.8, 1], ratio: [3 / 4, 4 / 3], interpolation: 'bicubic' } as const;
+const wholeImage = { scale: [1, 1], ratio: [1, 1], interpolation: 'bicubic' } as const;
+
+/** The study's is the first. Whether images are mirrored where `flips` says so is the arm's matter. */
+export const gridAugmentations = {
+  'crop and flip': { ...studyWindow, flips: true },
+  crop: { ...studyWindow, flips: false },
+  flip: { ...wholeImage, flips: true },
+  none: { ...wholeImage, flips: false },
+} as const satisfies Record<string, Omit<GridAugmentation, 'horizontalFlip'> & { readonly flips: boolean }>;
 
 /** Of validation and test images: resized so that the centre, this share of each side, fills the input. 1 leaves images of its size alone. */
 export interface GridEvaluation {

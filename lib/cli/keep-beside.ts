@@ -1,0 +1,36 @@
+/** What a run of a notebook finds in its folder: the result of another run is kept beside the new one. */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { modelsFolderName, readResults, resultsFileName, type Results } from '../runs/results';
+import { previewNames } from './page/finished-runs';
+
+/** What a finished run leaves in its folder. */
+export const products = ['notebook.ipynb', 'index.html', resultsFileName];
+
+/**
+ * Moves the result of a run with other parameters, or of another notebook, out of the way: to a folder of its run's id in the same place.
+ * @param directory where a finished run may lie
+ * @param unfinished the folder in it whose result will take that place
+ * @returns where the earlier result is now; undefined where there is none, or one of the same run
+ */
+export function keepBeside(directory: string, unfinished: string): string | undefined {
+  const [earlier, latest] = [directory, unfinished].map(resultsOrNone);
+  if (earlier === undefined || latest === undefined) return undefined;
+  if (earlier.notebook === latest.notebook && earlier.runId === latest.runId) return undefined;
+  const beside = join(directory, earlier.runId);
+  mkdirSync(beside, { recursive: true });
+  for (const name of [...products, modelsFolderName, ...Object.values(previewNames)]) {
+    rmSync(join(beside, name), { recursive: true, force: true });
+    if (existsSync(join(directory, name))) renameSync(join(directory, name), join(beside, name));
+  }
+  return beside;
+}
+
+/** A damaged file tells of no run. */
+function resultsOrNone(folder: string): Results | undefined {
+  try {
+    return readResults(folder);
+  } catch {
+    return undefined;
+  }
+}

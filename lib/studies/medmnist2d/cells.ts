@@ -1,0 +1,200 @@
+/**
+ * What the cells of the second study's notebook call: ResNet-50 against Swin-B on the twelve datasets of MedMNIST2D, pretrained and from
+ * scratch, with AdamW and SGD, five seeds each (dbasina/MedMNIST-experiments). The grid is in study.ts; a store of runs holds what of it is
+ * done, whoever did it.
+ */
+import type { Dataset } from '../../data/dataset';
+import { locateDataset } from '../../data/download';
+import { datasetNames } from '../../data/registry';
+import { progressBar } from '../../display/progress';
+import { UserError } from '../../errors';
+import { interruptible } from '../../interrupt';
+import { mean } from '../../metrics/intervals';
+import { armTitle } from '../../runs/arms';
+import { currentRun, type NotebookRun } from '../../runs/current-run';
+import { identityOf } from '../../runs/identity';
+import { onceEach } from '../../runs/once';
+import { shortHash } from '../../runs/results';
+import { openRunStore, type RunStore } from '../../runs/store';
+import type { Recipe } from '../../training/recipe';
+import { findGridData, openGridData, readTestLabels, type GridDataset, type GridDataSource, type SplitCounts, type TestLabels } from './datasets'; // prettier-ignore
+import type { GridConfiguration } from './grid';
+import { gridRecipe } from './networks';
+import { configurationsOf, gridStoreFolder, type Medmnist2dParameters } from './parameters';
+import { compareOnTestImages, type ComparisonIntervals } from './predictions';
+import { compareMethods, gridResultSchema, type GridMethodComparison, type GridResult } from './results';
+import { writeGridResults } from './rows';
+import { trainGridRun } from './run';
+import { readSnapshot, type GridSnapshot } from './snapshot';
+import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './study';
+import { multiLabelRows } from './tables';
+
+export { noteRows, overallRows, pairedTestRows, roundingRows } from './comparison-tables';
+export { describeGridDatasets } from './datasets';
+export { differenceFigure, fractionFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './figures'; // prettier-ignore
+export type { GridConfiguration as Run } from './grid';
+export { gridNetwork as network, gridRecipe as recipe } from './networks';
+export { methodTitle } from './results';
+export { incompleteRows, progressMessage, progressRows } from './snapshot';
+export { declaredHere } from './study';
+export { numericRows, publishedRows, scoreMatrixRows } from './tables';
+
+/** The datasets of a grid, those whose images are on this machine open. */
+export interface GridData {
+  readonly datasets: readonly GridDataset[];
+  readonly source: GridDataSource;
+  readonly images: readonly Dataset[];
+  readonly counts: ReadonlyMap<string, SplitCounts>;
+}
+
+/** Finds the datasets of a grid, and opens what is on this machine; nothing is downloaded. */
+export async function openData(settings: Medmnist2dParameters): Promise<GridData> {
+  const { datasets, source } = await findGridData(settings.datasets, settings);
+  const images: Dataset[] = [];
+  for (const dataset of datasets) {
+    const { name, size } = dataset;
+    const here = !datasetNames().includes(name) || (await locateDataset(name, size)).path !== undefined;
+    if (here) images.push({ ...(await openGridData(dataset, source)), name });
+  }
+  const counts = new Map(images.map(({ name, splits: { train, val, test } }) => [name, { train: train.count, val: val.count, test: test.count }])); // prettier-ignore
+  return { datasets, source, images, counts };
+}
+
+/** Every run of the grid, each complete in itself. */
+export function runsOf(settings: Medmnist2dParameters, { datasets }: GridData): GridConfiguration[] {
+  return configurationsOf(settings, datasets);
+}
+
+/** What `of` says of the first run of each value of a setting, by that value: what differs between them is a table of `differences`. */
+export function byValue<T extends object>(
+  runs: readonly GridConfiguration[],
+  setting: 'arm' | 'network' | 'optimizer',
+  of: (run: GridConfiguration) => T,
+): Record<string, T> {
+  const titleOf = (run: GridConfiguration): string =>
+    setting === 'arm' ? armTitle(run.arm) : setting === 'network' ? gridNetworks[run.network].title : optimizerTitles[run.optimizer.name]; // prettier-ignore
+  const firstOf = (title: string): GridConfiguration => runs.find((run) => titleOf(run) === title) ?? runs[0];
+  return Object.fromEntries([...new Set(runs.map(titleOf))].map((title) => [title, of(firstOf(title))]));
+}
+
+/** A grid and its store, for the cells below. */
+export interface OpenGrid {
+  readonly settings: Medmnist2dParameters;
+  readonly data: GridData;
+  readonly run: NotebookRun;
+  readonly configurations: readonly GridConfiguration[];
+  readonly recipe: (run: GridConfiguration) => Recipe;
+  readonly store: RunStore<GridConfiguration, GridResult>;
+}
+
+/** Opens the store of the grid's runs. Those whose recipe is another than the study's are other runs, which only a notebook does. */
+export function openGrid(
+  settings: Medmnist2dParameters,
+  data: GridData,
+  { runs, recipe = gridRecipe }: { readonly runs: readonly GridConfiguration[]; readonly recipe?: OpenGrid['recipe'] },
+): OpenGrid {
+  const run = currentRun();
+  const configurations = runs.map((one) => {
+    const [study, own] = [gridRecipe(one), recipe(one)].map(identityOf);
+    return shortHash(own) === shortHash(study) ? one : { ...one, recipe: own };
+  });
+  const store = openRunStore<GridConfiguration, GridResult>(gridStoreFolder(settings, run), gridResultSchema);
+  return { settings, data, run, configurations, recipe, store };
+}
+
+/** How the grid stands; what of it is finished is written to the notebook's results. */
+export function look({ store, configurations, run, data }: OpenGrid): GridSnapshot {
+  const snapshot = readSnapshot(store, configurations);
+  writeGridResults(run, snapshot, data.counts);
+  return snapshot;
+}
+
+/**
+ * Does the missing runs, each once, where the parameters say so (`train`), and looks at the grid. A run that another process is at is left to
+ * it. The stop button ends it softly: the same cell continues.
+ * @throws UserError where a run fails; what is finished stays
+ */
+export async function trainGrid(
+  grid: OpenGrid,
+  { onProgress = progressBar('Runs of the grid', { step: 'run' }) }: { readonly onProgress?: ReturnType<typeof progressBar> } = {}, // prettier-ignore
+): Promise<GridSnapshot> {
+  const { store, configurations, data, recipe, settings } = grid;
+  const { finished, running } = store.overview(configurations);
+  const steps = configurations.length;
+  if (!settings.train || finished.length + running.length === steps) return look(grid);
+  const started = performance.now();
+  let step = finished.length;
+  const report = (loss?: number): void => onProgress({ kind: 'batch', epoch: 1, epochs: 1, step, steps, loss });
+  const { stopped, failed } = await interruptible((signal) =>
+    onceEach(
+      store,
+      configurations,
+      (configuration, directory, id) => {
+        report();
+        const onTraining: Parameters<typeof trainGridRun>[1] = {
+          onProgress: (event) => (event.kind === 'epoch' ? report(event.row.trainLoss) : undefined),
+        };
+        return trainGridRun({ id, configuration, directory }, { data: data.source, recipe, signal, ...onTraining });
+      },
+      { signal, onFinished: () => report(void step++) },
+    ),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  if (stopped) onProgress({ kind: 'stopped', epoch: 0, epochs: 1, seconds });
+  else onProgress({ kind: 'done', epochs: 1, seconds });
+  if (failed.length > 0)
+    throw new UserError(`${failed.length} of ${steps} runs failed, the first of them ${failed[0].id}: ${failed[0].error.message}`); // prettier-ignore
+  return look(grid);
+}
+
+export type ComparisonKind = keyof ReturnType<typeof comparisonsOf>;
+
+/** A comparison for each pair of networks of the grid and each setting that it leaves open. */
+export function compare(
+  { finished, methods, datasets, seeds }: GridSnapshot,
+  kind: ComparisonKind,
+): GridMethodComparison[] {
+  // What leaves the networks open is the same for all pairs.
+  const found = Object.values(networkPairs).flatMap((pair) =>
+    compareMethods(finished, comparisonsOf(pair)[kind], methods, datasets, { seeds }),
+  );
+  return found.filter(({ title }, at) => found.findIndex((other) => other.title === title) === at);
+}
+
+/** Bootstrap intervals over test images, from the prediction files of the runs; none where the stop button ended it. */
+export async function intervals(
+  { data: { source }, settings: { seed, resamples } }: OpenGrid,
+  snapshot: GridSnapshot,
+  comparisons: readonly GridMethodComparison[],
+): Promise<ComparisonIntervals[]> {
+  const onProgress = progressBar('Bootstrap intervals', { step: 'dataset' });
+  const read = new Map<string, Promise<TestLabels | undefined>>();
+  const labelsOf = (dataset: GridDataset): Promise<TestLabels | undefined> => {
+    const labels = read.get(dataset.name) ?? readTestLabels(dataset, source);
+    read.set(dataset.name, labels);
+    return labels;
+  };
+  const found = await interruptible((signal) =>
+    compareOnTestImages(snapshot, comparisons, labelsOf, { seed, resamples, signal, onProgress }),
+  );
+  return found ?? [];
+}
+
+/** Those intervals that are of these comparisons. */
+export function intervalsOf(
+  all: readonly ComparisonIntervals[],
+  comparisons: readonly GridMethodComparison[],
+): ComparisonIntervals[] {
+  return all.filter(({ comparison }) => comparisons.some(({ title }) => title === comparison.title));
+}
+
+/** Accuracy of multi-label tasks beside that of finding nothing. */
+export async function multiLabelAccuracy({ data: { source } }: OpenGrid, snapshot: GridSnapshot) {
+  const shares = new Map<string, number>();
+  for (const dataset of snapshot.datasets.filter(({ task }) => task === 'multi-label')) {
+    const labels = await readTestLabels(dataset, source);
+    if (labels === undefined) continue;
+    shares.set(dataset.name, mean(Array.from(labels.truth)));
+  }
+  return multiLabelRows(snapshot, ({ name }) => shares.get(name));
+}
