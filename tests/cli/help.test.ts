@@ -36,7 +36,8 @@ test('every command has --help with examples', async () => {
   const studies = [...(await helpOf('study')).matchAll(/^ {2}(\w\S+) {2,}/gm)].map(([, name]) => ['study', name]);
   assert.ok(studies.length >= 2, 'the studies are listed');
   for (const args of [...commands.map((name) => [name]), ...studies]) {
-    const help = await helpOf(...args);
+    const [first, ...rest] = args;
+    const help = await helpOf(first, ...rest);
     const command = args.join(' ');
     const usage = ['start', 'test'].includes(command) ? `npm ${command}` : `npm run ${command.replace(' ', ' -- ')}`;
     assert.ok(help.startsWith(usage), `${command}: ${help.slice(0, 200)}`);
