@@ -84,7 +84,7 @@ type ReportedMetric = SegmentationMetric | 'hd95OfDiagonal';
 interface Report {
   readonly images: readonly Omit<ScoredImage, 'hd95OfDiagonal'>[];
   readonly mean: Readonly<Record<ReportedMetric, number>>;
-  /** 95 %, over images. */
+  /** 95 %, over images; null in JSON of one image, which says nothing of others. */
   readonly interval: Readonly<Record<ReportedMetric, Interval>>;
   readonly undefinedHd95: number;
 }
@@ -118,7 +118,8 @@ const worstCount = 5;
 function describe({ images, mean: means, interval, undefinedHd95 }: Report): string {
   const table = rows.map(([metric, label, digits, factor = 1]) => {
     const show = (value: number): string => (factor * value).toFixed(digits);
-    return [label, show(means[metric]), `${show(interval[metric].low)} to ${show(interval[metric].high)}`];
+    const { low, high } = interval[metric];
+    return [label, show(means[metric]), images.length === 1 ? 'none of one' : `${show(low)} to ${show(high)}`];
   });
   const worst = [...images]
     .sort((first, second) => first.jaccard - second.jaccard || second.hd95 - first.hd95)

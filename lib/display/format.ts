@@ -46,14 +46,14 @@ export function formatRate(imagesPerSecond: number): string {
   return `${formatNumber(imagesPerSecond, imagesPerSecond < 10 ? 1 : 0)} images/s`;
 }
 
-/** The ends of an interval with the same number of decimals: 0.812 – 0.845. */
+/** The ends of an interval with the same number of decimals: 0.812 – 0.845; nothing of one that there is not. */
 export function formatInterval({ low, high }: { readonly low: number; readonly high: number }, digits = 3): string {
   const text = (value: number): string =>
     value
       .toFixed(digits)
       .replace(/^-(?=[0.]*$)/, '')
       .replace('-', '−');
-  return `${text(low)} – ${text(high)}`;
+  return Number.isNaN(low) ? missing : `${text(low)} – ${text(high)}`;
 }
 
 /** `formatInterval`, and what one over a single draw or seed leaves out. */

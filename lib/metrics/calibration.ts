@@ -59,6 +59,23 @@ export function expectedCalibrationError(forecast: Forecast & { readonly bins?: 
   return calibrationErrorOfBins(reliabilityBins(forecast));
 }
 
+/**
+ * The same of each class by itself, its probability against whether it is the class, in the mean over classes (Kull et al. 2019,
+ * classwise-ECE): the errors of rare classes count as much as those of frequent ones.
+ */
+export function classwiseCalibrationError({ bins, ...forecast }: Forecast & { readonly bins?: number }): number {
+  const { task, truth, classes, probabilities } = forecast;
+  const count = checkScored({ ...forecast, scores: probabilities }).count;
+  if (probabilities.length !== count * classes) return expectedCalibrationError({ ...forecast, bins });
+  let sum = 0;
+  for (let index = 0; index < classes; index++) {
+    const isClass = (_: unknown, row: number): number => (task === 'multi-label' ? truth[row * classes + index] : truth[row] === index ? 1 : 0); // prettier-ignore
+    const own = Float64Array.from({ length: count }, (_, row) => probabilities[row * classes + index]);
+    sum += expectedCalibrationError({ task: 'binary-class', truth: Int32Array.from({ length: count }, isClass), probabilities: own, classes: 2, bins }); // prettier-ignore
+  }
+  return sum / classes;
+}
+
 /** The calibration error that follows from bins; NaN where all are empty. */
 export function calibrationErrorOfBins(bins: readonly ReliabilityBin[]): number {
   let sum = 0;

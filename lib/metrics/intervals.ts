@@ -55,7 +55,8 @@ export interface BootstrapOptions extends ResamplingOptions {
 
 /**
  * Percentile bootstrap interval (Efron and Tibshirani 1993, § 13.3). Reproducible: resample r draws from the stream
- * `createRandom(seed, 'bootstrap', r)`. Throws a UserError where a statistic is not finite, such as an AUC without positives.
+ * `createRandom(seed, 'bootstrap', r)`. NaN of one image, which says nothing of others. Throws a UserError where a statistic is not finite,
+ * such as an AUC without positives.
  */
 export function bootstrapInterval(options: BootstrapOptions): Interval {
   const { count, statistic, seed, confidence = 0.95, resamples = 2000 } = options;
@@ -63,6 +64,7 @@ export function bootstrapInterval(options: BootstrapOptions): Interval {
   if (!(count >= 1 && resamples >= 1)) {
     throw new UserError(`A bootstrap needs images and resamples; there are ${count} and ${resamples}.`);
   }
+  if (count === 1) return { low: NaN, high: NaN };
   const indices = new Int32Array(count);
   const values = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {

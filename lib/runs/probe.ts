@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SplitName } from '../data/dataset';
-import { countParameters, linearHead } from '../models/parameters';
+import { classifier } from '../models/open-backbone';
+import { countParameters, linearHead, type ParameterTable, type PublishedValues } from '../models/parameters';
 import { computeFeatures, openFeatures, withParameters, type Features, type TimedFeatures } from '../training/backbone-features'; // prettier-ignore
 import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
@@ -14,6 +15,7 @@ import { dataIdentity, identityOf, type Json } from './identity';
 import { once } from './once';
 import { scoreFields, type ClassificationRow, type RowFacts, type RowSettings } from './results';
 import { openRunStore } from './store';
+import { readWeights, weightsFile, writeValues, type TrainedModel, type TrainingFacts } from './train';
 
 /** By kind, what a probe is given. */
 export interface ProbeSettings {
@@ -65,6 +67,8 @@ export interface ProbeRun {
   readonly last: ClassifierEvaluation | undefined;
   /** The row of either; undefined where it was stopped. */
   row(scored: 'best' | 'last', facts: Pick<RowFacts, 'arm' | 'settings'>): ProbeRow | undefined;
+  /** Backbone and linear layer as one network, to be tested, kept and looked into like any other; undefined for other methods. */
+  trained(which: 'best' | 'last'): TrainedModel | undefined;
 }
 
 export interface ProbeOptions {
@@ -121,6 +125,8 @@ export async function probeOnce<K extends ProbeKind>(
       return undefined;
     }
     checkpoints.remove();
+    for (const which of ['best', 'last'] as const)
+      if (result.heads) writeValues(join(directory, weightsFile(which)), tableOfHead(features), result.heads[which]);
     const record = { history: [...history], bestEpoch, bestValAccuracy, hyperparameters, seconds, cost };
     const [best, last] = [test, testOfLast].map(({ epoch, probabilities }) => ({ epoch, probabilities: scoresToText(probabilities) })); // prettier-ignore
     return { ...record, best, last };
@@ -129,7 +135,7 @@ export async function probeOnce<K extends ProbeKind>(
   const common = { id: store.idOf(identity), model, kept: finished?.kept ?? false };
   if (finished === undefined) {
     const { history = [], bestEpoch, bestValAccuracy, hyperparameters = {} } = unfinished ?? {};
-    const nothing = { stopped: true, best: undefined, last: undefined, row: () => undefined };
+    const nothing = { stopped: true, best: undefined, last: undefined, row: () => undefined, trained: () => undefined };
     return { ...common, history, bestEpoch, bestValAccuracy, hyperparameters, ...nothing };
   }
   const { history, bestEpoch, bestValAccuracy, hyperparameters, ...record } = finished.result;
@@ -141,8 +147,16 @@ export async function probeOnce<K extends ProbeKind>(
     return classifierEvaluation(test, { model: backbone.title, split: 'test', data });
   };
   const [best, last] = [scored('best'), scored('last')];
+  const { trainableParameters, parameters } = networkFacts(features, kind);
+  const training: TrainingFacts = {
+    ...{ id: common.id, directory: finished.directory, history, seconds: record.seconds, settings: hyperparameters },
+    ...{ best: { epoch: bestEpoch ?? 0, metric: 'accuracy', value: bestValAccuracy }, parameters, trainableParameters },
+    trainImages: features.data.splits.train.count,
+    valImages: features.data.splits.val.count,
+  };
   return {
     ...{ ...common, history, bestEpoch, bestValAccuracy, hyperparameters, stopped: false, best, last },
+    trained: (which) => (kind === 'linear' ? wholeModel(features, which, record[which].epoch, training) : undefined),
     row: (which, facts) => ({
       ...networkFacts(features, kind),
       trainingKey: common.id,
@@ -156,6 +170,27 @@ export async function probeOnce<K extends ProbeKind>(
       headSeconds: record.seconds,
     }),
   };
+}
+
+function tableOfHead({ backbone, data }: Pick<Features, 'backbone' | 'data'>): ParameterTable {
+  return linearHead(backbone.width, data.classNames.length);
+}
+
+/** The backbone with the trained layer on it. */
+function wholeModel(
+  { backbone, data, input }: Features,
+  which: 'best' | 'last',
+  epoch: number,
+  training: TrainingFacts,
+): TrainedModel {
+  const network = classifier(backbone, { classes: data.classNames, input });
+  const ofHead = Object.keys(network.table).filter((name) => !(name in backbone.table));
+  const read = (): PublishedValues => {
+    const head = readWeights(join(training.directory, weightsFile(which)));
+    const values = ofHead.map((name) => [name, head.get(name.replace(/^.*\.(?=weight$|bias$)/, 'head.')) as Float32Array] as const); // prettier-ignore
+    return new Map([...backbone.values, ...values]);
+  };
+  return { network, which, epoch, read, training };
 }
 
 interface ProbeIdentity {
@@ -177,8 +212,8 @@ function settingsOfRow({ backbone: { seed }, input, kept }: Features, kind: Prob
   return { probe: kinds[kind].title, ...(seed === undefined ? {} : { seed }), ...how };
 }
 
-function networkFacts({ backbone, data }: Features, kind: ProbeKind) {
-  const head = countParameters({ table: linearHead(backbone.width, data.classNames.length) });
+function networkFacts({ backbone, data }: Pick<Features, 'backbone' | 'data'>, kind: ProbeKind) {
+  const head = countParameters({ table: tableOfHead({ backbone, data }) });
   const all = countParameters(backbone);
   return {
     model: backbone.title,

@@ -27,6 +27,12 @@ export interface SaveOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A finished training, or a head that was trained on frozen features. */
+export interface SavableRun extends Pick<Run, 'model' | 'best' | 'last'> {
+  readonly recipe: Pick<Run['recipe'], 'augment'>;
+  readonly identity: Pick<Run['identity'], 'recipe'>;
+}
+
 /** Resamples of an interval. */
 const intervals = { seed: 0, resamples: 500 };
 
@@ -37,7 +43,7 @@ const intervals = { seed: 0, resamples: 500 };
  *   and where the folder has something else
  */
 export async function saveModel(
-  run: Run,
+  run: SavableRun,
   data: Exclude<TrainingData, { batches: unknown }>,
   directory: string,
   { which = 'best', format = 'safetensors', signal }: SaveOptions = {},
@@ -153,7 +159,9 @@ async function measureMasks(
 }
 
 function scoreOf(value: number, interval?: Interval): { value: number; low?: number; high?: number } {
-  return interval === undefined ? { value } : { value, low: interval.low, high: interval.high };
+  return interval === undefined || Number.isNaN(interval.low)
+    ? { value }
+    : { value, low: interval.low, high: interval.high };
 }
 
 /** What of the surroundings says how the model came about, without the machine's name. */

@@ -111,7 +111,7 @@ function probeResult(
   try {
     const ofBest = testWith(bestValues, best.epoch);
     const ofLast = best.epoch === history.length ? ofBest : testWith(lastValues, history.length);
-    return { ...outcome, test: ofBest, testOfLast: ofLast };
+    return { ...outcome, test: ofBest, testOfLast: ofLast, heads: { best: bestValues, last: lastValues } };
   } finally {
     rows.dispose();
     disposeParameters(parameters);

@@ -20,6 +20,8 @@ export interface ProbeResult {
   readonly testOfLast: TestResult | undefined;
   /** What it was trained with, the values that were selected on the validation split among them. */
   readonly hyperparameters: Readonly<Record<string, number | string>>;
+  /** Of a linear layer that was trained by steps: its values, in the published layout. */
+  readonly heads?: Readonly<Record<'best' | 'last', ReadonlyMap<string, Float32Array>>>;
 }
 
 export interface ProbeControls {

@@ -6,6 +6,8 @@ import { table } from '../display/tables';
 import { interruptible } from '../interrupt';
 import type { ImageTransform } from '../models/network';
 import { openBackbone, type BackboneOptions, type OpenedBackbone } from '../models/open-backbone';
+import type { ClassifierEvaluation } from '../runs/evaluate';
+import { identityOf } from '../runs/identity';
 import { comparableResults, currentRun, recordResults, type RecordedData } from '../runs/notebook-run';
 import {
   cacheRows,
@@ -17,8 +19,9 @@ import {
   type ProbeSettings,
 } from '../runs/probe';
 import { classificationRows, type ClassificationRow, type RowFacts } from '../runs/results';
+import type { TrainedModel } from '../runs/train';
 import { openFeatures, type Features } from '../training/backbone-features';
-import { softly, tellKept, trainingsFolder } from './training';
+import { keepModel, softly, tellKept, trainingsFolder } from './training';
 
 /**
  * A network without a head, with its weights from the hub, a .safetensors file or a seed. Nothing has to be disposed: the values are put
@@ -72,7 +75,9 @@ export interface ProbeOptions {
 /** A probe and its scores on the test images. */
 export interface Probed extends ProbeRun {
   /** Of the epoch that was asked for; undefined where it was stopped. */
-  readonly test: ProbeRun['best'];
+  readonly test: (ClassifierEvaluation & { readonly data: Dataset }) | undefined;
+  /** Backbone and linear layer of that epoch as one network; undefined for other methods. */
+  readonly network: TrainedModel | undefined;
   /** What was recorded for `comparison`. */
   readonly recorded: ProbeRow | undefined;
 }
@@ -97,7 +102,11 @@ export async function probe<K extends ProbeKind>(
   tellKept(run, kind === 'linear' ? `${run.history.length} epochs` : 'by this method', onProgress);
   const recorded = run.row(scored, { arm, settings: further });
   if (recorded) recordResults(currentRun(), recordedAs ?? from.data, run.id, [recorded], run.history);
-  return { ...run, test: run[scored], recorded };
+  const scores = run[scored];
+  const whole = run.trained(scored);
+  const recipe = { trained: 'a linear layer on frozen features', ...settings };
+  if (whole) await keepModel({ model: title, best: whole, last: whole, recipe: {}, identity: { recipe: identityOf(recipe) } }, whole, from.data); // prettier-ignore
+  return { ...run, test: scores && { ...scores, data: from.data }, network: whole, recorded };
 }
 
 /** One row for each linear head of this notebook on these data: what its features cost, and what they would have cost without the cache. */

@@ -1,13 +1,17 @@
 /** What a cell calls to train many segmentation networks, and to pre-train an encoder: with one bar, the stop button, and a row each. */
 import { join } from 'node:path';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
+import { show } from '../display/mime';
 import { progressBar } from '../display/progress';
+import { status } from '../display/status';
 import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
+import { specOf } from '../models/network-spec';
 import { denoiseOnce, type DenoisingRun } from '../runs/denoise';
 import { trainGrid as trainGridOf, type GridOptions, type GridRun, type GridWork } from '../runs/grid';
 import { currentRun, recordResults } from '../runs/notebook-run';
 import type { DenoisingSettings } from '../training/denoiser';
+import { keepModel } from './training';
 
 export interface TrainGridOptions extends Pick<GridOptions<never>, 'again' | 'keepWeights' | 'mapsOf'> {
   /** Beside the bar. */
@@ -27,9 +31,11 @@ export async function trainGrid<P>(
   const run = currentRun();
   const folder = join(run.directory, 'trainings');
   const onProgress = progressBar(progress, { step: 'step', epoch: 'training' });
-  return interruptible((signal) =>
+  const keepsModels = run.parameters.keepModel === true;
+  const trained = await interruptible((signal) =>
     trainGridOf(points, plan, {
       ...options,
+      keepWeights: options.keepWeights === true || keepsModels,
       folder,
       signal,
       onProgress,
@@ -37,6 +43,21 @@ export async function trainGrid<P>(
         recordResults(run, data.whole ?? data, row.trainingKey, [row], history),
     }),
   );
+  if (trained && keepsModels) await keepModels(trained);
+  return trained;
+}
+
+/** One folder for each network that a model's folder can describe; the others are counted. */
+async function keepModels<P>(trained: readonly GridRun<P>[]): Promise<void> {
+  const left = new Map<string, number>();
+  for (const { run, data } of trained) {
+    if (run.best === undefined) continue;
+    const { network } = run.best;
+    if (specOf(network) === undefined) left.set(network.name, (left.get(network.name) ?? 0) + 1);
+    else await keepModel(run, run.best, data);
+  }
+  const names = [...left].map(([name, count]) => `${count} of ${name}`).join(', ');
+  if (names !== '') show(status(`A model’s folder cannot describe networks on an encoder: those of ${names} are not kept.`, 'info')); // prettier-ignore
 }
 
 export interface DenoiseOptions {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset';
+import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { formatDuration } from '../display/format';
 import { show } from '../display/mime';
 import { progressBar } from '../display/progress';
@@ -20,7 +21,7 @@ import {
   type RowFacts,
   type SegmentationRow,
 } from '../runs/results';
-import { saveModel } from '../runs/save-model';
+import { saveModel, type SavableRun } from '../runs/save-model';
 import { modelFiles } from '../runs/saved-model';
 import { trainOnce, type Run, type TrainedModel } from '../runs/train';
 import type { Recipe } from '../training/recipe';
@@ -54,7 +55,7 @@ export async function train(
   const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
   tellKept(run, `${run.history.length} epochs`, onProgress);
   const named = { ...run, model: progress };
-  if (currentRun().parameters.keepModel === true && run.best !== undefined) await keepModel(named, run.best, data);
+  if (run.best !== undefined) await keepModel(named, run.best, data);
   return named;
 }
 
@@ -79,10 +80,10 @@ export function tellKept(
   if (kept) report({ kind: 'phase', message, ended: 'done' });
 }
 
-/** The training's model beside the notebook's results, once. */
-async function keepModel(run: Run, best: TrainedModel, data: TrainingData): Promise<void> {
-  if ('batches' in data) return;
-  const name = `${run.model} ${run.id}`.replace(/[^\w.-]+/g, '-');
+/** The training's model beside the notebook's results, once, where the notebook's parameters say that models are kept. */
+export async function keepModel(run: SavableRun, best: TrainedModel, data: TrainingData): Promise<void> {
+  if ('batches' in data || currentRun().parameters.keepModel !== true) return;
+  const name = `${run.model} ${best.training.id}`.replace(/[^\w.-]+/g, '-');
   const directory = join(currentRun().directory, modelsFolderName, name);
   if (existsSync(join(directory, modelFiles.description))) return;
   try {
@@ -105,20 +106,22 @@ export interface RowOptions extends Omit<MaskEvaluateOptions, 'signal' | 'maps' 
   readonly recordedAs?: RecordedData;
 }
 
-/** Scores, and the row that they became where they are of the test split. */
-export type Evaluated<E, R> = E & { readonly row: R | undefined };
+/** Scores, of which data, and the row that they became where they are of the test split. */
+export type Evaluated<E, R, D> = E & { readonly row: R | undefined; readonly data: D };
 
 /**
  * The scores of trained weights on a split, the test split by default. Scores of the test split become a row of `comparison`; undefined
  * for a training that was stopped, and where the stop button ends the scoring.
  */
-export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<Evaluated<ClassifierEvaluation, ClassificationRow> | undefined>; // prettier-ignore
-export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<Evaluated<MaskEvaluation, SegmentationRow> | undefined>; // prettier-ignore
+export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<Evaluated<ClassifierEvaluation, ClassificationRow, Dataset> | undefined>; // prettier-ignore
+export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<Evaluated<MaskEvaluation, SegmentationRow, SegmentationDataset> | undefined>; // prettier-ignore
 export async function evaluate(
   model: TrainedModel | undefined,
   data: TrainingData,
   { arm = 'corrected', protocol, settings, recordedAs, ...options }: RowOptions = {},
-): Promise<Evaluated<ClassifierEvaluation | MaskEvaluation, ClassificationRow | SegmentationRow> | undefined> {
+): Promise<
+  Evaluated<ClassifierEvaluation | MaskEvaluation, ClassificationRow | SegmentationRow, TrainingData> | undefined
+> {
   if (model === undefined) return undefined;
   const trained = protocol ?? (model.network.weights.source === 'random' ? 'scratch' : 'fine-tuned');
   const facts: RowFacts = { arm, protocol: trained, settings };
@@ -128,16 +131,16 @@ export async function evaluate(
     const evaluation = await scoring(model, split, (signal) => evaluateClassifier(model, data, { ...options, signal }));
     const row = isTest && evaluation ? classifierRow(model, evaluation, facts) : undefined;
     if (row) record(model, recordedAs ?? data, row);
-    return evaluation && { ...evaluation, row };
+    return evaluation && { ...evaluation, row, data };
   }
   const evaluation = await scoring(model, split, (signal) => evaluateMasks(model, data, { ...options, signal }));
   const row = isTest && evaluation ? maskRow(model, evaluation, data, facts) : undefined;
   if (row) record(model, recordedAs ?? data.whole ?? data, row);
-  return evaluation && { ...evaluation, row };
+  return evaluation && { ...evaluation, row, data };
 }
 
 /** What the scoring of a split gives, told in a bar; undefined where the stop button ended it. */
-async function scoring<T>(
+export async function scoring<T>(
   { network }: TrainedModel,
   split: string,
   task: (signal: AbortSignal) => Promise<T>,

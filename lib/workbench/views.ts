@@ -15,10 +15,12 @@ export function confusionMatrix(
   return confusionMatrixOf(evaluation, { label, ...options });
 }
 
-/** Precision, recall, F1 and AUC of each class; undefined of a training that was stopped. */
+/** Precision, recall, F1 and AUC of each class, and over which classes the AUC is where some are not there; undefined of a training that was stopped. */
 export function classReport(
   evaluation: ClassifierEvaluation | undefined,
   { caption = `Each class on the ${evaluation?.split ?? 'test'} images` }: { readonly caption?: string } = {},
 ): Displayable | undefined {
-  return evaluation && table(evaluation.report, { caption, highlight: { f1: 'lowest' } });
+  if (evaluation === undefined) return undefined;
+  const note = evaluation.aucNote === undefined ? '' : `. ${evaluation.aucNote}`;
+  return table(evaluation.report, { caption: `${caption}${note}`, highlight: { f1: 'lowest' } });
 }

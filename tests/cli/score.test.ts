@@ -195,6 +195,15 @@ test('the table has means, intervals, undefined distances and the five lowest', 
   assert.match(lines[lines.length - 6], /^lowest Jaccard +Jaccard +Dice +HD95$/);
 });
 
+test('one image has no interval: it says nothing of others', async () => {
+  const [truth, prediction] = [await folderOf('one-truth', { 'x.png': ['##', '..'] }), await folderOf('one', { 'x.png': ['#.', '..'] })]; // prettier-ignore
+  const { output } = await run('--truth', truth, '--prediction', prediction);
+  assert.match(output, /^1 image +mean +95 % interval$/m);
+  assert.match(output, /^Dice +0\.6667 +none of one$/m);
+  const json = JSON.parse((await run('--truth', truth, '--prediction', prediction, '--json')).output) as { interval: { dice: object } }; // prettier-ignore
+  assert.deepEqual(json.interval.dice, { low: null, high: null });
+});
+
 test('everything that keeps masks from being scored is one line each, and nothing is scored', async () => {
   const picture = ['....', '.##.', '....'];
   const names = ['coloured', 'damaged', 'extra', 'good', 'missing', 'other', 'several', 'size', 'twice'];

@@ -345,6 +345,7 @@ test('members that are not arrays of the stated size, or are packed in another w
     { content: npy([1], Uint8Array.of(1)), method: 12 },
     /is compressed by bzip2, which is not read here: save it anew with "numpy\.savez_compressed\('new\.npz', \*\*numpy\.load\('odd\.npz'\)\)"\.$/,
   );
+  await refused({ content: npy([1], Uint8Array.of(1)), method: 14 }, /is compressed by LZMA, which is not read here/);
 });
 
 test('a cache that cannot be written is named', async () => {

@@ -12,7 +12,7 @@ function scored(fold: Dataset, accuracy: number): ClassifierEvaluation {
   const { count, labels } = fold.splits.test;
   const probabilities = Float64Array.from({ length: count * 3 }, (_, at) => (labels[Math.floor(at / 3)] === at % 3 ? 1 : 0)); // prettier-ignore
   return {
-    ...{ model: 'toy', epoch: 1, split: 'test', images: count, classNames: fold.classNames, data: fold, probabilities },
+    ...{ model: 'toy', epoch: 1, split: 'test', images: count, classNames: fold.classNames, probabilities },
     ...{ matrix: [], report: [], accuracy, macroF1: accuracy / 2, auc: 1, aucNote: undefined, crossEntropy: 0 },
     confusionMatrix: undefined,
   };
