@@ -56,9 +56,14 @@ export function recordResults(
   });
 }
 
-/** The results of this run and of all others of the same notebook, with their rows on the same data, this run's last. */
-export function comparableResults(run: NotebookRun, dataset: Pick<Dataset, 'sha256'>): Results[] {
-  const others = readAllResults(join(outputsDirectory, run.notebook)).filter((results) => results.runId !== run.runId);
+/** The results of this run and of all others of the same notebook, or of several, with their rows on the same data, this run's last. */
+export function comparableResults(
+  run: NotebookRun,
+  dataset: Pick<Dataset, 'sha256'>,
+  notebooks: readonly string[] = [run.notebook],
+): Results[] {
+  const kept = notebooks.flatMap((notebook) => readAllResults(join(outputsDirectory, notebook)));
+  const others = kept.filter(({ notebook, runId }) => notebook !== run.notebook || runId !== run.runId);
   const own = readResults(run.directory);
   const isOfData = (row: Results['results'][number], { data }: Results): boolean =>
     (row.dataSha256 ?? data.sha256) === dataset.sha256;

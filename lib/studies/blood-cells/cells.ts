@@ -1,4 +1,5 @@
 /** What cells of the notebooks on the first study call. */
+export { claimTable } from './claims';
 export { benchmarkTable } from './medmnist-plus';
 export { dinoSmall, sizeNetworks, vitTiny } from './networks';
 export { sizeImages, sizePoints } from './size-points';

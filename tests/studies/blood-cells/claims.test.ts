@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ClassificationRow, Results } from '../../../lib/runs/results';
+import { claimRows, trainingsOf } from '../../../lib/studies/blood-cells/claims';
+
+type Row = Partial<ClassificationRow> & Pick<ClassificationRow, 'protocol' | 'testAccuracy'>;
+
+/** What a notebook has kept: a row a training. */
+function results(notebook: string, rows: readonly (Row & { readonly seed: number })[]): Results {
+  return {
+    ...{ notebook, runId: '1', profile: 'tour', parameters: {}, seed: 1, environment: {}, history: {} },
+    data: { name: 'bloodmnist', sha256: '5', splits: {} },
+    results: rows.map(({ seed, ...row }) => ({
+      ...{
+        trainingKey: `${notebook} ${row.protocol} ${seed}`,
+        model: notebook,
+        weights: 'hub',
+        arm: 'corrected' as const,
+      },
+      ...{ parameters: 1, trainableParameters: 1, seconds: 40, epoch: 1, bestValAccuracy: 0.86, testMacroF1: 0.9 },
+      settings: { epochs: 10, seed },
+      ...row,
+    })),
+  };
+}
+
+const [resnet, vit, dino] = ['01_resnet_from_scratch', '02_vit_frozen_and_finetuned', '03_dino_frozen'];
+
+/** Three seeds around an accuracy. */
+const seeds = (protocol: Row['protocol'], accuracy: number, more: Partial<Row> = {}) =>
+  [0, 1, 2].map((seed) => ({ seed, protocol, testAccuracy: accuracy + 0.001 * (seed - 1), ...more }));
+
+const splits = { train: { count: 11_959 }, val: { count: 1712 }, test: { count: 3421 } };
+const data = { name: 'bloodmnist', height: 28, splits } as unknown as Parameters<typeof trainingsOf>[1];
+
+const all = [
+  results(resnet, seeds('scratch', 0.95)),
+  results(vit, [...seeds('frozen', 0.88), ...seeds('fine-tuned', 0.98)]),
+  results(dino, [...seeds('frozen', 0.92, { headSeconds: 10, passSeconds: 1 }), ...seeds('fine-tuned', 0.93)]),
+];
+
+const rowsOf = (given: readonly Results[], of = data) => new Map(claimRows(trainingsOf(given, of)).map((row) => [row.claim, row])); // prettier-ignore
+
+const [order, resnetFirst, number] = ['The fine-tuned ViT is ahead of the ResNet', 'The ResNet is ahead of frozen DINO', 'The frozen ViT reaches 86 %']; // prettier-ignore
+
+describe('the claims of the blood-cell study', () => {
+  it('are measured on the seeds that both models have, with the study’s numbers beside', () => {
+    const rows = rowsOf(all);
+    assert.deepEqual([rows.get(order)?.published, rows.get(order)?.ours], ['+0.0099', '+0.030']);
+    assert.equal(rows.get(order)?.verdict, 'confirmed; of another size');
+    assert.equal(rows.get(resnetFirst)?.verdict, 'confirmed; its size fits too');
+    assert.equal(rows.get(number)?.verdict, 'confirmed');
+    assert.equal(rows.get('Fine-tuning DINO is 3 to 5 times slower')?.ours, '2.0×'); // 4 s an epoch, of 2 s
+    assert.match(String(rows.get('Start frozen, then fine-tune, match the resolution')?.why), /a rule over datasets/);
+  });
+
+  it('cannot be told from one seed, nor where the images are too few', () => {
+    const one = all.map((of) => ({
+      ...of,
+      results: of.results.filter(({ trainingKey }) => trainingKey.endsWith('0')),
+    }));
+    assert.equal(rowsOf(one).get(order)?.why, 'one seed: another may turn it round');
+    assert.match(String(rowsOf(one).get(order)?.interval), / \(images only\)$/);
+    const few = { ...data, splits: { ...splits, test: { count: 40 } } } as unknown as typeof data;
+    assert.equal(rowsOf(all, few).get(order)?.why, '0 is within the interval');
+  });
+
+  it('are not tested without the models, nor of weights that are random', () => {
+    const rows = rowsOf(all.slice(0, 2));
+    assert.equal(rows.get(resnetFirst)?.why, 'not trained on these data: DINO, frozen (notebook 03)');
+    const random = rowsOf([all[0], results(vit, seeds('fine-tuned', 0.98, { weights: 'random' }))]);
+    assert.equal(random.get(order)?.why, 'the weights are random: nothing was transferred');
+  });
+
+  it('speak of other data where the data or the weights are others, and mix no settings', () => {
+    const other = rowsOf(all, { ...data, name: 'synthetic-blood' });
+    assert.equal(other.get(order)?.verdict, 'holds here');
+    assert.match(String(other.get(number)?.why), /a number of BloodMNIST/);
+    const longer = results(resnet, seeds('scratch', 0.5, { settings: { epochs: 20, seed: 0 } }).slice(0, 1));
+    assert.equal(rowsOf([longer, ...all]).get(order)?.ours, '+0.030');
+  });
+});
