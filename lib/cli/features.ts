@@ -21,13 +21,13 @@ export interface FeaturesContext {
   readonly progress?: ProgressStream;
 }
 
-const help = `npm run features -- --model MODEL --weights hub|random|FILE.safetensors --input INPUT --output FILE.npy
+const help = `npm run features -- --model MODEL --weights embedded|hub|random|FILE.safetensors --input INPUT --output FILE.npy
 
 Writes what a model makes of images, float32, a row for each image in the input's order.
 
   --model MODEL         a model of the registry, such as vit_small_patch14_dinov2.lvd142m; its architecture's name is enough for
-                        random weights and files
-  --weights WEIGHTS     hub (published weights, downloaded once), random, or a .safetensors file, the index of a sharded one, or the
+                        embedded and random weights and files
+  --weights WEIGHTS     embedded (the project's own, of vit_mini_patch4), hub (published, downloaded once), random, or a .safetensors file, the index of a sharded one, or the
                         folder of either, such as a saved model's; names of timm, torchvision, transformers and Meta
   --input INPUT         FOLDER     its .jpg .jpeg .png .bmp .webp .tif .tiff files, by name
                         FILE.npz   MedMNIST-style; see --split
@@ -223,7 +223,12 @@ function shown({ height, width }: PlaneSize): string {
 }
 
 function describe({ name, inputSize: size }: Backbone, { kind, file }: WeightsSource): string {
-  const weights = { hub: 'published weights', random: 'random weights', file: file ?? 'weights of a file' }[kind];
+  const weights = {
+    embedded: 'the project’s own weights',
+    hub: 'published weights',
+    random: 'random weights',
+    file: file ?? 'weights of a file',
+  }[kind];
   return `${name} at ${shown(size)}, ${weights}`;
 }
 

@@ -1,8 +1,9 @@
-/** Models with their weights: published, from a file, or random. */
+/** Models with their weights: published, embedded, from a file, or random. */
 import { UserError } from '../errors';
 import type { Precision } from '../tensor/precision';
 import type { PlaneSize } from '../tensor/resample';
 import { createBackbone, type Backbone } from './architecture';
+import { openEmbedded } from './embedded';
 import { ensureWeights, type WeightsOptions } from './hub';
 import { roundMatrices } from './low-precision';
 import { createParameters, type Parameters } from './parameters';
@@ -14,9 +15,9 @@ import { hashWeights, locateWeights, openWeights } from './weights-source';
 export { createBackbone, type Backbone, type BackboneOutput } from './architecture';
 
 export interface LoadOptions extends WeightsOptions {
-  /** Weights in the registry, or for `random` and a file an architecture. */
+  /** Weights in the registry, or for `embedded`, `random` and a file an architecture. */
   readonly name: string;
-  /** `hub`, `random`, or the path of a .safetensors file, of a sharded one's index, or of the folder that has either. */
+  /** `embedded`, `hub`, `random`, or the path of a .safetensors file, of a sharded one's index, or of the folder that has either. */
   readonly weights: string;
   /** Pixels, of a square where it is one number; by default what the weights were made for. */
   readonly size?: number | PlaneSize;
@@ -32,7 +33,7 @@ export interface LoadOptions extends WeightsOptions {
 
 /** Where weights come from. */
 export interface WeightsSource {
-  readonly kind: 'hub' | 'file' | 'random';
+  readonly kind: 'embedded' | 'hub' | 'file' | 'random';
   /** Absolute path. */
   readonly file?: string;
   readonly sha256?: string;
@@ -94,6 +95,7 @@ async function findSource(
     const { path, sha256 } = await ensureWeights(findPretrained(name), options);
     return { kind: 'hub', file: path, sha256 };
   }
+  if (weights === 'embedded') return { kind: 'embedded', ...(await openEmbedded(name)) };
   return { kind: 'file', file: locateWeights(weights) };
 }
 

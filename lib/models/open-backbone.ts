@@ -1,26 +1,24 @@
-/** Networks without a head, as values: their weights from the hub, a file or a seed, and what images these were made with. */
-import { existsSync } from 'node:fs';
+/** Networks without a head, as values: their weights, embedded, from the hub, a file or a seed, and what images these were made with. */
 import { basename } from 'node:path';
 import type { ImageExpectation } from '../data/transform';
-import { suggestion, UserError } from '../errors';
+import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
-import { vitBackboneForward, type Backbone } from './architecture';
+import type { Backbone } from './architecture';
 import { createBackbone, loadBackbone } from './backbone';
 import type { WeightsOptions } from './hub';
 import type { ImageTransform, Network, WeightsOrigin } from './network';
 import type { NetworkSpec } from './network-spec';
 import { countClasses, libraryNetwork, vitSpec, type Classes } from './networks';
-import { createParameters, disposeParameters, exportParameters, hashParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
-import { architectureNames, pretrainedNames } from './pretrained';
+import { disposeParameters, exportParameters, hashParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
-import { tourVit, tourVitExpectation, tourVitName } from './tour-networks';
-import { vitConfigs, vitParameters, type VitConfig } from './vit';
+import { vitConfigs, type VitConfig } from './vit';
+import { checkWeights } from './weights-source';
 
 export interface BackboneOptions {
-  /** Of the registry: with a tag such as `vit_tiny_patch16_224.augreg_in21k`, or without for random weights and files. */
+  /** Of the registry: with a tag such as `vit_tiny_patch16_224.augreg_in21k`, or without for embedded and random weights and files. */
   readonly model: string;
-  /** `hub`, `random`, or the path of a .safetensors file. */
+  /** `embedded`, `hub`, `random`, or the path of a .safetensors file. */
   readonly weights: string;
   /** Pixels a side; by default what the weights were made for. */
   readonly size?: number;
@@ -58,41 +56,20 @@ export interface OpenedBackbone {
 
 /** Names for people. */
 const titles: Readonly<Record<string, string>> = {
-  [tourVitName]: 'small ViT',
+  vit_mini_patch4: 'mini ViT',
   'vit_tiny_patch16_224.augreg_in21k': 'ViT-Tiny',
   vit_tiny_patch16_224: 'ViT-Tiny',
   'vit_small_patch14_dinov2.lvd142m': 'DINOv2-S',
   vit_small_patch14_dinov2: 'DINOv2-S',
 };
 
-/** Of the registry, and the tour's small vision transformer, which has random weights only. */
-export function backboneNames(): string[] {
-  return [...pretrainedNames(), ...architectureNames(), tourVitName];
-}
-
 /** What is known of a network before its weights are there. */
-interface Described extends Omit<OpenedBackbone, 'values' | 'weights' | 'seed'> {
-  readonly isSmall: boolean;
-}
-
-function describe({ model, size }: BackboneOptions): Described {
-  const title = titles[model] ?? model;
-  if (model === tourVitName) {
-    const inputSize = { height: size ?? 28, width: size ?? 28 };
-    const config = tourVit(inputSize);
-    return {
-      ...{ name: model, title, isSmall: true, inputSize, prefixTokens: 1, width: config.width, vit: config },
-      ...{ table: vitParameters(config, { classes: 0 }), forward: vitBackboneForward(config) },
-      ...{ spec: (classes) => vitSpec(config, { architecture: model, classes }), expected: tourVitExpectation },
-    };
-  }
-  if (!backboneNames().includes(model))
-    throw new UserError(`There is no model "${model}"${suggestion(model, backboneNames()) || '.'} Known are ${backboneNames().join(', ')}.`); // prettier-ignore
+function describe({ model, size }: BackboneOptions): Omit<OpenedBackbone, 'values' | 'weights' | 'seed'> {
   const { table, forward, width, inputSize, prefixTokens, positionGrid, record } = createBackbone(model, { size });
   const { family, architecture } = record;
   const vit: VitConfig | undefined = family === 'vit' ? { ...vitConfigs[architecture], grid: positionGrid } : undefined;
   const spec = (classes: number): NetworkSpec => backboneSpec({ record, positionGrid }, classes);
-  const facts = { name: model, title, isSmall: false, inputSize, prefixTokens, width, vit };
+  const facts = { name: model, title: titles[model] ?? model, inputSize, prefixTokens, width, vit };
   return { ...facts, table, forward, spec, expected: record };
 }
 
@@ -117,11 +94,8 @@ export function backboneSpec(
  * @throws UserError for an unknown network, a size that does not fit, and a weights file that is not there
  */
 export function checkBackbone(options: BackboneOptions): void {
-  const { model, weights } = options;
-  if (describe(options).isSmall && weights !== 'random')
-    throw new UserError(`There are no weights of ${model}: set weights=random or another model.`);
-  if (weights !== 'hub' && weights !== 'random' && !existsSync(weights))
-    throw new UserError(`There is no weights file ${weights}: give hub, random or the path of a .safetensors file.`);
+  describe(options);
+  checkWeights(options.weights, options.model);
 }
 
 /**
@@ -131,9 +105,7 @@ export function checkBackbone(options: BackboneOptions): void {
 export async function openBackbone(options: BackboneOptions & WeightsOptions): Promise<OpenedBackbone> {
   const { model, weights, seed = 0, size, ...loading } = options;
   checkBackbone(options);
-  const { isSmall, ...network } = describe(options);
-  const described = { ...network, seed: weights === 'random' ? seed : undefined };
-  if (isSmall) return { ...described, ...taken(createParameters(described.table, seed), { source: 'random' }) };
+  const described = { ...describe(options), seed: weights === 'random' ? seed : undefined };
   const { parameters, source } = await loadBackbone({ ...loading, name: model, weights, size, seed }).catch(
     (error: unknown) => {
       // The message is written for a command's option.

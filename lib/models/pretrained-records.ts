@@ -91,6 +91,11 @@ const dinov3 = {
   ],
 } as const;
 
+/** SHA-256 of the files under data/weights, by their networks. */
+export const embeddedWeights = {
+  vit_mini_patch4: { sha256: '5be6fb7cdc2069f95a4b83c46130852422cb2dc0fc24ad7207873e7ce9358452' },
+} as const;
+
 /** Architectures of this project, of which nobody else has weights. */
 export const ownArchitectures = {
   vit_mini_patch4: {

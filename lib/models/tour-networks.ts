@@ -1,15 +1,12 @@
 /**
- * The small networks of the tours: a ResNet, a Swin transformer and a vision transformer with the forward passes of the large ones, for
- * images of 28 pixels. There are no published weights of them.
+ * The small networks of the tours: a ResNet and a Swin transformer with the forward passes of the large ones, for images of 28 pixels.
+ * There are no published weights of them.
  */
-import type { ImageExpectation } from '../data/transform';
-import type { PlaneSize } from '../tensor/resample';
 import type { Tensor2D, Tensor4D } from '../tf';
 import type { ParameterTable } from './parameters';
 import { resnetForward, resnetParameters, type ResnetConfig } from './resnet';
 import type { Scope } from './scope';
 import { swinForward, swinParameters, type SwinConfig } from './swin';
-import { patchGrid, vitConfigs, type VitConfig } from './vit';
 
 /** One block a stage, a quarter of the width. */
 const resnet: ResnetConfig = { depths: [1, 1, 1, 1], block: 'basic', width: 16 };
@@ -35,24 +32,3 @@ export const tourArchitectures = {
 } as const satisfies Record<string, TourNetwork>;
 
 export type TourArchitecture = keyof typeof tourArchitectures;
-
-/** Patches of 4×4 pixels, so that small images have as many tokens as large ones have in the studies' networks. */
-const vit: VitConfig = { ...vitConfigs.vit_tiny_patch16_224, patchSize: 4, width: 96, depth: 4, heads: 3 };
-
-export const tourVitName = 'vit_tour_patch4';
-
-/** As ViT-Tiny's weights expect their images. */
-export const tourVitExpectation: ImageExpectation = {
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-  interpolation: 'bicubic',
-  cropFraction: 0.9,
-};
-
-/**
- * The vision transformer for images of a size.
- * @throws UserError where the patches do not divide it
- */
-export function tourVit(size: PlaneSize): VitConfig {
-  return { ...vit, grid: patchGrid(size, vit) };
-}

@@ -6,8 +6,12 @@ import { z } from 'zod';
 import { suggestion, UserError } from '../errors';
 import { hashFile } from '../files';
 import { lookUpPath } from '../paths';
+import { findEmbedded } from './embedded';
 import { openSafetensors, type SafetensorsFile } from '../tensor/safetensors';
 import type { Checkpoint, CheckpointTensor } from './weight-names';
+
+/** What weights may be called that are not a path. */
+const weightsNames: readonly string[] = ['embedded', 'hub', 'random'];
 
 const indexEnding = '.index.json';
 /** What a folder of a model may have, the first that is there. */
@@ -21,6 +25,17 @@ export interface WeightsOnDisk {
 }
 
 /**
+ * Looks whether weights are there, without a download.
+ * @param network whose embedded weights are meant
+ * @throws UserError where they are neither a name nor a file that exists, and for a network without embedded weights
+ */
+export function checkWeights(weights: string, network: string): void {
+  if (weights === 'embedded') findEmbedded(network);
+  else if (!weightsNames.includes(weights) && !existsSync(weights))
+    throw new UserError(`There is no weights file ${weights}: give ${weightsNames.join(', ')} or the path of a .safetensors file.`); // prettier-ignore
+}
+
+/**
  * The file that a path stands for: itself, or what lies in a folder under the usual names.
  * @throws UserError where there is none
  */
@@ -28,7 +43,7 @@ export function locateWeights(path: string): string {
   const { path: found, tried } = lookUpPath(path);
   if (found === undefined) {
     throw new UserError(
-      `There are no weights "${path}"${suggestion(path, ['hub', 'random']) || '.'} Tried ${tried.join(' and ')}. Give hub, random or the path of a .safetensors file or a model's folder.`,
+      `There are no weights "${path}"${suggestion(path, weightsNames) || '.'} Tried ${tried.join(' and ')}. Give ${weightsNames.join(', ')} or the path of a .safetensors file or a model's folder.`,
     );
   }
   if (!statSync(found).isDirectory()) return found;

@@ -87,10 +87,10 @@ export function sizesParameter(meaning: string, defaults: Record<Profile, string
 
 /** Where the weights of a network come from. */
 export const weightsParameter: ParameterSpec<string> = {
-  schema: z.string().regex(/^(hub|random|.*[^/]\.safetensors)$/),
-  allowed: 'hub, random or the path of a .safetensors file; there are no embedded weights yet',
-  meaning: 'Published weights from the hub, random ones, or a file',
-  defaults: { tour: 'random', paper: 'hub' },
+  schema: z.string().regex(/^(embedded|hub|random|.*[^/]\.safetensors)$/),
+  allowed: 'embedded, hub, random or the path of a .safetensors file',
+  meaning: 'The project’s own weights, published ones from the hub, random ones, or a file',
+  defaults: { tour: 'embedded', paper: 'hub' },
 };
 
 /** A regular expression, or nothing. */

@@ -55,17 +55,15 @@ function classificationHeadline(rows: readonly (ClassificationRow & Row)[], resu
   const second = others.reduce<ClassificationRow | undefined>((a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a), undefined); // prettier-ignore
   const against = second === undefined ? '' : `; next is ${name(second)}, with ${formatPercent(second.testAccuracy)}`;
   return {
-    result: `${capitalized(name(best))}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.`,
+    result: `${capitalized(name(best))}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.${transferred(rows, { of: 'testAccuracy', by: 'bestValAccuracy', format: formatPercent })}`,
     certainty: `${interval === undefined ? 'No interval: the number of test images is not known.' : `The interval covers which ${formatInteger(count)} images were tested, not the chance in training (one seed).`}${origin(results)}`,
   };
 }
 
 function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results: Results): Headline {
   const fewest = Math.min(...rows.map(({ trainImages }) => trainImages));
-  const groups = grouped(
-    rows.filter(({ trainImages }) => trainImages === fewest),
-    (row) => `${name(row)} ${String(row.series)}`,
-  );
+  const atFewest = rows.filter(({ trainImages }) => trainImages === fewest);
+  const groups = grouped(atFewest, (row) => `${name(row)} ${String(row.series)}`);
   const ranked = [...groups.values()]
     .map((group) => ({
       title: name(group[0]),
@@ -84,9 +82,41 @@ function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results:
   const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.dice).toFixed(3)}`;
   const test = results.data.splits.test;
   return {
-    result: `From ${formatInteger(fewest)} training images, ${best.title}, reaches a Dice of ${average(best.dice).toFixed(3)}${spread}${against}.`,
+    result: `From ${formatInteger(fewest)} training images, ${best.title}, reaches a Dice of ${average(best.dice).toFixed(3)}${spread}${against}.${transferred(atFewest, { of: 'testDice', by: 'bestValDice', format: (dice) => dice.toFixed(3) })}`,
     certainty: `Means over ${test === undefined ? 'the' : formatInteger(test)} test images; ${best.dice.length > 1 ? 'the range says how much it matters which images are drawn' : 'a single draw of the images'}.${origin(results)}`,
   };
+}
+
+const weightsWords: Readonly<Record<string, string>> = {
+  embedded: 'weights that this project learned from its own drawings',
+  hub: 'published weights',
+};
+
+interface Score {
+  /** Columns of what is told, and of what selects. */
+  readonly of: string;
+  readonly by: string;
+  format(score: number): string;
+}
+
+/**
+ * What the weights were worth: the same network, used in the same way, with random ones. Of several ways, the one that is best on
+ * validation images. Empty where nothing was tried with both.
+ */
+function transferred(rows: readonly Row[], { of, by, format }: Score): string {
+  const ways = grouped(rows, (row) => JSON.stringify([name(row).replace(', random weights', ''), row.pretraining, (row.settings as Partial<Settings> | undefined)?.inputMode])); // prettier-ignore
+  const mean = (group: readonly Row[], column: string): number => average(group.map((row) => Number(row[column])));
+  const [best] = [...ways.values()]
+    .flatMap((group) => {
+      const random = group.filter(({ weights }) => weights === 'random');
+      const learned = group.filter(({ weights }) => weights !== 'random');
+      return random.length > 0 && learned.length > 0 ? [{ random, learned }] : [];
+    })
+    .sort((a, b) => mean(b.learned, by) - mean(a.learned, by));
+  if (best === undefined) return '';
+  const { random, learned } = best;
+  const whose = weightsWords[learned[0].weights] ?? 'the weights of a file';
+  return ` ${capitalized(name(learned[0]))}, has ${format(mean(learned, of))} with ${whose}, and ${format(mean(random, of))} with random ones.`;
 }
 
 /** A row of a grid of methods on datasets, with a seed each. */

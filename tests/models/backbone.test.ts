@@ -168,7 +168,7 @@ describe('weights from a file', () => {
   });
 
   it('that cannot be read are refused in one line', async () => {
-    await refused({ name: 'resnet18', weights: 'ramdom' }, /^There are no weights "ramdom", did you mean "random"\? Tried \S+ramdom\. Give hub, random or the path/); // prettier-ignore
+    await refused({ name: 'resnet18', weights: 'ramdom' }, /^There are no weights "ramdom", did you mean "random"\? Tried \S+ramdom\. Give embedded, hub, random or the path/); // prettier-ignore
     await refused(
       { name: 'resnet18', weights: join(folder, 'no.safetensors') },
       /^There are no weights "\S+no\.safetensors"\. (Tried \S+ )?Give/,

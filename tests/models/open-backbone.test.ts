@@ -15,7 +15,7 @@ import { userError } from '../data/user-error';
 const folder = mkdtempSync(join(tmpdir(), 'backbone-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const model = 'vit_tour_patch4';
+const model = 'vit_mini_patch4';
 
 describe('a backbone', () => {
   it('has random weights by the seed alone, and nothing on the device', async () => {
@@ -24,7 +24,7 @@ describe('a backbone', () => {
     const [one, same, other] = [await open(1), await open(1), await open(2)];
     assert.equal(one.weights.sha256, same.weights.sha256);
     assert.notEqual(one.weights.sha256, other.weights.sha256);
-    assert.deepEqual([one.weights.source, one.seed, one.title], ['random', 1, 'small ViT']);
+    assert.deepEqual([one.weights.source, one.seed, one.title], ['random', 1, 'mini ViT']);
     assert.equal(tf.memory().numTensors, before);
   });
 
@@ -46,7 +46,8 @@ describe('a backbone', () => {
       checkBackbone({ model, weights: 'random', size: 28, ...given });
     check({})();
     assert.throws(check({ model: 'vit_tiny' }), userError(/^There is no model "vit_tiny"/));
-    assert.throws(check({ weights: 'hub' }), userError(/^There are no weights of vit_tour_patch4: set weights=random/));
+    const without = { model: 'vit_tiny_patch16_224', size: 224, weights: 'embedded' };
+    assert.throws(check(without), userError(/^No weights of vit_tiny_patch16_224 come with the project: take weights=embedded with vit_mini_patch4,/)); // prettier-ignore
     assert.throws(check({ size: 30 }), userError(/do not divide into patches/));
     const file = join(folder, 'none.safetensors');
     const missing = { model: 'vit_tiny_patch16_224', size: 224, weights: file };
@@ -60,12 +61,12 @@ describe('a classifier on a backbone', () => {
   it('starts from the backbone’s values, with a new head, and knows its layers', async () => {
     const backbone = await openBackbone({ model, weights: 'random', size: 28, seed: 1 });
     const network = classifier(backbone, { classes: 3, input: input({ backbone, crop: 0.9 }) });
-    assert.deepEqual(network.table['head.weight'].shape, [3, 96]);
+    assert.deepEqual(network.table['head.weight'].shape, [3, 192]);
     assert.equal(network.initial, backbone.values);
     assert.equal(network.transform?.key, 'bicubic 28×28, crop 0.9');
     assert.equal(network.weights.sha256, backbone.weights.sha256);
-    const names = ['pos_embed', 'blocks.0.norm1.weight', 'blocks.3.mlp.fc1.weight', 'head.bias'];
-    assert.deepEqual(names.map((name) => network.layerOf?.(name)), [0, 1, 4, 5]); // prettier-ignore
+    const names = ['cls_token', 'blocks.0.norm1.weight', 'blocks.3.mlp.fc1.weight', 'head.bias'];
+    assert.deepEqual(names.map((name) => network.layerOf?.(name)), [0, 1, 4, 7]); // prettier-ignore
     const parameters = initialParameters(network.table, 7, network.initial);
     const values = exportParameters(parameters);
     assert.deepEqual(values.get('norm.weight'), backbone.values.get('norm.weight'));

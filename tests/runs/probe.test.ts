@@ -19,7 +19,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const settings = { epochs: 4, batchSize: 16, learningRate: 1e-2, weightDecay: 1e-5, seed: 3 };
 const cache = openFeatureCache({ directory: join(folder, 'cache') });
 let backbone: OpenedBackbone;
-before(async () => (backbone = await openBackbone({ model: 'vit_tour_patch4', weights: 'random', size: 28, seed: 1 })));
+before(async () => (backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 28, seed: 1 })));
 
 async function featuresOf({ kept = true, crop = 1 } = {}): Promise<Features> {
   const source = { backbone, data: cells(), input: input({ backbone, crop }) };
@@ -80,9 +80,9 @@ describe('a linear head on frozen features', () => {
     assert.deepEqual([last?.epoch, best?.epoch], [4, run.bestEpoch]);
     assert.equal(last?.testAccuracy, run.last?.accuracy);
     const { model, network, weights, weightsSha256, protocol, parameters, trainableParameters, settings: given } = last as NonNullable<typeof last>; // prettier-ignore
-    assert.deepEqual([model, network, weights, protocol], ['small ViT', 'vit_tour_patch4', 'random', 'frozen']);
+    assert.deepEqual([model, network, weights, protocol], ['mini ViT', 'vit_mini_patch4', 'random', 'frozen']);
     assert.equal(weightsSha256, backbone.weights.sha256);
-    assert.deepEqual([parameters - trainableParameters, trainableParameters], [457152, 291]);
+    assert.deepEqual([parameters - trainableParameters, trainableParameters], [2679168, 579]);
     assert.deepEqual(given, { ...settings, cache: 'true', input: 'bicubic 28×28, crop 0.9' });
   });
 
@@ -121,7 +121,7 @@ it('neighbours and logistic regression stand beside it, with what was selected i
     const rows = [knn, logistic].map((run) => run.row('best', { arm: 'corrected' }));
     assert.deepEqual(
       rows.map((row) => [row?.protocol, row?.trainableParameters, row?.settings.probe, row?.settings.seed]),
-      [['knn', 0, 'kNN', 1], ['linear', 291, 'logistic regression', 1]], // prettier-ignore
+      [['knn', 0, 'kNN', 1], ['linear', 579, 'logistic regression', 1]], // prettier-ignore
     );
     assert.ok(rows[0]?.settings.k === 1 || rows[0]?.settings.k === 5);
     assert.ok(Number.isFinite(rows[1]?.settings.regularization));

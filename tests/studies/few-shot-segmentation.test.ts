@@ -85,11 +85,12 @@ describe('the study’s numbers', () => {
     const rows = modelSizes({ encoder, ...networks });
     assert.deepEqual(rows.map(({ study }) => study), [85_798_656, 5_089_923, 2_158_017, 7_763_041]); // prettier-ignore
     assert.equal(rows[3].here, 7_763_041);
-    assert.ok(rows[2].here < 50_000);
-    assert.equal(endToEnd(encoder, networks.segmentation).name, 'small ViT + decoder');
+    assert.equal(rows[0].here, 1_344_576); // three blocks of six
+    assert.ok(rows[2].here < 100_000);
+    assert.equal(endToEnd(encoder, networks.segmentation).name, 'mini ViT + decoder');
     assert.deepEqual(decoderWidths({ profile: 'paper', weights: 'hub' }).segmentation, [256, 128, 64, 32]);
     assert.throws(() => encoderOf({ ...choice, weights: 'no-such.safetensors' }), userError(/^There is no weights file no-such/)); // prettier-ignore
-    await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 100 })), userError(/100/));
+    await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
   });
 });
 

@@ -87,3 +87,27 @@ test('no sentence is made of rows that do not belong together, or of none', () =
   assert.equal(headline(results([])), undefined);
   assert.equal(headline(results([row({})])), undefined);
 });
+
+test('what weights were worth is told beside random ones, used in the same way', () => {
+  const frozen = (weights: string, bestValAccuracy: number, testAccuracy: number, more: Partial<Row> = {}): Row => row({ weights, bestValAccuracy, testAccuracy, ...more }); // prettier-ignore
+  const told = headline(
+    results([
+      frozen('embedded', 0.7, 0.6),
+      frozen('random', 0.4, 0.5),
+      frozen('embedded', 0.8, 0.75, { protocol: 'linear' }),
+      frozen('random', 0.6, 0.7, { protocol: 'linear' }),
+      frozen('embedded', 0.9, 0.91, { protocol: 'fine-tuned' }), // without its like
+    ]),
+  );
+  assert.match(told?.result ?? '', /\. Small ViT, frozen, with logistic regression on its features, has 75\.0\u00a0% with weights that this project learned from its own drawings, and 70\.0\u00a0% with random ones\.$/); // prettier-ignore
+  const masks = (weights: string, testDice: number, more: Partial<Row> = {}): Row => row({ weights, testDice, bestValDice: testDice, trainImages: 10, ...more }); // prettier-ignore
+  const drawn = headline(
+    results([
+      masks('hub', 0.8, { series: 'F without denoising', pretraining: 'none here' }),
+      masks('hub', 0.7, { series: 'F without denoising', pretraining: 'none here', draw: 1 }),
+      masks('hub', 0.9, { series: 'F', pretraining: 'denoising' }),
+      masks('random', 0.6, { series: 'F from random weights', pretraining: 'none here', model: 'small ViT, random weights' }), // prettier-ignore
+    ]),
+  );
+  assert.match(drawn?.result ?? '', /, has 0\.750 with published weights, and 0\.600 with random ones\.$/);
+});

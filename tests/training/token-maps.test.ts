@@ -35,7 +35,7 @@ test('the class token’s attention is the mean of the heads’ first rows, as n
   }
 });
 
-const open = () => openBackbone({ model: 'vit_tour_patch4', weights: 'random', size: 28, seed: 1 });
+const open = () => openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 28, seed: 1 });
 
 test('maps have a value a patch, of the network’s own values or of given ones', async () => {
   const before = tf.memory().numTensors;
@@ -79,7 +79,7 @@ test('pictures say what is to be seen, and where the images come from', async ()
 });
 
 for (const [model, size] of [
-  ['vit_tour_patch4', 28],
+  ['vit_mini_patch4', 28],
   ['vit_small_patch16_dinov3', 32],
 ] as const)
   test(`attention written out is the library’s, with the positions of ${model}`, async () => {

@@ -33,7 +33,7 @@ train                    options that take a list, with commas between, stand fo
   --arm LIST             corrected, the default, or as-published
   --dataset PATH         a folder in ISIC layout, or synthetic-lesions, the default
   --split-seed N         draws validation and test images where the dataset does not say; 42 by default
-  --weights WHERE        hub, random or FILE.safetensors, in which {encoder} stands for its name; hub by default
+  --weights WHERE        embedded, hub, random or FILE.safetensors, in which {encoder} stands for its name; hub by default
   --resume               continues runs that were begun; without it, they are refused
   --epochs 100  --batch-size 8  --lr 3e-4  --weight-decay 1e-4  --early-patience 10  --image-size 256  --dice-weight 0
   --base-channels 32     of the U-Net          --decoder-channels 256   of the decoder's deepest level

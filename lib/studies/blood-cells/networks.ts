@@ -2,7 +2,6 @@
 import { UserError, suggestion } from '../../errors';
 import { checkBackbone } from '../../models/open-backbone';
 import { architectureNames, findModel, pretrainedNames } from '../../models/pretrained';
-import { tourVitName } from '../../models/tour-networks';
 import { automaticModel } from './parameters';
 
 export interface NetworkChoice {
@@ -24,6 +23,9 @@ const studies = {
   dinoSmall: { model: 'vit_small_patch14_dinov2.lvd142m', tourSize: 40 },
 } as const;
 
+/** Stands in for both. */
+const ownVit = 'vit_mini_patch4';
+
 type StudyNetwork = keyof typeof studies;
 
 /** The study's networks take 224 pixels a side. */
@@ -31,25 +33,25 @@ const usualSize = 224;
 
 function chosen({ profile, model, weights }: NetworkChoice, network: StudyNetwork): ChosenNetwork {
   const { model: ofStudy, tourSize } = studies[network];
-  const isSmall = model === automaticModel && profile === 'tour' && weights === 'random';
-  const name = isSmall ? tourVitName : model === automaticModel ? ofStudy : model;
-  return { model: name, size: name === tourVitName ? tourSize : usualSize };
+  const isSmall = weights === 'embedded' || (profile === 'tour' && weights === 'random');
+  const name = model !== automaticModel ? model : isSmall ? ownVit : ofStudy;
+  return { model: name, size: name === ownVit ? tourSize : usualSize };
 }
 
-/** ViT-Tiny with weights of ImageNet-21k; in the tour with random weights a small one of its kind. */
+/** ViT-Tiny with weights of ImageNet-21k; the project's own small one with embedded weights, and with random ones in the tour. */
 export function vitTiny(settings: NetworkChoice): ChosenNetwork {
   return chosen(settings, 'vitTiny');
 }
 
-/** DINOv2-S; in the tour with random weights a small vision transformer. */
+/** DINOv2-S; the project's own small vision transformer with embedded weights, and with random ones in the tour. */
 export function dinoSmall(settings: NetworkChoice): ChosenNetwork {
   return chosen(settings, 'dinoSmall');
 }
 
-/** Both, or in the tour with random weights one small vision transformer; all with the same input. */
+/** Both, or the project's own small vision transformer in place of both; all with the same input. */
 export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
   const both = [vitTiny(settings), dinoSmall(settings)].map(({ model }) => model);
-  return [...new Set(both)].map((model) => ({ model, size: model === tourVitName ? 64 : usualSize }));
+  return [...new Set(both)].map((model) => ({ model, size: model === ownVit ? 64 : usualSize }));
 }
 
 /**
@@ -57,13 +59,13 @@ export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
  * @throws UserError for one that is unknown or no vision transformer, and for weights that are not there or fit only one
  */
 export function checkNetworks(networks: readonly ChosenNetwork[], weights: string): void {
-  if (networks.length > 1 && weights !== 'hub' && weights !== 'random')
+  if (networks.length > 1 && weights.endsWith('.safetensors'))
     throw new UserError(`weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`); // prettier-ignore
   const known = [...pretrainedNames(), ...architectureNames()];
   const vits = known.filter((name) => findModel(name).family === 'vit');
-  const usable = [automaticModel, tourVitName, ...vits];
+  const usable = [automaticModel, ...vits];
   for (const { model, size } of networks) {
-    if (model !== tourVitName && !known.includes(model))
+    if (!known.includes(model))
       throw new UserError(`There is no model "${model}"${suggestion(model, usable) || '.'} For this notebook there are ${usable.join(', ')}.`); // prettier-ignore
     if (!usable.includes(model))
       throw new UserError(`${model} is a ${findModel(model).family}, but this notebook is about vision transformers: ${usable.join(', ')}.`); // prettier-ignore

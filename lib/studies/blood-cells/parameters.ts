@@ -2,7 +2,7 @@
 import { imageSizes } from '../../data/registry-types';
 import { booleanParameter, choiceParameter, common, integerParameter, ownImages, sizesParameter, textParameter, weightsParameter, type ParameterSpec, type Profile } from '../../runs/parameters'; // prettier-ignore
 
-/** `auto` is the study's network, or the tour's small one where weights are random in the tour. */
+/** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
 
 /** Sizes: all that there are, of these or up to a file's own. */
@@ -20,6 +20,9 @@ const epochs = (of: string, defaults: Record<Profile, number>, least = 1): Param
 const model = (networks: string): ParameterSpec<string> =>
   textParameter(`auto (${networks}) or any vision transformer of the registry`, both(automaticModel), 'auto or a model’s name'); // prettier-ignore
 
+/** The tour's images make too few steps of 128. */
+const tourBatchSize = integerParameter('Images a step', forTour(32, 128), 1, 4096);
+
 export const resnetParameterSpecs = {
   dataset,
   size,
@@ -36,30 +39,30 @@ function transferParameterSpecs(tour: { readonly syntheticImages: number; readon
     size,
     syntheticImages: syntheticImages(tour.syntheticImages),
     weights: weightsParameter,
-    model: model('the study’s network; in the tour with random weights a small one'),
+    model: model('the study’s network; with embedded weights, and with random ones in the tour, the project’s own'),
     cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
     epochs: epochs(', of the linear head', both(20)),
     fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
     ...ownImages,
     ...common,
+    batchSize: tourBatchSize,
   };
 }
 
-export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 2000, fineTuneEpochs: 6 });
-export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 4 });
+export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 1500, fineTuneEpochs: 3 });
+export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 2 });
 
 export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
   sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', both(automaticSizes)), // prettier-ignore
-  syntheticImages: syntheticImages(600),
+  syntheticImages: syntheticImages(480),
   weights: weightsParameter,
-  model: model('ViT-Tiny and DINOv2-S; in the tour with random weights a small one'),
+  model: model('ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own'),
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
   epochs: epochs(', of the linear heads', both(20)),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
   groupBy: ownImages.groupBy,
   keepModel: ownImages.keepModel,
   ...common,
-  // A few hundred images make too few steps of 128.
-  batchSize: integerParameter('Images a step', forTour(32, 128), 1, 4096),
+  batchSize: tourBatchSize,
 };

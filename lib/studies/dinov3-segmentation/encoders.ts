@@ -1,17 +1,19 @@
-/** The frozen encoders of the fourth study: DINOv3 ViT-S, -B and -L, and small networks of their shape for the tour. */
-import { existsSync } from 'node:fs';
+/** The frozen encoders of the fourth study: DINOv3 ViT-S, -B and -L; the project's own; and small random networks of DINOv3's shape. */
 import { suggestion, UserError } from '../../errors';
 import type { VitRequest } from '../../models/encoders';
 import type { ParameterTable } from '../../models/parameters';
 import { findModel } from '../../models/pretrained';
 import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } from '../../models/vit';
-import { automaticEncoders, dinov3EncoderNames, encodersOfStudy, type Dinov3EncoderName, type encodersOfTour } from './encoder-names'; // prettier-ignore
+import { checkWeights } from '../../models/weights-source';
+import { automaticEncoders, dinov3EncoderNames, encodersOfStudy, ownEncoders, type Dinov3EncoderName, type encodersOfTour } from './encoder-names'; // prettier-ignore
 
 interface EncoderRecord {
   readonly title: string;
-  /** Of the hub. */
+  /** Of the hub, or the network whose weights are embedded. */
   readonly pretrained: string;
   readonly architecture: VitName;
+  /** What it has whatever is asked for. */
+  readonly weights?: 'random';
 }
 
 /** Under Meta's names. */
@@ -25,6 +27,14 @@ function encoderRecord(size: string, architecture: VitName): EncoderRecord {
   return { title: `DINOv3-${size}`, pretrained: `${architecture}.lvd1689m`, architecture };
 }
 
+const own = { pretrained: ownEncoders[0], architecture: ownEncoders[0] } as const;
+/** The second shows what the weights of the first are worth. */
+const ownRecords: Readonly<Record<(typeof ownEncoders)[number], EncoderRecord>> = {
+  vit_mini_patch4: { ...own, title: 'mini ViT' },
+  vit_mini_random: { ...own, title: 'mini ViT, random weights', weights: 'random' },
+};
+const records = { ...dinov3Encoders, ...ownRecords };
+
 /** Smaller patches, so that a small image has as many as a large one has in the study. */
 const tourVit: VitConfig = { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8 };
 
@@ -37,15 +47,15 @@ const tourEncoders: Readonly<Record<(typeof encodersOfTour)[number], { title: st
 
 /** For tables and figures. */
 export function encoderTitle(name: string): string {
-  const records: Readonly<Record<string, { readonly title: string }>> = { ...dinov3Encoders, ...tourEncoders };
-  return Object.hasOwn(records, name) ? records[name].title : name;
+  const known: Readonly<Record<string, { readonly title: string }>> = { ...records, ...tourEncoders };
+  return Object.hasOwn(known, name) ? known[name].title : name;
 }
 
 export interface EncoderChoice {
   readonly profile: string;
   /** auto, or names with commas between them. */
   readonly encoders: string;
-  /** hub, random, or the path of a file, in which `{encoder}` stands for the name. */
+  /** embedded, hub, random, or the path of a file, in which `{encoder}` stands for the name. */
   readonly weights: string;
   /** Pixels a side. */
   readonly imageSize: number;
@@ -59,7 +69,8 @@ const namesOfTour = ['dinov3_tour_b', 'dinov3_tour_l'] as const satisfies readon
  * @throws UserError for names that are none, and for weights or a size that do not fit one of them
  */
 export function encodersOf({ encoders, profile, weights, imageSize }: EncoderChoice): Dinov3EncoderName[] {
-  const automatic = profile === 'tour' && weights === 'random' ? namesOfTour : encodersOfStudy;
+  const small = weights === 'embedded' ? ownEncoders : profile === 'tour' && weights === 'random' ? namesOfTour : undefined; // prettier-ignore
+  const automatic = small ?? encodersOfStudy;
   const names =
     encoders === automaticEncoders ? automatic : [...new Set(encoders.split(',').map((name) => name.trim()))];
   if (names.length > 1 && weights.endsWith('.safetensors') && !weights.includes('{encoder}'))
@@ -74,14 +85,15 @@ function checkEncoder(
   const name = dinov3EncoderNames.find((known) => known === given);
   if (name === undefined)
     throw new UserError(`There is no encoder "${given}"${suggestion(given, dinov3EncoderNames) || '.'} There are ${dinov3EncoderNames.join(', ')}.`); // prettier-ignore
-  patchGrid({ height: imageSize, width: imageSize }, isTour(name) ? tourVit : vitConfigs.vit_small_patch16_dinov3);
-  if (weights === 'random') return name;
-  if (isTour(name))
+  patchGrid({ height: imageSize, width: imageSize }, isTour(name) ? tourVit : vitConfigs[records[name].architecture]);
+  if (!isTour(name)) checkWeights(weightsOf(name, weights), records[name].pretrained);
+  else if (weights !== 'random')
     throw new UserError(`${name} has random weights only: give weights=random, or one of ${encodersOfStudy.join(', ')}.`); // prettier-ignore
-  const file = fileOf(name, weights);
-  if (weights !== 'hub' && !existsSync(file))
-    throw new UserError(`There is no weights file ${file}: give hub, random or the path of a .safetensors file, in which {encoder} stands for ${name}.`); // prettier-ignore
   return name;
+}
+
+function weightsOf(name: keyof typeof records, weights: string): string {
+  return records[name].weights ?? fileOf(name, weights);
 }
 
 function fileOf(name: string, weights: string): string {
@@ -97,14 +109,14 @@ export function encoderRequest(
   name: Dinov3EncoderName,
   { weights, imageSize, seed, precision }: Pick<EncoderChoice, 'weights' | 'imageSize'> & Pick<VitRequest, 'seed' | 'precision'>, // prettier-ignore
 ): VitRequest {
-  const { mean, std } = findModel(dinov3Encoders[isTour(name) ? 'dinov3_vits16' : name].pretrained);
+  const { mean, std } = findModel(records[isTour(name) ? 'dinov3_vits16' : name].pretrained);
   const common = { name, title: encoderTitle(name), normalization: { mean, std }, imageSize, seed } as const;
   if (isTour(name)) {
     const { config } = tourEncoders[name];
     return { ...common, architecture: config, table: tourTable(config), weights };
   }
-  const { pretrained, architecture } = dinov3Encoders[name];
-  return { ...common, architecture, pretrained, weights: fileOf(name, weights), precision };
+  const { pretrained, architecture } = records[name];
+  return { ...common, architecture, pretrained, weights: weightsOf(name, weights), precision };
 }
 
 /** Blocks of random weights that begin with a layer scale of 10⁻⁵ would all give the same map: here they have a say. */

@@ -2,6 +2,7 @@
 import { UserError } from '../../errors';
 import type { RowSettings } from '../../runs/results';
 import { networkOfEncoder, networkTitles, type PublishedNetwork } from './published';
+import { ownEncoders } from './encoder-names';
 import { dinov3Encoders, encoderTitle } from './encoders';
 import { noEncoder, type Dinov3Arm, type Dinov3Run } from './results';
 
@@ -26,7 +27,7 @@ export function networkOfStudy(encoder: string): PublishedNetwork | undefined {
 /** For tables and figures. */
 export function networkTitle({ point: { encoder }, row: { weights } }: Pick<Dinov3Run, 'point' | 'row'>): string {
   if (encoder === noEncoder) return networkTitles.unet;
-  const untrained = weights === 'random' && Object.hasOwn(dinov3Encoders, encoder);
+  const untrained = weights === 'random' && (encoder === ownEncoders[0] || Object.hasOwn(dinov3Encoders, encoder));
   return `${encoderTitle(encoder)}${untrained ? ', random weights' : ''}`;
 }
 

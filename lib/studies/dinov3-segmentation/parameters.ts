@@ -47,7 +47,7 @@ export const dinov3ParameterSpecs = {
   flipTta: booleanParameter('Whether test images are predicted in four flips too', { tour: true, paper: false }),
   nativeScores: booleanParameter('Whether masks are scored at the size of the files too', { tour: false, paper: false }), // prettier-ignore
   unetWidth: integerParameter('Channels of the U-Net’s first level', { tour: 8, paper: 32 }, 1, 64),
-  decoderWidth: integerParameter('Channels of the decoder’s deepest level; a multiple of 8', { tour: 64, paper: 256 }, 8, 1024), // prettier-ignore
+  decoderWidth: integerParameter('Channels of the decoder’s deepest level; a multiple of 8', { tour: 32, paper: 256 }, 8, 1024), // prettier-ignore
 };
 
 export type Dinov3Parameters = ResolvedParameters<typeof dinov3ParameterSpecs>;

@@ -16,6 +16,7 @@ export const networkOfEncoder: Readonly<Record<string, PublishedNetwork>> = {
   dinov3_tour_s: 'small',
   dinov3_tour_b: 'base',
   dinov3_tour_l: 'large',
+  vit_mini_patch4: 'base',
 };
 
 export const networkTitles: Readonly<Record<PublishedNetwork, string>> = {

@@ -27,6 +27,7 @@ const seriesTitles: Readonly<Record<SeriesName, string>> = {
   E: 'E: end-to-end',
   'F without denoising': 'frozen without denoising',
   'E from the denoiser': 'end-to-end from the denoiser',
+  'F from random weights': 'frozen random weights',
 };
 
 /** A series for people. */

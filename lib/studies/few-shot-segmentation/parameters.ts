@@ -10,13 +10,13 @@ const sizesParameter: ParameterSpec<string | number> = {
   schema: z.coerce.string().regex(/^[1-9]\d*(,[1-9]\d*)*$/),
   allowed: 'numbers of images with commas between them, such as 80,20,10',
   meaning: 'Numbers of training images; those above what there is are left out',
-  defaults: { tour: '80,20,10', paper: '2000,160,80,40,20,10' },
+  defaults: { tour: '40,10', paper: '2000,160,80,40,20,10' },
 };
 
 /** The paper profile is the study's; the tour's values are made for a minute on two cores with a small encoder. */
 export const fewShotParameterSpecs = {
   ...maskDataParameters({
-    imageSize: { tour: 96, paper: 224 },
+    imageSize: { tour: 64, paper: 224 },
     syntheticImages: { tour: 100, paper: 2000 },
     study: 'data/isic2017',
   }),
@@ -31,7 +31,7 @@ export const fewShotParameterSpecs = {
   weightDecay: numberParameter('Weight decay of SGD', { tour: 1e-4, paper: 1e-4 }, 0, 1),
   denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 6, paper: 32 }, 1, 10_000),
   denoisingBatchSize: integerParameter('Images a step, of denoising', { tour: 20, paper: 40 }, 1, 1024),
-  denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-3, paper: 2e-5 }, 1e-8, 1),
+  denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-4, paper: 2e-5 }, 1e-8, 1),
   unetEpochs: integerParameter('Passes over the training images, of the U-Net; 0 leaves it out', { tour: 8, paper: 30 }, 0, 10_000), // prettier-ignore
   unetImages: integerParameter('Training images of the U-Net, at most', { tour: 200, paper: 2000 }, 1, 1_000_000),
   unetWidth: integerParameter('Channels of the U-Net’s first level', { tour: 8, paper: 32 }, 1, 64),

@@ -7,18 +7,19 @@ import type { Run } from '../../runs/train';
 
 export type FewShotArm = 'as-published' | 'corrected';
 
-/** What is trained: the encoder's weights as they are given or after denoising, left alone or trained with the decoder. */
+/** What is trained: the encoder's weights as they are given, after denoising, or random; left alone or trained with the decoder. */
 export interface Series {
-  readonly encoder: 'pretrained' | 'denoised';
+  readonly encoder: 'pretrained' | 'denoised' | 'random';
   readonly training: 'frozen' | 'end-to-end';
 }
 
-/** The study's F and E first; with them alone, two things change at once. */
+/** The study's F and E first; with them alone, two things change at once. What the last one reaches, no pretraining was needed for. */
 export const allSeries = {
   F: { encoder: 'denoised', training: 'frozen' },
   E: { encoder: 'pretrained', training: 'end-to-end' },
   'F without denoising': { encoder: 'pretrained', training: 'frozen' },
   'E from the denoiser': { encoder: 'denoised', training: 'end-to-end' },
+  'F from random weights': { encoder: 'random', training: 'frozen' },
 } as const satisfies Record<string, Series>;
 export type SeriesName = keyof typeof allSeries;
 

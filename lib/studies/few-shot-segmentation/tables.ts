@@ -120,6 +120,7 @@ export function comparisonRows(trainings: readonly FewShotTraining[]) {
     ...compareSeries(trainings, 'F', 'E'),
     ...compareSeries(trainings, 'F', 'F without denoising'),
     ...compareSeries(trainings, 'E from the denoiser', 'E'),
+    ...compareSeries(trainings, 'F without denoising', 'F from random weights'),
   ];
 }
 

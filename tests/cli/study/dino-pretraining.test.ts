@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { main } from '../../../lib/cli/study';
-import { vitConfigs, vitParameters } from '../../../lib/models/vit';
-import { openSafetensors } from '../../../lib/tensor/safetensors';
+import { findEmbedded } from '../../../lib/models/embedded';
+import { pretrainedModel } from '../../../lib/studies/dino-pretraining';
+import { openSafetensors, type SafetensorsFile } from '../../../lib/tensor/safetensors';
 import { userError } from '../../data/user-error';
 
 const scratch = mkdtempSync(join(tmpdir(), 'dino-pretraining-'));
@@ -39,10 +40,11 @@ describe('the command that trains the project’s own weights', () => {
     assert.deepEqual([record.epochs, record.finished, record.settings.seed, record.history.length], [2, true, 1, 2]);
     const weights = readFileSync(join(folder, 'weights.safetensors'));
     const file = openSafetensors(join(folder, 'weights.safetensors'));
-    const table = vitParameters(vitConfigs.vit_mini_patch4, { classes: 0 });
-    assert.deepEqual([...file.tensors.keys()], Object.keys(table));
-    for (const [name, { type, shape }] of file.tensors) assert.deepEqual([type, shape], ['F16', table[name].shape]);
-    file.close();
+    const embedded = openSafetensors(findEmbedded(pretrainedModel));
+    const described = ({ tensors }: SafetensorsFile) =>
+      [...tensors].map(([name, { type, shape }]) => [name, type, shape]);
+    assert.deepEqual(described(file), described(embedded), 'what comes with the project is what the command gives');
+    for (const each of [file, embedded]) each.close();
     const again = await study(...small, '--out', folder);
     assert.equal(again.progress, '');
     assert.deepEqual(readFileSync(join(folder, 'weights.safetensors')), weights);

@@ -124,17 +124,18 @@ test('points are the source’s pixels, enlarged ones, or the source on black, b
     ['16 px, resized', 'bicubic 20×20, crop 1', 20],
     ['20 px, native', 'bicubic 20×20, crop 1', 20],
   ]);
-  const backbone = await openBackbone({ model: 'vit_tour_patch4', weights: 'random', size: 20 });
+  const backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 20 });
   const keys = sizePoints(data, { modes: ['resized', 'zero-padded'], backbone }).map(({ input }) => input.key);
   assert.deepEqual(keys, ['bicubic 20×20, crop 1', 'zero-padded 20×20', 'bicubic 20×20, crop 1']);
 });
 
-test('the study’s networks are run but for the tour’s random weights; one file fits one network', () => {
+test('the study’s networks are run but for embedded weights and the tour’s random ones; one file fits one network', () => {
   const choice = { profile: 'paper', model: 'auto', weights: 'hub' };
   const [vit, dino] = ['vit_tiny_patch16_224.augreg_in21k', 'vit_small_patch14_dinov2.lvd142m'];
   assert.deepEqual(sizeNetworks(choice), [{ model: vit, size: 224 }, { model: dino, size: 224 }]); // prettier-ignore
   const tour = { profile: 'tour', model: 'auto', weights: 'random' };
-  assert.deepEqual(sizeNetworks(tour), [{ model: 'vit_tour_patch4', size: 64 }]);
+  assert.deepEqual(sizeNetworks(tour), [{ model: 'vit_mini_patch4', size: 64 }]);
+  assert.deepEqual(sizeNetworks({ ...choice, weights: 'embedded' }), sizeNetworks(tour));
   assert.deepEqual([vitTiny(tour).size, dinoSmall(tour).size], [28, 40]);
   assert.deepEqual(vitTiny({ ...tour, weights: 'hub' }), { model: vit, size: 224 });
   assert.deepEqual(dinoSmall({ ...tour, model: 'vit_base_patch16_224' }), { model: 'vit_base_patch16_224', size: 224 });
@@ -208,7 +209,7 @@ test('a line never mixes learning rates, epochs, seeds or weights, and tells wha
 
 test('the chart and the table show each line at all sizes, and the benchmark only beside BloodMNIST', async () => {
   const data = sizedCells([28, 64]);
-  const backbone = await openBackbone({ model: 'vit_tour_patch4', weights: 'random', size: 64, seed: 1 });
+  const backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 64, seed: 1 });
   const head = { epochs: 2, batchSize: 32, learningRate: 1e-3, weightDecay: 0, seed: 3 };
   const points = sizePoints(data, { modes: ['resized', 'zero-padded'], backbone });
   const found = await untilStopped(points, async ({ data: images, input, recording }) => {
@@ -221,7 +222,7 @@ test('the chart and the table show each line at all sizes, and the benchmark onl
   const rows = sizeRows(all, data) as unknown as Record<string, unknown>[];
   assert.deepEqual(
     rows.map(({ model, training, input }) => [model, training, input].join(', ')),
-    ['small ViT, linear, resized', 'small ViT, kNN, resized', 'small ViT, linear, zero-padded', 'small ViT, kNN, zero-padded'], // prettier-ignore
+    ['mini ViT, linear, resized', 'mini ViT, kNN, resized', 'mini ViT, linear, zero-padded', 'mini ViT, kNN, zero-padded'], // prettier-ignore
   );
   // At the input's own size there is nothing to pad: both lines end in the same point.
   for (const [padded, resized] of [[2, 0], [3, 1]]) assert.equal(rows[padded]['64 px'], rows[resized]['64 px']); // prettier-ignore

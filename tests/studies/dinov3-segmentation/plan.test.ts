@@ -23,7 +23,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'dinov3-plan-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const data = toySegmentation({ counts: { train: 20, val: 6, test: 7 } });
-const settings = resolveParameters(dinov3ParameterSpecs, { imageSize: 48, epochs: 2, unetWidth: 2, decoderWidth: 16, flipTta: true }); // prettier-ignore
+const settings = resolveParameters(dinov3ParameterSpecs, { weights: 'random', imageSize: 48, epochs: 2, unetWidth: 2, decoderWidth: 16, flipTta: true }); // prettier-ignore
 const arms = armsOf({ seeds: 2 });
 
 async function resources(): Promise<Dinov3Resources> {
@@ -94,16 +94,21 @@ describe('parameters', () => {
       assert.throws(() => resolveParameters(dinov3ParameterSpecs, { fractions }), userError(/^fractions is .*, but must be numbers above 0/)); // prettier-ignore
   });
 
-  it('name encoders: small ones in the tour with random weights, else the study’s', () => {
+  it('name encoders: the project’s own with its weights and without, small ones in the tour with random weights, else the study’s', () => {
     const of = (given: object) => encodersOf(resolveParameters(dinov3ParameterSpecs, { ...given }));
-    assert.deepEqual(of({}), ['dinov3_tour_b', 'dinov3_tour_l']);
+    assert.deepEqual(of({}), ['vit_mini_patch4', 'vit_mini_random']);
+    assert.deepEqual(of({ weights: 'random' }), ['dinov3_tour_b', 'dinov3_tour_l']);
     assert.deepEqual(of({ profile: 'paper' }), Object.keys(dinov3Encoders));
     assert.deepEqual(of({ weights: 'hub', imageSize: 64 }), Object.keys(dinov3Encoders));
-    assert.deepEqual(of({ encoders: 'dinov3_vitb16, dinov3_tour_s' }), ['dinov3_vitb16', 'dinov3_tour_s']);
+    assert.deepEqual(of({ weights: 'random', encoders: 'dinov3_vitb16, dinov3_tour_s' }), [
+      'dinov3_vitb16',
+      'dinov3_tour_s',
+    ]);
+    assert.throws(() => of({ encoders: 'dinov3_vits16' }), userError(/^No weights of vit_small_patch16_dinov3\.lvd1689m come with the project/)); // prettier-ignore
     assert.throws(() => of({ encoders: 'dinov3_vitx16' }), userError(/^There is no encoder "dinov3_vitx16", did you mean/)); // prettier-ignore
     assert.throws(() => of({ encoders: 'dinov3_tour_s', weights: 'hub' }), userError(/^dinov3_tour_s has random weights only/)); // prettier-ignore
     assert.throws(() => of({ profile: 'paper', weights: 'a.safetensors' }), userError(/^weights is a\.safetensors, but there are 3 encoders/)); // prettier-ignore
-    assert.throws(() => of({ profile: 'paper', weights: '{encoder}.safetensors' }), userError(/^There is no weights file dinov3_vits16\.safetensors/)); // prettier-ignore
+    assert.throws(() => of({ profile: 'paper', weights: '{encoder}.safetensors' }), userError(/^There is no weights file dinov3_vits16\.safetensors: give embedded, hub, random/)); // prettier-ignore
     assert.throws(() => of({ imageSize: 100 }), userError(/^imageSize is 100, but must be a multiple of 16/));
     assert.deepEqual([encoderTitle('dinov3_vitl16'), encoderTitle('none')], ['DINOv3-L', 'none']);
   });

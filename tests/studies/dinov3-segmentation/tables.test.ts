@@ -61,7 +61,14 @@ describe('groups of runs', () => {
       'DINOv3-S, random weights',
     );
     assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] })), 'tour B'); // prettier-ignore
-    assert.deepEqual(Object.keys(networkOfEncoder).filter((name) => name !== 'none').sort(), [...dinov3EncoderNames].sort()); // prettier-ignore
+    assert.equal(networkTitle(recordOf({ encoder: 'vit_mini_patch4', weights: 'random', dice: [1] })), 'mini ViT, random weights'); // prettier-ignore
+    const standing = dinov3EncoderNames.filter((name) => name !== 'vit_mini_random'); // which stands for none of the study's
+    assert.deepEqual(
+      Object.keys(networkOfEncoder)
+        .filter((name) => name !== 'none')
+        .sort(),
+      [...standing].sort(),
+    );
     assert.deepEqual([0.25, 0.125, 1].map(fractionTitle), ['25 %', '12.5 %', '100 %']);
   });
 
