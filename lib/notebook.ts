@@ -68,6 +68,7 @@ export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
 export { crossValidation } from './workbench/cross-validation';
 export { untilStopped } from './workbench/in-turn';
+export { labelChart, labelCurve, pixelFeatures, trainedLabelCurve } from './workbench/label-curve';
 export { dinoRecipe, distill, distillationCurves, drawnImages, taught } from './workbench/distillation';
 export { drawnGrid, viewGrid } from './workbench/distillation-views';
 export { publishedBloodCells } from './studies/blood-cells/published';
