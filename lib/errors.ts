@@ -8,6 +8,12 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- plain JavaScript, which the kernel needs, too
+export const { fileProblem } = require('./setup/file-problems.cjs') as {
+  /** One line of what the system says of a file that cannot be written; undefined for other errors. */
+  fileProblem(error: unknown): string | undefined;
+};
+
 /** The code of an error of the operating system or of Node, such as `ENOENT`; undefined for others. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

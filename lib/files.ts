@@ -53,7 +53,7 @@ function viaSibling<T>(
     try {
       const parts =
         typeof content === 'string' ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
-      for (const part of parts) writePiece(file, part);
+      for (const part of parts) writePiece(file, part, path);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -81,7 +81,7 @@ export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): Wri
     try {
       for (const piece of pieces) {
         hash.update(piece);
-        writePiece(file, piece);
+        writePiece(file, piece, path);
       }
     } finally {
       closeSync(file);
@@ -108,10 +108,14 @@ export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): Wri
   };
 }
 
-function writePiece(file: number, piece: Uint8Array): void {
-  for (let written = 0; written < piece.byteLength;) {
-    // Node refuses to write 2 GiB or more at once.
-    written += writeSync(file, piece, written, Math.min(piece.byteLength - written, 1 << 30));
+function writePiece(file: number, piece: Uint8Array, path: string): void {
+  try {
+    for (let written = 0; written < piece.byteLength;) {
+      // Node refuses to write 2 GiB or more at once.
+      written += writeSync(file, piece, written, Math.min(piece.byteLength - written, 1 << 30));
+    }
+  } catch (error) {
+    throw Object.assign(error as Error, { path }); // which the system does not tell of an open file
   }
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 import type { BrokenImage } from '../data/image-folder';
-import { suggestion, UserError } from '../errors';
+import { fileProblem, suggestion, UserError } from '../errors';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<T extends Options> = ReturnType<
@@ -66,12 +66,8 @@ export function reportBroken(broken: readonly BrokenImage[], output: { write(tex
 }
 
 function fail(error: unknown): never {
-  const text =
-    error instanceof UserError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
+  const told = error instanceof UserError ? error.message : fileProblem(error);
+  const text = told ?? (error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.stderr.write(`${text}\n`);
   process.exit(1);
 }

@@ -2,6 +2,7 @@
 'use strict';
 const path = require('node:path');
 const { inspect } = require('node:util');
+const { fileProblem } = require('./file-problems.cjs');
 const { placeInCell } = require('./kernel-cells.cjs');
 const { Stopped } = require('./kernel-stop.cjs');
 
@@ -21,6 +22,8 @@ function errorText(error) {
   if (!(error instanceof Error)) return `Thrown: ${inspect(error)}`;
   // Their messages say all: what to do, or in which lines.
   if (error.name === 'UserError' || error.name === 'TypeErrors') return error.message;
+  const problem = fileProblem(error);
+  if (problem !== undefined) return problem;
   const title = error instanceof Stopped ? error.message : `${error.name}: ${error.message}`;
   const cause = error.cause === undefined ? [] : [`Caused by ${errorText(error.cause)}`];
   return [title, ...placesOf(error.stack ?? ''), ...cause].join('\n');
