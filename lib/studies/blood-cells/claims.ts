@@ -38,12 +38,14 @@ export interface Trainings {
   readonly comparable: boolean;
 }
 
-/** Of several settings those with the most seeds, the latest among equals. */
-export function trainingsOf(all: readonly Results[], data: Pick<Dataset, 'name' | 'height' | 'splits'>): Trainings {
+/** Of several settings those with the most seeds, the latest among equals; random weights only where no others were tried. */
+export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name' | 'height' | 'splits'>): Trainings {
   const found = Object.entries(models).map(([name, { notebook, protocol }]) => {
-    const rows = classificationRows(all.filter((results) => results.notebook === notebook));
+    const rows = classificationRows(kept.filter((results) => results.notebook === notebook));
     const groups = new Map<string, Map<number, ClassificationRow>>();
-    for (const row of rows.filter((one) => one.arm === 'corrected' && one.protocol === protocol)) {
+    const all = rows.filter((one) => one.arm === 'corrected' && one.protocol === protocol);
+    const learned = all.filter(({ weights }) => weights !== 'random');
+    for (const row of learned.length > 0 ? learned : all) {
       const { seed, ...settings } = row.settings;
       const key = JSON.stringify([row.model, row.weights, Object.entries(settings).sort()]);
       const group = groups.get(key) ?? new Map<number, ClassificationRow>();

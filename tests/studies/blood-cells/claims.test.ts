@@ -65,6 +65,12 @@ describe('the claims of the blood-cell study', () => {
     assert.equal(rowsOf(all, few).get(order)?.why, '0 is within the interval');
   });
 
+  it('take learned weights where random ones stand beside them', () => {
+    const both = [...seeds('fine-tuned', 0.98), ...seeds('fine-tuned', 0.5, { weights: 'random' })];
+    const { vitTuned } = trainingsOf([all[0], results(vit, both)], data).of;
+    assert.deepEqual([...vitTuned.values()].map(({ weights }) => weights), ['hub', 'hub', 'hub']); // prettier-ignore
+  });
+
   it('are not tested without the models, nor of weights that are random', () => {
     const rows = rowsOf(all.slice(0, 2));
     assert.equal(rows.get(resnetFirst)?.why, 'not trained on these data: DINO, frozen (notebook 03)');
