@@ -74,9 +74,9 @@ export { drawnGrid, viewGrid } from './workbench/distillation-views';
 export { publishedBloodCells } from './studies/blood-cells/published';
 export * as bloodCells from './studies/blood-cells/cells';
 
-export { describeDataset, classCounts, sampleImages } from './studies/dataset-views';
+export { describeDataset, classCounts, sampleImages } from './workbench/dataset-views';
 export { describeSegmentation, sampleMasks } from './workbench/mask-views';
 export * as fewShot from './studies/few-shot-segmentation/views';
 export * as dinov3 from './studies/dinov3-segmentation/views';
 export * as medmnist2d from './studies/medmnist2d/cells';
-export { compareRuns } from './studies/compare-runs';
+export { compareRuns } from './workbench/compare-runs';

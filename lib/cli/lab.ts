@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { notebooksDirectory } from '../studies/notebooks';
+import { notebooksDirectory } from '../runs/notebook-files';
 import { projectRoot } from '../paths';
 import { runCommand } from './command';
 import { jupyterEnvironment, pythonPath } from './jupyter';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { notebookNames } from '../studies/notebooks';
+import { notebookNames } from '../runs/notebook-files';
 import { parseCommandLine, runCommand } from './command';
 import { stillsRemark } from './page/page';
 import { cellProgress, createProgressLine } from './progress-line';

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { escapeHtml } from '../display/html';
 import { displayLibrary } from '../display/library';
-import { compareRuns } from '../studies/compare-runs';
-import { notebookNames, notebooksDirectory } from '../studies/notebooks';
+import { compareRuns } from '../workbench/compare-runs';
+import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { listRuns } from '../runs/run-index';
 import { readNotebook } from './notebook-file';
 import { pageMetadata } from './page/metadata';

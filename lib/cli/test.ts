@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors';
 import { cores } from '../machine';
 import { projectRoot } from '../paths';
-import { notebookNames, notebooksDirectory } from '../studies/notebooks';
+import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';

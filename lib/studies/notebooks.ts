@@ -1,10 +1,7 @@
 /** The notebooks of this project, and what a command must know to run one. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
-import { suggestion, UserError } from '../errors';
-import { projectRoot } from '../paths';
+import { UserError } from '../errors';
 import type { OpenOptions } from '../data/open';
 import { openMaskData } from '../runs/mask-parameters';
 import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './dinov3-segmentation/parameters';
@@ -12,9 +9,9 @@ import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from '
 import { usableSizes } from './few-shot-segmentation/published';
 import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
 import { beginRun } from '../runs/current-run';
+import { findNotebookFile, type NotebookFile } from '../runs/notebook-files';
 import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
-import { pretrainingNotebook, pretrainingParameterSpecs } from './pretraining-parameters';
-import { workbenchNotebook, workbenchParameterSpecs } from './workbench-parameters';
+import { pretrainingNotebook, pretrainingParameterSpecs, workbenchNotebook, workbenchParameterSpecs } from './own-parameters'; // prettier-ignore
 import { dinoParameterSpecs, resnetParameterSpecs, resolutionParameterSpecs, vitParameterSpecs } from './blood-cells/parameters'; // prettier-ignore
 
 export interface NotebookEntry {
@@ -136,29 +133,11 @@ async function checkData(parameters: OpenOptions & { readonly dataset: string })
   (await openLabelled(parameters.dataset, parameters)).close();
 }
 
-export const notebooksDirectory = join(projectRoot, 'notebooks');
-
-/** File names without `.ipynb`, in reading order. */
-export function notebookNames(): string[] {
-  return readdirSync(notebooksDirectory)
-    .filter((name) => name.endsWith('.ipynb'))
-    .map((name) => name.slice(0, -'.ipynb'.length))
-    .sort();
-}
-
 /** A notebook by its number, its name or the beginning of it. @throws UserError where none or several fit */
-export function findNotebook(given: string): { readonly name: string; readonly path: string } & NotebookEntry {
-  const names = notebookNames();
-  const wanted = given.replace(/^.*\//, '').replace(/\.ipynb$/, '');
-  const fitting = names.includes(wanted) ? [wanted] : names.filter((name) => wanted !== '' && name.startsWith(wanted));
-  if (fitting.length !== 1) {
-    throw new UserError(
-      `There is no notebook "${given}"${suggestion(wanted, names) || '.'} There are ${names.join(', ')}.`,
-    );
-  }
-  const [name] = fitting;
-  const entry = entries[name];
+export function findNotebook(given: string): NotebookFile & NotebookEntry {
+  const file = findNotebookFile(given);
+  const entry = entries[file.name];
   if (entry === undefined)
-    throw new UserError(`${name} has no parameters that a command could set: open it with \`npm run lab\`.`);
-  return { name, path: join(notebooksDirectory, `${name}.ipynb`), ...entry };
+    throw new UserError(`${file.name} has no parameters that a command could set: open it with \`npm run lab\`.`);
+  return { ...file, ...entry };
 }

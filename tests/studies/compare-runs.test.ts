@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { runsSections } from '../../lib/cli/runs-section';
-import { compareRuns } from '../../lib/studies/compare-runs';
+import { compareRuns } from '../../lib/workbench/compare-runs';
 import { listRuns } from '../../lib/runs/run-index';
 import { userError } from '../data/user-error';
 import { recordRuns } from './recorded-runs';

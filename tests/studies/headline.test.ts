@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { headline } from '../../lib/studies/headline';
+import { headline } from '../../lib/cli/page/headline';
 import type { Results } from '../../lib/runs/results';
 
 type Row = Results['results'][number];

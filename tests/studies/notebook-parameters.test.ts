@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { cellSource, readNotebook } from '../../lib/cli/notebook-file';
-import { findNotebook, notebookNames } from '../../lib/studies/notebooks';
+import { findNotebook } from '../../lib/studies/notebooks';
+import { notebookNames } from '../../lib/runs/notebook-files';
 
 for (const name of notebookNames()) {
   test(`every parameter of ${name} can be set in it and from the command line, where it is declared before`, () => {

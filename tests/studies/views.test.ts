@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { splitNames, type Dataset, type SplitName } from '../../lib/data/dataset';
-import { classCounts, describeDataset, sampleImages } from '../../lib/studies/dataset-views';
+import { classCounts, describeDataset, sampleImages } from '../../lib/workbench/dataset-views';
 import { classifierEvaluation } from '../../lib/runs/evaluate';
 import { testResult } from '../../lib/training/scored-split';
 import { networkParts } from '../../lib/workbench/networks';

@@ -4,7 +4,7 @@ import { UserError } from '../../errors';
 import { formatDuration } from '../../display/format';
 import { interruptible } from '../../interrupt';
 import { outputsDirectory } from '../../paths';
-import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from '../../studies/dino-pretraining'; // prettier-ignore
+import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from './dino-training'; // prettier-ignore
 import type { HistoryRow, TrainingEvent } from '../../training/events';
 import { pretrainingSettings } from '../../training/self-distillation/recipe';
 import { parseCommandLine } from '../command';

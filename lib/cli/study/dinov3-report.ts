@@ -5,9 +5,9 @@ import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { UserError } from '../../errors';
 import { writeFileAtomic } from '../../files';
 import { mean } from '../../metrics/intervals';
-import { contactSheet, encodePicture, samplePictures, spacedSamples } from '../../studies/dinov3-segmentation/overlays';
+import { contactSheet, encodePicture, samplePictures, spacedSamples } from './dinov3-overlays';
 import { noEncoder, type Dinov3Point, type Dinov3Run } from '../../studies/dinov3-segmentation/results';
-import type { StoredRuns } from '../../studies/dinov3-segmentation/runs';
+import type { StoredRuns } from './dinov3-runs';
 import { alignColumns } from '../align-columns';
 
 const columns = ['run', 'arm', 'network', 'data', 'seed', 'images', 'Dice', 'Jaccard', 'sensitivity', 'HD95', 'ECE', 'cleaned', 'trained', 'all', 'ms/image', 'epochs', 'first s', 'later s']; // prettier-ignore

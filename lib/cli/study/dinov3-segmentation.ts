@@ -10,7 +10,7 @@ import { armsOf, pointsOf } from '../../studies/dinov3-segmentation/arms';
 import { encoderRequest, encodersOf } from '../../studies/dinov3-segmentation/encoders';
 import type { TrainingEvent } from '../../training/events';
 import { noEncoder, type Dinov3Point } from '../../studies/dinov3-segmentation/results';
-import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from '../../studies/dinov3-segmentation/runs'; // prettier-ignore
+import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from './dinov3-runs'; // prettier-ignore
 import { parseCommandLine } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';

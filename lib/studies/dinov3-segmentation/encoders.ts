@@ -5,7 +5,7 @@ import type { ParameterTable } from '../../models/parameters';
 import { findModel } from '../../models/pretrained';
 import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } from '../../models/vit';
 import { checkWeights } from '../../models/weights-source';
-import { automaticEncoders, dinov3EncoderNames, encodersOfStudy, ownEncoders, type Dinov3EncoderName, type encodersOfTour } from './encoder-names'; // prettier-ignore
+import { automaticEncoders, dinov3EncoderNames, encodersOfStudy, ownEncoders, type Dinov3EncoderName, type encodersOfTour } from './parameters'; // prettier-ignore
 
 interface EncoderRecord {
   readonly title: string;

@@ -2,7 +2,7 @@
 import { UserError } from '../../errors';
 import type { RowSettings } from '../../runs/results';
 import { networkOfEncoder, networkTitles, type PublishedNetwork } from './published';
-import { ownEncoders } from './encoder-names';
+import { ownEncoders } from './parameters';
 import { dinov3Encoders, encoderTitle } from './encoders';
 import { noEncoder, type Dinov3Arm, type Dinov3Run } from './results';
 

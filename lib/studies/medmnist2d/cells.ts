@@ -29,7 +29,6 @@ import { readSnapshot, type GridSnapshot } from './snapshot';
 import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './study';
 import { multiLabelRows } from './tables';
 
-export { noteRows, overallRows, pairedTestRows, roundingRows } from './comparison-tables';
 export { describeGridDatasets } from './datasets';
 export { differenceFigure, fractionFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './figures'; // prettier-ignore
 export type { GridConfiguration as Run } from './grid';
@@ -37,7 +36,15 @@ export { gridNetwork as network, gridRecipe as recipe } from './networks';
 export { methodTitle } from './results';
 export { incompleteRows, progressMessage, progressRows } from './snapshot';
 export { declaredHere } from './study';
-export { numericRows, publishedRows, scoreMatrixRows } from './tables';
+export {
+  noteRows,
+  numericRows,
+  overallRows,
+  pairedTestRows,
+  publishedRows,
+  roundingRows,
+  scoreMatrixRows,
+} from './tables';
 
 /** The datasets of a grid, those whose images are on this machine open. */
 export interface GridData {

@@ -1,4 +1,4 @@
-/** What notebook and command show of the second study's grid: panels of figures, and one row a comparison. */
+/** The panels of the second study's figures. */
 import { datasetNames, findDataset } from '../../data/registry';
 import type { BarPanel, BarPanels, PanelSeries } from '../../display/bar-panels';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
@@ -13,7 +13,7 @@ import {
   type GridOptimizerName,
 } from './study';
 import { publishedTarget, type GridDataset } from './datasets';
-import { seedScores, type GridFinishedRun, type GridMethod, type GridMethodComparison } from './results';
+import { seedScores, type GridFinishedRun, type GridMethod } from './results';
 
 export interface GridView {
   readonly runs: readonly GridFinishedRun[];
@@ -115,31 +115,4 @@ function agrees(method: GridMethod, settings: Partial<GridMethod>): boolean {
 /** A registry's title, or the name. */
 export function datasetTitle(name: string): string {
   return datasetNames().includes(name) ? findDataset(name).title : name;
-}
-
-/**
- * One row a comparison: who is better on how many datasets, by how much, and what the study claims. Significant is where Holm's p-value is
- * below `level`, and `significantUncorrected` where the test's own is, as the study counts; tests that mean nothing never are.
- */
-export function comparisonSummaryRows(comparisons: readonly GridMethodComparison[], level = 0.05) {
-  return comparisons.map(({ title, claim, datasets, overall }) => {
-    const meaningful = datasets.filter(({ tTest }) => tTest !== undefined && tTest.note === undefined);
-    const significant = (sign: number): number =>
-      meaningful.filter(
-        ({ meanDifference, adjustedPValue = 1 }) => adjustedPValue < level && Math.sign(meanDifference) === sign,
-      ).length;
-    return {
-      comparison: title,
-      datasets: overall?.datasets ?? 0,
-      firstBetter: overall?.wins ?? 0,
-      firstBetterSignificantly: significant(1),
-      secondBetter: overall?.losses ?? 0,
-      secondBetterSignificantly: significant(-1),
-      significantUncorrected: meaningful.filter(({ tTest }) => (tTest?.pValue ?? 1) < level).length,
-      meanDifference: overall?.meanDifference ?? NaN,
-      wilcoxonPValue: overall?.wilcoxon.pValue ?? NaN,
-      rankBiserial: overall?.rankBiserial ?? NaN,
-      claim,
-    };
-  });
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Notebook, NotebookCell } from '../../../lib/cli/notebook-file';
 import { openingHeading, pageMetadata, readingMinutes, runSeconds } from '../../../lib/cli/page/metadata';
-import { notebookNames, notebooksDirectory } from '../../../lib/studies/notebooks';
+import { notebookNames, notebooksDirectory } from '../../../lib/runs/notebook-files';
 import { readNotebook } from '../../../lib/cli/notebook-file';
 import { userError } from '../../data/user-error';
 

@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { main } from '../../../lib/cli/study';
 import { readTrainOptions } from '../../../lib/cli/study/dinov3-options';
 import { openMaskData } from '../../../lib/runs/mask-parameters';
-import { readStoredRuns } from '../../../lib/studies/dinov3-segmentation/runs';
+import { readStoredRuns } from '../../../lib/cli/study/dinov3-runs';
 import { runTable, writePictures } from '../../../lib/cli/study/dinov3-report';
 import { UserError } from '../../../lib/errors';
 import { userError } from '../../data/user-error';

@@ -7,7 +7,7 @@ import { ModuleKind, transpileModule } from 'typescript';
 import { cellSource, readNotebook } from '../../../lib/cli/notebook-file';
 import * as notebook from '../../../lib/notebook';
 import type { Displayable } from '../../../lib/display/mime';
-import { notebooksDirectory } from '../../../lib/studies/notebooks';
+import { notebooksDirectory } from '../../../lib/runs/notebook-files';
 import { input } from '../../../lib/training/input-transforms';
 import type { Recipe } from '../../../lib/training/recipe';
 

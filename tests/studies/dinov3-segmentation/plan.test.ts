@@ -14,7 +14,7 @@ import { armsOf, epochsOf, imagesOf, partOf, pointsOf, seedsFrom, workOf, type D
 import { dinov3Encoders, encoderRequest, encodersOf, encoderTitle } from '../../../lib/studies/dinov3-segmentation/encoders'; // prettier-ignore
 import { dinov3ParameterSpecs, fractionsOf } from '../../../lib/studies/dinov3-segmentation/parameters';
 import { openTestProbabilities } from '../../../lib/studies/dinov3-segmentation/results';
-import { readStoredRuns, trainDinov3Runs } from '../../../lib/studies/dinov3-segmentation/runs';
+import { readStoredRuns, trainDinov3Runs } from '../../../lib/cli/study/dinov3-runs';
 import { openFeatureCache } from '../../../lib/training/feature-cache';
 import { userError } from '../../data/user-error';
 import { toySegmentation } from '../../training/toy-segmentation';

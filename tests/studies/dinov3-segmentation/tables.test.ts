@@ -4,7 +4,7 @@ import { mean } from '../../../lib/metrics/intervals';
 import { armRows, comparePairs, winRateRows } from '../../../lib/studies/dinov3-segmentation/comparisons';
 import { fractionTitle, groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
 import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
-import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/encoder-names';
+import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/parameters';
 import { areComparable, calibrationRows, cleaningRows, costRows, flipRows, isDataOfStudy, publishedCostRows, publishedScoreRows, scoreRows } from '../../../lib/studies/dinov3-segmentation/tables'; // prettier-ignore
 import { userError } from '../../data/user-error';
 import { readFixture } from '../../metrics/masks';

@@ -35,7 +35,8 @@ import {
   type GridFinishedRun,
   type GridResult,
 } from '../../../lib/studies/medmnist2d/results';
-import { comparisonSummaryRows, networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/views';
+import { comparisonSummaryRows } from '../../../lib/studies/medmnist2d/tables';
+import { networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/views';
 import { summarizeSeeds } from '../../../lib/metrics/seed-comparison';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';

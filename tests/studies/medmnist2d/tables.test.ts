@@ -8,14 +8,13 @@ import { medmnistAuc } from '../../../lib/metrics/auc';
 import { writePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { createRandom } from '../../../lib/random';
 import { gridComparisons } from '../../../lib/studies/medmnist2d/study';
-import { noteRows, overallRows, pairedTestRows, roundingRows } from '../../../lib/studies/medmnist2d/comparison-tables';
 import { differenceFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from '../../../lib/studies/medmnist2d/figures'; // prettier-ignore
 import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import type { TestLabels } from '../../../lib/studies/medmnist2d/datasets';
 import { compareOnTestImages, readPredictions } from '../../../lib/studies/medmnist2d/predictions';
 import { compareMethods, gridResultSchema, methodTitle, type GridMethodComparison, type GridResult } from '../../../lib/studies/medmnist2d/results'; // prettier-ignore
 import { incompleteRows, progressMessage, progressRows, readSnapshot, type GridSnapshot } from '../../../lib/studies/medmnist2d/snapshot'; // prettier-ignore
-import { meanWithDeviation, multiLabelRows, numericRows, publishedRows, scoreMatrixRows } from '../../../lib/studies/medmnist2d/tables'; // prettier-ignore
+import { meanWithDeviation, multiLabelRows, noteRows, numericRows, overallRows, pairedTestRows, publishedRows, roundingRows, scoreMatrixRows } from '../../../lib/studies/medmnist2d/tables'; // prettier-ignore
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 

@@ -7,8 +7,8 @@ import { readNumbers, withNumbers } from '../../runs/evaluate-masks';
 import { trainGrid, type GridEvent, type GridOptions } from '../../runs/grid';
 import { trainingIdentity } from '../../runs/identity';
 import { trainingOverview } from '../../runs/train';
-import { workOf, type Dinov3Resources } from './arms';
-import { dinov3Arms, reportedRuns, type Dinov3Point, type Dinov3Run } from './results';
+import { workOf, type Dinov3Resources } from '../../studies/dinov3-segmentation/arms';
+import { dinov3Arms, reportedRuns, type Dinov3Point, type Dinov3Run } from '../../studies/dinov3-segmentation/results';
 
 /** In a run's folder: which it is, and what came of it. */
 const runFile = 'run.json';

@@ -2,17 +2,17 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dataset } from '../data/dataset';
-import { openDataset } from '../data/open';
-import { proceduralShares } from '../data/procedural-images';
-import { drawnSource } from '../data/view-batches';
-import { writeFileAtomic } from '../files';
-import { vitConfigs } from '../models/vit';
-import { environment } from '../system';
-import { writeSafetensors } from '../tensor/safetensors';
-import { openCheckpoints } from '../training/checkpoints';
-import { trainSelfDistillation, type SelfDistillationControls, type SelfDistillationResult, type SelfDistillationSettings } from '../training/self-distillation'; // prettier-ignore
-import { distilledVit } from '../training/self-distillation/network';
+import type { Dataset } from '../../data/dataset';
+import { openDataset } from '../../data/open';
+import { proceduralShares } from '../../data/procedural-images';
+import { drawnSource } from '../../data/view-batches';
+import { writeFileAtomic } from '../../files';
+import { vitConfigs } from '../../models/vit';
+import { environment } from '../../system';
+import { writeSafetensors } from '../../tensor/safetensors';
+import { openCheckpoints } from '../../training/checkpoints';
+import { trainSelfDistillation, type SelfDistillationControls, type SelfDistillationResult, type SelfDistillationSettings } from '../../training/self-distillation'; // prettier-ignore
+import { distilledVit } from '../../training/self-distillation/network';
 
 /** Images of an epoch, of those that the loss is measured on after it, and pixels a side at which they are drawn. */
 export interface PretrainingImages {

@@ -1,6 +1,17 @@
-/** The parameters of the notebook on this project's own weights. */
+/** The parameters of the notebooks that repeat no study: on the vocabulary, a training of seconds, and on this project's own weights. */
 import { imageSizes } from '../data/registry-types';
 import { choiceParameter, common, integerParameter, numberParameter, textParameter } from '../runs/parameters';
+import { resnetParameterSpecs } from './blood-cells/parameters';
+
+export const workbenchNotebook = '00_workbench';
+
+export const workbenchParameterSpecs = {
+  ...resnetParameterSpecs,
+  syntheticImages: { ...resnetParameterSpecs.syntheticImages, defaults: { tour: 400, paper: 11959 } },
+  epochs: integerParameter('Passes over the training images', { tour: 4, paper: 12 }, 1, 1000),
+  batchSize: { ...common.batchSize, defaults: { tour: 32, paper: 128 } },
+  weightDecay: { ...common.weightDecay, defaults: { tour: 0.01, paper: 0.01 } },
+};
 
 export const pretrainingNotebook = '08_dino_pretraining';
 

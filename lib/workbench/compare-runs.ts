@@ -6,7 +6,7 @@ import { parallelCoordinates } from '../display/parallel-coordinates';
 import { status } from '../display/status';
 import { table } from '../display/tables';
 import { trainingCurves } from '../display/training-curves';
-import { findNotebook } from './notebooks';
+import { findNotebookFile } from '../runs/notebook-files';
 import { listRuns, scoreNames, type RunRecord } from '../runs/run-index';
 
 export interface CompareRunsOptions {
@@ -24,7 +24,7 @@ const mostCurves = 6;
  * @throws UserError where there is no such notebook
  */
 export function compareRuns(notebook: string, { folder }: CompareRunsOptions = {}): Displayable {
-  const { name } = findNotebook(notebook);
+  const { name } = findNotebookFile(notebook);
   const records = listRuns({ notebook: name, folder });
   if (records.length === 0) {
     return status(

@@ -1,7 +1,7 @@
 /** What a run found, in a sentence with its uncertainty, and how sure that is: for a reader who looks at nothing else. */
-import { formatInteger, formatPercent } from '../display/format';
-import { wilsonInterval } from '../metrics/intervals';
-import type { ClassificationRow, Results, SegmentationRow } from '../runs/results';
+import { formatInteger, formatPercent } from '../../display/format';
+import { wilsonInterval } from '../../metrics/intervals';
+import type { ClassificationRow, Results, SegmentationRow } from '../../runs/results';
 
 export interface Headline {
   readonly result: string;
