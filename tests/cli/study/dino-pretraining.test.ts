@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { main } from '../../../lib/cli/study';
 import { findEmbedded } from '../../../lib/models/embedded';
-import { pretrainedModel } from '../../../lib/studies/dino-pretraining';
+import { pretrainedModel } from '../../../lib/cli/study/dino-training';
 import { openSafetensors, type SafetensorsFile } from '../../../lib/tensor/safetensors';
 import { userError } from '../../data/user-error';
 
