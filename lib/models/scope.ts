@@ -1,3 +1,4 @@
+import { UserError } from '../errors';
 import {
   batchNormInference,
   batchNormTraining,
@@ -94,8 +95,15 @@ const runningOf = (p: Scope): BatchNormStatistics => ({
   variance: p.get('running_var') as Tensor1D,
 });
 
-/** Reports the new running statistics to the pass. */
+/**
+ * Reports the new running statistics to the pass.
+ * @throws UserError where there is one value of each channel, which has no variance: PyTorch raises there, too
+ */
 function updateRunning(p: Scope, { output, running }: BatchNormOutput): Tensor4D {
+  if (output.size === output.shape[3])
+    throw new UserError(
+      `The batch norm ${p.fullName('').replace(/\.$/, '')} has one value of each channel in a batch of one image: it takes two images, or larger ones.`,
+    );
   p.pass.updates.set(p.fullName('running_mean'), running.mean);
   p.pass.updates.set(p.fullName('running_var'), running.variance);
   return output;

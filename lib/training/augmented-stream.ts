@@ -11,6 +11,8 @@ import { sortAugmentations, type Augmentation, type SortedAugmentations } from '
 import { imageStream, type IndexedTransform } from './image-stream';
 
 export interface TrainingStream {
+  /** Of the images, in pixels. */
+  readonly size: Readonly<Record<'height' | 'width', number>>;
   /** The batches of an epoch, counted from 0. */
   batches(epoch: number): Iterable<ImageBatch> | AsyncIterable<ImageBatch>;
 }
@@ -49,6 +51,7 @@ export function trainingStream(
       : augmentedTransform(sorted, { ...size, normalization, seed, epoch, input });
   };
   return {
+    size,
     batches(epoch) {
       const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
       const batches = imageStream(dataset, train, { batchSize, normalization, transform: transformOf(epoch), order });

@@ -5,11 +5,12 @@ import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { suggestion, UserError } from '../errors';
 import { initialParameters } from '../models/initial-values';
 import type { Network } from '../models/network';
-import { disposeParameters, trainableNames, type Parameters } from '../models/parameters';
+import { disposeParameters, readParameters, trainableNames, type Parameters } from '../models/parameters';
+import { createScope } from '../models/scope';
 import { createRandom } from '../random';
-import type { Tensor, Tensor4D } from '../tf';
+import { tf, type Tensor, type Tensor4D } from '../tf';
 import { sortAugmentations } from './augmentations';
-import { trainingStream } from './augmented-stream';
+import { trainingStream, type TrainingStream } from './augmented-stream';
 import type { CheckpointStore } from './checkpoints';
 import { createOptimizer } from './create-optimizer';
 import type { BestEpoch, HistoryRow, TrainingEvent } from './events';
@@ -73,6 +74,8 @@ interface Task<B extends Batch & Targets & { readonly images: Tensor4D }> {
   /** What validation gives beside the measures. */
   readonly otherMetrics: readonly string[];
   readonly encoderSeconds?: TrainedNetwork['encoderSeconds'];
+  /** Of the images, where it is known beforehand. */
+  readonly size?: TrainingStream['size'];
   batches(epoch: number): Iterable<B> | AsyncIterable<B>;
   validate(parameters: Parameters, signal?: AbortSignal): Promise<Validation>;
 }
@@ -128,6 +131,7 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
     if (names.length === 0) throw new UserError(`Nothing of ${network.name} is trainable: at least one parameter has to be.`); // prettier-ignore
     const trained = new Set(names);
     const isFrozen = (parameter: string): boolean => frozenBatchNorm === 'evaluation' && !trained.has(parameter);
+    checkLastBatch(network, parameters, task, { batchSize, isFrozen });
     const created = createOptimizer(parameters, names, recipe.optimizer, network.layerOf);
     optimizer = created;
     const followed = followSchedule(recipe.schedule, created, { epochs, stepsPerEpoch });
@@ -174,6 +178,32 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
   }
 }
 
+/**
+ * Tries a batch of one image where the last one is such, before anything is trained.
+ * @throws UserError where a batch norm has only one value of each channel then
+ */
+function checkLastBatch(
+  network: Network,
+  parameters: Parameters,
+  { count, size }: Pick<Task<never>, 'count' | 'size'>,
+  { batchSize, isFrozen }: { readonly batchSize: number; isFrozen(parameter: string): boolean },
+): void {
+  if (size === undefined || count % batchSize !== Math.min(1, batchSize - 1)) return;
+  tf.tidy(() => {
+    const scope = withFrozenNorms(createScope(readParameters(parameters), true), isFrozen);
+    try {
+      network.forward(tf.zeros([1, size.height, size.width, 3]), scope, createRandom(0));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      let other = batchSize + 1;
+      while (count % other === 1) other++;
+      throw new UserError(
+        `batchSize is ${batchSize}, and ${count} training images leave one for the last batch. ${error.message} Choose another batchSize, such as ${other}.`,
+      );
+    }
+  });
+}
+
 function checkSplits(data: TrainingData): void {
   const empty = (['train', 'val'] as SplitName[]).find((name) => data.splits[name].count === 0);
   if (empty !== undefined) throw new UserError(`There is no ${empty} image: training needs images in train and val.`);
@@ -191,6 +221,7 @@ function classification(network: Network, dataset: Dataset, recipe: Recipe): Ima
     measures: { accuracy: (output, batch) => sumOfCorrect(dataset.task, output, batch), ...ownMeasures },
     select: 'accuracy',
     otherMetrics: ['auc'],
+    size: stream.size,
     batches: (epoch) => stream.batches(epoch),
     validate: (parameters, signal) => {
       const measured: Measured | undefined =

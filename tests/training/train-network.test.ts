@@ -7,6 +7,7 @@ import { unitNormalization } from '../../lib/data/segmentation-batches';
 import type { ImageFunction } from '../../lib/data/image-changes';
 import { freeze, network, unfreeze } from '../../lib/models/network';
 import { unet } from '../../lib/models/networks';
+import { batchNorm, convolution, linear } from '../../lib/models/scope';
 import { exportParameters } from '../../lib/models/parameters';
 import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../lib/tf';
 import { colorJitter, crop, cutmix, flip, mixup, quarterTurns, randomResizedCrop, rotate } from '../../lib/training/augmentations'; // prettier-ignore
@@ -146,6 +147,36 @@ describe('a network', () => {
     assert.notDeepEqual(head.get('conv1.weight'), whole.get('conv1.weight'));
     assert.throws(() => freeze(toy, 'layer1'), userError(/No parameter of toy begins with "layer1"; there are conv1, bn1, fc/)); // prettier-ignore
     assert.throws(() => unfreeze(freeze(toy, 'fc'), 'fc'), userError(/Nothing of toy would be trained/));
+  });
+});
+
+describe('a batch norm that would see one value of each channel', () => {
+  /** 6×6 pixels become one. */
+  const narrow = network({
+    name: 'narrow',
+    table: toyTable,
+    forward: (images, p) =>
+      linear(
+        batchNorm(convolution(images, p.at('conv1'), { stride: 6 }), p.at('bn1')).reshape<Tensor2D>([-1, 4]),
+        p.at('fc'),
+      ),
+  });
+  const { count } = toyDataset().splits.train;
+
+  it('is refused before anything is trained, and named', async () => {
+    let epochs = 0;
+    const controls = { net: narrow, onProgress: () => void epochs++ };
+    const message =
+      /^batchSize is \d+, and \d+ training images leave one for the last batch\. The batch norm bn1 has one value/;
+    for (const batchSize of [1, count - 1, (count - 1) / 2].filter(Number.isInteger))
+      await assert.rejects(train({ batchSize }, controls), userError(message), `batchSize ${batchSize}`);
+    assert.equal(epochs, 0);
+  });
+
+  it('is no matter where there are more images, more pixels, or the norm is frozen', async () => {
+    await train({ batchSize: count, epochs: 1 }, { net: narrow });
+    await train({ batchSize: count - 1, epochs: 1 });
+    await train({ batchSize: count - 1, epochs: 1 }, { net: unfreeze(narrow, 'fc') });
   });
 });
 
