@@ -30,6 +30,7 @@ export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from './tf';
 export { networkParts, networkTable, sameNumbers, sameOutputs } from './workbench/networks';
 
 export { classifier, type OpenedBackbone } from './models/open-backbone';
+export { lastTokens } from './models/last-tokens';
 export { input } from './training/input-transforms';
 export { centredTargets } from './training/self-distillation/targets';
 export { viewLoss } from './training/self-distillation/losses';

@@ -8,7 +8,7 @@ import { computeFeatures, openFeatures, withParameters, type Features, type Time
 import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { absentFeatures, type FeatureSets } from '../training/feature-set';
-import { knnProbe, linearProbe, logisticRegression, type KnnSettings, type LinearProbeSettings, type LogisticSettings, type ProbeControls, type ProbeResult } from '../training/probes'; // prettier-ignore
+import { knnProbe, linearProbe, logisticRegression, tokenGrid, type KnnSettings, type LinearProbeSettings, type LogisticSettings, type ProbeControls, type ProbeResult, type TokenGridSettings } from '../training/probes'; // prettier-ignore
 import { testResult } from '../training/scored-split';
 import { classifierEvaluation, scoresFromText, scoresToText, type ClassifierEvaluation } from './evaluate';
 import { dataIdentity, identityOf, type Json } from './identity';
@@ -22,6 +22,8 @@ export interface ProbeSettings {
   readonly linear: LinearProbeSettings;
   readonly knn: KnnSettings;
   readonly logistic: LogisticSettings;
+  /** Of features of `lastTokens`. */
+  readonly grid: TokenGridSettings;
 }
 
 export type ProbeKind = keyof ProbeSettings;
@@ -31,6 +33,7 @@ const kinds: Readonly<Record<ProbeKind, { readonly title: string; readonly proto
     linear: { title: 'linear head', protocol: 'frozen' },
     knn: { title: 'kNN', protocol: 'knn' },
     logistic: { title: 'logistic regression', protocol: 'linear' },
+    grid: { title: 'linear grid', protocol: 'linear' },
   };
 
 /** What of a probe's seconds were features, and what these took when they were computed. */
@@ -241,7 +244,11 @@ async function run<K extends ProbeKind>(
       : { result: await linearProbe(features.kept.sets, given, controls), ...costOf(features.kept) };
   }
   const probe = (sets: FeatureSets): Promise<ProbeResult> =>
-    kind === 'knn' ? knnProbe(sets, settings as KnnSettings, controls) : logisticRegression(sets, settings as LogisticSettings, controls); // prettier-ignore
+    kind === 'knn'
+      ? knnProbe(sets, settings as KnnSettings, controls)
+      : kind === 'grid'
+        ? tokenGrid(sets, settings as TokenGridSettings, controls)
+        : logisticRegression(sets, settings as LogisticSettings, controls);
   if (features.kept !== undefined) return { result: await probe(features.kept.sets), ...costOf(features.kept) };
   const computed = await openFeatures(features, { ...controls, cache: 'off' });
   try {

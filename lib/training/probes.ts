@@ -1,7 +1,7 @@
 /**
  * What frozen features are worth, by three methods that need no network: `knnProbe` trains nothing, `linearProbe` (and its grid) trains a
- * linear layer as the first study does, `logisticRegression` finds the best linear layer there is. All take the features of the three
- * splits and return the same shape.
+ * linear layer as the first study does, `logisticRegression` finds the linear layer with the lowest penalised loss, `tokenGrid` is DINOv2's
+ * own evaluation. All take the features of the three splits and return the same shape.
  */
 export { knnProbe, type KnnSettings } from './knn-probe';
 export {
@@ -20,3 +20,4 @@ export {
   type LogisticSettings,
 } from './logistic-regression';
 export type { ProbeControls, ProbeResult } from './probe-result';
+export { tokenGrid, type TokenGridSettings } from './token-grid';

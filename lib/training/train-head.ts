@@ -16,7 +16,7 @@ import { openRows, type FeatureRows } from './feature-rows';
 import type { FeatureSet, FeatureSets } from './feature-set';
 import { fit, type Batch } from './fit';
 import { headLoss, headProbabilities } from './linear-head';
-import { adamW } from './optimizers';
+import { adamW, sgd } from './optimizers';
 import { accuracyOf, scoredSet, type ProbeControls } from './probe-result';
 import { cosineSchedule } from './schedules';
 
@@ -26,6 +26,8 @@ export interface LinearProbeSettings {
   /** At the start of a cosine that is stepped per epoch. */
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** AdamW by default; SGD has a momentum of 0.9. */
+  readonly optimizer?: 'adamw' | 'sgd';
   /** Fixes the initial weights and the order of the images. */
   readonly seed: number;
 }
@@ -75,7 +77,10 @@ export async function trainHead(
   const { signal, onProgress, checkpoints, recompute } = controls;
   const parameters = createParameters(linearHead(train.width, train.classes), seed);
   const names = trainableNames(parameters);
-  const optimizer = adamW(parameters, names, { weightDecay });
+  const optimizer =
+    settings.optimizer === 'sgd'
+      ? sgd(parameters, names, { weightDecay, momentum: 0.9 })
+      : adamW(parameters, names, { weightDecay });
   try {
     const fitted = await fit<HeadBatch>({
       signal,
