@@ -5,7 +5,6 @@ import { lastTokens } from '../../lib/models/last-tokens';
 import { openBackbone } from '../../lib/models/open-backbone';
 import { disposeParameters, readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
-import { tourVitName } from '../../lib/models/tour-networks';
 import { vitForward, type VitConfig } from '../../lib/models/vit';
 import { createRandom } from '../../lib/random';
 import { tf, type Tensor4D } from '../../lib/tf';
@@ -15,7 +14,7 @@ import { userError } from '../data/user-error';
 
 describe('the tokens of the last blocks', () => {
   it('are the class tokens of four blocks and the mean of the last one’s patches, after the final norm', async () => {
-    const backbone = await openBackbone({ model: tourVitName, weights: 'random', size: 8, seed: 3 });
+    const backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 8, seed: 3 });
     const tokens = lastTokens(backbone);
     assert.equal(tokens.width, 5 * backbone.width);
     assert.notEqual(tokens.name, backbone.name);
