@@ -49,13 +49,13 @@ function transferParameterSpecs(tour: { readonly syntheticImages: number; readon
   };
 }
 
-export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 1500, fineTuneEpochs: 3 });
-export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 2 });
+export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 3 });
+export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1000, fineTuneEpochs: 2 });
 
 export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
   sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', both(automaticSizes)), // prettier-ignore
-  syntheticImages: syntheticImages(480),
+  syntheticImages: syntheticImages(400),
   weights: weightsParameter,
   model: model('ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own'),
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),

@@ -35,7 +35,7 @@ const fractionsParameter: ParameterSpec<string | number> = {
 /** The paper profile is the study's; the tour's values are made for a minute on two cores. */
 export const dinov3ParameterSpecs = {
   ...maskDataParameters({
-    imageSize: { tour: 64, paper: 256 },
+    imageSize: { tour: 48, paper: 256 },
     syntheticImages: { tour: 72, paper: 2594 },
     study: 'data/isic2018',
   }),

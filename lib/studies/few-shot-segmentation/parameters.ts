@@ -24,7 +24,7 @@ export const fewShotParameterSpecs = {
   sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over 160 images; over fewer more, in the study’s proportion', { tour: 4, paper: 200 }, 1, 10_000), // prettier-ignore
+  epochs: integerParameter('Passes over 160 images; over fewer more, in the study’s proportion', { tour: 3, paper: 200 }, 1, 10_000), // prettier-ignore
   ...common,
   batchSize: integerParameter('Images a step, at 20 to 160 images', { tour: 10, paper: 10 }, 1, 1024),
   learningRate: numberParameter('Learning rate of SGD with momentum 0.9', { tour: 0.03, paper: 2e-4 }, 1e-8, 10),
