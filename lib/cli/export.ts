@@ -10,7 +10,7 @@ import { writePost } from './page/post';
 const formats = ['html', ...dialectNames] as const;
 type Format = (typeof formats)[number];
 
-const help = `npm run export -- FILE.ipynb [--out PATH] [--format FORMAT] [--assets DIR] [--url ADDRESS]
+const help = `npm run export -- FILE.ipynb [--out PATH] [--format FORMAT] [--assets DIR] [--url ADDRESS] [--live MODEL]
 
 Makes a page of a notebook as it stands, without running it. A results.json beside the notebook says how it was run.
 
@@ -22,6 +22,7 @@ Makes a page of a notebook as it stands, without running it. A results.json besi
   --out PATH          html: the file (default: FILE.html); else a folder (default: FILE without its ending)
   --assets DIR        html: puts Plotly into DIR, for several pages to share, instead of into the page (0.7 MB)
   --url ADDRESS       where the page will be published: for previews, search engines and the citation
+  --live MODEL        html: a panel in which the small model of this folder answers to images that a reader drops (2 MB at most)
 
 Title, description, date, authors, tags, license, study and image come from the notebook's metadata. Charts become still pictures if a
 Chromium is found (or named in the variable CHROMIUM_PATH); jekyll and quarto get the interactive chart beside the picture, as both let
@@ -38,6 +39,7 @@ export async function main(args: string[]): Promise<void> {
     format: { type: 'string' },
     assets: { type: 'string' },
     url: { type: 'string' },
+    live: { type: 'string' },
     help: { type: 'boolean' },
   });
   if (values.help) {
@@ -48,13 +50,15 @@ export async function main(args: string[]): Promise<void> {
     throw new UserError('Name one notebook, such as `npm run export -- FILE.ipynb --out FILE.html`.');
   const format = parseFormat(values.format ?? 'html');
   const { url } = values;
+  if (values.live !== undefined && format !== 'html')
+    throw new UserError(`--live is for --format html only: a model answers by scripts, which ${format} posts do without.`); // prettier-ignore
   if (url !== undefined && !/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
     throw new UserError(`--url is ${url}, but must be a full address, such as https://example.org/resnet.html.`);
   const source = resolve(positionals[0]);
   checkNotebook(source);
   const remark = stillsRemark(
     format === 'html'
-      ? await exportPage(source, values.out, values.assets, url)
+      ? await exportPage(source, values)
       : await exportPost(source, values.out, values.assets, format, url),
   );
   if (remark !== undefined) console.log(remark);
@@ -83,16 +87,13 @@ function checkNotebook(source: string): void {
 /** Returns why charts have no still pictures. */
 async function exportPage(
   source: string,
-  out: string | undefined,
-  assets: string | undefined,
-  url: string | undefined,
+  { out, assets, url, live }: Readonly<Partial<Record<'out' | 'assets' | 'url' | 'live', string>>>,
 ): Promise<string | undefined> {
-  // prettier-ignore
   const target = resolve(out ?? withoutExtension(source) + '.html');
   if (isFolder(target))
     throw new UserError(`--out is the folder ${target}, but a page is a file: name one, such as ${join(target, 'index.html')}.`); // prettier-ignore
   const shared = assets === undefined ? undefined : resolve(assets);
-  const { bytes, stillsMissing } = await writePage(source, target, { assets: shared, url });
+  const { bytes, stillsMissing } = await writePage(source, target, { assets: shared, url, live });
   console.log(`${target} (${(bytes / 1e6).toFixed(1)} MB)`);
   return stillsMissing;
 }

@@ -19,24 +19,30 @@ export interface ClassifierOptions {
   readonly input?: ImageTransform;
 }
 
+export interface ResnetOptions extends ClassifierOptions {
+  /** Channels of the first stage; 64 by default. With a quarter of them, a network has a sixteenth of the values. */
+  readonly width?: number;
+}
+
 /** torchvision's ResNet-18 (He et al. 2016) from random weights; 11,180,616 trained values for 8 classes. */
-export function resnet18(options: ClassifierOptions): Network {
+export function resnet18(options: ResnetOptions): Network {
   return resnet('resnet18', 'ResNet-18', options);
 }
 
 /** torchvision's ResNet-50 from random weights; 23,524,424 trained values for 8 classes. */
-export function resnet50(options: ClassifierOptions): Network {
+export function resnet50(options: ResnetOptions): Network {
   return resnet('resnet50', 'ResNet-50', options);
 }
 
 function resnet(
   architecture: ResnetName,
   name: string,
-  { classes, input, normalization = input?.normalization ?? halfNormalization }: ClassifierOptions,
+  { classes, input, width, normalization = input?.normalization ?? halfNormalization }: ResnetOptions,
 ): Network {
   const { depths, block } = resnetConfigs[architecture];
-  const spec = { architecture, classes: countClasses(classes), depths: [...depths], block };
-  return libraryNetwork({ family: 'resnet', ...spec }, { name, normalization, transform: input });
+  const spec = { architecture, classes: countClasses(classes), depths: [...depths], block, ...(width && { width }) };
+  const title = width === undefined ? name : `${name}, ${width} channels`;
+  return libraryNetwork({ family: 'resnet', ...spec }, { name: title, normalization, transform: input });
 }
 
 export interface VitOptions extends ClassifierOptions {

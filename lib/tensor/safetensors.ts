@@ -306,7 +306,7 @@ function widenFloat16(halves: Uint16Array): Float32Array {
 }
 
 /** To the nearest float16, of two the one that ends in 0; beyond the largest, infinity. */
-function narrowFloat16(values: Float32Array): Uint16Array {
+export function narrowFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(Float32Array.from(values).buffer);
   return Uint16Array.from(bits, (word, index) => {
     const sign = (word >>> 16) & 0x8000;

@@ -42,7 +42,8 @@ test('what cannot be exported is refused in one line, and nothing is written', a
 test('the command does without TensorFlow, which takes seconds to load', () => {
   const program = `
     require('./lib/cli/export');
-    const { findNotebook, notebookNames } = require('./lib/studies/notebooks');
+    const { findNotebook } = require('./lib/studies/notebooks');
+    const { notebookNames } = require('./lib/runs/notebook-files');
     const specs = notebookNames().map((name) => Object.keys(findNotebook(name).specs).length);
     const loaded = Object.keys(require.cache).filter((path) => /@tensorflow/.test(path));
     console.log(JSON.stringify([Math.min(...specs) > 5, loaded.length]));`;

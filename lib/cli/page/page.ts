@@ -19,6 +19,8 @@ export interface PageOptions {
   readonly url?: string;
   /** Full address of a picture for previews. */
   readonly image?: string;
+  /** The folder of a small model that answers in the page to images that a reader drops. */
+  readonly live?: string;
 }
 
 export interface WrittenPage {
@@ -34,6 +36,8 @@ export const pageLimit = 3_000_000;
 
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePage(source: string, target: string, options: PageOptions = {}): Promise<WrittenPage> {
+  // Only a model brings TensorFlow with it, which takes seconds to load.
+  const live = options.live === undefined ? undefined : (await import('./live-panel')).livePanel(options.live);
   const notebook = withoutPrivatePaths(readNotebook(source));
   const folder = dirname(source);
   const data = pageData(notebook, {
@@ -49,10 +53,10 @@ export async function writePage(source: string, target: string, options: PageOpt
   const plotly = charts.length === 0 ? undefined : plotlyOf(target, options.assets);
   const convert = (dark: boolean): Promise<Buffer> => {
     const prepared = mapFigures(notebook, (figure) => pageFigure(figure, stills.byNumber.get(figure.number), dark));
-    return convertNotebook(withPageData(prepared, { ...data, plotly }), folder);
+    return convertNotebook(withPageData(prepared, { ...data, plotly, live }), folder);
   };
   let page = await convert(true);
-  if (page.length > pageLimit && stills.byNumber.size > 0) page = await convert(false);
+  if (page.length - (live?.length ?? 0) > pageLimit && stills.byNumber.size > 0) page = await convert(false);
   writeFileAtomic(target, page);
   const preview = headline && stills.byNumber.get(headline.number);
   return { bytes: page.length, headline: preview, stillsMissing: stills.missing };

@@ -58,47 +58,68 @@ export interface OnnxFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Builds a graph and gives the bytes of its file. `build` returns the value that the graph puts out. */
-export function encodeGraph(weights: OnnxWeights, file: OnnxFile, build: (graph: OnnxGraph) => Value): Uint8Array {
-  const nodes: object[] = [];
-  const initializers = new Map<string, object>();
+export interface GraphNode {
+  readonly name: string;
+  readonly operator: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface GraphTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | BigInt64Array;
+}
+
+export interface CollectedGraph {
+  readonly input: Value;
+  /** In the order in which they can be computed. */
+  readonly nodes: readonly GraphNode[];
+  readonly tensors: ReadonlyMap<Value, GraphTensor>;
+  readonly result: Value;
+}
+
+/** The nodes and tensors of a graph, whatever becomes of them. `build` returns the value that the graph puts out. */
+export function collectGraph(weights: OnnxWeights, build: (graph: OnnxGraph) => Value): CollectedGraph {
+  const nodes: GraphNode[] = [];
+  const tensors = new Map<Value, GraphTensor>();
   const input = 'images';
 
-  const tensor = (name: string, type: number, shape: readonly number[], bytes: ArrayBufferView): Value => {
-    if (!initializers.has(name)) {
-      const { buffer, byteOffset, byteLength } = bytes;
-      const raw = new Uint8Array(buffer, byteOffset, byteLength);
-      initializers.set(name, { name, data_type: type, dims: shape, raw_data: raw });
-    }
+  const tensor = (name: string, shape: readonly number[], values: GraphTensor['values']): Value => {
+    if (!tensors.has(name)) tensors.set(name, { shape, values });
     return name;
   };
   const split: OnnxGraph['split'] = (operator, inputs, outputs, attributes = {}) => {
     const name = `${operator}_${nodes.length}`;
-    const output = Array.from({ length: outputs }, (_, index) => (outputs === 1 ? name : `${name}_${index}`));
-    const attribute = Object.entries(attributes).map(([key, value]) => ({ name: key, ...attributeOf(value) }));
-    nodes.push({ name, op_type: operator, input: inputs, output, attribute });
-    return output;
+    const values = Array.from({ length: outputs }, (_, index) => (outputs === 1 ? name : `${name}_${index}`));
+    nodes.push({ name, operator, inputs, outputs: values, attributes });
+    return values;
   };
   const result = build({
     input,
     table: weights.table,
-    weight: (name) => tensor(name, float32, weights.table[name].shape, weights.read(name)),
+    weight: (name) => tensor(name, weights.table[name].shape, weights.read(name)),
     transposed(name) {
       const [outputs, inputs] = weights.table[name].shape;
       const published = weights.read(name);
       const values = Float32Array.from(published, (_, index) => published[(index % outputs) * inputs + Math.floor(index / outputs)]); // prettier-ignore
-      return tensor(`${name}.T`, float32, [inputs, outputs], values);
+      return tensor(`${name}.T`, [inputs, outputs], values);
     },
     floats(values, shape) {
       if (values.length !== sizeOf(shape)) throw new Error(`${values.length} values are not ${shape.join('×')}.`);
-      return tensor(`constant_${initializers.size}`, float32, shape, values);
+      return tensor(`constant_${tensors.size}`, shape, values);
     },
-    integers: (values) =>
-      tensor(`integers_${values.join('_')}`, int64, [values.length], BigInt64Array.from(values, BigInt)),
+    integers: (values) => tensor(`integers_${values.join('_')}`, [values.length], BigInt64Array.from(values, BigInt)),
     node: (operator, inputs, attributes) => split(operator, inputs, 1, attributes)[0],
     split,
   });
-  nodes.push({ name: file.outputName, op_type: 'Identity', input: [result], output: [file.outputName] });
+  return { input, nodes, tensors, result };
+}
+
+/** Builds a graph and gives the bytes of its file. `build` returns the value that the graph puts out. */
+export function encodeGraph(weights: OnnxWeights, file: OnnxFile, build: (graph: OnnxGraph) => Value): Uint8Array {
+  const { input, result, tensors, nodes } = collectGraph(weights, build);
+  const identity = { name: file.outputName, op_type: 'Identity', input: [result], output: [file.outputName] };
   return encode({
     ir_version: 8,
     producer_name: 'medical-transfer-notebooks',
@@ -106,12 +127,22 @@ export function encodeGraph(weights: OnnxWeights, file: OnnxFile, build: (graph:
     metadata_props: Object.entries(file.metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: 'network',
-      node: nodes,
-      initializer: [...initializers.values()],
+      node: [...nodes.map(nodeOf), identity],
+      initializer: [...tensors].map(([name, tensor]) => initializerOf(name, tensor)),
       input: [described(input, [3, file.size.height, file.size.width])],
       output: [described(file.outputName, file.outputShape)],
     },
   });
+}
+
+function nodeOf({ name, operator, inputs, outputs, attributes }: GraphNode): object {
+  const attribute = Object.entries(attributes).map(([key, value]) => ({ name: key, ...attributeOf(value) }));
+  return { name, op_type: operator, input: inputs, output: outputs, attribute };
+}
+
+function initializerOf(name: string, { shape, values }: GraphTensor): object {
+  const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { name, data_type: values instanceof Float32Array ? float32 : int64, dims: shape, raw_data: raw };
 }
 
 function attributeOf(value: Attribute): object {

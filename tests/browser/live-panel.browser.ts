@@ -1,0 +1,105 @@
+/** A page in which a model answers to images: in a browser as `npm run predict` does. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { panelLimit } from '../../lib/cli/page/live-panel';
+import { writePage } from '../../lib/cli/page/page';
+import { resnet18 } from '../../lib/models/networks';
+import { createRandom } from '../../lib/random';
+import { findImages, predictClasses, type Predictions } from '../../lib/runs/predict';
+import { saveModel } from '../../lib/runs/save-model';
+import { trainOnce } from '../../lib/runs/train';
+import { adamW } from '../../lib/training/create-optimizer';
+import { cosine } from '../../lib/training/schedules';
+import { patience } from '../patience';
+import { exampleNotebook } from '../cli/page/example';
+import { cells } from '../studies/cells';
+import { launch, skipWithoutChromium as skip } from './chromium';
+import { assertFits, axeFindings, openPage, views } from './page-check';
+
+const folder = mkdtempSync(join(tmpdir(), 'live-panel-'));
+const images = join(folder, 'images');
+const timeout = patience;
+let browser: Browser;
+let expected: Predictions;
+
+/** Smooth colours, so that resizing matters, in one of several sizes. */
+async function photograph(name: string, height: number, width: number, base: number): Promise<void> {
+  const random = createRandom(9, name);
+  const colour = [0, 1, 2].map(() => base + random.integer(40));
+  const pixels = Buffer.from(Array.from({ length: height * width * 3 }, (_, at) => (colour[at % 3] + Math.round(40 * Math.sin(at / 50)) + random.integer(9)) % 256)); // prettier-ignore
+  await sharp(pixels, { raw: { height, width, channels: 3 } }).png().toFile(join(images, name)); // prettier-ignore
+}
+
+before(
+  async () => {
+    if (skip !== false) return;
+    mkdirSync(images);
+    const sizes = [[28, 28, 50], [28, 28, 110], [61, 40, 160], [90, 133, 80], [12, 12, 130]] as const; // prettier-ignore
+    for (const [at, [height, width, base]] of sizes.entries()) await photograph(`${at}.png`, height, width, base);
+    const data = cells(28);
+    const recipe = { epochs: 2, batchSize: 16, seed: 1, optimizer: adamW({ weightDecay: 0.01 }), schedule: cosine({ learningRate: 1e-3 }) }; // prettier-ignore
+    const run = await trainOnce(resnet18({ classes: data.classNames, width: 8 }), data, recipe, { folder: join(folder, 'runs') }); // prettier-ignore
+    const model = await saveModel(run, data, join(folder, 'model'));
+    expected = await predictClasses(model, await findImages(images));
+    const source = join(folder, 'notebook.ipynb');
+    writeFileSync(source, JSON.stringify(await exampleNotebook()));
+    await writePage(source, join(folder, 'plain.html'));
+    await writePage(source, join(folder, 'live.html'), { live: join(folder, 'model') });
+    browser = await launch();
+  },
+  { timeout },
+);
+after(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function answers(page: Page): Promise<Map<string, number>> {
+  await page.waitForSelector('#try-it tr[data-class]', { timeout });
+  const rows = await page.evaluate<[string, string][]>(
+    `[...document.querySelectorAll('#try-it tr[data-class]')].map(({ dataset }) => [dataset.class, dataset.probability])`,
+  );
+  return new Map(rows.map(([name, probability]) => [name, Number(probability)]));
+}
+
+test('dropped and chosen images get the classes and probabilities of predict', { skip, timeout }, async () => {
+  const { page, complaints, close } = await openPage(browser, join(folder, 'live.html'), views[0]);
+  for (const [at, { file, class: chosen, probabilities }] of expected.rows.entries()) {
+    const content = readFileSync(join(images, file)).toString('base64');
+    await page.evaluate(`document.querySelector('#try-it output').replaceChildren()`);
+    if (at % 2 === 0) await page.locator('#try-it input').setInputFiles(join(images, file));
+    else {
+      await page.evaluate(`{
+        const bytes = Uint8Array.from(atob(${JSON.stringify(content)}), (one) => one.charCodeAt(0));
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([bytes], ${JSON.stringify(file)}, { type: 'image/png' }));
+        document.querySelector('#try-it .drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      }`);
+    }
+    const found = await answers(page);
+    assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
+    expected.classNames.forEach((name, index) => {
+      const [here, there] = [found.get(name) ?? NaN, probabilities[index]];
+      assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${name}: ${here} in the page, ${there} by predict`);
+    });
+  }
+  writeFileSync(join(folder, 'text.png'), 'no image');
+  await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
+  await page.waitForFunction(`/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`, undefined, { timeout }); // prettier-ignore
+  assert.deepEqual(await axeFindings(page), []);
+  await assertFits(page);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test('the panel is in the page only where it was asked for, and loads nothing', { skip, timeout }, () => {
+  const [plain, live] = ['plain.html', 'live.html'].map((name) => readFileSync(join(folder, name), 'utf8'));
+  assert.doesNotMatch(plain, /try-it/);
+  assert.ok(live.length - plain.length < panelLimit);
+  assert.doesNotMatch(live, /<script[^>]* src=/);
+});
