@@ -131,7 +131,8 @@ export function hashValues(values: PublishedValues): string {
 export function lastMap(vit: Vit, options: EncodeOptions = {}): Encoder {
   const { config } = vit;
   const encode: Encoder['encode'] = (images, scope) => encodeMap(config, images, scope, options);
-  return encoderOf(vit, config, { channels: config.width, options, encode });
+  // A file's hash does not tell how many of its blocks were taken.
+  return encoderOf(vit, config, { channels: config.width, options: { ...options, depth: config.depth }, encode });
 }
 
 /** The maps of several blocks side by side, N×H/P×W/P×(blocks·C); what comes after the last of them is left out. */

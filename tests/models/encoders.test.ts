@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { byteNormalization } from '../../lib/data/batches';
+import { byteNormalization, halfNormalization } from '../../lib/data/batches';
 import { dinoUnet, dinoUnetOfWidth, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from '../../lib/models/encoder-networks'; // prettier-ignore
 import { blockMaps, encoderIdentity, frozenParameters, lastMap, openVit, withValues } from '../../lib/models/encoders';
 import { dinoUnetParameters } from '../../lib/models/dino-unet';
@@ -47,6 +47,29 @@ describe('an encoder', () => {
     await assert.rejects(openVit({ ...request, weights: 'hub' }), userError(/^toy has random weights only/));
     await assert.rejects(openVit({ ...request, weights: 'random', imageSize: 20 }), userError(/20/));
     assert.equal(config.depth, 2);
+  });
+
+  it('tells the first blocks of a file from all of them', async () => {
+    const request = {
+      name: 'mini',
+      title: 'mini ViT',
+      architecture: 'vit_mini_patch4',
+      pretrained: 'vit_mini_patch4',
+    } as const;
+    const open = async (depth?: number) =>
+      lastMap(
+        await openVit({
+          ...request,
+          normalization: halfNormalization,
+          weights: 'embedded',
+          imageSize: 28,
+          seed: 0,
+          depth,
+        }),
+      );
+    const [whole, half] = [await open(), await open(3)];
+    assert.equal(whole.weights.origin.sha256, half.weights.origin.sha256);
+    assert.notDeepEqual(encoderIdentity(whole), encoderIdentity(half));
   });
 
   it('and its options, weights and normalisation are in the identity of a training', async () => {
