@@ -16,7 +16,7 @@ export { openDataset } from './data/open';
 export type { ImageFunction, Pixels } from './data/image-changes';
 
 export { freeze, network, unfreeze, type Network } from './models/network';
-export { resnet18, resnet50, unet, vit } from './models/networks';
+export { linear, resnet18, resnet50, swin, unet, vit } from './models/networks';
 export { blockMaps, lastMap, type Encoder } from './models/encoders';
 export { dinoUnet, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from './models/encoder-networks';
 export { byteNormalization, imagenetNormalization } from './data/batches';
@@ -56,6 +56,7 @@ export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } fro
 export { evaluate, train } from './workbench/training';
 export { denoise, trainGrid } from './workbench/mask-grid';
 export { differences } from './workbench/differences';
+export { frame, resultRows } from './workbench/frame';
 export { maskComparison } from './workbench/mask-comparison';
 export { classReport, confusionMatrix } from './workbench/views';
 export { calibration } from './workbench/calibration';

@@ -4,6 +4,8 @@ import { halfNormalization } from '../data/batches';
 import { unitNormalization } from '../data/segmentation-batches';
 import { UserError } from '../errors';
 import type { ImageTransform, Network } from './network';
+import { linearHead } from './parameters';
+import { linear as linearLayer } from './scope';
 import { buildNetwork, type NetworkSpec } from './network-spec';
 import { resnetConfigs, type ResnetName } from './resnet';
 import { patchGrid, vitConfigs, type VitConfig } from './vit';
@@ -99,6 +101,59 @@ export function countClasses(classes: Classes): number {
   if (!(Number.isInteger(count) && count >= 2))
     throw new UserError(`classes is ${JSON.stringify(classes)}, but a classifier needs two or more: give their names or their number.`); // prettier-ignore
   return count;
+}
+
+export interface SwinOptions extends ClassifierOptions {
+  /** Pixels a side of a patch; 4 by default. */
+  readonly patchSize?: number;
+  /** Patches a side of a window; 7 by default. Each stage's map has to be a multiple of it. */
+  readonly window?: number;
+  /** Channels of the first stage; 96 by default. */
+  readonly width?: number;
+  /** Blocks of each stage; 2, 2, 6, 2 by default: 224 pixels a side. One stage, [2], is for 28. */
+  readonly depths?: readonly number[];
+  /** Of each stage; by default one for 32 channels. */
+  readonly heads?: readonly number[];
+}
+
+/** A Swin transformer (Liu et al. 2021) from random weights; Swin-T by default, 27,525,506 trained values for 8 classes. */
+export function swin(options: SwinOptions): Network {
+  const { classes, input, normalization = input?.normalization ?? halfNormalization } = options;
+  const { patchSize = 4, window = 7, width = 96, depths = [2, 2, 6, 2] } = options;
+  const heads = options.heads ?? depths.map((_, stage) => Math.max(1, (width * 2 ** stage) / 32));
+  const shape = { patchSize, window, width, depths: [...depths], heads: [...heads], normEpsilon: 1e-5 };
+  const name = `Swin ${depths.join('-')}×${width}`;
+  const spec = { family: 'swin', architecture: 'swin', classes: countClasses(classes), ...shape } as const;
+  return libraryNetwork(spec, { name, normalization, transform: input });
+}
+
+export interface LinearOptions extends ClassifierOptions {
+  /** Pixels a side of the images; by default those of `input`. */
+  readonly size?: number;
+}
+
+/**
+ * A line through the pixels, which every other network should beat: logistic regression. images: N×size×size×3 → N×classes.
+ * @throws UserError without a size
+ */
+export function linear({
+  classes,
+  input,
+  size = input?.width,
+  normalization = input?.normalization ?? halfNormalization,
+}: LinearOptions): Network {
+  // prettier-ignore
+  if (size === undefined) throw new UserError('linear needs the size of the images: linear({ classes, size: 28 }).');
+  const values = size * size * 3;
+  return {
+    name: 'linear, of pixels',
+    table: linearHead(values, countClasses(classes)),
+    forward: (images, scope) => linearLayer(images.reshape([-1, values]), scope.at('head')),
+    normalization,
+    transform: input,
+    weights: { source: 'random' },
+    config: { architecture: 'linear', size },
+  };
 }
 
 export interface UnetOptions {

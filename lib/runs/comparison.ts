@@ -1,4 +1,3 @@
-import type * as Danfo from 'danfojs-node';
 import type { Dataset } from '../data/dataset';
 import { wilsonInterval } from '../metrics/intervals';
 import { classificationRows, type ClassificationRow, type Results } from './results';
@@ -25,7 +24,7 @@ export function comparisonRows(
   all: readonly Results[],
   published: readonly PublishedResult[],
   dataset: Dataset,
-): Danfo.DataFrame {
+): object[] {
   const rows = classificationRows(all);
   const theirs = publishedFor(published, dataset);
   const isTransfer = [...rows, ...theirs].some(({ protocol = 'scratch' }) => protocol !== 'scratch');
@@ -35,7 +34,7 @@ export function comparisonRows(
   const columns = ({ model, arm, seconds, ...scores }: Row, how: object, changed: string): object => {
     return { model, ...(isTransfer ? how : {}), arm, ...scores, ...(isChanged ? { changed } : {}), seconds };
   };
-  return toFrame([
+  return [
     ...theirs.map((result) => {
       const how = { weights: 'hub', protocol: result.protocol ?? 'scratch', trainableParameters: NaN };
       return columns(publishedRow(result), how, '');
@@ -45,7 +44,7 @@ export function comparisonRows(
       const how = { weights, protocol: protocolTitle(protocol, settings), trainableParameters };
       return columns(ourRow(row, dataset.splits.test.count), how, changes[index]);
     }),
-  ]);
+  ];
 }
 
 function protocolTitle(protocol: ClassificationRow['protocol'], { probe }: ClassificationRow['settings']): string {
@@ -118,11 +117,4 @@ function publishedRow({ model, testAccuracy, testMacroF1 }: PublishedResult) {
     seconds: NaN,
   };
   return { model: `${model} (the study)`, arm: 'as-published', testAccuracy, interval: '', testMacroF1, ...unknown };
-}
-
-/** danfo takes a second to load, which a notebook's first cell need not wait for. */
-function toFrame(rows: object[]): Danfo.DataFrame {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be evaluated with this file
-  const danfo = require('danfojs-node') as typeof Danfo;
-  return new danfo.DataFrame(rows);
 }

@@ -58,7 +58,7 @@ function loadConverter() {
     const created = createConverter(...args);
     const { convert } = created;
     created.convert = (declarations, source) => {
-      const converted = convert(declarations, expandShorthand(source));
+      const converted = convert(declarations, spellOut(source));
       if (process.memoryUsage.rss() > muchMemory) collectGarbage();
       if (converted.diagnostics.length === 0) converted.hasToplevelAwait ||= awaits(source);
       return { ...converted, maps };
@@ -108,22 +108,25 @@ function warmUp(converter, cell, afterwards) {
 }
 
 /**
- * tslab takes `{ epochs }` for a new name and not for the variable of an earlier cell, which then "is not defined". Written out as
- * `{ epochs: epochs }`, it finds it.
+ * tslab takes `{ epochs }` for a new name and not for the variable of an earlier cell, which then "is not defined": written out as
+ * `{ epochs: epochs }`, it finds it. And it takes `a` of `const { a: b } = run` for a variable where `run` is of an earlier cell, so that
+ * "exports has already been declared": written as `{ 'a': b }`, it is a name of a property and nothing else.
  * @param {string} source
  */
-function expandShorthand(source) {
+function spellOut(source) {
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest);
-  /** @type {{ at: number, name: string }[]} */
+  /** @type {{ at: number, text: string }[]} */
   const insertions = [];
   const visit = (node) => {
-    if (ts.isShorthandPropertyAssignment(node) && !node.objectAssignmentInitializer) {
-      insertions.push({ at: node.name.getStart(file), name: node.name.text });
-    }
+    if (ts.isShorthandPropertyAssignment(node) && !node.objectAssignmentInitializer)
+      insertions.push({ at: node.name.getStart(file), text: `${node.name.text}: ` });
+    if (ts.isBindingElement(node) && node.propertyName !== undefined && ts.isIdentifier(node.propertyName))
+      for (const at of [node.propertyName.getStart(file), node.propertyName.getEnd()])
+        insertions.push({ at, text: "'" });
     ts.forEachChild(node, visit);
   };
   visit(file);
-  return insertions.reverse().reduce((text, { at, name }) => `${text.slice(0, at)}${name}: ${text.slice(at)}`, source);
+  return insertions.reverse().reduce((text, { at, text: added }) => text.slice(0, at) + added + text.slice(at), source);
 }
 
 /**

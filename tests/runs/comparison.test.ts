@@ -34,14 +34,8 @@ function row(change: Partial<ClassificationRow> = {}): ClassificationRow {
 /** The comparison as row objects. */
 function rows(all: ClassificationRow[][], name: string, images: number, size = 28): Record<string, unknown>[] {
   const dataset = { name, height: size, splits: { test: { count: images } } } as unknown as Dataset;
-  const frame = comparisonRows(
-    all.map((results) => ({ results }) as unknown as Results),
-    published,
-    dataset,
-  );
-  return (frame.values as unknown[][]).map((values) =>
-    Object.fromEntries(frame.columns.map((column, index) => [column, values[index]])),
-  );
+  const given = all.map((results) => ({ results }) as unknown as Results);
+  return comparisonRows(given, published, dataset) as Record<string, unknown>[];
 }
 
 test('a training’s arms are rows with their settings and the interval of their accuracy', () => {
@@ -141,10 +135,7 @@ test('with pretrained networks, rows say whose weights they are and what was tra
       row({ protocol: 'frozen', weights: 'hub', trainableParameters: 3 }),
       row({ protocol: 'knn', settings: { probe: 'kNN', seed: 1 } }),
     ];
-    const frame = comparisonRows([{ results } as unknown as Results], study, dataset);
-    return (frame.values as unknown[][]).map((values) =>
-      Object.fromEntries(frame.columns.map((column, index) => [column, values[index]])),
-    );
+    return comparisonRows([{ results } as unknown as Results], study, dataset) as Record<string, unknown>[];
   };
   const [published, frozen, knn] = rowsFor('bloodmnist');
   assert.deepEqual(Object.keys(published), Object.keys(frozen));

@@ -69,6 +69,13 @@ const steps = {
     ],
   },
   after: { run: [`[kept, replaced, later, typeof check, sep]`, `const text: string = kept;\nconst number: number = replaced;`, `unset`] }, // prettier-ignore
+  renames: {
+    run: [
+      `const found = { a: 1, inner: { b: [2] } };`,
+      `const { a: renamed, inner: { b: [first] } } = found;\nawait null;\n[renamed, first]`,
+      `const { a: again = 3 } = found;\nfunction sum({ a: one }: typeof found): number { return one + again; }\nsum(found)`,
+    ],
+  },
   waits: {
     run: [`let turns = 0;\nconsole.log('waits');\nawait ${endless};`, `console.log('not run')`],
     stop: ['waits'],
@@ -180,6 +187,11 @@ test('of a cell that fails, what it has set is there, and all else keeps its val
   assert.equal(shown('after')[0], `[ 'old', 2, 2, 'function', '/' ]`);
   assert.equal(cells('after')[1].status, 'ok');
   assert.match(cells('after')[2].error ?? '', /^1:1 - Cannot find name 'unset'/);
+});
+
+test('a part of an earlier cell’s value may be given another name, with and without await', () => {
+  assert.deepEqual(cells('renames').map(({ status }) => status), ['ok', 'ok', 'ok']); // prettier-ignore
+  assert.deepEqual(shown('renames').slice(1), ['[ 1, 2 ]', '2']);
 });
 
 test('the stop button ends what a cell awaits, and all cells that wait', () => {
