@@ -25,7 +25,7 @@ export interface LabelPoint {
 }
 
 /** Penalties that few labels ask for; the validation images choose. */
-const usual: LogisticSettings = { regularizations: [0.01, 1, 100], maxIterations: 300 };
+const usual: LogisticSettings = { regularizations: [0.01, 1, 100], maxIterations: 60, tolerance: 1e-3 };
 
 /** Logistic regression on frozen features of a few training images; undefined where there are no features. */
 export async function labelCurve(
