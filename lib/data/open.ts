@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { suggestion, UserError } from '../errors';
 import { cacheDirectory, findPath, lookUpPath, projectRoot } from '../paths';
 import { splitNames, type Dataset, type SplitName } from './dataset';
@@ -128,9 +128,4 @@ function syntheticVersion(): string {
   const hash = createHash('sha256');
   for (const source of [`${folder}.ts`, ...sources]) hash.update(readFileSync(source));
   return hash.digest('hex').slice(0, 10);
-}
-
-/** A dataset's name for people: the registry's or the file's. */
-export function datasetLabel(name: string): string {
-  return name.includes('/') ? basename(name) : name;
 }

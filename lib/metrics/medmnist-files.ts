@@ -3,8 +3,8 @@
  * each line `index,p0,p1,…`, the scores also in the name, such as `octmnist_64_test_[AUC]0.672_[ACC]0.892@3.csv`.
  */
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { splitNames, type SplitName } from '../data/dataset';
+import { join } from 'node:path';
+import { type SplitName } from '../data/dataset';
 import { imageSizes } from '../data/registry-types';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
@@ -39,8 +39,6 @@ export interface MedmnistScores {
   readonly accuracy: number;
 }
 
-const nameExpected = 'FLAG[_SIZE]_SPLIT[_[AUC]0.000_[ACC]0.000][@RUN].csv with train, val or test as the split';
-
 /** The standard name. Throws a UserError for a run that the evaluator would not read back. */
 export function predictionFileName(parts: PredictionFileName & MedmnistScores & { readonly run: string }): string {
   const { dataset, size, split, auc, accuracy, run } = parts;
@@ -59,27 +57,6 @@ export function predictionFileName(parts: PredictionFileName & MedmnistScores & 
   }
   const sizeFlag = size === 28 ? '' : `_${size}`;
   return `${dataset}${sizeFlag}_${split}_[AUC]${threeDecimals(auc)}_[ACC]${threeDecimals(accuracy)}@${run}.csv`;
-}
-
-/** Reads a name as `parse_and_evaluate` does. Throws a UserError where it does not name dataset and split. */
-export function parsePredictionFileName(path: string): PredictionFileName {
-  const name = basename(path);
-  const match = /^(?<dataset>[^_]+)(?:_(?<size>\d+))?_(?<split>train|val|test)(?<rest>.*)\.csv$/.exec(name);
-  const { dataset, size, split, rest } = match?.groups ?? {};
-  if (dataset === undefined || (size !== undefined && !(imageSizes as readonly number[]).includes(Number(size)))) {
-    throw new UserError(`"${name}" does not name a prediction file: expected is ${nameExpected}.`);
-  }
-  const auc = /\[AUC\](\d+(?:\.\d+)?)/.exec(rest)?.[1];
-  const accuracy = /\[ACC\](\d+(?:\.\d+)?)/.exec(rest)?.[1];
-  const run = rest.includes('@') ? rest.slice(rest.lastIndexOf('@') + 1) : undefined;
-  return {
-    dataset,
-    size: size === undefined ? 28 : Number(size),
-    split: splitNames.find((known) => known === split) as SplitName,
-    ...(auc === undefined ? {} : { auc: Number(auc) }),
-    ...(accuracy === undefined ? {} : { accuracy: Number(accuracy) }),
-    ...(run === undefined ? {} : { run }),
-  };
 }
 
 /** The evaluator's two scores. Throws a UserError where AUC is undefined, naming the absent classes. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { hashFile, parseJson, writeFileAtomic, writeFilePieces } from '../files';
 import { assignPublished, toPublished, type Parameters } from '../models/parameters';
-import { openSafetensors, readSafetensors, safetensorsHeader } from '../tensor/safetensors';
+import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
 import { toPrecision } from '../tensor/precision';
 import { readResult } from '../tensor/read';
 import { tf, type Tensor } from '../tf';
@@ -46,8 +46,6 @@ export interface CheckpointStore {
   restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
   /** Puts the best weights so far in place, a tensor at a time. */
   restoreBest(manifest: CheckpointManifest, parameters: Parameters): void;
-  /** The best weights so far, in the published layout. */
-  readBest(manifest: CheckpointManifest): Map<string, Float32Array>;
   /**
    * Writes the state at once, a tensor at a time, so that it is never in memory as a whole, and sees to it meanwhile that all comes onto
    * the disk; only then the promise ends and the checkpoint counts. One at a time.
@@ -108,10 +106,6 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
 
     restoreBest(manifest, parameters) {
       withTensors(bestPath(manifest), (read) => assignPublished(parameters, read));
-    },
-
-    readBest(manifest) {
-      return readSafetensors(bestPath(manifest));
     },
 
     async save(progress, best, parameters, optimizer) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { splitNames, type Dataset } from '../../lib/data/dataset';
-import { datasetLabel, openDataset, syntheticBlood } from '../../lib/data/open';
+import { openDataset, syntheticBlood } from '../../lib/data/open';
 import { writeNpz, type NpzArray } from '../../lib/data/npz-writer';
 import { renderBloodCell, syntheticBloodClasses, syntheticBloodLabels } from '../../lib/data/synthetic-blood';
 import { userError } from './user-error';
@@ -165,12 +165,4 @@ test('a registry name that cannot be downloaded leaves nothing that looks like i
     userError(/no images of 30 pixels/),
   );
   assert.equal(existsSync(join(directory, 'medmnist', 'bloodmnist.npz')), false);
-});
-
-test('a path is shown by its last part', () => {
-  assert.deepEqual(['bloodmnist', '/data/cells.npz', 'a/b.npz'].map(datasetLabel), [
-    'bloodmnist',
-    'cells.npz',
-    'b.npz',
-  ]);
 });

@@ -7,7 +7,6 @@ import type { SplitName, Task } from '../../lib/data/dataset';
 import { quadraticWeightedKappa } from '../../lib/metrics/kappa';
 import {
   evaluatePredictionFile,
-  parsePredictionFileName,
   predictionFileName,
   readPredictionFile,
   writePredictionFile,
@@ -152,47 +151,7 @@ describe('prediction files', () => {
 });
 
 describe('names of prediction files', () => {
-  it('are read as the evaluator reads them', () => {
-    for (const { fileName, dataset, size, split, auc, accuracy } of defined) {
-      const {
-        auc: namedAuc,
-        accuracy: namedAccuracy,
-        ...rest
-      } = parsePredictionFileName(join('some_train_folder', fileName));
-      assert.deepEqual(rest, { dataset, size, split, run: '7' });
-      assert.ok(Math.abs((namedAuc ?? NaN) - (auc ?? NaN)) <= 0.0005 + 1e-12);
-      assert.ok(Math.abs((namedAccuracy ?? NaN) - accuracy) <= 0.0005 + 1e-12);
-    }
-    assert.deepEqual(parsePredictionFileName('octmnist_test_[AUC]0.672_[ACC]0.892@3.csv'), {
-      dataset: 'octmnist',
-      size: 28,
-      split: 'test',
-      auc: 0.672,
-      accuracy: 0.892,
-      run: '3',
-    });
-    // The evaluator's own default is the time.
-    assert.equal(parsePredictionFileName('octmnist_test_[AUC]1.000_[ACC]1.000@1717171717.25.csv').run, '1717171717.25');
-    assert.deepEqual(parsePredictionFileName('octmnist_128_validation.csv'), {
-      dataset: 'octmnist',
-      size: 128,
-      split: 'val',
-    });
-  });
-
   it('are refused where they name no dataset, size or split', () => {
-    for (const name of [
-      'octmnist.csv',
-      'octmnist_32_test.csv',
-      '_test@1.csv',
-      'octmnist_test@1.txt',
-      'a_b_test@1.csv',
-    ]) {
-      assert.throws(() => parsePredictionFileName(name), {
-        name: 'UserError',
-        message: /does not name a prediction file/,
-      });
-    }
     const parts = { dataset: 'octmnist', size: 28, split: 'test', auc: 1, accuracy: 1, run: '1' } as const;
     assert.throws(() => predictionFileName({ ...parts, run: '1.5' }), {
       name: 'UserError',

@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { halfNormalization } from '../../lib/data/batches';
 import type { Dataset, Split, SplitName } from '../../lib/data/dataset';
 import { softmax } from '../../lib/metrics/scores';
-import { createParameters, disposeParameters, importParameters } from '../../lib/models/parameters';
+import { createParameters, disposeParameters } from '../../lib/models/parameters';
 import { tf } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { network, type Network } from '../../lib/models/network';
@@ -89,7 +89,7 @@ describe('the training of a classifier', () => {
     const manifest = await checkpoints.load();
     assert.ok(manifest?.best?.epoch === bestEpoch);
     const parameters = createParameters(toyTable, 0);
-    importParameters(parameters, checkpoints.readBest(manifest), 'the best epoch');
+    checkpoints.restoreBest(manifest, parameters);
     const logits = await predictLogits(parameters, toyForward, dataset, 'test', { normalization: halfNormalization });
     assert.deepEqual(test.probabilities, softmax(logits, 3));
     disposeParameters(parameters);

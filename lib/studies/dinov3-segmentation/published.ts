@@ -36,11 +36,6 @@ export const dataOfStudy = {
   fractions: [0.25, 0.5, 1],
 } as const;
 
-/** Training images of a fraction, rounded down as the study's loader does: 648, 1297 and 2594. */
-export function imagesOfFraction(fraction: number): number {
-  return Math.max(1, Math.floor(dataOfStudy.train * fraction));
-}
-
 export interface PublishedDice {
   readonly network: PublishedNetwork;
   readonly fraction: number;
