@@ -92,7 +92,7 @@ describe('calibration', () => {
 
 describe('a linear head as a whole network', () => {
   it('gives the probe’s probabilities, is tested on worse images, and is kept like any other', async () => {
-    const backbone = await openBackbone({ model: 'vit_tour_patch4', weights: 'random', size: 28, seed: 1 });
+    const backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 28, seed: 1 });
     const source = { backbone, data: cells(28), input: input({ backbone, crop: 1 }) };
     const tensors = tf.memory().numTensors;
     const kept = await openFeatures(source, { cache: openFeatureCache({ directory: join(folder, 'cache') }) });
