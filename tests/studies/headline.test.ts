@@ -29,7 +29,7 @@ test('the validation split decides which classifier is told, and the test split 
   // Wilson's interval of 181 of 200, as statsmodels' proportion_confint gives it: 0.8564 to 0.9383.
   assert.equal(
     told?.result,
-    'Small ViT, fine-tuned as a whole, gives 90.5\u00a0% of the test images their right class (95\u00a0% interval: 85.6\u00a0% to 93.8\u00a0%); next is small ViT, frozen, with a head trained on its features, with 99.0\u00a0%.',
+    'Small ViT, fine-tuned as a whole, gives 90.5\u00a0% of the test images their right class (95\u00a0% interval: 85.6\u00a0% to 93.8\u00a0%); next by the validation images is small ViT, frozen, with a head trained on its features, with 99.0\u00a0%.',
   );
   assert.equal(told?.certainty, 'The interval covers which 200 images were tested, not the chance in training (one seed).'); // prettier-ignore
 });
@@ -57,7 +57,7 @@ test('of segmentation, the fewest images and the spread over their draws are tol
   );
   assert.equal(
     told?.result,
-    'From 10 training images, small ViT, frozen, with a head trained on its features (F), reaches a Dice of 0.750 (2 draws of them: 0.700 to 0.800); next is small ViT, frozen, with a head trained on its features (F without denoising), with 0.900.',
+    'From 10 training images, small ViT, frozen, with a head trained on its features (F), reaches a Dice of 0.750 (2 draws of them: 0.700 to 0.800); next by the validation images is small ViT, frozen, with a head trained on its features (F without denoising), with 0.900.',
   );
   assert.equal(told?.certainty, 'Means over 200 test images; the range says how much it matters which images are drawn.'); // prettier-ignore
 });
@@ -76,7 +76,7 @@ test('of a grid, methods that ran on every dataset are averaged over datasets, w
   );
   assert.equal(
     told?.result,
-    'Swin-B, pretrained, AdamW, has a mean AUC of 0.750 over the test images of 2 datasets (2 seeds: 0.700 to 0.800); next is Swin-B, from scratch, AdamW, with 0.900.',
+    'Swin-B, pretrained, AdamW, has a mean AUC of 0.750 over the test images of 2 datasets (2 seeds: 0.700 to 0.800); next by the validation images is Swin-B, from scratch, AdamW, with 0.900.',
   );
   assert.match(told?.certainty ?? '', /^The range says how much the seed matters; /);
 });

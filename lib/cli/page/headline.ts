@@ -53,7 +53,10 @@ function classificationHeadline(rows: readonly (ClassificationRow & Row)[], resu
   const interval = count > 0 ? wilsonInterval(best.testAccuracy * count, count) : undefined;
   const others = rows.filter(({ model, protocol }) => model !== best.model || protocol !== best.protocol);
   const second = others.reduce<ClassificationRow | undefined>((a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a), undefined); // prettier-ignore
-  const against = second === undefined ? '' : `; next is ${name(second)}, with ${formatPercent(second.testAccuracy)}`;
+  const against =
+    second === undefined
+      ? ''
+      : `; next by the validation images is ${name(second)}, with ${formatPercent(second.testAccuracy)}`;
   return {
     result: `${capitalized(name(best))}, gives ${formatPercent(best.testAccuracy)} of the test images their right class${interval === undefined ? '' : ` (95\u00a0% interval: ${formatPercent(interval.low)} to ${formatPercent(interval.high)})`}${against}.${transferred(rows, { of: 'testAccuracy', by: 'bestValAccuracy', format: formatPercent })}`,
     certainty: `${interval === undefined ? 'No interval: the number of test images is not known.' : `The interval covers which ${formatInteger(count)} images were tested, not the chance in training (one seed).`}${origin(results)}`,
@@ -79,7 +82,10 @@ function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results:
     });
   const [best, second] = ranked;
   const spread = spreadOf(best.dice, 'draws of them');
-  const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.dice).toFixed(3)}`;
+  const against =
+    second === undefined
+      ? ''
+      : `; next by the validation images is ${second.title}, with ${average(second.dice).toFixed(3)}`;
   const test = results.data.splits.test;
   return {
     result: `From ${formatInteger(fewest)} training images, ${best.title}, reaches a Dice of ${average(best.dice).toFixed(3)}${spread}${against}.${transferred(atFewest, { of: 'testDice', by: 'bestValDice', format: (dice) => dice.toFixed(3) })}`,
@@ -153,7 +159,10 @@ function gridHeadline(rows: readonly GridRow[], results: Results): Headline | un
       .sort((a, b) => b.selected - a.selected);
   if (methods.length === 0) return undefined;
   const [best, second] = methods;
-  const against = second === undefined ? '' : `; next is ${second.title}, with ${average(second.aucs).toFixed(3)}`;
+  const against =
+    second === undefined
+      ? ''
+      : `; next by the validation images is ${second.title}, with ${average(second.aucs).toFixed(3)}`;
   return {
     result: `${capitalized(best.title)}, has a mean AUC of ${average(best.aucs).toFixed(3)} over the test images of ${datasets === 1 ? 'a dataset' : `${datasets} datasets`}${spreadOf(best.aucs, 'seeds')}${against}.`,
     certainty: `${best.aucs.length > 1 ? 'The range says how much the seed matters' : 'A single seed'}; datasets count alike, and the notebook tests each comparison.${origin(results)}`,
