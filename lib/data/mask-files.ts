@@ -1,6 +1,7 @@
 /** Folders of masks: which prediction belongs to which truth. */
 import { extname, join } from 'node:path';
 import { fileId, listImages } from './image-folder';
+import { grouped } from '../grouped';
 
 /** Of `imageExtensions`, those that masks are taken from: the others may lose pixels or hold several images. */
 export const maskExtensions = ['.png', '.jpg', '.jpeg', '.bmp'] as const;
@@ -31,8 +32,8 @@ export interface MaskMatch {
  * @throws UserError where one is no folder or has no images at all
  */
 export async function matchMasks(truthFolder: string, predictionFolder: string): Promise<MaskMatch> {
-  const truths = groupBy(await listImages(truthFolder), (name) => fileId(name).replace(/_(segmentation|mask)$/, ''));
-  const predictions = groupBy(await listImages(predictionFolder), fileId);
+  const truths = grouped(await listImages(truthFolder), (name) => fileId(name).replace(/_(segmentation|mask)$/, ''));
+  const predictions = grouped(await listImages(predictionFolder), fileId);
   const pairs: MaskPair[] = [];
   const problems: string[] = [];
   const used = new Set<string>();
@@ -63,14 +64,4 @@ function notOne(
   if (names.length > 1) return `${id}: several files for one ${kind} in ${folder} (${names.join(', ')}): leave one.`;
   if ((maskExtensions as readonly string[]).includes(extname(first).toLowerCase())) return undefined;
   return `${id}: the ${kind} ${join(folder, first)} must be a ${maskExtensions.join(' ')} file: save it as one.`;
-}
-
-function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const name of names) {
-    const group = groups.get(key(name));
-    if (group) group.push(name);
-    else groups.set(key(name), [name]);
-  }
-  return groups;
 }

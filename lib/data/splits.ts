@@ -2,6 +2,7 @@
 import { UserError } from '../errors';
 import { createRandom } from '../random';
 import { splitNames, type SplitName } from './dataset';
+import { grouped } from '../grouped';
 
 /** Parts of the whole; together 1. */
 export type SplitFractions = Readonly<Record<SplitName, number>>;
@@ -159,13 +160,7 @@ function divide(
 }
 
 function unitsOf(ids: readonly string[], { groupOf = (id) => id, strataOf = () => [] }: DivisionOptions): Unit[] {
-  const groups = new Map<string, string[]>();
-  for (const id of sortedIds(ids)) {
-    const group = groupOf(id);
-    const members = groups.get(group);
-    if (members === undefined) groups.set(group, [id]);
-    else members.push(id);
-  }
+  const groups = grouped(sortedIds(ids), groupOf);
   return [...groups.keys()].sort(byCharacters).map((group) => {
     const members = groups.get(group) ?? [];
     const counts = new Map<string | number, number>();

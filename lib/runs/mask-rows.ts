@@ -1,6 +1,7 @@
 /** The rows of segmentation networks among results, and what they are together: means over draws of images or over seeds. */
 import { mean } from '../metrics/intervals';
 import type { Results, SegmentationRow } from './results';
+import { grouped } from '../grouped';
 
 /** Those of segmentation networks. */
 export function maskRows(all: readonly Results[]): SegmentationRow[] {
@@ -23,11 +24,7 @@ const shown = ['epochs', 'learningRate', ...drawn];
  * images stands in `changed`, empty where that is nothing.
  */
 export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
-  const groups = new Map<string, SegmentationRow[]>();
-  for (const row of rows) {
-    const key = keyOf(row);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
+  const groups = grouped(rows, keyOf);
   return [...groups.values()].map((group) => {
     const [first] = group;
     const of = (metric: 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number => mean(group.map((row) => row[metric])); // prettier-ignore

@@ -8,6 +8,7 @@ import { table } from '../display/tables';
 import { trainingCurves } from '../display/training-curves';
 import { findNotebookFile } from '../runs/notebook-files';
 import { listRuns, scoreNames, type RunRecord } from '../runs/run-index';
+import { grouped } from '../grouped';
 
 export interface CompareRunsOptions {
   /** Where runs are kept, a folder for each notebook; `outputs` unless given. */
@@ -31,21 +32,11 @@ export function compareRuns(notebook: string, { folder }: CompareRunsOptions = {
       `No training of ${name} is kept yet: run its training cell, or \`npm run notebook -- ${name.slice(0, 2)}\`.`,
     );
   }
-  const parts = [...groupByData(records).values()].flatMap(comparisonParts);
+  const parts = [...grouped(records, ({ data }) => data.sha256).values()].flatMap(comparisonParts);
   return {
     html: `<div class="nb-display nb-runs">${parts.map(({ html }) => html).join('')}</div>`,
     text: parts.map(({ text }) => text).join('\n\n'),
   };
-}
-
-/** Records by their data, in order of first appearance. */
-function groupByData(records: readonly RunRecord[]): Map<string, RunRecord[]> {
-  const groups = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    const group = groups.get(record.data.sha256) ?? [];
-    groups.set(record.data.sha256, [...group, record]);
-  }
-  return groups;
 }
 
 function comparisonParts(records: readonly RunRecord[]): Displayable[] {

@@ -9,6 +9,7 @@ import { argmaxRows } from '../metrics/scores';
 import type { ClassifierEvaluation } from '../runs/evaluate';
 import type { MaskEvaluation } from '../runs/evaluate-masks';
 import { readPair, syntheticNote } from './mask-views';
+import { grouped } from '../grouped';
 
 export interface ErrorGalleryOptions {
   /** Images of each kind, at most; 8 by default. */
@@ -71,11 +72,7 @@ export function judgedImages({ data, split, probabilities }: OfClasses): JudgedI
 
 /** Mistakes by what was taken for what, the most frequent first. */
 function classPairs(wrong: readonly JudgedImage[]) {
-  const groups = new Map<string, JudgedImage[]>();
-  for (const image of wrong) {
-    const key = `${image.truth} ${image.predicted}`;
-    groups.set(key, [...(groups.get(key) ?? []), image]);
-  }
+  const groups = grouped(wrong, ({ truth, predicted }) => `${truth} ${predicted}`);
   const pairs = [...groups.values()].map((of) => ({ truth: of[0].truth, predicted: of[0].predicted, of }));
   return pairs.sort((a, b) => b.of.length - a.of.length || a.truth - b.truth || a.predicted - b.predicted);
 }

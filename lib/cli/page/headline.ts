@@ -2,6 +2,7 @@
 import { formatInteger, formatPercent } from '../../display/format';
 import { wilsonInterval } from '../../metrics/intervals';
 import type { ClassificationRow, Results, SegmentationRow } from '../../runs/results';
+import { grouped } from '../../grouped';
 
 export interface Headline {
   readonly result: string;
@@ -173,12 +174,6 @@ function spreadOf(values: readonly number[], unit: string): string {
   return values.length < 2
     ? ''
     : ` (${values.length} ${unit}: ${Math.min(...values).toFixed(3)} to ${Math.max(...values).toFixed(3)})`;
-}
-
-function grouped<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
-  return groups;
 }
 
 /** The caveats that hold for a whole run. */

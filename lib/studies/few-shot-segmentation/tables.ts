@@ -15,6 +15,7 @@ import { unetConfigs, unetParameters } from '../../models/unet';
 import { vitConfigs, vitParameters } from '../../models/vit';
 import { isDataOfStudy, savedOfStudy, scoresOfStudy, sizesOfStudy } from './published';
 import type { FewShotArm, FewShotTraining, SeriesName } from './series';
+import { grouped } from '../../grouped';
 
 export const shownMetrics = ['jaccard', 'dice', 'sensitivity', 'accuracy', 'hd95'] as const satisfies readonly SegmentationMetric[]; // prettier-ignore
 export type ShownMetric = (typeof shownMetrics)[number];
@@ -29,12 +30,7 @@ export interface ScoreGroup {
 
 /** Trainings by arm, series and size, in the order in which they come. */
 export function groupTrainings(trainings: readonly FewShotTraining[]): ScoreGroup[] {
-  const groups = new Map<string, FewShotTraining[]>();
-  for (const training of trainings) {
-    const { arm, series, size } = training.point;
-    const key = `${arm} ${series} ${size}`;
-    groups.set(key, [...(groups.get(key) ?? []), training]);
-  }
+  const groups = grouped(trainings, ({ point: { arm, series, size } }) => `${arm} ${series} ${size}`);
   return [...groups.values()].map((group) => {
     const [{ point }] = group;
     return { arm: point.arm, series: point.series, size: point.size, trainings: group };

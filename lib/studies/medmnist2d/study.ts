@@ -288,8 +288,6 @@ export function comparisonsOf({ resnet, swin }: NetworkPair) {
   } as const satisfies Record<string, GridComparisonDefinition>;
 }
 
-export const gridComparisons = comparisonsOf(networkPairs.study);
-
 /** The twelve, in the order of their publication. */
 export function gridDatasetNames(): string[] {
   return datasetNames();

@@ -16,7 +16,7 @@ import { findPretrained } from '../../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../../lib/models/resnet';
 import { swinConfigs, swinParameters } from '../../../lib/models/swin';
 import { createRandom } from '../../../lib/random';
-import { comparisonsOf, gridArms, gridComparisons, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../../lib/studies/medmnist2d/study'; // prettier-ignore
+import { comparisonsOf, gridArms, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../../lib/studies/medmnist2d/study'; // prettier-ignore
 import { gridConfigurations, gridRunId, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import {
   describeGridDatasets,
@@ -40,6 +40,8 @@ import { networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/
 import { summarizeSeeds } from '../../../lib/metrics/seed-comparison';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
+
+const gridComparisons = comparisonsOf(networkPairs.study);
 
 const golden: { learningRates: { learningRate: number; epochs: number; warmupEpochs: number; values: number[] }[] } =
   JSON.parse(readFileSync(join(__dirname, '../../fixtures/medmnist2d_schedule.json'), 'utf8'));

@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test';
 import { medmnistAuc } from '../../../lib/metrics/auc';
 import { writePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { createRandom } from '../../../lib/random';
-import { gridComparisons } from '../../../lib/studies/medmnist2d/study';
+import { comparisonsOf, networkPairs } from '../../../lib/studies/medmnist2d/study';
 import { differenceFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from '../../../lib/studies/medmnist2d/figures'; // prettier-ignore
 import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import type { TestLabels } from '../../../lib/studies/medmnist2d/datasets';
@@ -54,6 +54,7 @@ function snapshotOf(
   return readSnapshot(store, configurations);
 }
 
+const gridComparisons = comparisonsOf(networkPairs.study);
 type Kind = keyof typeof gridComparisons;
 const compare = ({ finished, methods, datasets: of, seeds: all }: GridSnapshot, kind: Kind): GridMethodComparison[] =>
   compareMethods(finished, gridComparisons[kind], methods, of, { seeds: all });
