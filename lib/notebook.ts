@@ -9,7 +9,14 @@ export { status } from './display/status';
 export { progressBar } from './display/progress';
 export { table } from './display/tables';
 export { imageGrid } from './display/image-grid';
-export { barComparison, classBalance, createFigure as figure, lineComparison, reliabilityDiagram, trainingHistory } from './display/charts'; // prettier-ignore
+export {
+  barComparison,
+  classBalance,
+  createFigure as figure,
+  lineComparison,
+  reliabilityDiagram,
+  trainingHistory,
+} from './display/charts';
 
 export { parameters, parameterTable } from './studies/notebooks';
 export { openDataset } from './data/open';

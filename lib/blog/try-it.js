@@ -9,7 +9,8 @@
   /** ONNX's operators, on N×H×W×C. */
   const operators = {
     Add: ([first, second]) => tf.add(first, second),
-    BatchNormalization: ([x, scale, offset, mean, variance], { epsilon }) => tf.batchNorm(x, mean, variance, offset, scale, epsilon), // prettier-ignore
+    BatchNormalization: ([x, scale, offset, mean, variance], { epsilon }) =>
+      tf.batchNorm(x, mean, variance, offset, scale, epsilon),
     Conv: ([x, filter], { strides, pads }) => tf.conv2d(x, filter, strides, pads[0]),
     Flatten: ([x]) => tf.reshape(x, [x.shape[0], -1]),
     GlobalAveragePool: ([x]) => tf.mean(x, [1, 2]),
@@ -34,12 +35,17 @@
   /** Logits of one image: bytes of H×W×3. */
   async function logitsOf(pixels, { height, width }) {
     await tf.ready();
-    weights ??= Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.tensor(read(tensor), tensor.shape)])); // prettier-ignore
+    weights ??= Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [name, tf.tensor(read(tensor), tensor.shape)]),
+    );
     return tf.tidy(() => {
       const images = tf.tensor(Float32Array.from(pixels), [1, height, width, 3]);
       const found = { ...weights, images: tf.div(tf.sub(tf.div(images, 255), model.mean), model.std) };
       for (const { operator, inputs, output, attributes } of nodes)
-        found[output] = operators[operator](inputs.map((name) => found[name]), attributes); // prettier-ignore
+        found[output] = operators[operator](
+          inputs.map((name) => found[name]),
+          attributes,
+        );
       return [...found[nodes[nodes.length - 1].output].dataSync()];
     });
   }

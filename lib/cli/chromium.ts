@@ -39,7 +39,8 @@ function macApplications(): string[] {
 /** Where `npx playwright install chromium` puts it, newest first. */
 function playwrightCache(environment: NodeJS.ProcessEnv): string[] {
   const home = environment.HOME ?? homedir();
-  const usual = process.platform === 'darwin' ? join(home, 'Library/Caches/ms-playwright') : join(home, '.cache/ms-playwright'); // prettier-ignore
+  const usual =
+    process.platform === 'darwin' ? join(home, 'Library/Caches/ms-playwright') : join(home, '.cache/ms-playwright');
   const cache = environment.PLAYWRIGHT_BROWSERS_PATH || usual;
   if (!existsSync(cache)) return [];
   const folders = readdirSync(cache).filter((name) => /^chromium-\d+$/.test(name));

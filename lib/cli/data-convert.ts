@@ -17,11 +17,16 @@ export function writeDataset(dataset: Dataset, path: string): void {
   const imageBytes = height * width * dataset.channels;
   const total = splitNames.reduce((sum, name) => sum + splits[name].count * imageBytes, 0);
   if (total > mostBytes)
-    throw new UserError(`${path} would have ${(total / 1e9).toFixed(1)} GB, but 4.2 at most can be written: choose a smaller --size.`); // prettier-ignore
+    throw new UserError(
+      `${path} would have ${(total / 1e9).toFixed(1)} GB, but 4.2 at most can be written: choose a smaller --size.`,
+    );
   const all = splitNames.map((name) => {
     const split = splits[name];
     const bytes = new Uint8Array(split.count * imageBytes);
-    split.readImages(Array.from({ length: split.count }, (_, index) => index), bytes); // prettier-ignore
+    split.readImages(
+      Array.from({ length: split.count }, (_, index) => index),
+      bytes,
+    );
     return { split, bytes };
   });
   const grey = all.every(({ bytes }) => dataset.channels === 1 || isGrey(bytes));

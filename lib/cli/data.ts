@@ -198,11 +198,14 @@ async function convert(args: string[], context: CommandContext): Promise<void> {
     'group-by': { type: 'string' },
   });
   const [path, ...extra] = positionals;
-  if (path === undefined) throw new UserError('Which folder or table? For example "npm run data -- convert photographs/ --out cells.npz".'); // prettier-ignore
+  if (path === undefined)
+    throw new UserError('Which folder or table? For example "npm run data -- convert photographs/ --out cells.npz".');
   refuseExtra('convert', extra);
   const { out } = values;
   if (out === undefined || !out.toLowerCase().endsWith('.npz'))
-    throw new UserError(`--out is ${out === undefined ? 'missing' : `"${out}"`}: give the name of a file that ends in .npz.`); // prettier-ignore
+    throw new UserError(
+      `--out is ${out === undefined ? 'missing' : `"${out}"`}: give the name of a file that ends in .npz.`,
+    );
   const { openImages } = await import('../data/open-images');
   const { writeDataset } = await import('./data-convert');
   const line = createProgressLine(context.progress ?? process.stderr);

@@ -51,7 +51,9 @@ export async function main(args: string[]): Promise<void> {
   const format = parseFormat(values.format ?? 'html');
   const { url } = values;
   if (values.live !== undefined && format !== 'html')
-    throw new UserError(`--live is for --format html only: a model answers by scripts, which ${format} posts do without.`); // prettier-ignore
+    throw new UserError(
+      `--live is for --format html only: a model answers by scripts, which ${format} posts do without.`,
+    );
   if (url !== undefined && !/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
     throw new UserError(`--url is ${url}, but must be a full address, such as https://example.org/resnet.html.`);
   const source = resolve(positionals[0]);
@@ -91,7 +93,9 @@ async function exportPage(
 ): Promise<string | undefined> {
   const target = resolve(out ?? withoutExtension(source) + '.html');
   if (isFolder(target))
-    throw new UserError(`--out is the folder ${target}, but a page is a file: name one, such as ${join(target, 'index.html')}.`); // prettier-ignore
+    throw new UserError(
+      `--out is the folder ${target}, but a page is a file: name one, such as ${join(target, 'index.html')}.`,
+    );
   const shared = assets === undefined ? undefined : resolve(assets);
   const { bytes, stillsMissing } = await writePage(source, target, { assets: shared, url, live });
   console.log(`${target} (${(bytes / 1e6).toFixed(1)} MB)`);
@@ -105,12 +109,13 @@ async function exportPost(
   format: DialectName,
   url: string | undefined,
 ): Promise<string | undefined> {
-  // prettier-ignore
   if (assets !== undefined)
     throw new UserError(`--assets is for --format html only: ${format} has a folder for what its posts show.`);
   const folder = resolve(out ?? withoutExtension(source));
   if (existsSync(folder) && !isFolder(folder))
-    throw new UserError(`--out is the file ${folder}, but ${format} needs a folder: name one, such as ${dirname(folder)}.`); // prettier-ignore
+    throw new UserError(
+      `--out is the file ${folder}, but ${format} needs a folder: name one, such as ${dirname(folder)}.`,
+    );
   const { path, stillsMissing } = await writePost(source, { format, folder, url });
   console.log(path);
   return stillsMissing;

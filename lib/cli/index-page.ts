@@ -63,6 +63,9 @@ async function previewPicture({ preview: { light, dark } }: FinishedRun, link: s
 }
 
 async function thumbnail(png: Buffer): Promise<string> {
-  const small = await sharp(png).resize({ width: pictureWidth, withoutEnlargement: true }).webp({ quality: 82 }).toBuffer(); // prettier-ignore
+  const small = await sharp(png)
+    .resize({ width: pictureWidth, withoutEnlargement: true })
+    .webp({ quality: 82 })
+    .toBuffer();
   return `data:image/webp;base64,${small.toString('base64')}`;
 }

@@ -77,10 +77,17 @@ async function overlayFile(path: string, mask: Mask): Promise<Buffer> {
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       if (!inside(row, column)) continue;
-      const edge = ![[-1, 0], [1, 0], [0, -1], [0, 1]].every(([down, right]) => inside(row + down, column + right)); // prettier-ignore
+      const edge = ![
+        [-1, 0],
+        [1, 0],
+        [0, -1],
+        [0, 1],
+      ].every(([down, right]) => inside(row + down, column + right));
       const share = edge ? 1 : 0.35;
       const at = (row * width + column) * 3;
-      tint.forEach((value, channel) => (drawn[at + channel] = Math.round((1 - share) * drawn[at + channel] + share * value))); // prettier-ignore
+      tint.forEach(
+        (value, channel) => (drawn[at + channel] = Math.round((1 - share) * drawn[at + channel] + share * value)),
+      );
     }
   }
   return sharp(drawn, raw(mask, 3)).png().toBuffer();

@@ -63,7 +63,9 @@ export async function main(args: string[], context: PredictContext = {}): Promis
   const target = outputFile(required(values.output, 'output', 'predictions.csv'), json);
   const model = loadModel(required(values.model, 'model', 'models/blood'));
   if (values.tta === true && model.description.flips.length === 0)
-    throw new UserError(`--tta is for models whose training flipped images, which that of ${model.description.name} did not.`); // prettier-ignore
+    throw new UserError(
+      `--tta is for models whose training flipped images, which that of ${model.description.name} did not.`,
+    );
   const recursive = values.recursive === true;
   const images = await findImages(required(values.input, 'input', 'photographs/'), { recursive });
   const line = createProgressLine(context.progress ?? process.stderr);
@@ -141,20 +143,24 @@ function report(
   json: boolean,
   output: ProgressStream,
 ): ExitCode {
-  // prettier-ignore
   const imagesPerSecond = count / seconds;
   if (json) {
-    output.write(`${JSON.stringify({ output: target, masks: folder, images: count, seconds, imagesPerSecond, broken })}\n`); // prettier-ignore
+    output.write(
+      `${JSON.stringify({ output: target, masks: folder, images: count, seconds, imagesPerSecond, broken })}\n`,
+    );
     return broken.length > 0 ? 2 : 0;
   }
   const masks = folder === undefined ? '' : `; masks and overlays in ${folder}`;
-  output.write(`${target}: ${count} images${masks}\n${count} images in ${seconds.toFixed(2)} s, ${imagesPerSecond.toFixed(2)} images/s\n`); // prettier-ignore
+  output.write(
+    `${target}: ${count} images${masks}\n${count} images in ${seconds.toFixed(2)} s, ${imagesPerSecond.toFixed(2)} images/s\n`,
+  );
   return reportBroken(broken, output);
 }
 
 function outputFile(path: string, json: boolean): string {
   const ending = json ? '.json' : '.csv';
-  if (!path.toLowerCase().endsWith(ending)) throw new UserError(`--output is "${path}", but must end in ${ending}${json ? ' with --json' : ''}.`); // prettier-ignore
+  if (!path.toLowerCase().endsWith(ending))
+    throw new UserError(`--output is "${path}", but must end in ${ending}${json ? ' with --json' : ''}.`);
   if (existsSync(path) && statSync(path).isDirectory()) throw new UserError(`--output ${path} is a folder.`);
   return resolve(path);
 }

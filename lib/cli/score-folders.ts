@@ -85,6 +85,8 @@ function unusedNote(unused: readonly string[]): string[] {
 
 /** Which values of the masks were taken for foreground, where they are not the usual ones. */
 function readingNotes(readings: ReadonlyMap<string, readonly string[]>): string[] {
-  const kinds = [...readings].map(([reading, paths]) => `${counted(paths.length, 'mask')} of ${reading} (the first is ${paths[0]})`); // prettier-ignore
+  const kinds = [...readings].map(
+    ([reading, paths]) => `${counted(paths.length, 'mask')} of ${reading} (the first is ${paths[0]})`,
+  );
   return kinds.length === 0 ? [] : [`Masks by value: ${some(kinds)}.`];
 }

@@ -45,7 +45,10 @@ function fetchNode(version: string): string {
   mkdirSync(folder, { recursive: true });
   const install = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', `${name}@${version}`];
   const { status, stderr } = spawnSync('npm', install, { cwd: projectRoot, encoding: 'utf8' });
-  if (status !== 0 || !existsSync(node)) throw new UserError(`Node ${version} cannot be fetched (npm install ${name}@${version}): ${stderr.trim().split('\n')[0]}`); // prettier-ignore
+  if (status !== 0 || !existsSync(node))
+    throw new UserError(
+      `Node ${version} cannot be fetched (npm install ${name}@${version}): ${stderr.trim().split('\n')[0]}`,
+    );
   return node;
 }
 

@@ -67,7 +67,10 @@ export function imageBatch(
 ): ImageBatch {
   const count = indices.length;
   const images = normalizedImages(bytes, [count, ...shape], normalization);
-  const labels = tf.tensor1d(Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]), 'int32'); // prettier-ignore
+  const labels = tf.tensor1d(
+    Int32Array.from(indices, (index) => split.labels[index * split.labelWidth]),
+    'int32',
+  );
   const relative = trainingWeights(split);
   const tensors = {
     images,
@@ -90,7 +93,10 @@ export function trainingWeights({ name, weights }: Pick<Split, 'name' | 'weights
   const known = relativeWeights.get(weights);
   if (known !== undefined) return known;
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
-  if (!(mean > 0)) throw new UserError('The weights of all training images are 0: nothing could be learned. Give at least one above 0.'); // prettier-ignore
+  if (!(mean > 0))
+    throw new UserError(
+      'The weights of all training images are 0: nothing could be learned. Give at least one above 0.',
+    );
   const relative = weights.map((weight) => weight / mean);
   relativeWeights.set(weights, relative);
   return relative;

@@ -24,7 +24,9 @@ export async function listClassFolder(root: string): Promise<LabelledFiles> {
   const leftOut = loose.filter((name) => !isImageName(name));
   const looseImages = loose.filter(isImageName);
   if (folders.length === 0 && looseImages.length > 0)
-    throw new UserError(`${root} has ${counted(looseImages.length, 'image')}, but no folders of classes: ${layoutHelp}. Or give a CSV file with the columns file and label.`); // prettier-ignore
+    throw new UserError(
+      `${root} has ${counted(looseImages.length, 'image')}, but no folders of classes: ${layoutHelp}. Or give a CSV file with the columns file and label.`,
+    );
   if (looseImages.length > 0)
     notes.push(`${counted(looseImages.length, 'image')} in no class's folder left out (${some(looseImages)})`);
   const parts: { folder: string; prefix: string; split?: SplitName }[] =
@@ -43,12 +45,19 @@ export async function listClassFolder(root: string): Promise<LabelledFiles> {
       if (images.length === 0) empty.push(`${prefix}${name}`);
       else classes.add(label);
       for (const image of images)
-        files.push({ name: `${prefix}${name}/${image}`.normalize('NFC'), path: join(folder, name, image), labels: [label], split }); // prettier-ignore
+        files.push({
+          name: `${prefix}${name}/${image}`.normalize('NFC'),
+          path: join(folder, name, image),
+          labels: [label],
+          split,
+        });
     }
   }
   if (empty.length > 0) notes.push(`folders without images left out: ${some(empty)}`);
   if (classes.size < 2)
-    throw new UserError(`${root} has ${classes.size === 0 ? 'no folder with images' : `one class only, ${[...classes][0]}`}: ${layoutHelp}; images are ${imageExtensions.join(' ')}.`); // prettier-ignore
+    throw new UserError(
+      `${root} has ${classes.size === 0 ? 'no folder with images' : `one class only, ${[...classes][0]}`}: ${layoutHelp}; images are ${imageExtensions.join(' ')}.`,
+    );
   files.sort((first, second) => byCharacters(first.name, second.name));
   return { files, several: false, classNames: naturalOrder(classes), leftOut, notes };
 }

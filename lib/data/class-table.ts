@@ -11,15 +11,52 @@ import { byCharacters } from './splits';
 
 /** What a column may be called, in lower case; of several that are there, the first counts. */
 const columnNames = {
-  file: ['file', 'filename', 'file_name', 'path', 'filepath', 'file_path', 'image', 'image_path', 'image_name', 'image_id', 'isic_id', 'id'], // prettier-ignore
-  label: ['label', 'labels', 'class', 'class_name', 'classname', 'target', 'category', 'diagnosis', 'dx', 'finding', 'findings'], // prettier-ignore
+  file: [
+    'file',
+    'filename',
+    'file_name',
+    'path',
+    'filepath',
+    'file_path',
+    'image',
+    'image_path',
+    'image_name',
+    'image_id',
+    'isic_id',
+    'id',
+  ],
+  label: [
+    'label',
+    'labels',
+    'class',
+    'class_name',
+    'classname',
+    'target',
+    'category',
+    'diagnosis',
+    'dx',
+    'finding',
+    'findings',
+  ],
   split: ['split', 'set', 'subset', 'partition'],
-  group: ['group', 'patient', 'patient_id', 'patientid', 'subject', 'subject_id', 'case', 'case_id', 'lesion_id', 'slide_id'], // prettier-ignore
+  group: [
+    'group',
+    'patient',
+    'patient_id',
+    'patientid',
+    'subject',
+    'subject_id',
+    'case',
+    'case_id',
+    'lesion_id',
+    'slide_id',
+  ],
   weight: ['weight', 'sample_weight'],
 } as const;
 type Role = keyof typeof columnNames;
 
-const layoutHelp = 'expected are the columns file and label, and, where you have them, split, group and weight; or file and a column of 0 and 1 for each label'; // prettier-ignore
+const layoutHelp =
+  'expected are the columns file and label, and, where you have them, split, group and weight; or file and a column of 0 and 1 for each label';
 
 type Row = Readonly<Record<string, string>>;
 
@@ -32,16 +69,27 @@ export function listClassTable(path: string): LabelledFiles {
   const { rows, columns } = readTable(path);
   const roles = findRoles(columns);
   const { file } = roles;
-  if (file === undefined) throw new UserError(`${path} has no column of files (there are ${columns.join(', ')}): ${layoutHelp}.`); // prettier-ignore
+  if (file === undefined)
+    throw new UserError(`${path} has no column of files (there are ${columns.join(', ')}): ${layoutHelp}.`);
   const taken = Object.values(roles);
-  const flags = roles.label === undefined ? columns.filter((name) => !taken.includes(name) && rows.every((row) => isFlag(row[name]))) : []; // prettier-ignore
+  const flags =
+    roles.label === undefined
+      ? columns.filter((name) => !taken.includes(name) && rows.every((row) => isFlag(row[name])))
+      : [];
   if (roles.label === undefined && flags.length === 0)
     throw new UserError(`${path} has no column of labels (there are ${columns.join(', ')}): ${layoutHelp}.`);
   const labelsOf = (row: Row): string[] =>
     roles.label === undefined
       ? flags.filter((name) => Number(row[name]) === 1)
-      : naturalOrder(row[roles.label].split(';').map((label) => label.trim().normalize('NFC')).filter((label) => label !== '')); // prettier-ignore
-  const several = rows.some((row) => labelsOf(row).length > 1) || (flags.length > 0 && rows.some((row) => labelsOf(row).length !== 1)); // prettier-ignore
+      : naturalOrder(
+          row[roles.label]
+            .split(';')
+            .map((label) => label.trim().normalize('NFC'))
+            .filter((label) => label !== ''),
+        );
+  const several =
+    rows.some((row) => labelsOf(row).length > 1) ||
+    (flags.length > 0 && rows.some((row) => labelsOf(row).length !== 1));
   const unlabelled = several ? [] : rows.filter((row) => labelsOf(row).length === 0);
   const used = several ? rows : rows.filter((row) => labelsOf(row).length > 0);
   const find = fileFinder(dirname(resolve(path)));
@@ -54,13 +102,19 @@ export function listClassTable(path: string): LabelledFiles {
   }));
   checkOnce(path, files);
   const classNames = flags.length > 0 ? flags : naturalOrder(files.flatMap(({ labels }) => labels));
-  if (classNames.length < (several ? 1 : 2)) throw new UserError(`${path} has ${counted(classNames.length, 'class')}: two or more are needed.`); // prettier-ignore
+  if (classNames.length < (several ? 1 : 2))
+    throw new UserError(`${path} has ${counted(classNames.length, 'class')}: two or more are needed.`);
   return {
     files: files.sort((first, second) => byCharacters(first.name, second.name)),
     several,
     classNames,
     leftOut: [],
-    notes: notesOf(roles, flags, several, unlabelled.map((row) => row[file])), // prettier-ignore
+    notes: notesOf(
+      roles,
+      flags,
+      several,
+      unlabelled.map((row) => row[file]),
+    ),
   };
 }
 
@@ -68,9 +122,20 @@ function readTable(path: string): { rows: Row[]; columns: string[] } {
   if (!existsSync(path)) throw new UserError(`There is no file ${path}: check the path.`);
   const text = readFileSync(path, 'utf8');
   const [firstLine] = text.split('\n', 1);
-  const delimiter = extname(path).toLowerCase() === '.tsv' || firstLine.includes('\t') ? '\t' : firstLine.includes(';') && !firstLine.includes(',') ? ';' : ','; // prettier-ignore
+  const delimiter =
+    extname(path).toLowerCase() === '.tsv' || firstLine.includes('\t')
+      ? '\t'
+      : firstLine.includes(';') && !firstLine.includes(',')
+        ? ';'
+        : ',';
   try {
-    const rows: Row[] = parse(text, { bom: true, columns: (names: string[]) => names.map((name) => name.trim()), delimiter, skip_empty_lines: true, trim: true }); // prettier-ignore
+    const rows: Row[] = parse(text, {
+      bom: true,
+      columns: (names: string[]) => names.map((name) => name.trim()),
+      delimiter,
+      skip_empty_lines: true,
+      trim: true,
+    });
     if (rows.length === 0) throw new UserError(`${path} has no rows: ${layoutHelp}.`);
     return { rows, columns: Object.keys(rows[0]) };
   } catch (error) {
@@ -81,7 +146,9 @@ function readTable(path: string): { rows: Row[]; columns: string[] } {
 
 function findRoles(columns: readonly string[]): Partial<Record<Role, string>> {
   const find = (role: Role): string | undefined =>
-    columnNames[role].map((wanted) => columns.find((name) => name.toLowerCase() === wanted)).find((name) => name !== undefined); // prettier-ignore
+    columnNames[role]
+      .map((wanted) => columns.find((name) => name.toLowerCase() === wanted))
+      .find((name) => name !== undefined);
   const roles = (Object.keys(columnNames) as Role[]).map((role) => [role, find(role)]);
   return Object.fromEntries(roles.filter(([, name]) => name !== undefined)) as Partial<Record<Role, string>>;
 }
@@ -93,7 +160,9 @@ function isFlag(cell: string): boolean {
 function splitOf(path: string, row: Row, column: string): SplitName {
   const split = splitOfName(row[column]);
   if (split !== undefined) return split;
-  throw new UserError(`${path} has "${row[column]}" in the column ${column}, but a split is one of ${splitNames.join(', ')}.`); // prettier-ignore
+  throw new UserError(
+    `${path} has "${row[column]}" in the column ${column}, but a split is one of ${splitNames.join(', ')}.`,
+  );
 }
 
 function weightOf(path: string, row: Row, column: string): number {
@@ -105,7 +174,10 @@ function weightOf(path: string, row: Row, column: string): number {
 function checkOnce(path: string, files: readonly LabelledFile[]): void {
   const seen = new Set<string>();
   for (const { name } of files) {
-    if (seen.has(name)) throw new UserError(`${path} has ${name} in two rows: several labels of an image stand in one, with ; between them.`); // prettier-ignore
+    if (seen.has(name))
+      throw new UserError(
+        `${path} has ${name} in two rows: several labels of an image stand in one, with ; between them.`,
+      );
     seen.add(name);
   }
 }
@@ -142,11 +214,14 @@ function notesOf(
   several: boolean,
   unlabelled: readonly string[],
 ): string[] {
-  const columns = (Object.entries(roles) as [Role, string][]).map(([role, name]) => (role === name ? name : `${name} as ${role}`)); // prettier-ignore
+  const columns = (Object.entries(roles) as [Role, string][]).map(([role, name]) =>
+    role === name ? name : `${name} as ${role}`,
+  );
   const notes = [`columns: ${columns.join(', ')}`];
   if (flags.length > 0 && !several)
     notes.push(`labels: each row has one 1 in the columns ${some(flags)}, so they are taken as classes`);
   else if (flags.length > 0) notes.push(`labels: the columns ${some(flags)}, of 0 and 1; an image has several or none`);
-  if (unlabelled.length > 0) notes.push(`${counted(unlabelled.length, 'row')} without a label left out (${some(unlabelled)})`); // prettier-ignore
+  if (unlabelled.length > 0)
+    notes.push(`${counted(unlabelled.length, 'row')} without a label left out (${some(unlabelled)})`);
   return notes;
 }

@@ -27,7 +27,9 @@ const batchSize = 64;
  */
 export async function corrupt(data: Dataset, { kind, severity, seed = 0 }: CorruptOptions): Promise<Dataset> {
   if (!Object.hasOwn(corruptions, kind))
-    throw new UserError(`There is no corruption "${kind}"${suggestion(kind, corruptionKinds) || '.'} There are ${corruptionKinds.join(', ')}.`); // prettier-ignore
+    throw new UserError(
+      `There is no corruption "${kind}"${suggestion(kind, corruptionKinds) || '.'} There are ${corruptionKinds.join(', ')}.`,
+    );
   if (!(Number.isInteger(severity) && severity >= 1 && severity <= 5))
     throw new UserError(`severity is ${severity}, but must be a whole number from 1, the mildest, to 5.`);
   const { height, width, channels } = data;
@@ -55,7 +57,9 @@ export async function corrupt(data: Dataset, { kind, severity, seed = 0 }: Corru
       test: {
         ...test,
         readImages(indices, target) {
-          Array.from(indices).forEach((index, at) => target.set(images.subarray(index * size, (index + 1) * size), at * size)); // prettier-ignore
+          Array.from(indices).forEach((index, at) =>
+            target.set(images.subarray(index * size, (index + 1) * size), at * size),
+          );
         },
       },
     },

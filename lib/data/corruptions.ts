@@ -33,7 +33,16 @@ export const corruptions = {
   jpeg_compression: corruption([50, 30, 15, 10, 7], compress),
   gaussian_noise: corruption([0.04, 0.08, 0.12, 0.18, 0.26], gaussianNoise),
   impulse_noise: corruption([0.01, 0.03, 0.06, 0.09, 0.17], impulseNoise),
-  defocus_blur: corruption([[2, 0.01], [3, 0.1], [4, 0.1], [5, 0.1], [6, 0.1]], defocus), // prettier-ignore
+  defocus_blur: corruption(
+    [
+      [2, 0.01],
+      [3, 0.1],
+      [4, 0.1],
+      [5, 0.1],
+      [6, 0.1],
+    ],
+    defocus,
+  ),
   brightness_up: corruption([1.1, 1.2, 1.3, 1.35, 1.4], brighten),
   brightness_down: corruption([0.9, 0.8, 0.7, 0.6, 0.5], brighten),
   contrast_up: corruption([1.1, 1.15, 1.2, 1.25, 1.3], changeContrast),
@@ -206,7 +215,10 @@ const unmixing = inverse(stains);
  * density: as another laboratory or an older slide has it (after Tellez et al. 2018). Each image draws its own.
  */
 function shiftStains(batch: CorruptedBatch, strength: number): Uint8Array {
-  const { bytes, shape: [count, height, width, channels] } = batch; // prettier-ignore
+  const {
+    bytes,
+    shape: [count, height, width, channels],
+  } = batch;
   const size = height * width * channels;
   const result = new Uint8Array(bytes.length);
   for (let image = 0; image < count; image++) {

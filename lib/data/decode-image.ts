@@ -39,7 +39,11 @@ export async function decodeImage(path: string): Promise<DecodedImage> {
     if (isBmp(file)) return { ...readBmp(file), orientation: 1, pages: 1, dark: false };
     const { image, metadata, facts } = await openImage(file);
     if (metadata.space === 'cmyk')
-      return { ...inksToRgb(await pixels(image.pipelineColourspace('cmyk').toColourspace('cmyk').raw(), 4)), ...facts, dark: false }; // prettier-ignore
+      return {
+        ...inksToRgb(await pixels(image.pipelineColourspace('cmyk').toColourspace('cmyk').raw(), 4)),
+        ...facts,
+        dark: false,
+      };
     const { height, width, data } = await pixels(image.removeAlpha().toColourspace('srgb').raw(), 3);
     const dark = metadata.depth === 'ushort' && data.every((value) => value < darkest);
     return { height, width, bytes: data, ...facts, dark };

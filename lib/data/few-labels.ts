@@ -33,7 +33,8 @@ export function fewLabelled(
 export function takeFew(data: Dataset, options: FewLabelsOptions): Dataset {
   const { train } = data.splits;
   const indices = fewLabelled(train, options);
-  const of = <T>(values: readonly T[] | undefined): T[] | undefined => values && Array.from(indices, (index) => values[index]); // prettier-ignore
+  const of = <T>(values: readonly T[] | undefined): T[] | undefined =>
+    values && Array.from(indices, (index) => values[index]);
   const few: Split = {
     ...train,
     count: indices.length,

@@ -16,7 +16,10 @@ export function describeFacts(files: readonly NamedFacts[]): string[] {
   return [
     ...of('turned as the EXIF orientation says', ({ orientation }) => orientation !== 1),
     ...of('with several images, of which the first is used', ({ pages }) => pages > 1),
-    ...of('with 16 bits, of which only the lower ones are used: nearly black; spread the values over 0 to 65535', ({ dark }) => dark), // prettier-ignore
+    ...of(
+      'with 16 bits, of which only the lower ones are used: nearly black; spread the values over 0 to 65535',
+      ({ dark }) => dark,
+    ),
   ];
 }
 

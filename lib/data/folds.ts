@@ -22,7 +22,10 @@ export interface FoldOptions {
  * @throws UserError for folds that are none, and where there are fewer images or groups than folds
  */
 export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
-  const pool = poolOf(splitNames.map((name) => dataset.splits[name]), ({ names }, index) => names?.[index]); // prettier-ignore
+  const pool = poolOf(
+    splitNames.map((name) => dataset.splits[name]),
+    ({ names }, index) => names?.[index],
+  );
   const strataOf = ({ split, index }: Place<Split>): (string | number)[] => {
     const row = split.labels.subarray(index * split.labelWidth, (index + 1) * split.labelWidth);
     return split.labelWidth === 1 ? [row[0]] : [...row.keys()].filter((label) => row[label] === 1);
@@ -33,7 +36,9 @@ export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
     const [{ split }] = places;
     const grouped = places.some((place) => place.split.groups !== undefined);
     const weighted = places.some((place) => place.split.weights !== undefined);
-    const labels = places.flatMap((place) => [...place.split.labels.subarray(place.index * split.labelWidth, (place.index + 1) * split.labelWidth)]); // prettier-ignore
+    const labels = places.flatMap((place) => [
+      ...place.split.labels.subarray(place.index * split.labelWidth, (place.index + 1) * split.labelWidth),
+    ]);
     const imageBytes = dataset.height * dataset.width * dataset.channels;
     return {
       name,
@@ -43,7 +48,8 @@ export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
       names: places.map(({ id }) => id),
       ...(grouped && { groups: places.map(groupOf) }),
       ...(weighted && { weights: Float32Array.from(places, (place) => place.split.weights?.[place.index] ?? 1) }),
-      readImages: (indices, target) => readRuns(places, indices, (of, own, at) => of.readImages(own, target.subarray(at * imageBytes))), // prettier-ignore
+      readImages: (indices, target) =>
+        readRuns(places, indices, (of, own, at) => of.readImages(own, target.subarray(at * imageBytes))),
     };
   };
   const note = describe(options, drawn.test.length, 'stratified by class');
@@ -58,7 +64,10 @@ export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
 
 /** As `foldOf`, for images with masks; those without a lesion are spread evenly. */
 export function segmentationFoldOf(dataset: SegmentationDataset, options: FoldOptions): SegmentationDataset {
-  const pool = poolOf(splitNames.map((name) => dataset.splits[name]), ({ ids }, index) => ids[index]); // prettier-ignore
+  const pool = poolOf(
+    splitNames.map((name) => dataset.splits[name]),
+    ({ ids }, index) => ids[index],
+  );
   const area = dataset.height * dataset.width;
   const mask = new Uint8Array(area);
   const strataOf = ({ split, index }: Place<SegmentationSplit>): string[] => {
@@ -74,8 +83,10 @@ export function segmentationFoldOf(dataset: SegmentationDataset, options: FoldOp
       count: places.length,
       ids: places.map(({ id }) => id),
       ...(grouped && { groups: places.map(groupOf) }),
-      readImages: (indices, target) => readRuns(places, indices, (of, own, at) => of.readImages(own, target.subarray(at * 3 * area))), // prettier-ignore
-      readMasks: (indices, target) => readRuns(places, indices, (of, own, at) => of.readMasks(own, target.subarray(at * area))), // prettier-ignore
+      readImages: (indices, target) =>
+        readRuns(places, indices, (of, own, at) => of.readImages(own, target.subarray(at * 3 * area))),
+      readMasks: (indices, target) =>
+        readRuns(places, indices, (of, own, at) => of.readMasks(own, target.subarray(at * area))),
       nativeMask: (index) => places[index].split.nativeMask(places[index].index),
     };
   };
@@ -117,7 +128,8 @@ function draw<S extends AnySplit>(
   strataOf: (place: Place<S>) => readonly (string | number)[],
   { folds, fold, seed = 0, validation = 1 / 8 }: FoldOptions,
 ): Record<SplitName, Place<S>[]> {
-  if (!Number.isInteger(folds) || folds < 2) throw new UserError(`folds is ${folds}, but must be a whole number, 2 or more.`); // prettier-ignore
+  if (!Number.isInteger(folds) || folds < 2)
+    throw new UserError(`folds is ${folds}, but must be a whole number, 2 or more.`);
   if (!Number.isInteger(fold) || fold < 0 || fold >= folds)
     throw new UserError(`fold is ${fold}, but must be a whole number from 0 to ${folds - 1}.`);
   if (!(validation > 0 && validation < 1))
@@ -167,5 +179,5 @@ function identity(
 }
 
 function describe({ folds, fold, seed = 0 }: FoldOptions, tested: number, how: string): string {
-  return `fold ${fold + 1} of ${folds}: all images divided anew by seed ${seed}, ${how}; ${tested} are tested here, and no image twice`; // prettier-ignore
+  return `fold ${fold + 1} of ${folds}: all images divided anew by seed ${seed}, ${how}; ${tested} are tested here, and no image twice`;
 }

@@ -19,7 +19,9 @@ export function groupsByName(names: readonly string[], groupBy: string): string[
   });
   const without = names.filter((_, index) => (found[index] ?? '') === '');
   if (without.length > 0)
-    throw new UserError(`groupBy ${groupBy} finds no group in ${without.length} of ${names.length} file names, the first ${without[0]}: every file needs one.`); // prettier-ignore
+    throw new UserError(
+      `groupBy ${groupBy} finds no group in ${without.length} of ${names.length} file names, the first ${without[0]}: every file needs one.`,
+    );
   return found as string[];
 }
 
@@ -27,7 +29,9 @@ function compile(groupBy: string): RegExp {
   try {
     return new RegExp(groupBy, 'u');
   } catch (error) {
-    throw new UserError(`groupBy is ${groupBy}, but must be a regular expression, such as ^(patient\\d+) (${(error as Error).message}).`); // prettier-ignore
+    throw new UserError(
+      `groupBy is ${groupBy}, but must be a regular expression, such as ^(patient\\d+) (${(error as Error).message}).`,
+    );
   }
 }
 
@@ -50,5 +54,5 @@ export function groupingHint(names: readonly string[]): string | undefined {
   const count = several.reduce((sum, [, files]) => sum + files.length, 0);
   if (several.length < 2 || count < enough * names.length) return undefined;
   const [[prefix, [first, second]]] = several;
-  return `names such as ${basename(first)} and ${basename(second)} look like several images of one patient (${several.length} such groups, ${prefix} for one): if they are, keep them together with groupBy "^(.+)[ _.-]"`; // prettier-ignore
+  return `names such as ${basename(first)} and ${basename(second)} look like several images of one patient (${several.length} such groups, ${prefix} for one): if they are, keep them together with groupBy "^(.+)[ _.-]"`;
 }

@@ -11,7 +11,19 @@ import type { PlaneSize } from '../tensor/resample';
 import type { ImageTransform } from './transform';
 
 /** In lower case; letters of either case are found. */
-export const imageExtensions = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif', '.avif'] as const; // prettier-ignore
+export const imageExtensions = [
+  '.jpg',
+  '.jpeg',
+  '.jpe',
+  '.jfif',
+  '.png',
+  '.bmp',
+  '.webp',
+  '.tif',
+  '.tiff',
+  '.gif',
+  '.avif',
+] as const;
 
 /**
  * The images of a folder as paths relative to it, with slashes, in the order of their characters' numbers. Hidden files are left out.
@@ -35,7 +47,9 @@ export async function listImages(
   if (files.length === 0) {
     const below = folders.length > 0 && !recursive ? ` itself, but sub-folders (${folders[0]})` : '';
     const others = describeLeftOut(leftOut);
-    throw new UserError(`${folder} has no images (${imageExtensions.join(' ')})${below}${others === undefined ? '' : `; ${others}`}.`); // prettier-ignore
+    throw new UserError(
+      `${folder} has no images (${imageExtensions.join(' ')})${below}${others === undefined ? '' : `; ${others}`}.`,
+    );
   }
   return files.sort(byCharacters);
 }
@@ -73,7 +87,10 @@ export async function readEntries(folder: string): Promise<{ files: string[]; fo
   const visible = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX' && name !== '@eaDir';
   return {
     files: entries.filter((entry) => !isFolder(entry)).map(({ name }) => name),
-    folders: entries.filter((entry) => isFolder(entry) && visible(entry.name)).map(({ name }) => name).sort(byCharacters), // prettier-ignore
+    folders: entries
+      .filter((entry) => isFolder(entry) && visible(entry.name))
+      .map(({ name }) => name)
+      .sort(byCharacters),
   };
 }
 
@@ -98,7 +115,9 @@ export function describeLeftOut(names: readonly string[]): string | undefined {
     counts.set(suffix, (counts.get(suffix) ?? 0) + 1);
   }
   const sorted = [...counts].sort(([, first], [, second]) => second - first);
-  const shown = sorted.slice(0, 6).map(([suffix, count]) => `${count} ${suffix}${advice[suffix] === undefined ? '' : ` (${advice[suffix]})`}`); // prettier-ignore
+  const shown = sorted
+    .slice(0, 6)
+    .map(([suffix, count]) => `${count} ${suffix}${advice[suffix] === undefined ? '' : ` (${advice[suffix]})`}`);
   const more = sorted.length > 6 ? ' and others' : '';
   const files = names.length === 1 ? '1 file is no image and was' : `${names.length} files are no images and were`;
   return `${files} left out: ${shown.join(', ')}${more}`;

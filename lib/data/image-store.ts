@@ -104,7 +104,8 @@ async function decodeAll(
       signal?.throwIfAborted();
       const hash = hashes[rows.length];
       if (typeof image === 'string') rows.push({ sha256: hash, height: 0, width: 0, broken: image });
-      else rows.push({ sha256: hash, height: image.from?.height ?? 0, width: image.from?.width ?? 0, facts: image.facts }); // prettier-ignore
+      else
+        rows.push({ sha256: hash, height: image.from?.height ?? 0, width: image.from?.width ?? 0, facts: image.facts });
       writer.append(typeof image === 'string' ? new Uint8Array(height * width * 3) : image.bytes);
       onProgress?.({ phase: 'images', done: rows.length, total: paths.length });
     }

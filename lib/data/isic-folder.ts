@@ -10,7 +10,7 @@ import { listPairs, type ImagePair } from './isic-pairs';
 import { pairStore, type PreparationProgress } from './isic-store';
 import { groupingHint, groupsByName } from './groups';
 import { describePairs } from './pair-notes';
-import { countBroken, type BrokenPair, type SegmentationDataset, type SegmentationSplit } from './segmentation-dataset'; // prettier-ignore
+import { countBroken, type BrokenPair, type SegmentationDataset, type SegmentationSplit } from './segmentation-dataset';
 import type { StoredRow } from './segmentation-store';
 import { byCharacters, completeSplits, type CompletedSplits, type SplitFractions } from './splits';
 
@@ -58,17 +58,23 @@ export async function openIsicFolder(path: string, options: IsicFolderOptions): 
         throw new UserError(
           `The fractions leave no ${name} image of ${path}: each of train, val and test must be above 0.`,
         );
-      throw new UserError(`Of ${path}, no ${name} image is usable (${countBroken(broken)}): "npm run data -- verify ${path}" lists what is broken.`); // prettier-ignore
+      throw new UserError(
+        `Of ${path}, no ${name} image is usable (${countBroken(broken)}): "npm run data -- verify ${path}" lists what is broken.`,
+      );
     };
     const used = Object.fromEntries(splitNames.map((name) => [name, usable(name)])) as Record<SplitName, string[]>;
-    const facts = store.rows.flatMap((row) => (row.facts === undefined || damagedIds.has(row.id) ? [] : [{ id: row.id, ...row.facts }])); // prettier-ignore
+    const facts = store.rows.flatMap((row) =>
+      row.facts === undefined || damagedIds.has(row.id) ? [] : [{ id: row.id, ...row.facts }],
+    );
     const leftOut = broken.length > 0 ? [`left out as broken: ${countBroken(broken)}`] : [];
     const { title = basename(root), license, citation = basename(root) } = isicSources[layout.source];
     return {
       name: basename(root),
       title,
       ...plane,
-      splits: Object.fromEntries(splitNames.map((name) => [name, withGroups(store.split(name, used[name]), groups)])) as SegmentationDataset['splits'], // prettier-ignore
+      splits: Object.fromEntries(
+        splitNames.map((name) => [name, withGroups(store.split(name, used[name]), groups)]),
+      ) as SegmentationDataset['splits'],
       origins,
       notes: [...notes, ...leftOut, ...describePairs(facts)],
       broken,
@@ -100,7 +106,9 @@ function brokenRow({ id, broken, runs }: StoredRow, keepEmpty: boolean): BrokenP
 
 /** Content and splits. */
 function identityOf(content: string, splits: Record<SplitName, readonly string[]>): string {
-  return createHash('sha256').update(JSON.stringify([content, splits.train, splits.val, splits.test])).digest('hex'); // prettier-ignore
+  return createHash('sha256')
+    .update(JSON.stringify([content, splits.train, splits.val, splits.test]))
+    .digest('hex');
 }
 
 function withGroups(split: SegmentationSplit, groups: ReadonlyMap<string, string> | undefined): SegmentationSplit {

@@ -74,7 +74,9 @@ export function recogniseLayout(root: string): IsicLayout {
     official[source].some(({ images }) => folders.has(images.toLowerCase())),
   );
   if (found.length > 1)
-    throw new UserError(`${root} has folders of ISIC 2017 and of ISIC 2018, which share images: put each into a folder of its own.`); // prettier-ignore
+    throw new UserError(
+      `${root} has folders of ISIC 2017 and of ISIC 2018, which share images: put each into a folder of its own.`,
+    );
   if (found.length === 1) return officialLayout(root, folders, found[0]);
   const whole = pairFolders(root, folders);
   if (whole !== undefined) return { source: 'folder', parts: [{ split: undefined, ...whole }], notes: [] };
@@ -88,7 +90,9 @@ export function recogniseLayout(root: string): IsicLayout {
     };
   }
   const names = [...folders.values()].slice(0, 3).join(', ');
-  throw new UserError(`${root} has no images with masks that are recognised (sub-folders: ${names || 'none'}); ${layoutHelp}.`); // prettier-ignore
+  throw new UserError(
+    `${root} has no images with masks that are recognised (sub-folders: ${names || 'none'}); ${layoutHelp}.`,
+  );
 }
 
 /** Whether a folder is one of images with masks, and not of classes. */
@@ -140,7 +144,9 @@ function officialLayout(root: string, folders: Map<string, string>, source: 'isi
   }
   if (parts[0]?.split !== 'train') {
     const [{ images, masks }] = official[source];
-    throw new UserError(`${root} has no training images of ${isicSources[source].title}: ${images} and ${masks} are expected there.`); // prettier-ignore
+    throw new UserError(
+      `${root} has no training images of ${isicSources[source].title}: ${images} and ${masks} are expected there.`,
+    );
   }
   return { source, parts, notes };
 }

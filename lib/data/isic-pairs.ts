@@ -41,7 +41,9 @@ export function listPairs(root: string, { parts }: IsicLayout): PairListing {
   }
   if (pairs.size === 0) {
     const [{ imageFolder, maskFolder }] = parts;
-    throw new UserError(`No image in ${imageFolder} has a mask in ${maskFolder}: ID.jpg goes with ID_segmentation.png, ID_mask.png or ID.png.`); // prettier-ignore
+    throw new UserError(
+      `No image in ${imageFolder} has a mask in ${maskFolder}: ID.jpg goes with ID_segmentation.png, ID_mask.png or ID.png.`,
+    );
   }
   return {
     pairs: [...pairs.values()].sort((first, second) => byCharacters(first.id, second.id)),
@@ -57,11 +59,12 @@ function matchPart(root: string, { split, imageFolder, maskFolder }: LayoutPart)
   for (const [id, image] of images) {
     const mask = masks.get(id);
     if (mask !== undefined) pairs.push({ id, image, mask, split });
-    else broken.push({ id, kind: 'no-mask', reason: `${relative(root, image)} has no mask in ${basename(maskFolder)}` }); // prettier-ignore
+    else
+      broken.push({ id, kind: 'no-mask', reason: `${relative(root, image)} has no mask in ${basename(maskFolder)}` });
   }
   for (const [id, mask] of masks) {
     if (!images.has(id))
-      broken.push({ id, kind: 'no-image', reason: `${relative(root, mask)} has no image in ${basename(imageFolder)}` }); // prettier-ignore
+      broken.push({ id, kind: 'no-image', reason: `${relative(root, mask)} has no image in ${basename(imageFolder)}` });
   }
   return { pairs, broken };
 }

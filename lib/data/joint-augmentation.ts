@@ -63,9 +63,13 @@ export function checkAugmentation(options: AugmentationOptions, { height, width 
   const shorter = Math.min(height, width);
   // Beyond its own size, an image cannot be mirrored at its border once.
   if (!Number.isInteger(padding) || padding < 0 || padding >= shorter)
-    throw new UserError(`crop.padding is ${padding}; allowed for ${height}×${width} are whole numbers from 0 to ${shorter - 1}.`); // prettier-ignore
+    throw new UserError(
+      `crop.padding is ${padding}; allowed for ${height}×${width} are whole numbers from 0 to ${shorter - 1}.`,
+    );
   if (!Number.isInteger(size) || size < 1 || size > shorter + 2 * padding)
-    throw new UserError(`crop.size is ${size}; allowed for ${height}×${width} with a padding of ${padding} are whole numbers from 1 to ${shorter + 2 * padding}.`); // prettier-ignore
+    throw new UserError(
+      `crop.size is ${size}; allowed for ${height}×${width} with a padding of ${padding} are whole numbers from 1 to ${shorter + 2 * padding}.`,
+    );
 }
 
 /**
@@ -99,8 +103,18 @@ function sourcePositions(from: PlaneSize, size: PlaneSize, augmentation: Augment
   const sideways = turns % 2 === 1;
   const [turnedHeight, turnedWidth] = sideways ? [width, height] : [height, width];
   // Row i, column j of what is turned counterclockwise by 90° is row j of column width − 1 − i.
-  const ofRow = [downwards, (i: number) => rightwards(width - 1 - i), (i: number) => downwards(height - 1 - i), rightwards][turns]; // prettier-ignore
-  const ofColumn = [rightwards, downwards, (j: number) => rightwards(width - 1 - j), (j: number) => downwards(height - 1 - j)][turns]; // prettier-ignore
+  const ofRow = [
+    downwards,
+    (i: number) => rightwards(width - 1 - i),
+    (i: number) => downwards(height - 1 - i),
+    rightwards,
+  ][turns];
+  const ofColumn = [
+    rightwards,
+    downwards,
+    (j: number) => rightwards(width - 1 - j),
+    (j: number) => downwards(height - 1 - j),
+  ][turns];
   return {
     rows: Int32Array.from({ length: size.height }, (_, row) => ofRow(mirrored(top + row, turnedHeight))),
     columns: Int32Array.from({ length: size.width }, (_, column) => ofColumn(mirrored(left + column, turnedWidth))),

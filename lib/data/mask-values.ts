@@ -103,7 +103,9 @@ function ofColours({ values, channels, alpha, lossy }: StoredValues): Foreground
   if (!lossy && keys.size <= 2 && others.length === 1)
     return { pixels, reading: `black and (${others[0] >> 16}, ${(others[0] >> 8) & 255}, ${others[0] & 255})` };
   const more = keys.size > 3 ? ' and more' : '';
-  return { problem: `is coloured (${names.slice(0, 3).join(', ')}${more}): a mask is grey, or black and one colour; make one mask of each class` }; // prettier-ignore
+  return {
+    problem: `is coloured (${names.slice(0, 3).join(', ')}${more}): a mask is grey, or black and one colour; make one mask of each class`,
+  };
 }
 
 function ofGrey(grey: Uint16Array, full: number, lossy: boolean): Foreground {
@@ -114,7 +116,9 @@ function ofGrey(grey: Uint16Array, full: number, lossy: boolean): Foreground {
   const threshold = full === 255 ? foregroundThreshold : foregroundThreshold * 256 + 255;
   const twoValues = present.filter((value) => value > 0).length <= 1 && !lossy;
   if (!twoValues && brightest <= threshold && !(lossy && brightest < blackInJpeg))
-    return { problem: `has the values ${named(present)} of ${full}, none of them above ${threshold}, and so no foreground; save the foreground as 255` }; // prettier-ignore
+    return {
+      problem: `has the values ${named(present)} of ${full}, none of them above ${threshold}, and so no foreground; save the foreground as 255`,
+    };
   const limit = twoValues ? 0 : threshold;
   const pixels = new Uint8Array(grey.length);
   for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = grey[pixel] > limit ? 1 : 0;

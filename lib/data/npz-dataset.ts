@@ -33,7 +33,7 @@ export async function openNpzDataset(
     const { sha256, damaged: all } = await hashNpz(path);
     const damaged = all.filter((name) => [...only, ...nameMembers].includes(name.replace(/\.npy$/, '')));
     if (damaged.length > 0)
-      throw new UserError(`${path} is damaged (the CRC of ${damaged.join(', ')} is wrong): copy or download it again.`); // prettier-ignore
+      throw new UserError(`${path} is damaged (the CRC of ${damaged.join(', ')} is wrong): copy or download it again.`);
     const found = Object.fromEntries(splitNames.map((name) => [name, splitArrays(file, name)])) as SplitsOfArrays;
     const { height, width, channels, labelWidth: columns } = commonShape(path, found);
     const oneHot = description.task === undefined && columns > 1 && isOneHot(found);
@@ -127,7 +127,8 @@ function imageAdvice({ type, shape }: NpzMember): string {
   }
   if (type === '|b1') return line('as bytes they are', '(images * 255).astype(numpy.uint8)');
   if (type === '<u2') return line('as bytes they are', '(images >> 8).astype(numpy.uint8)');
-  if (type === '<f4' || type === '<f8') return line('values from 0 to 1 become bytes with', 'numpy.rint(images * 255).astype(numpy.uint8)'); // prettier-ignore
+  if (type === '<f4' || type === '<f8')
+    return line('values from 0 to 1 become bytes with', 'numpy.rint(images * 255).astype(numpy.uint8)');
   return '';
 }
 
@@ -137,7 +138,8 @@ function isOneHot(arrays: SplitsOfArrays): boolean {
     const { labels, labelWidth } = arrays[name];
     for (let start = 0; start < labels.length; start += labelWidth) {
       const row = labels.subarray(start, start + labelWidth);
-      if (row.some((value) => value !== 0 && value !== 1) || row.reduce((sum, value) => sum + value, 0) !== 1) return false; // prettier-ignore
+      if (row.some((value) => value !== 0 && value !== 1) || row.reduce((sum, value) => sum + value, 0) !== 1)
+        return false;
     }
     return true;
   });
@@ -146,7 +148,10 @@ function isOneHot(arrays: SplitsOfArrays): boolean {
 function classesOfRows(arrays: SplitsOfArrays): SplitsOfArrays {
   const parts = splitNames.map((name) => {
     const { images, labels, labelWidth } = arrays[name];
-    const classes = Int32Array.from({ length: labels.length / labelWidth }, (_, row) => labels.indexOf(1, row * labelWidth) % labelWidth); // prettier-ignore
+    const classes = Int32Array.from(
+      { length: labels.length / labelWidth },
+      (_, row) => labels.indexOf(1, row * labelWidth) % labelWidth,
+    );
     return [name, { images, labels: classes, labelWidth: 1 }];
   });
   return Object.fromEntries(parts) as SplitsOfArrays;
@@ -211,7 +216,9 @@ function checkLabels(
   labelWidth: number,
 ): void {
   if (task === 'multi-label' && classNames.length !== labelWidth)
-    throw new UserError(`${path} has ${labelWidth} columns of labels, but the names of ${classNames.length}: one name a column is needed.`); // prettier-ignore
+    throw new UserError(
+      `${path} has ${labelWidth} columns of labels, but the names of ${classNames.length}: one name a column is needed.`,
+    );
   const classes = task === 'multi-label' ? 2 : classNames.length;
   if (classes < 2)
     throw new UserError(`All train labels of ${path} are ${arrays.train.labels[0]}: at least two classes are needed.`);

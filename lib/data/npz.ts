@@ -172,7 +172,13 @@ async function storedRanges(path: string) {
     for await (const entry of zip.eachEntry()) {
       if (entry.compressionMethod !== stored) continue;
       const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-      ranges.push({ name: entry.fileName, start, end: start + entry.uncompressedSize, expected: entry.crc32, checksum: 0 }); // prettier-ignore
+      ranges.push({
+        name: entry.fileName,
+        start,
+        end: start + entry.uncompressedSize,
+        expected: entry.crc32,
+        checksum: 0,
+      });
     }
     return ranges;
   } finally {

@@ -59,10 +59,14 @@ export async function openImages(path: string, options: ImagesOptions): Promise<
     const position = new Map(files.map(({ name }, at) => [name, at]));
     const used = (name: SplitName): number[] =>
       splits[name].map((id) => position.get(id) ?? -1).filter((at) => store.rows[at].broken === undefined);
-    const parts = Object.fromEntries(splitNames.map((name) => [name, openPart(name, used(name), files, listing, store)])) as Record<SplitName, Split>; // prettier-ignore
+    const parts = Object.fromEntries(
+      splitNames.map((name) => [name, openPart(name, used(name), files, listing, store)]),
+    ) as Record<SplitName, Split>;
     const empty = splitNames.find((name) => parts[name].count === 0);
     if (empty !== undefined)
-      throw new UserError(`Of ${path}, no ${empty} image is usable${broken.length > 0 ? ` (${counted(broken.length, 'file')} cannot be read, the first: ${broken[0].reason})` : ''}: every split needs one.`); // prettier-ignore
+      throw new UserError(
+        `Of ${path}, no ${empty} image is usable${broken.length > 0 ? ` (${counted(broken.length, 'file')} cannot be read, the first: ${broken[0].reason})` : ''}: every split needs one.`,
+      );
     const task = taskOf(listing);
     return {
       name: basename(path),
@@ -142,7 +146,11 @@ function openPart(
     names: rows.map((row) => files[row].name),
     ...(grouped && { groups: rows.map((row) => files[row].group || files[row].name) }),
     ...(weighted && { weights: Float32Array.from(rows, (row) => files[row].weight ?? 1) }),
-    readImages: (indices, target) => store.readImages(Array.from(indices, (index) => rows[index]), target), // prettier-ignore
+    readImages: (indices, target) =>
+      store.readImages(
+        Array.from(indices, (index) => rows[index]),
+        target,
+      ),
   };
 }
 
@@ -162,7 +170,9 @@ interface Identified {
 
 /** In the order of the names, which is the order of training; where the folder is and how old its files are does not matter. */
 function identityOf({ size, task, listing, rows, files, used }: Identified): string {
-  const parts = splitNames.map((name) => used(name).map((at) => [rows[at].sha256, files[at].labels, files[at].weight ?? 1])); // prettier-ignore
+  const parts = splitNames.map((name) =>
+    used(name).map((at) => [rows[at].sha256, files[at].labels, files[at].weight ?? 1]),
+  );
   const whole = JSON.stringify([imagePreparation, size, task, listing.classNames, parts]);
   return createHash('sha256').update(whole).digest('hex');
 }
@@ -179,8 +189,16 @@ function describeFiles(
   const cut = oblong === 0 ? '' : `; of ${counted(oblong, 'image')} that is not square, the middle is used`;
   return [
     ...(others === undefined ? [] : [others]),
-    ...(broken.length === 0 ? [] : [`${counted(broken.length, 'file')} that cannot be read left out (${some(broken.map(({ name }) => name))}), the first: ${broken[0].reason}`]), // prettier-ignore
-    ...(different.length === 0 ? [] : [`resized to ${size}×${size} pixels from ${some(different)}${cut.replace('images that is', 'images that are')}`]), // prettier-ignore
+    ...(broken.length === 0
+      ? []
+      : [
+          `${counted(broken.length, 'file')} that cannot be read left out (${some(broken.map(({ name }) => name))}), the first: ${broken[0].reason}`,
+        ]),
+    ...(different.length === 0
+      ? []
+      : [
+          `resized to ${size}×${size} pixels from ${some(different)}${cut.replace('images that is', 'images that are')}`,
+        ]),
     ...describeFacts(
       files.flatMap(({ name }, at) => {
         const { facts } = rows[at];
@@ -208,5 +226,7 @@ function equalFiles(files: readonly LabelledFile[], rows: readonly ImageRow[]): 
     if (earlier === undefined) first.set(rows[at].sha256, file);
     else if (earlier.labels.join(';') !== file.labels.join(';')) unequal.push(`${file.name} = ${earlier.name}`);
   });
-  return unequal.length === 0 ? [] : [`${counted(unequal.length, 'file')} equal to another with another label (${some(unequal)})`]; // prettier-ignore
+  return unequal.length === 0
+    ? []
+    : [`${counted(unequal.length, 'file')} equal to another with another label (${some(unequal)})`];
 }

@@ -65,7 +65,9 @@ async function openSource(name: string, options: OpenOptions): Promise<Dataset> 
 function checkGroups(name: string, groupBy: string | undefined): void {
   const known = [syntheticBlood, ...Object.keys(syntheticTasks), ...datasetNames()].includes(name);
   if (groupBy && (known || extname(name).toLowerCase() === '.npz'))
-    throw new UserError(`groupBy is ${groupBy}, but ${name} has no file names to find groups in: give a folder or a table of image files.`); // prettier-ignore
+    throw new UserError(
+      `groupBy is ${groupBy}, but ${name} has no file names to find groups in: give a folder or a table of image files.`,
+    );
 }
 
 /** Classes that a split has no image of, and what that does, a line a split. */
@@ -124,7 +126,9 @@ async function openSyntheticBlood(folder: string, size: number, trainImages: num
 /** Part of the cached file's name: another generator, another file. */
 function syntheticVersion(): string {
   const folder = join(projectRoot, 'lib', 'data', syntheticBlood);
-  const sources = readdirSync(folder).sort().map((name) => join(folder, name)); // prettier-ignore
+  const sources = readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name));
   const hash = createHash('sha256');
   for (const source of [`${folder}.ts`, ...sources]) hash.update(readFileSync(source));
   return hash.digest('hex').slice(0, 10);

@@ -22,7 +22,9 @@ export function describePairs(pairs: readonly NamedPairFacts[]): string[] {
     ...describeReadings(pairs),
     ...(turned.length === 0
       ? []
-      : [`${counted(turned.length, 'image')} turned by another EXIF orientation than the mask, and both as they say: look whether they fit (${some(turned)})`]), // prettier-ignore
+      : [
+          `${counted(turned.length, 'image')} turned by another EXIF orientation than the mask, and both as they say: look whether they fit (${some(turned)})`,
+        ]),
     ...describeFacts(together),
   ];
 }

@@ -49,7 +49,10 @@ async function prepare({ image, mask, size }: PairTask): Promise<PreparedPair | 
   const { height, width, bytes } = photograph;
   const { mask: drawn, reading, area } = drawing;
   if (drawn.height !== height || drawn.width !== width)
-    return { kind: 'sizes-differ', reason: `${image} is ${height}×${width}, but ${mask} is ${drawn.height}×${drawn.width}${turnedAside(photograph, drawing)}` }; // prettier-ignore
+    return {
+      kind: 'sizes-differ',
+      reason: `${image} is ${height}×${width}, but ${mask} is ${drawn.height}×${drawn.width}${turnedAside(photograph, drawing)}`,
+    };
   return {
     height,
     width,
@@ -68,7 +71,8 @@ async function prepare({ image, mask, size }: PairTask): Promise<PreparedPair | 
 function turnedAside(photograph: DecodedImage, drawing: MaskFile): string {
   const { mask } = drawing;
   const fits = photograph.height === mask.width && photograph.width === mask.height;
-  const [turned, orientation] = photograph.orientation >= 5 ? ['image', photograph.orientation] : ['mask', drawing.orientation]; // prettier-ignore
+  const [turned, orientation] =
+    photograph.orientation >= 5 ? ['image', photograph.orientation] : ['mask', drawing.orientation];
   if (!fits || orientation < 5) return '';
   return `: the ${turned}'s EXIF orientation ${orientation} turns it, and the other was made without; take it out with "exiftool -Orientation="`;
 }

@@ -17,7 +17,9 @@ const leastDeviation = 2;
 export type PerceptualHashes = readonly Uint32Array[];
 
 /** cos(π (2x + 1) u / 64) of frequency u and place x. */
-const cosines = Float64Array.from({ length: kept * side }, (_, at) => Math.cos((Math.PI * (2 * (at % side) + 1) * Math.floor(at / side)) / (2 * side))); // prettier-ignore
+const cosines = Float64Array.from({ length: kept * side }, (_, at) =>
+  Math.cos((Math.PI * (2 * (at % side) + 1) * Math.floor(at / side)) / (2 * side)),
+);
 
 export interface HashedImage {
   readonly height: number;
@@ -71,7 +73,8 @@ function smallGrey(pixels: Uint8Array, { height, width, channels }: HashedImage)
   if (height === side && width === side) return grey;
   const key = `${height} ${width}`;
   const from = { height, width, channels: 1 };
-  const resize = resizers.get(key) ?? createByteResizer({ from, to: { height: side, width: side }, interpolation: 'bicubic' }); // prettier-ignore
+  const resize =
+    resizers.get(key) ?? createByteResizer({ from, to: { height: side, width: side }, interpolation: 'bicubic' });
   if (resizers.size < 64) resizers.set(key, resize);
   const small = new Uint8Array(side * side);
   resize(grey, small);

@@ -79,7 +79,8 @@ export function drawProcedural({ seed, index, size, shares = proceduralShares }:
   const random = createRandom(seed, 'procedural', index);
   const kind = drawKind(random, shares);
   const request = { size, seed: firstSeed + seed, split: 'train', index } as const;
-  if (kind === 'blood') return renderBloodCell({ ...request, classIndex: random.integer(syntheticBloodClasses.length) }); // prettier-ignore
+  if (kind === 'blood')
+    return renderBloodCell({ ...request, classIndex: random.integer(syntheticBloodClasses.length) });
   if (kind === 'lesions') return renderLesion(request).image;
   const canvas = textures[kind](size, random);
   if (random.uniform() >= composedShare) return photograph(canvas, random);

@@ -35,7 +35,9 @@ const mostAttempts = 10;
 /** @throws UserError for shares and ratios that are out of range */
 export function checkResizedCrop({ scale, ratio, horizontalFlip = 0 }: ResizedCropOptions): void {
   if (!(scale[0] > 0 && scale[0] <= scale[1] && scale[1] <= 1))
-    throw new UserError(`scale is ${scale.join(' to ')}, but shares of the area are above 0 and at most 1, the smaller one first.`); // prettier-ignore
+    throw new UserError(
+      `scale is ${scale.join(' to ')}, but shares of the area are above 0 and at most 1, the smaller one first.`,
+    );
   if (!(ratio[0] > 0 && ratio[0] <= ratio[1] && ratio[1] < Infinity))
     throw new UserError(`ratio is ${ratio.join(' to ')}, but ratios are above 0, the smaller one first.`);
   if (!(horizontalFlip >= 0 && horizontalFlip <= 1))

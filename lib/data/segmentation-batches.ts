@@ -84,7 +84,10 @@ function readPairs(
   if (augmentation === undefined) return { images, masks };
   const size = augmentedSize(augmentation, { height, width });
   const newArea = size.height * size.width;
-  const moved = { images: new Uint8Array(indices.length * newArea * 3), masks: new Uint8Array(indices.length * newArea) }; // prettier-ignore
+  const moved = {
+    images: new Uint8Array(indices.length * newArea * 3),
+    masks: new Uint8Array(indices.length * newArea),
+  };
   const { seed, epoch, changes = [] } = augmentation;
   indices.forEach((index, at) => {
     const drawn = drawAugmentation(augmentation, { height, width }, { seed, epoch, id: split.ids[index] });
@@ -92,7 +95,12 @@ function readPairs(
     augment(part(images, 3 * area), part(moved.images, 3 * newArea), { height, width, channels: 3 }, size, drawn);
     augment(part(masks, area), part(moved.masks, newArea), { height, width, channels: 1 }, size, drawn);
     const [image, mask] = [part(moved.images, 3 * newArea), part(moved.masks, newArea)];
-    applyChanges(changes, { seed, epoch, id: split.ids[index] }, { data: image, ...size, channels: 3 }, { data: mask, ...size, channels: 1 }); // prettier-ignore
+    applyChanges(
+      changes,
+      { seed, epoch, id: split.ids[index] },
+      { data: image, ...size, channels: 3 },
+      { data: mask, ...size, channels: 1 },
+    );
   });
   return moved;
 }

@@ -70,7 +70,8 @@ export interface SegmentationDataset {
 export function subsetOf(split: SegmentationSplit, indices: ArrayLike<number>): SegmentationSplit {
   const chosen = Int32Array.from(indices);
   const wrong = chosen.find((index) => !(index >= 0 && index < split.count));
-  if (wrong !== undefined) throw new RangeError(`${split.name} has ${split.count} images, so there is no image ${wrong}.`); // prettier-ignore
+  if (wrong !== undefined)
+    throw new RangeError(`${split.name} has ${split.count} images, so there is no image ${wrong}.`);
   const original = (positions: ArrayLike<number>): Int32Array =>
     Int32Array.from(positions, (position) => chosen[position]);
   return {
@@ -88,5 +89,8 @@ export function subsetOf(split: SegmentationSplit, indices: ArrayLike<number>): 
 export function countBroken(broken: readonly BrokenPair[]): string {
   const kinds = Object.keys(brokenKinds) as BrokenKind[];
   const counts = kinds.map((kind) => ({ kind, count: broken.filter((pair) => pair.kind === kind).length }));
-  return counts.filter(({ count }) => count > 0).map(({ kind, count }) => `${count} ${brokenKinds[kind]}`).join(', '); // prettier-ignore
+  return counts
+    .filter(({ count }) => count > 0)
+    .map(({ kind, count }) => `${count} ${brokenKinds[kind]}`)
+    .join(', ');
 }

@@ -33,7 +33,11 @@ export function drawSplits(
 ): Record<SplitName, string[]> {
   checkFractions(fractions);
   const { train, val, test } = fractions;
-  checkEnough(ids, splitNames.filter((name) => fractions[name] > 0), options); // prettier-ignore
+  checkEnough(
+    ids,
+    splitNames.filter((name) => fractions[name] > 0),
+    options,
+  );
   // Test first: images for it do not depend on how the rest is divided. No split is left without an image by the one before it.
   const [rest, ofTest] = divide(ids, { train: train + val, test }, options, Number(train > 0) + Number(val > 0));
   const [ofTrain, ofVal] = divide(rest, { train, val }, options);
@@ -62,7 +66,8 @@ export function completeSplits(
   const given = { train: [] as string[], val: [] as string[], test: [] as string[] };
   const without = ids.filter((id) => givenSplit(id) === undefined);
   for (const id of ids) given[givenSplit(id) ?? 'train'].push(id);
-  const groups = options.groupOf === undefined ? '' : `, ${new Set(ids.map(options.groupOf)).size} groups kept together`; // prettier-ignore
+  const groups =
+    options.groupOf === undefined ? '' : `, ${new Set(ids.map(options.groupOf)).size} groups kept together`;
   const how = `${options.strataOf === undefined ? '' : ', stratified by class'}${groups}`;
   const percent = (name: SplitName): string => `${Math.round(100 * fractions[name])} %`;
   if (without.length === ids.length) {
@@ -76,7 +81,11 @@ export function completeSplits(
   if (given.train.length === 0) throw new UserError('There is no training image: the source gives val or test only.');
   const missing = splitNames.filter((name) => given[name].length === 0);
   if (missing.length === 0)
-    return { splits: sorted(given), origins: { train: 'official', val: 'official', test: 'official' }, note: undefined }; // prettier-ignore
+    return {
+      splits: sorted(given),
+      origins: { train: 'official', val: 'official', test: 'official' },
+      note: undefined,
+    };
   const drawn = (name: SplitName): number => (missing.includes(name) ? fractions[name] : 0);
   const parts = drawSplits(given.train, {
     ...options,
@@ -86,7 +95,7 @@ export function completeSplits(
   return {
     splits: sorted({ ...given, train: parts.train, ...Object.fromEntries(missing.map((name) => [name, parts[name]])) }),
     origins: { train: 'drawn', val: origin('val'), test: origin('test') },
-    note: `${missing.map((name) => `${percent(name)} of the training images drawn for ${name}`).join(', ')} by seed ${options.seed}${how}`, // prettier-ignore
+    note: `${missing.map((name) => `${percent(name)} of the training images drawn for ${name}`).join(', ')} by seed ${options.seed}${how}`,
   };
 }
 
@@ -131,7 +140,8 @@ function divide(
     for (const [stratum, count] of counts) totals.set(stratum, (totals.get(stratum) ?? 0) + count);
   const names = Object.keys(shares);
   const order = createRandom(options.seed, 'splits', ...names).permutation(units.length);
-  const rarity = ({ counts }: Unit): number => Math.min(...[...counts.keys()].map((stratum) => totals.get(stratum) ?? 0)); // prettier-ignore
+  const rarity = ({ counts }: Unit): number =>
+    Math.min(...[...counts.keys()].map((stratum) => totals.get(stratum) ?? 0));
   const queue = Array.from(order, (index) => ({ unit: units[index], rarity: rarity(units[index]) }));
   queue.sort((a, b) => b.unit.ids.length - a.unit.ids.length || a.rarity - b.rarity);
   const whole = names.reduce((sum, name) => sum + shares[name], 0);
@@ -148,7 +158,9 @@ function divide(
     const cost = (part: (typeof parts)[number]): number => {
       let sum = 0;
       for (const [stratum, count] of unit.counts)
-        sum += (count * (count + 2 * (part.counts.get(stratum) ?? 0))) / (part.share * (totals.get(stratum) ?? 1)) - 2 * count; // prettier-ignore
+        sum +=
+          (count * (count + 2 * (part.counts.get(stratum) ?? 0))) / (part.share * (totals.get(stratum) ?? 1)) -
+          2 * count;
       return sum;
     };
     const best = open.map((part) => ({ part, cost: cost(part) })).reduce((a, b) => (b.cost < a.cost ? b : a)).part;
@@ -174,7 +186,9 @@ function checkEnough(ids: readonly string[], parts: readonly string[], { groupOf
   const count = groupOf === undefined ? ids.length : new Set(ids.map(groupOf)).size;
   if (count >= parts.length) return;
   const noun = groupOf === undefined ? 'images' : `groups of ${ids.length} images`;
-  throw new UserError(`${count} ${noun} cannot be divided into ${parts.join(', ')}: at least ${parts.length} are needed.`); // prettier-ignore
+  throw new UserError(
+    `${count} ${noun} cannot be divided into ${parts.join(', ')}: at least ${parts.length} are needed.`,
+  );
 }
 
 export interface SubsetOptions {
@@ -192,7 +206,9 @@ export interface SubsetOptions {
  */
 export function nestedSubset(count: number, size: number, { seed, draw = 0 }: SubsetOptions): Int32Array {
   if (!Number.isInteger(size) || size < 1 || size > count)
-    throw new UserError(`A subset of ${size} images cannot be taken from ${count}: give a whole number from 1 to ${count}.`); // prettier-ignore
+    throw new UserError(
+      `A subset of ${size} images cannot be taken from ${count}: give a whole number from 1 to ${count}.`,
+    );
   return createRandom(seed, 'nested subset', draw).permutation(count).slice(0, size).sort();
 }
 

@@ -111,7 +111,11 @@ function generatorVersion(): string {
   const data = join(projectRoot, 'lib', 'data');
   // The camera, the noise and the soft edges are shared.
   const folders = [syntheticLesions, 'synthetic-blood'].map((name) => join(data, name));
-  const sources = folders.flatMap((folder) => readdirSync(folder).sort().map((name) => join(folder, name))); // prettier-ignore
+  const sources = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .sort()
+      .map((name) => join(folder, name)),
+  );
   const hash = createHash('sha256');
   for (const source of [join(data, `${syntheticLesions}.ts`), ...sources]) hash.update(readFileSync(source));
   return hash.digest('hex').slice(0, 10);
@@ -119,5 +123,7 @@ function generatorVersion(): string {
 
 function checkRange(name: string, value: number, lowest: number, highest: number): void {
   if (Number.isInteger(value) && value >= lowest && value <= highest) return;
-  throw new UserError(`${name} is ${value}; allowed for ${syntheticLesions} are whole numbers from ${lowest} to ${highest}.`); // prettier-ignore
+  throw new UserError(
+    `${name} is ${value}; allowed for ${syntheticLesions} are whole numbers from ${lowest} to ${highest}.`,
+  );
 }

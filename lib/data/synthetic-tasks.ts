@@ -75,9 +75,13 @@ const opened = new Map<string, Dataset>();
 export function openSyntheticTask(name: string, { size = defaultSize }: { readonly size?: number } = {}): Dataset {
   const names = Object.keys(syntheticTasks);
   if (!isSyntheticTask(name))
-    throw new UserError(`There is no drawn dataset "${name}"${suggestion(name, names) || '.'} There are ${names.join(', ')}.`); // prettier-ignore
+    throw new UserError(
+      `There is no drawn dataset "${name}"${suggestion(name, names) || '.'} There are ${names.join(', ')}.`,
+    );
   if (!(Number.isInteger(size) && size >= smallestSize && size <= largestSize))
-    throw new UserError(`size is ${size}; allowed for ${name} are whole numbers from ${smallestSize} to ${largestSize}.`); // prettier-ignore
+    throw new UserError(
+      `size is ${size}; allowed for ${name} are whole numbers from ${smallestSize} to ${largestSize}.`,
+    );
   const key = `${name} ${size}`;
   const dataset = opened.get(key) ?? drawDataset(name, size);
   opened.set(key, dataset);

@@ -26,7 +26,9 @@ export function take(data: Dataset | SegmentationDataset, options: TakeOptions):
 /** How many of a split are wanted. @throws UserError where there are not as many */
 function checkedSize(name: 'train' | 'val', of: string, split: { readonly count: number }, size = split.count): number {
   if (Number.isInteger(size) && size >= 1 && size <= split.count) return size;
-  throw new UserError(`${name} is ${size}, but ${of} has ${split.count} such images: give a whole number from 1 to ${split.count}.`); // prettier-ignore
+  throw new UserError(
+    `${name} is ${size}, but ${of} has ${split.count} such images: give a whole number from 1 to ${split.count}.`,
+  );
 }
 
 function takeMasks(data: SegmentationDataset, { train, val, ...options }: TakeOptions): SegmentationDataset {
@@ -71,7 +73,10 @@ function classOrder({ count, labels, labelWidth }: Split, { seed, draw = 0 }: Su
   const places = [...members.values()].flatMap((some) =>
     some.map((index, rank) => ({ index, place: (rank + 0.5) / some.length })),
   );
-  return Int32Array.from(places.sort((a, b) => a.place - b.place), ({ index }) => index); // prettier-ignore
+  return Int32Array.from(
+    places.sort((a, b) => a.place - b.place),
+    ({ index }) => index,
+  );
 }
 
 function partOf(split: Split, chosen: Int32Array): Split {
@@ -79,7 +84,10 @@ function partOf(split: Split, chosen: Int32Array): Split {
   return {
     name: split.name,
     count: chosen.length,
-    labels: Int32Array.from({ length: chosen.length * labelWidth }, (_, at) => labels[chosen[Math.floor(at / labelWidth)] * labelWidth + (at % labelWidth)]), // prettier-ignore
+    labels: Int32Array.from(
+      { length: chosen.length * labelWidth },
+      (_, at) => labels[chosen[Math.floor(at / labelWidth)] * labelWidth + (at % labelWidth)],
+    ),
     labelWidth,
     ...(names && { names: Array.from(chosen, (index) => names[index]) }),
     ...(groups && { groups: Array.from(chosen, (index) => groups[index]) }),

@@ -21,7 +21,10 @@ export function serveTasks<Task, Result>(
 ): void {
   let last = Promise.resolve();
   const answer = (message: Answer<Result>, arrays: readonly Uint8Array[] = []): void => {
-    parentPort?.postMessage(message, arrays.map(({ buffer }) => buffer as ArrayBuffer)); // prettier-ignore
+    parentPort?.postMessage(
+      message,
+      arrays.map(({ buffer }) => buffer as ArrayBuffer),
+    );
   };
   parentPort?.on('message', ({ id, task }: { id: number; task: Task }) => {
     last = last.then(async () => {

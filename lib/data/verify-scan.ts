@@ -39,7 +39,9 @@ export function scanDataset(
   const compared: ComparedImage[] = [];
   const places: { split: Split; index: number }[] = [];
   const lines: string[] = [];
-  const counts = Object.fromEntries(splitNames.map((name) => [name, classCounts(splits[name], classNames.length)])) as Record<SplitName, number[]>; // prettier-ignore
+  const counts = Object.fromEntries(
+    splitNames.map((name) => [name, classCounts(splits[name], classNames.length)]),
+  ) as Record<SplitName, number[]>;
   for (const name of splitNames) {
     const split = splits[name];
     const constant: string[] = [];
@@ -49,10 +51,20 @@ export function scanDataset(
       const shown = nameOf(split, index);
       if (isConstant(pixels, channels)) constant.push(shown);
       places.push({ split, index });
-      compared.push(comparedImage({ split: name, name: shown, label: labelOf(dataset, split, index) }, pixels, { height, width, channels })); // prettier-ignore
+      compared.push(
+        comparedImage({ split: name, name: shown, label: labelOf(dataset, split, index) }, pixels, {
+          height,
+          width,
+          channels,
+        }),
+      );
     }
-    lines.push(...describeSplit(split, histogram), `  ${classNames.map((label, at) => `${label}: ${counts[name][at]}`).join(', ')}`); // prettier-ignore
-    if (constant.length > 0) lines.push(`  ${counted(constant.length, 'image')} of a single colour (${some(constant)})`); // prettier-ignore
+    lines.push(
+      ...describeSplit(split, histogram),
+      `  ${classNames.map((label, at) => `${label}: ${counts[name][at]}`).join(', ')}`,
+    );
+    if (constant.length > 0)
+      lines.push(`  ${counted(constant.length, 'image')} of a single colour (${some(constant)})`);
   }
   const pairs = findDuplicates(compared);
   const pixelsOf = (at: number): Uint8Array => {
@@ -114,7 +126,9 @@ function describeSplit({ name, count }: Split, histogram: Float64Array): string[
   });
   const lowest = histogram.findIndex((occurrences) => occurrences > 0);
   const highest = 255 - [...histogram].reverse().findIndex((occurrences) => occurrences > 0);
-  return [`${name}: ${counted(count, 'image')}, pixel values ${lowest} to ${highest}, mean ${(sum / values).toFixed(2)}`]; // prettier-ignore
+  return [
+    `${name}: ${counted(count, 'image')}, pixel values ${lowest} to ${highest}, mean ${(sum / values).toFixed(2)}`,
+  ];
 }
 
 function groupsAcross({ splits }: Dataset): string[] {
@@ -141,14 +155,25 @@ export function describeDuplicates(pairs: readonly DuplicatePair[], images: Comp
     const [image, earlier] = [images[pair.image], images[pair.earlier]];
     const across = image.split !== earlier.split;
     const how = pair.equal ? 'equal to' : 'that look like';
-    const where = across ? `leak: images of ${image.split} ${how} one of ${earlier.split}` : `${image.split === undefined ? '' : `${image.split}: `}images ${how} an earlier one`; // prettier-ignore
+    const where = across
+      ? `leak: images of ${image.split} ${how} one of ${earlier.split}`
+      : `${image.split === undefined ? '' : `${image.split}: `}images ${how} an earlier one`;
     add(where, pairName(pair, images));
-    if (image.label !== earlier.label) add(`${pair.equal ? 'equal images' : 'images that look alike'} with different labels`, `${pairName(pair, images)}: ${image.label}, ${earlier.label}`); // prettier-ignore
+    if (image.label !== earlier.label)
+      add(
+        `${pair.equal ? 'equal images' : 'images that look alike'} with different labels`,
+        `${pairName(pair, images)}: ${image.label}, ${earlier.label}`,
+      );
   }
   if (pairs.length === 0) return ['no two images are equal or look alike'];
   const lines = [...kinds].map(([kind, found]) => `${kind}: ${found.length} (${some(found)})`);
   const alike = pairs.some(({ equal }) => !equal);
-  return alike ? [...lines, `  (two look alike where the perceptual hashes differ in at most ${nearDistance} of 255 bits, also turned or mirrored)`] : lines; // prettier-ignore
+  return alike
+    ? [
+        ...lines,
+        `  (two look alike where the perceptual hashes differ in at most ${nearDistance} of 255 bits, also turned or mirrored)`,
+      ]
+    : lines;
 }
 
 function pairName({ image, earlier, distance, equal, turned }: DuplicatePair, images: Compared): string {
@@ -166,25 +191,28 @@ function interesting(pairs: readonly DuplicatePair[], images: Compared): Duplica
 const tableRows = 200;
 
 export function duplicateTable(pairs: readonly DuplicatePair[], images: Compared): Verification['tables'][number] {
-  const rows = interesting(pairs, images).slice(0, tableRows).map((pair) => {
-    const [image, earlier] = [images[pair.image], images[pair.earlier]];
-    const split = ({ split: name }: ComparedImage) => (name === undefined ? {} : { split: name });
-    return {
-      image: image.name,
-      ...split(image),
-      label: image.label,
-      'same as': earlier.name,
-      ...(earlier.split === undefined ? {} : { 'in split': earlier.split }),
-      'with label': earlier.label,
-      distance: pair.equal ? 'equal' : `${pair.distance}${pair.turned ? ', turned' : ''}`,
-    };
-  }); // prettier-ignore
-  const caption = `Images that are there twice: ${pairs.length}${pairs.length > tableRows ? `, the first ${tableRows}` : ''}`; // prettier-ignore
+  const rows = interesting(pairs, images)
+    .slice(0, tableRows)
+    .map((pair) => {
+      const [image, earlier] = [images[pair.image], images[pair.earlier]];
+      const split = ({ split: name }: ComparedImage) => (name === undefined ? {} : { split: name });
+      return {
+        image: image.name,
+        ...split(image),
+        label: image.label,
+        'same as': earlier.name,
+        ...(earlier.split === undefined ? {} : { 'in split': earlier.split }),
+        'with label': earlier.label,
+        distance: pair.equal ? 'equal' : `${pair.distance}${pair.turned ? ', turned' : ''}`,
+      };
+    });
+  const caption = `Images that are there twice: ${pairs.length}${pairs.length > tableRows ? `, the first ${tableRows}` : ''}`;
   return { caption, rows };
 }
 
 export function shownPair(pair: DuplicatePair, images: Compared, pixelsOf: (at: number) => Uint8Array): ShownPair {
-  const title = ({ name, split, label }: ComparedImage): string => [name, split, label].filter((part) => part).join('\n'); // prettier-ignore
+  const title = ({ name, split, label }: ComparedImage): string =>
+    [name, split, label].filter((part) => part).join('\n');
   const both = [pair.image, pair.earlier];
   return {
     caption: pairName(pair, images),

@@ -105,7 +105,10 @@ async function readAll(pairs: readonly ImagePair[], onProgress: FolderVerifyOpti
 
 /** Files of the folders that are no images. */
 function leftOutOf({ parts }: IsicLayout): string[] {
-  const names = parts.flatMap(({ imageFolder, maskFolder }) => [...readdirSync(imageFolder, { withFileTypes: true }), ...readdirSync(maskFolder, { withFileTypes: true })]); // prettier-ignore
+  const names = parts.flatMap(({ imageFolder, maskFolder }) => [
+    ...readdirSync(imageFolder, { withFileTypes: true }),
+    ...readdirSync(maskFolder, { withFileTypes: true }),
+  ]);
   return names.filter((entry) => !entry.isDirectory() && !isImageName(entry.name)).map(({ name }) => name);
 }
 

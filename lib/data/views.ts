@@ -70,7 +70,13 @@ function drawView(
   const window = drawWindow({ scale: kind.scale, ratio }, { height, width }, random);
   const crop = { ...window, mirrored: random.uniform() < 0.5 };
   const size = { height: kind.size, width: kind.size };
-  const bytes = resizeCrops({ bytes: image, shape: [1, height, width, 3], crops: [crop], size, interpolation: 'bilinear' }); // prettier-ignore
+  const bytes = resizeCrops({
+    bytes: image,
+    shape: [1, height, width, 3],
+    crops: [crop],
+    size,
+    interpolation: 'bilinear',
+  });
   const canvas: Canvas = { size: kind.size, channels: 3, values: Float32Array.from(bytes) };
   if (random.uniform() < 0.5) turnOver(canvas);
   if (random.uniform() < jitterShare) jitter(canvas, settings, random);
@@ -111,7 +117,8 @@ function jitter(canvas: Canvas, { brightness, contrast, saturation, hue }: ViewS
 function desaturate({ values }: Canvas, share: number): void {
   for (let at = 0; at < values.length; at += 3) {
     const grey = greyOf(values, at);
-    for (let channel = at; channel < at + 3; channel++) values[channel] = clamped(grey + share * (values[channel] - grey)); // prettier-ignore
+    for (let channel = at; channel < at + 3; channel++)
+      values[channel] = clamped(grey + share * (values[channel] - grey));
   }
 }
 

@@ -51,7 +51,12 @@ export function barComparison(given: BarComparison, { label, caption }: ChartOpt
   );
   const bars = groups.length * series.length;
   const named = bars > groups.length || reference !== undefined;
-  const above = named ? narrowHeader(title, [...series, ...(reference === undefined ? [] : [reference])].map(({ name }) => name)) : 80; // prettier-ignore
+  const above = named
+    ? narrowHeader(
+        title,
+        [...series, ...(reference === undefined ? [] : [reference])].map(({ name }) => name),
+      )
+    : 80;
   return createFigure({
     data: [
       ...series.map((one, index) => barTrace(given, one, index)),

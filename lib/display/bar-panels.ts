@@ -1,4 +1,11 @@
-import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
+import {
+  createFigure,
+  figureTitle,
+  type ChartOptions,
+  type FigureDisplay,
+  type PlotLayout,
+  type PlotTrace,
+} from './figure';
 import { formatDecimal, missing } from './format';
 import { escapeLabel, wrapText } from './html';
 import { color, hatching, seriesStyle } from './theme';
@@ -94,7 +101,8 @@ function checkPanels({ groups, panels }: BarPanels): void {
   }
 }
 
-const isValue = (value: number | null | undefined): value is number => typeof value === 'number' && Number.isFinite(value); // prettier-ignore
+const isValue = (value: number | null | undefined): value is number =>
+  typeof value === 'number' && Number.isFinite(value);
 
 const finiteOr0 = (value: number | null | undefined): number => (isValue(value) ? value : 0);
 

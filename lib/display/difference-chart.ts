@@ -130,7 +130,16 @@ function trace({ rows, series }: DifferenceChart, index: number): PlotTrace {
   };
 }
 
-const zeroLine = { type: 'line', xref: 'x', yref: 'paper', x0: 0, x1: 0, y0: 0, y1: 1, line: { color: color.ink, width: 1.2 } }; // prettier-ignore
+const zeroLine = {
+  type: 'line',
+  xref: 'x',
+  yref: 'paper',
+  x0: 0,
+  x1: 0,
+  y0: 0,
+  y1: 1,
+  line: { color: color.ink, width: 1.2 },
+};
 
 function separator(at: number): object {
   const line = { color: color.grid, width: 1 };

@@ -21,7 +21,10 @@ export interface TrainingHistory {
 
 /** Loss at the left and the training's metric at the right, per epoch, with the kept epoch and its scores; undefined of nothing. */
 export function trainingHistory(run: TrainingHistory, options?: Partial<ChartOptions>): FigureDisplay;
-export function trainingHistory(run: TrainingHistory | undefined, options?: Partial<ChartOptions>): FigureDisplay | undefined; // prettier-ignore
+export function trainingHistory(
+  run: TrainingHistory | undefined,
+  options?: Partial<ChartOptions>,
+): FigureDisplay | undefined;
 export function trainingHistory(
   run: TrainingHistory | undefined,
   { label = `Loss and accuracy of ${run?.model} per epoch`, caption }: Partial<ChartOptions> = {},

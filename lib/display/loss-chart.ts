@@ -1,4 +1,13 @@
-import { createFigure, figureTitle, narrowHeader, narrowTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
+import {
+  createFigure,
+  figureTitle,
+  narrowHeader,
+  narrowTitle,
+  type ChartOptions,
+  type FigureDisplay,
+  type PlotLayout,
+  type PlotTrace,
+} from './figure';
 import { escapeLabel } from './html';
 import { color, seriesStyle, type SeriesStyle } from './theme';
 

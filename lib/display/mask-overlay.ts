@@ -33,10 +33,19 @@ export function maskOverlay({ pixels, truth, prediction, title, alt }: MaskOverl
   const [tall, wide] = [factor * height, factor * width];
   const drawn = new Uint8Array(tall * wide * 3);
   const inside = ({ pixels: mask }: Mask, row: number, column: number): boolean =>
-    row >= 0 && column >= 0 && row < tall && column < wide && mask[Math.floor(row / factor) * width + Math.floor(column / factor)] === 1; // prettier-ignore
+    row >= 0 &&
+    column >= 0 &&
+    row < tall &&
+    column < wide &&
+    mask[Math.floor(row / factor) * width + Math.floor(column / factor)] === 1;
   const onEdge = (mask: Mask, row: number, column: number): boolean =>
     inside(mask, row, column) &&
-    !(inside(mask, row - 2, column) && inside(mask, row + 2, column) && inside(mask, row, column - 2) && inside(mask, row, column + 2)); // prettier-ignore
+    !(
+      inside(mask, row - 2, column) &&
+      inside(mask, row + 2, column) &&
+      inside(mask, row, column - 2) &&
+      inside(mask, row, column + 2)
+    );
   for (let row = 0; row < tall; row++) {
     for (let column = 0; column < wide; column++) {
       const source = (Math.floor(row / factor) * width + Math.floor(column / factor)) * 3;

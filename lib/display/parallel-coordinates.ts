@@ -59,7 +59,15 @@ export function parallelCoordinates(given: ParallelCoordinates, { label, caption
         fixedrange: true,
       },
       yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
-      shapes: axes.map((_, x) => ({ type: 'line', x0: x, x1: x, y0: 0, y1: 1, layer: 'below', line: { color: color.grid, width: 2 } })), // prettier-ignore
+      shapes: axes.map((_, x) => ({
+        type: 'line',
+        x0: x,
+        x1: x,
+        y0: 0,
+        y1: 1,
+        layer: 'below',
+        line: { color: color.grid, width: 2 },
+      })),
       annotations: scales.flatMap(({ ticks }, x) => ticks.map(({ at, text }) => tickLabel(x, at, text))),
     },
     narrowLayout: { title: figureTitle(title, 34) },

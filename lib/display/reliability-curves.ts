@@ -1,5 +1,12 @@
 import type { CalibrationBin } from './calibration-chart';
-import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotLayout, type PlotTrace } from './figure'; // prettier-ignore
+import {
+  createFigure,
+  figureTitle,
+  type ChartOptions,
+  type FigureDisplay,
+  type PlotLayout,
+  type PlotTrace,
+} from './figure';
 import { escapeLabel } from './html';
 import { color, seriesStyle } from './theme';
 
@@ -29,7 +36,9 @@ export function reliabilityCurves(given: ReliabilityCurves, { label, caption }: 
   const names = [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
   const legendLines = Math.ceil(names.length / 3);
   return createFigure({
-    data: panels.flatMap(({ curves }, panel) => curves.map((curve) => curveTrace(curve, panel, names.indexOf(curve.name)))), // prettier-ignore
+    data: panels.flatMap(({ curves }, panel) =>
+      curves.map((curve) => curveTrace(curve, panel, names.indexOf(curve.name))),
+    ),
     layout: { ...panelLayout(given, panels.length, 84 + 22 * legendLines), title: figureTitle(title) },
     narrowLayout: { ...panelLayout(given, 1, 100 + 22 * names.length), title: figureTitle(title, 34) },
     width: { most: panels.length === 1 ? 480 : 860 },
@@ -75,7 +84,6 @@ function panelLayout(
   columns: number,
   above: number,
 ): PlotLayout {
-  // prettier-ignore
   const rows = Math.ceil(panels.length / columns);
   const below = 56;
   const gapY = rows === 1 ? 0 : 84;

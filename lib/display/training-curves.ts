@@ -6,7 +6,10 @@ export interface TrainingCurves {
   readonly title: string;
   readonly yTitle: string;
   /** In the order of the legend. */
-  readonly curves: readonly { readonly name: string; readonly points: readonly { readonly epoch: number; readonly value: number }[] }[]; // prettier-ignore
+  readonly curves: readonly {
+    readonly name: string;
+    readonly points: readonly { readonly epoch: number; readonly value: number }[];
+  }[];
 }
 
 /** One value per epoch of several trainings, a curve each. */

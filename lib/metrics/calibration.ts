@@ -69,9 +69,16 @@ export function classwiseCalibrationError({ bins, ...forecast }: Forecast & { re
   if (probabilities.length !== count * classes) return expectedCalibrationError({ ...forecast, bins });
   let sum = 0;
   for (let index = 0; index < classes; index++) {
-    const isClass = (_: unknown, row: number): number => (task === 'multi-label' ? truth[row * classes + index] : truth[row] === index ? 1 : 0); // prettier-ignore
+    const isClass = (_: unknown, row: number): number =>
+      task === 'multi-label' ? truth[row * classes + index] : truth[row] === index ? 1 : 0;
     const own = Float64Array.from({ length: count }, (_, row) => probabilities[row * classes + index]);
-    sum += expectedCalibrationError({ task: 'binary-class', truth: Int32Array.from({ length: count }, isClass), probabilities: own, classes: 2, bins }); // prettier-ignore
+    sum += expectedCalibrationError({
+      task: 'binary-class',
+      truth: Int32Array.from({ length: count }, isClass),
+      probabilities: own,
+      classes: 2,
+      bins,
+    });
   }
   return sum / classes;
 }

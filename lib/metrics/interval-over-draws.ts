@@ -86,10 +86,13 @@ export function intervalTitle(draws: number, noun = 'draws of the training image
 function checkTable(values: readonly ArrayLike<number>[]): void {
   if (values.length === 0) throw new UserError('There are no draws: an interval needs at least one.');
   const images = values[0].length;
-  if (images < 2) throw new UserError(`An interval over images needs at least two; there ${images === 1 ? 'is one' : 'are none'}.`); // prettier-ignore
+  if (images < 2)
+    throw new UserError(`An interval over images needs at least two; there ${images === 1 ? 'is one' : 'are none'}.`);
   values.forEach((row, draw) => {
     if (row.length !== images)
-      throw new UserError(`Draw ${draw} has ${row.length} images, but draw 0 has ${images}: all need the same test set.`); // prettier-ignore
+      throw new UserError(
+        `Draw ${draw} has ${row.length} images, but draw 0 has ${images}: all need the same test set.`,
+      );
     checkFinite(row, `Draw ${draw}, image`);
   });
 }

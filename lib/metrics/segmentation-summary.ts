@@ -35,5 +35,8 @@ export function estimateMetric(
   metric: SegmentationMetric,
 ): Estimate {
   const bounds = metric === 'hd95' ? ([0, Infinity] as const) : ([0, 1] as const);
-  return intervalOverDraws(draws.map((scores) => metricOfImages(scores, metric)), { bounds }); // prettier-ignore
+  return intervalOverDraws(
+    draws.map((scores) => metricOfImages(scores, metric)),
+    { bounds },
+  );
 }

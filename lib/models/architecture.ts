@@ -143,7 +143,9 @@ function checkDepth(record: ModelRecord, depth: number): void {
     throw new UserError(`${record.name} cannot be cut after a block: it is a ${record.family}, only a vit can.`);
   const { depth: blocks } = vitConfigs[record.architecture];
   if (!(Number.isInteger(depth) && depth >= 1 && depth <= blocks))
-    throw new UserError(`The depth is ${depth}, but ${record.name} has ${blocks} blocks: give a whole number from 1 to ${blocks}.`); // prettier-ignore
+    throw new UserError(
+      `The depth is ${depth}, but ${record.name} has ${blocks} blocks: give a whole number from 1 to ${blocks}.`,
+    );
 }
 
 function checkedSize(size: number | PlaneSize): PlaneSize {

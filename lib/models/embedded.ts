@@ -19,7 +19,9 @@ export function embeddedNames(): string[] {
 /** Where the weights of a network lie. @throws UserError for a network that has none */
 export function findEmbedded(name: string): string {
   if (!Object.hasOwn(hashes, name))
-    throw new UserError(`No weights of ${name} come with the project: take weights=embedded with ${embeddedNames().join(' or ')}, or give hub, random or the path of a .safetensors file.`); // prettier-ignore
+    throw new UserError(
+      `No weights of ${name} come with the project: take weights=embedded with ${embeddedNames().join(' or ')}, or give hub, random or the path of a .safetensors file.`,
+    );
   const file = join(embeddedDirectory, `${name}.safetensors`);
   if (!existsSync(file)) throw new UserError(`${file} is missing: get the project again, or give weights=random.`);
   return file;
@@ -33,5 +35,7 @@ export async function openEmbedded(name: string): Promise<{ readonly file: strin
   const file = findEmbedded(name);
   const sha256 = await hashFile(file);
   if (sha256 === hashes[name].sha256) return { file, sha256 };
-  throw new UserError(`${basename(file)} in ${embeddedDirectory} is not as it came with the project: get it again, or give its path as weights.`); // prettier-ignore
+  throw new UserError(
+    `${basename(file)} in ${embeddedDirectory} is not as it came with the project: get it again, or give its path as weights.`,
+  );
 }

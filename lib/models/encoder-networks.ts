@@ -1,7 +1,20 @@
 /** Networks of an encoder and a decoder: the decoder alone trained on the maps of a frozen encoder, or both together. */
 import { tf } from '../tf';
-import { decoderConfigs, reconstructionDecoderForward, reconstructionDecoderParameters, segmentationDecoderForward, segmentationDecoderParameters, type DecoderConfig } from './decoders'; // prettier-ignore
-import { dinoUnetConfig, dinoUnetForward, dinoUnetParameters, type DinoUnetArm, type DinoUnetConfig } from './dino-unet'; // prettier-ignore
+import {
+  decoderConfigs,
+  reconstructionDecoderForward,
+  reconstructionDecoderParameters,
+  segmentationDecoderForward,
+  segmentationDecoderParameters,
+  type DecoderConfig,
+} from './decoders';
+import {
+  dinoUnetConfig,
+  dinoUnetForward,
+  dinoUnetParameters,
+  type DinoUnetArm,
+  type DinoUnetConfig,
+} from './dino-unet';
 import { encoderIdentity, type Encoder } from './encoders';
 import { network, type Network } from './network';
 
@@ -94,5 +107,11 @@ export function dinoUnetOfWidth(inputs: number, width: number, arm: DinoUnetArm)
   const { widths, contextWidth, headWidth } = dinoUnetConfig(inputs, arm);
   const scaled = (channels: number): number => (channels * width) / widths[0];
   const [first, second, third, fourth] = widths.map(scaled);
-  return { arm, inputs, widths: [first, second, third, fourth], contextWidth: scaled(contextWidth), headWidth: scaled(headWidth) }; // prettier-ignore
+  return {
+    arm,
+    inputs,
+    widths: [first, second, third, fourth],
+    contextWidth: scaled(contextWidth),
+    headWidth: scaled(headWidth),
+  };
 }

@@ -11,7 +11,14 @@ import { encodeBlockMaps, encodeMap, type BlockSelection, type EncodeOptions } f
 import type { DownloadEvent } from './hub';
 import { initialParameters } from './initial-values';
 import { isVitMatrix, roundMatrices } from './low-precision';
-import { createParameters, disposeParameters, exportParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  type ParameterTable,
+  type Parameters,
+  type PublishedValues,
+} from './parameters';
 import type { WeightsOrigin } from './network';
 import type { Scope } from './scope';
 import { patchGrid, vitParameters, type VitConfig, type VitName } from './vit';
@@ -87,12 +94,20 @@ export interface VitRequest {
  * @throws UserError for a file that cannot be had, by its name, and for a size that patches do not divide
  */
 export async function openVit(request: VitRequest): Promise<Vit> {
-  const { name, title, architecture, pretrained, weights, imageSize, seed, normalization, depth, signal, onProgress } = request; // prettier-ignore
+  const { name, title, architecture, pretrained, weights, imageSize, seed, normalization, depth, signal, onProgress } =
+    request;
   const size = { height: imageSize, width: imageSize };
   patchGrid(size, vitConfigAt(architecture, size)); // refuses a size that does not fit
   const whole = vitConfigAt(architecture, size);
   const config = depth === undefined ? whole : { ...whole, depth };
-  const facts = { name, title, config, normalization, precision: request.precision ?? 'float32', size: imageSize } as const; // prettier-ignore
+  const facts = {
+    name,
+    title,
+    config,
+    normalization,
+    precision: request.precision ?? 'float32',
+    size: imageSize,
+  } as const;
   if (weights === 'random') {
     const table = request.table ?? vitParameters(config, { classes: 0 });
     const parameters = createParameters(table, seed);
@@ -139,7 +154,9 @@ export function lastMap(vit: Vit, options: EncodeOptions = {}): Encoder {
 export function blockMaps(vit: Vit, { blocks, normalizeTokens }: BlockSelection): Encoder {
   const config = { ...vit.config, depth: Math.max(...blocks) + 1 };
   if (config.depth > vit.config.depth)
-    throw new UserError(`${vit.title} has ${vit.config.depth} blocks, so there is no block ${config.depth - 1}: blocks count from 0.`); // prettier-ignore
+    throw new UserError(
+      `${vit.title} has ${vit.config.depth} blocks, so there is no block ${config.depth - 1}: blocks count from 0.`,
+    );
   const selection = { blocks, normalizeTokens };
   return encoderOf(vit, config, {
     channels: blocks.length * config.width,

@@ -14,7 +14,9 @@ export const lastBlocks = 4;
 export function lastTokens(backbone: OpenedBackbone): OpenedBackbone {
   const { name, vit, prefixTokens, forward } = backbone;
   if (vit === undefined || vit.depth < lastBlocks)
-    throw new UserError(`Tokens are taken of the last ${lastBlocks} blocks of a vision transformer, which ${name} has not.`); // prettier-ignore
+    throw new UserError(
+      `Tokens are taken of the last ${lastBlocks} blocks of a vision transformer, which ${name} has not.`,
+    );
   const { width } = vit;
   const tokensOf = Array.from({ length: lastBlocks }, (_, index) => vit.depth - lastBlocks + index);
   return {
@@ -25,7 +27,9 @@ export function lastTokens(backbone: OpenedBackbone): OpenedBackbone {
       tf.tidy(() => {
         const output = forward(images, scope, { ...options, tokensOf, normalizeTokens: true });
         const { blockTokens = [] } = output;
-        const classTokens = blockTokens.map((tokens) => tokens.slice([0, 0, 0], [-1, 1, -1]).reshape<Tensor2D>([-1, width])); // prettier-ignore
+        const classTokens = blockTokens.map((tokens) =>
+          tokens.slice([0, 0, 0], [-1, 1, -1]).reshape<Tensor2D>([-1, width]),
+        );
         const patches = blockTokens[lastBlocks - 1].slice([0, prefixTokens, 0], [-1, -1, -1]).mean<Tensor2D>(1);
         return { ...output, pooled: tf.concat2d([...classTokens, patches], 1) }; // N×5·C
       }),

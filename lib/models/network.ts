@@ -113,10 +113,13 @@ export type NameChoice = ((name: string) => boolean) | string | readonly string[
 
 function withTrainable(given: Network, which: NameChoice, decide: (chosen: boolean) => boolean): Network {
   const starts = typeof which === 'function' ? [] : [which].flat();
-  const isChosen = typeof which === 'function' ? which : (name: string) => starts.some((start) => startsWith(name, start)); // prettier-ignore
+  const isChosen =
+    typeof which === 'function' ? which : (name: string) => starts.some((start) => startsWith(name, start));
   const unknown = starts.find((start) => !Object.keys(given.table).some((name) => startsWith(name, start)));
   if (unknown !== undefined)
-    throw new UserError(`No parameter of ${given.name} begins with "${unknown}"; there are ${partsOf(given.table).join(', ')}.`); // prettier-ignore
+    throw new UserError(
+      `No parameter of ${given.name} begins with "${unknown}"; there are ${partsOf(given.table).join(', ')}.`,
+    );
   const before = given.trainable ?? (() => true);
   const trainable = (name: string): boolean => before(name) && decide(isChosen(name));
   if (!Object.keys(given.table).some((name) => given.table[name].kind !== 'statistic' && trainable(name)))

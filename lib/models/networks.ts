@@ -99,7 +99,9 @@ export function libraryNetwork(
 export function countClasses(classes: Classes): number {
   const count = typeof classes === 'number' ? classes : classes.length;
   if (!(Number.isInteger(count) && count >= 2))
-    throw new UserError(`classes is ${JSON.stringify(classes)}, but a classifier needs two or more: give their names or their number.`); // prettier-ignore
+    throw new UserError(
+      `classes is ${JSON.stringify(classes)}, but a classifier needs two or more: give their names or their number.`,
+    );
   return count;
 }
 
@@ -142,7 +144,6 @@ export function linear({
   size = input?.width,
   normalization = input?.normalization ?? halfNormalization,
 }: LinearOptions): Network {
-  // prettier-ignore
   if (size === undefined) throw new UserError('linear needs the size of the images: linear({ classes, size: 28 }).');
   const values = size * size * 3;
   return {

@@ -9,7 +9,14 @@ import type { WeightsOptions } from './hub';
 import type { ImageTransform, Network, WeightsOrigin } from './network';
 import type { NetworkSpec } from './network-spec';
 import { countClasses, libraryNetwork, vitSpec, type Classes } from './networks';
-import { disposeParameters, exportParameters, hashParameters, type ParameterTable, type Parameters, type PublishedValues } from './parameters'; // prettier-ignore
+import {
+  disposeParameters,
+  exportParameters,
+  hashParameters,
+  type ParameterTable,
+  type Parameters,
+  type PublishedValues,
+} from './parameters';
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { vitConfigs, type VitConfig } from './vit';
@@ -78,7 +85,6 @@ export function backboneSpec(
   { record, positionGrid }: Pick<Backbone, 'record' | 'positionGrid'>,
   classes: number,
 ): NetworkSpec {
-  // prettier-ignore
   const common = { architecture: record.architecture, classes };
   if (record.family === 'vit') return vitSpec({ ...vitConfigs[record.architecture], grid: positionGrid }, common);
   if (record.family === 'swin') {

@@ -69,7 +69,8 @@ export function findModel(name: string): ModelRecord | PretrainedRecord {
   if (Object.hasOwn(facts, name)) return findPretrained(name);
   if (!architectures.includes(name))
     throw new UserError(unknownMessage(name, [...pretrainedNames(), ...architectures]));
-  const { mean, std, interpolation, cropFraction, inputSize, classes, ...rest } = own[name] ?? findPretrained(namesOf(name)[0]); // prettier-ignore
+  const { mean, std, interpolation, cropFraction, inputSize, classes, ...rest } =
+    own[name] ?? findPretrained(namesOf(name)[0]);
   const model = { family: rest.family, architecture: rest.architecture } as ModelArchitecture;
   return { ...model, name, mean, std, interpolation, cropFraction, inputSize, classes };
 }

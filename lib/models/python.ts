@@ -27,7 +27,12 @@ export function pythonNetwork(
   if (config === undefined || Object.hasOwn(ownArchitectures, spec.architecture)) return undefined;
   // Positions are learned for the images' size, which is an option there.
   const ignored = { family: undefined, architecture: undefined, classes: undefined, grid: undefined };
-  const layers = (value: object) => JSON.stringify(Object.entries({ ...value, ...ignored }).filter(([, part]) => part !== undefined).sort()); // prettier-ignore
+  const layers = (value: object) =>
+    JSON.stringify(
+      Object.entries({ ...value, ...ignored })
+        .filter(([, part]) => part !== undefined)
+        .sort(),
+    );
   if (layers(spec) !== layers(config)) return undefined;
   const size = height === width ? height : [height, width];
   const hasPositions = spec.family === 'swin' || (spec.family === 'vit' && spec.grid !== undefined);

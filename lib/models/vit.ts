@@ -51,7 +51,15 @@ const supervised = {
   pool: 'token',
 } as const;
 const dinov2 = { ...supervised, patchSize: 14, grid: [37, 37], layerScale: ['ls1.gamma', 'ls2.gamma'] } as const;
-const dinov3 = { ...supervised, grid: undefined, registerTokens: 4, qkvBias: false, normEpsilon: 1e-5, pool: 'mean', layerScale: ['gamma_1', 'gamma_2'] } as const; // prettier-ignore
+const dinov3 = {
+  ...supervised,
+  grid: undefined,
+  registerTokens: 4,
+  qkvBias: false,
+  normEpsilon: 1e-5,
+  pool: 'mean',
+  layerScale: ['gamma_1', 'gamma_2'],
+} as const;
 
 export const vitConfigs = {
   vit_tiny_patch16_224: { ...supervised, width: 192, heads: 3 },

@@ -6,7 +6,13 @@ import type { Network } from '../models/network';
 import type { PublishedValues } from '../models/parameters';
 import { createRandom } from '../random';
 import { historySchema, openCheckpoints } from '../training/checkpoints';
-import { denoiseImages, trainDenoiser, type DenoisedImages, type DenoisingSettings, type TrainedDenoiser } from '../training/denoiser'; // prettier-ignore
+import {
+  denoiseImages,
+  trainDenoiser,
+  type DenoisedImages,
+  type DenoisingSettings,
+  type TrainedDenoiser,
+} from '../training/denoiser';
 import type { TrainingEvent } from '../training/events';
 import { dataIdentity, identityOf, networkIdentity } from './identity';
 import { once } from './once';

@@ -76,7 +76,13 @@ export async function distillOnce(
   let unfinished: DistillationRecord | undefined;
   const train = async (directory: string, id: string): Promise<DistillationRecord | undefined> => {
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
-    const trained = await trainSelfDistillation(network, images, recipe, { probes, checkpoints, saveEverySeconds, signal, onProgress }); // prettier-ignore
+    const trained = await trainSelfDistillation(network, images, recipe, {
+      probes,
+      checkpoints,
+      saveEverySeconds,
+      signal,
+      onProgress,
+    });
     const { history, stopped, seconds, values } = trained;
     if (stopped) {
       unfinished = { history: [...history], seconds };

@@ -4,7 +4,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { createNpyWriter } from '../data/npy-file';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { mean } from '../metrics/intervals';
-import { metricOfImages, segmentationMetrics, type EmptyConvention, type SegmentationMetric } from '../metrics/segmentation'; // prettier-ignore
+import {
+  metricOfImages,
+  segmentationMetrics,
+  type EmptyConvention,
+  type SegmentationMetric,
+} from '../metrics/segmentation';
 import { frozenParameters } from '../models/encoders';
 import type { Network } from '../models/network';
 import { countParameters, disposeParameters, readParameters, type Parameters } from '../models/parameters';
@@ -17,7 +22,15 @@ import { openMaskSource, type MaskSource } from '../training/mask-source';
 import { evaluationBatchSize } from '../training/predict';
 import { scoreMasks, type SegmentationTest } from '../training/segmentation-evaluation';
 import { reportSegmentation, type SegmentationReport } from '../training/segmentation-report';
-import { factsOfTraining, keep, readKept, scoresFile, withParameters, type Evaluated, type EvaluateOptions } from './evaluate'; // prettier-ignore
+import {
+  factsOfTraining,
+  keep,
+  readKept,
+  scoresFile,
+  withParameters,
+  type Evaluated,
+  type EvaluateOptions,
+} from './evaluate';
 import { dataIdentity } from './identity';
 import { shortHash, type RowFacts, type SegmentationRow } from './results';
 import type { TrainedModel } from './train';
@@ -97,7 +110,10 @@ export async function evaluateMasks(
     split,
     images: scores.length,
     ids: data.splits[split].ids,
-    mean: Object.fromEntries(segmentationMetrics.map((name) => [name, mean(metricOfImages(scores, name))])) as Record<SegmentationMetric, number>, // prettier-ignore
+    mean: Object.fromEntries(segmentationMetrics.map((name) => [name, mean(metricOfImages(scores, name))])) as Record<
+      SegmentationMetric,
+      number
+    >,
   };
 }
 
@@ -109,7 +125,6 @@ async function scoreOnce(
   data: SegmentationDataset,
   settings: Settings,
 ): Promise<Kept> {
-  // prettier-ignore
   const opened = await openMaskSource(network, data, { ...settings, variants: { [settings.split]: 1 } });
   try {
     return await scoreMasks(parameters, network, opened.source(), settings);
@@ -127,7 +142,14 @@ async function reportOnce(
   parameters: Parameters,
   { network, training }: TrainedModel,
   data: SegmentationDataset,
-  { report: { flips = false, nativeScores }, empty, name, batchSize, signal, ...options }: Settings & { readonly report: ReportSettings; readonly name: string }, // prettier-ignore
+  {
+    report: { flips = false, nativeScores },
+    empty,
+    name,
+    batchSize,
+    signal,
+    ...options
+  }: Settings & { readonly report: ReportSettings; readonly name: string },
 ): Promise<Kept> {
   const { height, width, splits } = data;
   const opened = await openMaskSource(network, data, { ...options, signal, variants: { val: 1, test: flips ? 4 : 1 } });

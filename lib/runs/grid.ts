@@ -78,8 +78,14 @@ export async function trainGrid<P>(
   const { folder, again, signal, saveEverySeconds, featureCache, keepWeights = false } = options;
   const { onProgress = () => undefined, onPoint = () => undefined } = options;
   const works = points.map((point) => ({ point, work: plan(point) }));
-  const report = combinedProgress(works.map(({ work }) => work), onProgress); // prettier-ignore
-  const maps = createMapStore(works.map(({ work }) => work), options); // prettier-ignore
+  const report = combinedProgress(
+    works.map(({ work }) => work),
+    onProgress,
+  );
+  const maps = createMapStore(
+    works.map(({ work }) => work),
+    options,
+  );
   const finished: GridRun<P>[] = [];
   const errors: unknown[] = [];
   const secondsOf = (): number => finished.reduce((total, { run }) => total + run.seconds, 0);
@@ -107,10 +113,19 @@ export async function trainGrid<P>(
           started = true;
           onPoint({ kind: 'started', ...about });
         };
-        const run = await trainOnce(network, data, recipe, { folder, again, saveEverySeconds, ...shared, onStart, onProgress: onTraining }); // prettier-ignore
+        const run = await trainOnce(network, data, recipe, {
+          folder,
+          again,
+          saveEverySeconds,
+          ...shared,
+          onStart,
+          onProgress: onTraining,
+        });
         if (run.best === undefined) return stopped();
         const evaluation = await evaluateMasks(run.best, data, { ...test, ...shared });
-        if (!keepWeights) for (const which of ['best', 'last'] as const) rmSync(join(about.directory, weightsFile(which)), { force: true }); // prettier-ignore
+        if (!keepWeights)
+          for (const which of ['best', 'last'] as const)
+            rmSync(join(about.directory, weightsFile(which)), { force: true });
         const row = maskRow(run.best, evaluation, data, work.row);
         const done = { point, data, run, directory: about.directory, test: evaluation, row };
         finished.push(done);
@@ -156,18 +171,28 @@ function createMapStore(
     opened?.maps.close();
     opened = undefined;
   };
-  const keyOf = ({ network: { frozen } }: GridWork): string | undefined => (frozen?.cache === true ? mapKey(frozen) : undefined); // prettier-ignore
+  const keyOf = ({ network: { frozen } }: GridWork): string | undefined =>
+    frozen?.cache === true ? mapKey(frozen) : undefined;
   const requestOf = (key: string, frozen: FrozenEncoder): MapRequest =>
-    mapRequest(works.filter((work) => keyOf(work) === key), frozen, mapsOf); // prettier-ignore
+    mapRequest(
+      works.filter((work) => keyOf(work) === key),
+      frozen,
+      mapsOf,
+    );
   const warn = (): void => {
     if (isWarned) return;
     isWarned = true;
-    const requests = new Map(works.flatMap((work) => {
-      const [key, { frozen }] = [keyOf(work), work.network];
-      return key === undefined || frozen === undefined ? [] : [[key, frozen] as const];
-    })); // prettier-ignore
+    const requests = new Map(
+      works.flatMap((work) => {
+        const [key, { frozen }] = [keyOf(work), work.network];
+        return key === undefined || frozen === undefined ? [] : [[key, frozen] as const];
+      }),
+    );
     const { limitBytes } = featureCache ?? openFeatureCache();
-    const message = cacheRoomMessage([...requests].map(([key, frozen]) => requestOf(key, frozen)), limitBytes); // prettier-ignore
+    const message = cacheRoomMessage(
+      [...requests].map(([key, frozen]) => requestOf(key, frozen)),
+      limitBytes,
+    );
     if (message !== undefined) onProgress?.({ kind: 'warning', epoch: 1, epochs: 1, message });
   };
   return {
@@ -198,7 +223,12 @@ function mapRequest(works: readonly GridWork[], { encoder }: FrozenEncoder, maps
   const needed = (name: SplitName) => {
     const ids = new Set(works.flatMap((work) => work.data.splits[name].ids));
     const split = whole.splits[name];
-    return ids.size === split.count ? split : subsetOf(split, split.ids.flatMap((id, index) => (ids.has(id) ? index : []))); // prettier-ignore
+    return ids.size === split.count
+      ? split
+      : subsetOf(
+          split,
+          split.ids.flatMap((id, index) => (ids.has(id) ? index : [])),
+        );
   };
   return {
     encoder,

@@ -44,7 +44,9 @@ export async function importModel(
   try {
     const { length } = data.classNames;
     if (spec.classes !== length)
-      throw new UserError(`${weights} tells ${spec.classes} classes apart, but ${data.name} has ${length}: give the data that it was trained for.`); // prettier-ignore
+      throw new UserError(
+        `${weights} tells ${spec.classes} classes apart, but ${data.name} has ${length}: give the data that it was trained for.`,
+      );
     const values = exportParameters(parameters);
     const test = testResult(await scoreSplit(parameters, network, data, 'test', { signal }), 0);
     const { sha256, synthetic, license, splits } = data;

@@ -21,7 +21,11 @@ export function maskDataParameters(
   const { imageSize, syntheticImages, study } = defaults;
   const allowed = `a multiple of ${patch} from ${2 * patch} to 1024: patches are ${patch}×${patch} pixels, and a U-Net halves it four times`;
   const size: ParameterSpec<number> = {
-    schema: z.int().min(2 * patch).max(1024).multipleOf(patch), // prettier-ignore
+    schema: z
+      .int()
+      .min(2 * patch)
+      .max(1024)
+      .multipleOf(patch),
     allowed,
     meaning: `Pixels a side that images are read at; a multiple of ${patch}`,
     defaults: imageSize,
@@ -34,8 +38,14 @@ export function maskDataParameters(
     ),
     imageSize: size,
     syntheticImages: integerParameter('Training images that synthetic-lesions draws', syntheticImages, 16, 20_000),
-    skipBroken: booleanParameter('Whether broken images are left out instead of refused', { tour: false, paper: false }), // prettier-ignore
-    keepEmpty: booleanParameter('Whether images without a lesion are used instead of taken for broken', { tour: false, paper: false }), // prettier-ignore
+    skipBroken: booleanParameter('Whether broken images are left out instead of refused', {
+      tour: false,
+      paper: false,
+    }),
+    keepEmpty: booleanParameter('Whether images without a lesion are used instead of taken for broken', {
+      tour: false,
+      paper: false,
+    }),
     ...ownImages,
   };
 }

@@ -27,7 +27,8 @@ export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
   const groups = grouped(rows, keyOf);
   return [...groups.values()].map((group) => {
     const [first] = group;
-    const of = (metric: 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number => mean(group.map((row) => row[metric])); // prettier-ignore
+    const of = (metric: 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number =>
+      mean(group.map((row) => row[metric]));
     return {
       model: titleOf(first),
       weights: first.weights,
@@ -39,7 +40,10 @@ export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
       testDice: of('testDice'),
       testSensitivity: of('testSensitivity'),
       testHd95: of('testHd95'),
-      changed: changedIn(first, rows.filter((row) => placeOf(row) === placeOf(first))), // prettier-ignore
+      changed: changedIn(
+        first,
+        rows.filter((row) => placeOf(row) === placeOf(first)),
+      ),
       epochs: Number(first.settings.epochs),
       learningRate: Number(first.settings.learningRate),
       seconds: of('seconds'),
@@ -61,7 +65,9 @@ function placeOf(row: SegmentationRow): string {
 function keyOf(row: SegmentationRow): string {
   const { weights, weightsSha256, protocol, valImages, testImages, dataSha256, settings } = row;
   const isDrawn = (name: string): boolean => drawn.includes(name);
-  const kept = Object.entries(settings).filter(([name]) => !isDrawn(name)).sort(); // prettier-ignore
+  const kept = Object.entries(settings)
+    .filter(([name]) => !isDrawn(name))
+    .sort();
   return JSON.stringify([placeOf(row), weights, weightsSha256, protocol, valImages, testImages, dataSha256, kept]);
 }
 

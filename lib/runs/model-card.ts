@@ -11,7 +11,9 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
   const size = input.transform ?? input;
   const python = description.timm;
   const masks = task === 'segmentation';
-  const about = masks ? `segments images: ${classNames.join(', ')}` : `tells ${classNames.length} classes apart: ${classNames.join(', ')}`; // prettier-ignore
+  const about = masks
+    ? `segments images: ${classNames.join(', ')}`
+    : `tells ${classNames.length} classes apart: ${classNames.join(', ')}`;
   return `${[
     '---',
     `library_name: ${python === undefined ? 'medical-transfer-notebooks' : 'timm'}`,
@@ -33,7 +35,12 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
     '## Scores',
     '',
     ...scoreLines(scores),
-    ...(temperature === undefined ? [] : ['', `Logits are to be divided by the temperature ${temperature.toFixed(3)}, fitted to the validation images, for probabilities that can be taken at their word.`]), // prettier-ignore
+    ...(temperature === undefined
+      ? []
+      : [
+          '',
+          `Logits are to be divided by the temperature ${temperature.toFixed(3)}, fitted to the validation images, for probabilities that can be taken at their word.`,
+        ]),
     '',
     '## Use',
     '',
@@ -65,9 +72,12 @@ function origin({ source }: { readonly source: string }): string {
 }
 
 function preparation({ height, width, fit, transform }: ModelDescription['input']): string {
-  const read = fit === 'stretch' ? `stretched to ${height}×${width} (bilinear)` : `the shorter side resized (bicubic), the centre of ${height}×${width} cut out`; // prettier-ignore
+  const read =
+    fit === 'stretch'
+      ? `stretched to ${height}×${width} (bilinear)`
+      : `the shorter side resized (bicubic), the centre of ${height}×${width} cut out`;
   if (transform === undefined) return read;
-  return `${read}; then resized (${transform.interpolation}) to ${transform.height}×${transform.width} at the crop fraction ${transform.cropFraction}`; // prettier-ignore
+  return `${read}; then resized (${transform.interpolation}) to ${transform.height}×${transform.width} at the crop fraction ${transform.cropFraction}`;
 }
 
 function scoreLines(scores: ModelDescription['scores']): string[] {
@@ -76,7 +86,13 @@ function scoreLines(scores: ModelDescription['scores']): string[] {
     const interval = low === undefined || high === undefined ? '' : `${low.toFixed(4)} to ${high.toFixed(4)}`;
     return `| ${metric} | ${value.toFixed(4)} | ${interval} |`;
   });
-  return [`On the ${scores.images} images of the ${scores.split} split:`, '', '| Score | Value | 95 % interval |', '| --- | --- | --- |', ...rows]; // prettier-ignore
+  return [
+    `On the ${scores.images} images of the ${scores.split} split:`,
+    '',
+    '| Score | Value | 95 % interval |',
+    '| --- | --- | --- |',
+    ...rows,
+  ];
 }
 
 /** Names come from data: none of them makes a heading, a table or a tag. */

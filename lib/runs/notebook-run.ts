@@ -51,7 +51,10 @@ export function recordResults(
       ...{ name, sha256 },
       splits: { train: splits.train.count, val: splits.val.count, test: splits.test.count },
     },
-    results: [...(before?.results.filter((row) => !isReplaced(row)) ?? []), ...rows.map((row) => ({ ...row, dataSha256: dataset.sha256 }))], // prettier-ignore
+    results: [
+      ...(before?.results.filter((row) => !isReplaced(row)) ?? []),
+      ...rows.map((row) => ({ ...row, dataSha256: dataset.sha256 })),
+    ],
     history: { ...before?.history, [trainingKey]: [...history] },
   });
 }

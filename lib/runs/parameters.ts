@@ -97,15 +97,24 @@ export const weightsParameter: ParameterSpec<string> = {
 const groupBy: ParameterSpec<string> = {
   schema: z.coerce.string(),
   allowed: 'a regular expression that finds in a file’s name whose it is, such as ^(patient\\d+)',
-  meaning: 'Of files: regular expression that finds in a name whose an image is; what is drawn never parts those of one. Empty for none', // prettier-ignore
+  meaning:
+    'Of files: regular expression that finds in a name whose an image is; what is drawn never parts those of one. Empty for none',
   defaults: { tour: '', paper: '' },
 };
 
 /** What notebooks that train share, on labels and on masks alike, for one's own images. */
 export const ownImages = {
   groupBy,
-  folds: integerParameter('Parts for cross-validation, each tested once; 1 leaves it out', { tour: 1, paper: 1 }, 1, 1000), // prettier-ignore
-  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', { tour: false, paper: false }), // prettier-ignore
+  folds: integerParameter(
+    'Parts for cross-validation, each tested once; 1 leaves it out',
+    { tour: 1, paper: 1 },
+    1,
+    1000,
+  ),
+  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', {
+    tour: false,
+    paper: false,
+  }),
 };
 
 /** The parameters that notebooks share where they make sense, each with the study's own defaults. */
@@ -152,7 +161,8 @@ export function parameterRows<S extends ParameterSpecs>(
   resolved: ResolvedParameters<S>,
 ) {
   const values = resolved as Readonly<Record<string, unknown>>;
-  const isDefault = (name: string): boolean => given[name] === undefined || values[name] === specs[name].defaults[resolved.profile]; // prettier-ignore
+  const isDefault = (name: string): boolean =>
+    given[name] === undefined || values[name] === specs[name].defaults[resolved.profile];
   const origin = (name: string): string => (isDefault(name) ? `${resolved.profile} profile` : 'set here');
   return [
     {

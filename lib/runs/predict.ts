@@ -39,7 +39,6 @@ export async function findImages(
   files: string | readonly string[],
   { recursive }: Pick<PredictOptions, 'recursive'> = {},
 ): Promise<ImageFiles> {
-  // prettier-ignore
   if (typeof files === 'string' && existsSync(files) && statSync(files).isDirectory()) {
     const leftOut: string[] = [];
     const names = await listImages(files, { recursive, leftOut });
@@ -80,7 +79,6 @@ export async function predictClasses(
   images: ImageFiles,
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  // prettier-ignore
   const { description } = model;
   const { task, classNames, temperature = 1 } = description;
   if (task === 'segmentation') throw new UserError(`${description.name} segments images: use predictMasks.`);
@@ -150,7 +148,8 @@ async function* predicted(
   let done = 0;
   for await (const batch of predictFiles(paths, request)) {
     done += batch.length;
-    for (const prediction of batch) yield { ...prediction, file: nameOf.get(prediction.path) ?? relative('.', prediction.path) }; // prettier-ignore
+    for (const prediction of batch)
+      yield { ...prediction, file: nameOf.get(prediction.path) ?? relative('.', prediction.path) };
     onProgress?.(done + broken.length, paths.length);
   }
 }

@@ -4,11 +4,28 @@ import { z } from 'zod';
 import type { SplitName } from '../data/dataset';
 import { classifier } from '../models/open-backbone';
 import { countParameters, linearHead, type ParameterTable, type PublishedValues } from '../models/parameters';
-import { computeFeatures, openFeatures, withParameters, type Features, type TimedFeatures } from '../training/backbone-features'; // prettier-ignore
+import {
+  computeFeatures,
+  openFeatures,
+  withParameters,
+  type Features,
+  type TimedFeatures,
+} from '../training/backbone-features';
 import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { absentFeatures, type FeatureSets } from '../training/feature-set';
-import { knnProbe, linearProbe, logisticRegression, tokenGrid, type KnnSettings, type LinearProbeSettings, type LogisticSettings, type ProbeControls, type ProbeResult, type TokenGridSettings } from '../training/probes'; // prettier-ignore
+import {
+  knnProbe,
+  linearProbe,
+  logisticRegression,
+  tokenGrid,
+  type KnnSettings,
+  type LinearProbeSettings,
+  type LogisticSettings,
+  type ProbeControls,
+  type ProbeResult,
+  type TokenGridSettings,
+} from '../training/probes';
 import { testResult } from '../training/scored-split';
 import { classifierEvaluation, scoresFromText, scoresToText, type ClassifierEvaluation } from './evaluate';
 import { dataIdentity, identityOf, type Json } from './identity';
@@ -131,7 +148,10 @@ export async function probeOnce<K extends ProbeKind>(
     for (const which of ['best', 'last'] as const)
       if (result.heads) writeValues(join(directory, weightsFile(which)), tableOfHead(features), result.heads[which]);
     const record = { history: [...history], bestEpoch, bestValAccuracy, hyperparameters, seconds, cost };
-    const [best, last] = [test, testOfLast].map(({ epoch, probabilities }) => ({ epoch, probabilities: scoresToText(probabilities) })); // prettier-ignore
+    const [best, last] = [test, testOfLast].map(({ epoch, probabilities }) => ({
+      epoch,
+      probabilities: scoresToText(probabilities),
+    }));
     return { ...record, best, last };
   };
   const finished = await once(store, identity, work, { again });
@@ -190,7 +210,9 @@ function wholeModel(
   const ofHead = Object.keys(network.table).filter((name) => !(name in backbone.table));
   const read = (): PublishedValues => {
     const head = readWeights(join(training.directory, weightsFile(which)));
-    const values = ofHead.map((name) => [name, head.get(name.replace(/^.*\.(?=weight$|bias$)/, 'head.')) as Float32Array] as const); // prettier-ignore
+    const values = ofHead.map(
+      (name) => [name, head.get(name.replace(/^.*\.(?=weight$|bias$)/, 'head.')) as Float32Array] as const,
+    );
     return new Map([...backbone.values, ...values]);
   };
   return { network, which, epoch, read, training };
@@ -205,7 +227,13 @@ interface ProbeIdentity {
 /** With or without the cache, the numbers are the same to the bit, but not the time. */
 function probeIdentity({ backbone, data, input, kept }: Features, probe: ProbeKind, settings: object): ProbeIdentity {
   const { name, weights } = backbone;
-  const features = { network: name, weights: weights.sha256, input: input.key, data: dataIdentity(data), cache: kept !== undefined }; // prettier-ignore
+  const features = {
+    network: name,
+    weights: weights.sha256,
+    input: input.key,
+    data: dataIdentity(data),
+    cache: kept !== undefined,
+  };
   return { probe, settings: identityOf(settings), features };
 }
 
@@ -279,7 +307,8 @@ async function headWithoutCache(
     if (event.kind === 'batch') onProgress({ ...event, epoch: finished + 1, epochs: settings.epochs });
   };
   return withParameters(features.backbone, async (parameters) => {
-    const compute = (split: SplitName) => computeFeatures(features, parameters, split, { signal, onProgress: onFeatures }, 'off'); // prettier-ignore
+    const compute = (split: SplitName) =>
+      computeFeatures(features, parameters, split, { signal, onProgress: onFeatures }, 'off');
     const begin = performance.now();
     const test = await compute('test');
     const featureSeconds = (performance.now() - begin) / 1000;
@@ -320,7 +349,6 @@ function cacheRow({
   seconds,
   settings,
 }: ProbeRow): CacheRow {
-  // prettier-ignore
   const epochs = Number(settings.epochs);
   const secondsWithoutCache = passSeconds === undefined ? seconds : headSeconds + epochs * passSeconds;
   const share = `${((100 * seconds) / secondsWithoutCache).toFixed(1)} %`;

@@ -54,7 +54,6 @@ export function scoreFields({
   macroF1,
   auc,
 }: Pick<TestResult, 'epoch' | 'accuracy' | 'macroF1' | 'auc'>): ScoreFields {
-  // prettier-ignore
   return { epoch, testAccuracy: accuracy, testMacroF1: macroF1, testAuc: auc };
 }
 
@@ -124,7 +123,10 @@ function canonicalJson(value: unknown): string {
 /** Files among the parameters are named without their folders: results are published, and the hash of the data says which file it was. */
 export function writeResults(directory: string, results: Results): void {
   const parameters = Object.fromEntries(
-    Object.entries(results.parameters).map(([name, value]) => [name, typeof value === 'string' ? withoutFolders(value) : value]), // prettier-ignore
+    Object.entries(results.parameters).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? withoutFolders(value) : value,
+    ]),
   );
   writeFileAtomic(join(directory, resultsFileName), `${JSON.stringify({ ...results, parameters }, undefined, 2)}\n`);
 }

@@ -32,7 +32,16 @@ export interface RecordedEpoch {
 }
 
 /** In the order in which they are shown. Those of the validation split come first: runs are chosen by them. */
-export const scoreNames = ['bestValAccuracy', 'bestValDice', 'testAccuracy', 'testMacroF1', 'testAuc', 'testDice', 'testIou', 'testHd95'] as const; // prettier-ignore
+export const scoreNames = [
+  'bestValAccuracy',
+  'bestValDice',
+  'testAccuracy',
+  'testMacroF1',
+  'testAuc',
+  'testDice',
+  'testIou',
+  'testHd95',
+] as const;
 
 const settingsSchema = z.record(z.string(), z.union([z.string(), z.number()])).catch({});
 const historySchema = z

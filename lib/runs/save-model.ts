@@ -50,13 +50,20 @@ export async function saveModel(
 ): Promise<SavedModel> {
   const trained = run[which];
   if (trained === undefined)
-    throw new UserError(`The training of ${run.model} was stopped: run its cell again to finish it, then save the model.`); // prettier-ignore
+    throw new UserError(
+      `The training of ${run.model} was stopped: run its cell again to finish it, then save the model.`,
+    );
   const { network, training } = trained;
   const spec = specOf(network);
   if (spec === undefined)
-    throw new UserError(`${network.name} is a network of your own, which a model's folder cannot describe: its weights are ${training.directory}/${which}.safetensors.`); // prettier-ignore
+    throw new UserError(
+      `${network.name} is a network of your own, which a model's folder cannot describe: its weights are ${training.directory}/${which}.safetensors.`,
+    );
   const values = trained.read();
-  const measured = 'task' in data ? await measureClassifier(trained, data, await evaluateClassifier(trained, data, { signal }), signal) : await measureMasks(trained, data, signal); // prettier-ignore
+  const measured =
+    'task' in data
+      ? await measureClassifier(trained, data, await evaluateClassifier(trained, data, { signal }), signal)
+      : await measureMasks(trained, data, signal);
   const { horizontalFlip, verticalFlip } = sortAugmentations(run.recipe.augment ?? []).moves ?? {};
   const { name, sha256, synthetic, license, splits } = data;
   const model: NewModel = {
@@ -84,13 +91,17 @@ function inputOf(
 ): ModelDescription['input'] {
   const { transform, normalization, name } = network;
   if (transform !== undefined && transform.resizing === undefined)
-    throw new UserError(`${name} takes images by "${transform.key}", which cannot be repeated for files: train with resized images.`); // prettier-ignore
+    throw new UserError(
+      `${name} takes images by "${transform.key}", which cannot be repeated for files: train with resized images.`,
+    );
   const { mean, std } = transform?.normalization ?? normalization;
   return {
     height: data.height,
     width: data.width,
     fit: 'task' in data ? 'cover' : 'stretch',
-    ...(transform?.resizing && { transform: { height: transform.height, width: transform.width, ...transform.resizing } }), // prettier-ignore
+    ...(transform?.resizing && {
+      transform: { height: transform.height, width: transform.width, ...transform.resizing },
+    }),
     mean: [...mean],
     std: [...std],
   };
@@ -109,7 +120,9 @@ export async function measureClassifier(
   const { labels, count } = splits.test;
   const scored = { task, truth: labels, scores: probabilities, classes: classNames.length };
   const single = task !== 'multi-label';
-  const ofAuc: Record<string, ReturnType<typeof scoreOf>> = auc === undefined || !Number.isFinite(auc) ? {} : { auc: scoreOf(auc, pooledAucInterval([scored], intervals)) }; // prettier-ignore
+  const ofAuc: Record<string, ReturnType<typeof scoreOf>> = auc === undefined || !Number.isFinite(auc)
+    ? {}
+    : { auc: scoreOf(auc, pooledAucInterval([scored], intervals)) };
   return {
     task,
     classNames: [...classNames],
@@ -150,7 +163,8 @@ async function measureMasks(
   signal?: AbortSignal,
 ): Promise<Measured> {
   const { scores, mean } = await evaluateMasks(trained, data, { signal });
-  const of = (metric: 'dice' | 'jaccard') => scoreOf(mean[metric], meanInterval(metricOfImages(scores, metric), intervals)); // prettier-ignore
+  const of = (metric: 'dice' | 'jaccard') =>
+    scoreOf(mean[metric], meanInterval(metricOfImages(scores, metric), intervals));
   return {
     task: 'segmentation',
     classNames: ['mask'],

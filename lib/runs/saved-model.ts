@@ -19,7 +19,12 @@ import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { resizedInput } from '../training/input-transforms';
 import { modelCard } from './model-card';
 
-export const modelFiles = { weights: 'model.safetensors', description: 'model.json', card: 'README.md', onnx: 'model.onnx' } as const; // prettier-ignore
+export const modelFiles = {
+  weights: 'model.safetensors',
+  description: 'model.json',
+  card: 'README.md',
+  onnx: 'model.onnx',
+} as const;
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const side = z.int().min(1).max(100_000);
@@ -124,7 +129,9 @@ export async function writeModel(
   const temporary = temporarySibling(target);
   mkdirSync(temporary, { recursive: true });
   try {
-    const tensors = Object.entries(table).map(([name, { shape }]) => [name, { shape, values: values.get(name) as Float32Array }] as const); // prettier-ignore
+    const tensors = Object.entries(table).map(
+      ([name, { shape }]) => [name, { shape, values: values.get(name) as Float32Array }] as const,
+    );
     writeSafetensors(join(temporary, modelFiles.weights), new Map(tensors), { format: 'pt' });
     const hash = await hashFile(join(temporary, modelFiles.weights));
     const weights = { ...model.weights, sha256: hash };

@@ -216,7 +216,10 @@ function collectAttempts(directory: string): void {
 
 /** The names of attempts, the latest first. */
 function attemptsIn(directory: string): string[] {
-  return readdirSync(directory).filter((name) => attemptName.test(name)).sort().reverse(); // prettier-ignore
+  return readdirSync(directory)
+    .filter((name) => attemptName.test(name))
+    .sort()
+    .reverse();
 }
 
 /** Its process may be writing into it still. */

@@ -136,7 +136,8 @@ export async function trainOnce(
   const train = async (directory: string, id: string): Promise<TrainingRecord | undefined> => {
     onStart?.();
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
-    const onWeights: TrainingControls['onWeights'] = (parameters, { which }) => writeWeights(join(directory, weightsFile(which)), parameters); // prettier-ignore
+    const onWeights: TrainingControls['onWeights'] = (parameters, { which }) =>
+      writeWeights(join(directory, weightsFile(which)), parameters);
     const trained = await trainNetwork(network, data, recipe, {
       ...controls,
       checkpoints,
@@ -199,6 +200,8 @@ export function writeValues(path: string, table: ParameterTable, values: Publish
 
 export function readWeights(path: string): PublishedValues {
   if (!existsSync(path))
-    throw new UserError(`There are no weights ${path}: those of this training were not kept. Train it with { again: true, keepWeights: true }.`); // prettier-ignore
+    throw new UserError(
+      `There are no weights ${path}: those of this training were not kept. Train it with { again: true, keepWeights: true }.`,
+    );
   return readSafetensors(path);
 }

@@ -80,7 +80,9 @@ async function buildAddon(tensorflowName, tensorflow, installCompiler, log) {
     fs.writeFileSync(addonStamp, key);
     for (const line of complaints(record)) log(`  ${line}`);
     if (process.env.CXX && needs.splitWords(process.env.CXX).join(' ') !== record.compiler)
-      log(`  CXX is "${process.env.CXX}", which builds less or cannot be started: the addon is built with ${record.compiler}.`); // prettier-ignore
+      log(
+        `  CXX is "${process.env.CXX}", which builds less or cannot be started: the addon is built with ${record.compiler}.`,
+      );
   }
   fs.mkdirSync(path.dirname(addonLink), { recursive: true });
   fs.rmSync(addonLink, { force: true });
@@ -171,7 +173,11 @@ async function compileAddon(compiler, tensorflow, folder) {
   });
   const [operations] = await Promise.all([
     compiler.lacks ?? problemOf(compile(path.join(kernelsFolder, 'kernels.cc'), [])),
-    compile(path.join(binding, 'tfjs_backend.cc'), [...forNode, '-include', path.join(kernelsFolder, 'blocked-signals.h')]), // prettier-ignore
+    compile(path.join(binding, 'tfjs_backend.cc'), [
+      ...forNode,
+      '-include',
+      path.join(kernelsFolder, 'blocked-signals.h'),
+    ]),
     compile(path.join(binding, 'tfjs_binding.cc'), forNode),
     ...whole,
   ]);

@@ -10,7 +10,13 @@ const { compilersAmong } = require('./needs.cjs');
 const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 /** By the names that Linux distributions and Homebrew give them. */
-const names = ['c++', 'g++', 'clang++', ...numbers(9, 17).map((n) => `g++-${n}`), ...numbers(14, 24).map((n) => `clang++-${n}`)]; // prettier-ignore
+const names = [
+  'c++',
+  'g++',
+  'clang++',
+  ...numbers(9, 17).map((n) => `g++-${n}`),
+  ...numbers(14, 24).map((n) => `clang++-${n}`),
+];
 
 /** @param {string} tensorflow the folder of the wheel @param {(line: string) => void} log */
 async function checkCompilers(tensorflow, log) {

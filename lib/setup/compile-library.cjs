@@ -5,7 +5,15 @@ const fs = require('node:fs');
 const path = require('node:path');
 // The kernel's own compiler reads the declarations, so it writes them too.
 const ts = require('@tslab/typescript-for-tslab');
-const { cacheFolder, errorsFile, libFolder, libraryFolder, removeOutdated, root, sourceFiles } = require('./kernel-library.cjs'); // prettier-ignore
+const {
+  cacheFolder,
+  errorsFile,
+  libFolder,
+  libraryFolder,
+  removeOutdated,
+  root,
+  sourceFiles,
+} = require('./kernel-library.cjs');
 
 /** Somebody may be saving files all the while. */
 const attempts = 3;

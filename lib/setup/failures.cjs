@@ -57,7 +57,8 @@ function explain({ command, args, output, signal, source }, place, logFile) {
   const again = 'and run the same command again';
   const proxy = process.env.HTTPS_PROXY ? ` through the proxy of HTTPS_PROXY (${hostOf(process.env.HTTPS_PROXY)})` : '';
   const more = `; all of the output is in ${logFile}`;
-  if (signal === 'SIGKILL') return `\`${path.basename(command)}\` was killed, as the system does where the memory runs out: end other programs ${again}${more}.`; // prettier-ignore
+  if (signal === 'SIGKILL')
+    return `\`${path.basename(command)}\` was killed, as the system does where the memory runs out: end other programs ${again}${more}.`;
   for (const [pattern, reason] of reasons) {
     const match = pattern.exec(output);
     if (match) return `${reason(match, place)}, ${again}${more}.`;
@@ -65,10 +66,12 @@ function explain({ command, args, output, signal, source }, place, logFile) {
   if (source !== undefined) {
     const network = networkReasons.find(([pattern]) => pattern.test(output));
     if (network) return `${source.name} cannot be used: ${network[1]}, ${again}${more}.`;
-    if (offline.test(output)) return `${source.name} cannot be reached${proxy}: check the connection, or ${source.mirror}, ${again}${more}.`; // prettier-ignore
+    if (offline.test(output))
+      return `${source.name} cannot be reached${proxy}: check the connection, or ${source.mirror}, ${again}${more}.`;
     // Without a network there is no version of anything either, so that this comes last.
     const missing = notFound.exec(output);
-    if (missing) return `${source.name} has no ${missing[1] ?? missing[2]} for ${process.platform} ${process.arch}: a mirror may lack it (${source.mirror})${more}.`; // prettier-ignore
+    if (missing)
+      return `${source.name} has no ${missing[1] ?? missing[2]} for ${process.platform} ${process.arch}: a mirror may lack it (${source.mirror})${more}.`;
   }
   return `\`${path.basename(command)} ${args.slice(0, 3).join(' ')} …\` failed (${telling(output)})${more}.`;
 }

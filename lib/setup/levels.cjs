@@ -43,7 +43,18 @@ async function compileLevel({ command, args }, level, flags, object) {
 async function compileChoice({ command, args }, names, object) {
   const list = names.map((name) => `LEVEL(${tableOf(name)})`).join(' ');
   const source = path.join(kernelsFolder, 'levels.cc');
-  await run(command, [...args, '-std=c++17', '-O2', '-fPIC', '-w', `-DNOTEBOOKS_LEVELS=${list}`, '-c', source, '-o', object]); // prettier-ignore
+  await run(command, [
+    ...args,
+    '-std=c++17',
+    '-O2',
+    '-fPIC',
+    '-w',
+    `-DNOTEBOOKS_LEVELS=${list}`,
+    '-c',
+    source,
+    '-o',
+    object,
+  ]);
 }
 
 /** In the message where the level is another processor's. */

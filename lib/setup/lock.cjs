@@ -53,8 +53,11 @@ function create(content) {
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
     if (code === 'EEXIST') return false;
-    if (code === 'ENOSPC') throw new MissingNeed(`The disk is full (${root}): free some space and run the same command again.`); // prettier-ignore
-    throw new MissingNeed(`${root} cannot be written (${code ?? message}): make the folder writable, or copy the project to one that is, and run the same command again.`); // prettier-ignore
+    if (code === 'ENOSPC')
+      throw new MissingNeed(`The disk is full (${root}): free some space and run the same command again.`);
+    throw new MissingNeed(
+      `${root} cannot be written (${code ?? message}): make the folder writable, or copy the project to one that is, and run the same command again.`,
+    );
   }
 }
 

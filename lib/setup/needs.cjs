@@ -38,7 +38,9 @@ function requirePlatform(platform = process.platform, architecture = process.arc
     );
   }
   if (!['linux x64', 'linux arm64', 'darwin arm64'].includes(`${platform} ${architecture}`)) {
-    throw new MissingNeed(`${platform} ${architecture} is not supported, because TensorFlow has no library for it: ${wanted} ${container}.`); // prettier-ignore
+    throw new MissingNeed(
+      `${platform} ${architecture} is not supported, because TensorFlow has no library for it: ${wanted} ${container}.`,
+    );
   }
   if (musl) {
     throw new MissingNeed(

@@ -48,7 +48,11 @@ async function setUp({ gpu, ray = false, force = false, log = console.log } = {}
     emptyFolder(temporaryFolder);
     const wanted = wantedBytes({ variant, ray: withRay && (force || !rayDone()), force });
     needs.requireDisk(root, wanted.disk);
-    log(wanted.download > 0 ? `Setting up (${megabytes(wanted.download)} to download at most, ${megabytes(wanted.disk)} of disk):` : 'Setting up:'); // prettier-ignore
+    log(
+      wanted.download > 0
+        ? `Setting up (${megabytes(wanted.download)} to download at most, ${megabytes(wanted.disk)} of disk):`
+        : 'Setting up:',
+    );
     const step = (title, done, work) => (!force && done() ? undefined : timed(title, work, log));
     const packages = step('npm packages', npmPackagesDone, installNpmPackages);
     const python = (async () => {
@@ -245,7 +249,10 @@ async function pip(args) {
   try {
     const certificates = pipCertificates(temporaryFolder);
     const cert = certificates === undefined ? [] : ['--cert', certificates];
-    await run(python, ['-m', 'pip', 'install', ...quiet, ...cert, '--prefer-binary', ...args], { source: packageIndex, onLine }); // prettier-ignore
+    await run(python, ['-m', 'pip', 'install', ...quiet, ...cert, '--prefer-binary', ...args], {
+      source: packageIndex,
+      onLine,
+    });
   } finally {
     clearInterval(watch);
   }

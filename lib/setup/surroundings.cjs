@@ -41,7 +41,10 @@ function pipCertificates(folder, env = process.env) {
   const extra = env.NODE_EXTRA_CA_CERTS;
   if (!extra || !fs.existsSync(extra) || env.PIP_CERT || env.REQUESTS_CA_BUNDLE) return undefined;
   const system = systemBundles.find((file) => fs.existsSync(file));
-  const parts = [...tls.rootCertificates, ...[extra, ...(system ? [system] : [])].map((file) => fs.readFileSync(file, 'utf8'))]; // prettier-ignore
+  const parts = [
+    ...tls.rootCertificates,
+    ...[extra, ...(system ? [system] : [])].map((file) => fs.readFileSync(file, 'utf8')),
+  ];
   const file = path.join(folder, 'certificates.pem');
   fs.writeFileSync(file, `${parts.join('\n')}\n`);
   return file;

@@ -7,12 +7,33 @@ import { openMaskData } from '../runs/mask-parameters';
 import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './dinov3-segmentation/parameters';
 import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from './few-shot-segmentation/parameters';
 import { usableSizes } from './few-shot-segmentation/published';
-import { medmnist2dNotebook, medmnist2dParameterSpecs, planGrid, type Medmnist2dParameters } from './medmnist2d/parameters'; // prettier-ignore
+import {
+  medmnist2dNotebook,
+  medmnist2dParameterSpecs,
+  planGrid,
+  type Medmnist2dParameters,
+} from './medmnist2d/parameters';
 import { beginRun } from '../runs/current-run';
 import { findNotebookFile, type NotebookFile } from '../runs/notebook-files';
-import { parameterRows, resolveParameters, type GivenParameters, type ParameterSpecs, type ResolvedParameters } from '../runs/parameters'; // prettier-ignore
-import { pretrainingNotebook, pretrainingParameterSpecs, workbenchNotebook, workbenchParameterSpecs } from './own-parameters'; // prettier-ignore
-import { dinoParameterSpecs, resnetParameterSpecs, resolutionParameterSpecs, vitParameterSpecs } from './blood-cells/parameters'; // prettier-ignore
+import {
+  parameterRows,
+  resolveParameters,
+  type GivenParameters,
+  type ParameterSpecs,
+  type ResolvedParameters,
+} from '../runs/parameters';
+import {
+  pretrainingNotebook,
+  pretrainingParameterSpecs,
+  workbenchNotebook,
+  workbenchParameterSpecs,
+} from './own-parameters';
+import {
+  dinoParameterSpecs,
+  resnetParameterSpecs,
+  resolutionParameterSpecs,
+  vitParameterSpecs,
+} from './blood-cells/parameters';
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -60,7 +81,8 @@ export function parameters<N extends keyof Specifications>(
 /** One row a parameter: its value, where that comes from, and what it means. */
 export function parameterTable(settings: object, { caption = 'Parameters of this run' } = {}): Displayable {
   const rows = rowsOfSettings.get(settings);
-  if (rows === undefined) throw new UserError('A table of parameters is made of what `nb.parameters` gives, not of a copy of it.'); // prettier-ignore
+  if (rows === undefined)
+    throw new UserError('A table of parameters is made of what `nb.parameters` gives, not of a copy of it.');
   return table(rows, { caption });
 }
 

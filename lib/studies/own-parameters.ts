@@ -22,7 +22,12 @@ export const pretrainingParameterSpecs = {
     'a dataset’s name or path',
   ),
   size: choiceParameter('Pixels a side, for datasets that come in several sizes', { tour: 28, paper: 28 }, imageSizes),
-  syntheticImages: integerParameter('Training images that synthetic-blood makes', { tour: 1200, paper: 11959 }, 800, 11959), // prettier-ignore
+  syntheticImages: integerParameter(
+    'Training images that synthetic-blood makes',
+    { tour: 1200, paper: 11959 },
+    800,
+    11959,
+  ),
   images: integerParameter('Drawn images of an epoch', { tour: 256, paper: 1536 }, 16, 1_000_000),
   epochs: integerParameter('Epochs, each with other drawn images', { tour: 4, paper: 160 }, 2, 10_000),
   batchSize: integerParameter('Images a step', { tour: 32, paper: 64 }, 2, 4096),

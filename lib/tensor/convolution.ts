@@ -69,7 +69,7 @@ const attributesOf = ({ stride, padding }: ConvolutionPlan) => [
 ];
 
 function padded(x: Tensor, { around: [rows, columns] }: ConvolutionPlan): Tensor {
-  return isPadded([rows, columns]) ? tf.pad(x, [[0, 0], rows, columns, [0, 0]]) : x; // prettier-ignore
+  return isPadded([rows, columns]) ? tf.pad(x, [[0, 0], rows, columns, [0, 0]]) : x;
 }
 
 const isPadded = (around: ConvolutionPlan['around']): boolean => around.flat().some((zeros) => zeros > 0);
@@ -151,7 +151,15 @@ function planOf(
   return {
     stride,
     padding: same ? 'SAME' : 'VALID',
-    around: same ? [[0, 0], [0, 0]] : [[rows.before, rows.after], [columns.before, columns.after]], // prettier-ignore
+    around: same
+      ? [
+          [0, 0],
+          [0, 0],
+        ]
+      : [
+          [rows.before, rows.after],
+          [columns.before, columns.after],
+        ],
     xShape: x.shape,
     filterShape: filter.shape,
   };

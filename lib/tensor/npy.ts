@@ -58,7 +58,8 @@ const textType = /^(<U|\|S)(\d+)$/;
 export function readNpyTexts(bytes: Uint8Array, source: string): string[] {
   const { type, dataOffset, shape } = readNpyHeader(bytes, source);
   const match = textType.exec(type);
-  if (match === null) throw new UserError(`${source} holds values of type ${type}, but names are text: save it with numpy.array(names).`); // prettier-ignore
+  if (match === null)
+    throw new UserError(`${source} holds values of type ${type}, but names are text: save it with numpy.array(names).`);
   const [, kind, length] = match;
   const width = Number(length) * (kind === '<U' ? 4 : 1);
   const count = shape.reduce((product, size) => product * size, 1);
@@ -66,7 +67,10 @@ export function readNpyTexts(bytes: Uint8Array, source: string): string[] {
     const start = bytes.byteOffset + dataOffset + index * width;
     const cell = Buffer.from(bytes.buffer, start, width);
     if (kind === '|S') return cell.toString('utf8').replace(/\0+$/, '');
-    return Array.from({ length: width / 4 }, (__, at) => cell.readUInt32LE(4 * at)).filter((code) => code > 0).map((code) => String.fromCodePoint(code)).join(''); // prettier-ignore
+    return Array.from({ length: width / 4 }, (__, at) => cell.readUInt32LE(4 * at))
+      .filter((code) => code > 0)
+      .map((code) => String.fromCodePoint(code))
+      .join('');
   });
 }
 
@@ -113,7 +117,11 @@ function readNpyHeader(bytes: Uint8Array, source: string): Omit<NpyHeader, 'type
 /** A tuple as Python writes it, `3, 4` or `3,`; a single number without a comma would be no tuple. */
 function parseShape(text: string): number[] | undefined {
   if (!/^\s*(\d+\s*,\s*)*(\d+\s*)?$/.test(text) || /^\s*\d+\s*$/.test(text)) return undefined;
-  const sizes = text.split(',').map((part) => part.trim()).filter((part) => part !== '').map(Number); // prettier-ignore
+  const sizes = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map(Number);
   return sizes.every(Number.isSafeInteger) ? sizes : undefined;
 }
 

@@ -29,7 +29,10 @@ export function principalComponents(rows: Float32Array, width: number, component
     const values = tf.tensor2d(rows.slice(), [count, width]);
     const centred = values.sub<Tensor2D>(values.mean(0));
     const covariance = centred.matMul(centred, true).div<Tensor2D>(count - 1);
-    const [variances, vectors] = executeMany('SelfAdjointEigV2', eigenAttributes, [covariance], 2) as [Tensor2D, Tensor2D]; // prettier-ignore
+    const [variances, vectors] = executeMany('SelfAdjointEigV2', eigenAttributes, [covariance], 2) as [
+      Tensor2D,
+      Tensor2D,
+    ];
     // In ascending order, one vector a column.
     const largest = vectors
       .slice([0, width - components], [width, components])

@@ -40,7 +40,11 @@ const runGelu = defineOperation<'x', Record<string, never>>({
   // d/dx x·Φ(x) = Φ(x) + x·φ(x)
   gradient: ([outputGradient], [x]) => ({
     x() {
-      const density = x.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI)); // prettier-ignore
+      const density = x
+        .square()
+        .mul(-0.5)
+        .exp()
+        .mul(1 / Math.sqrt(2 * Math.PI));
       return outputGradient.mul(standardNormalCdf(x).add(x.mul(density)));
     },
   }),

@@ -40,10 +40,14 @@ export function trainingStream(
       `${dataset.title} has several labels an image, but mixup and cutmix are for one: leave them out.`,
     );
   if (sorted.mixes.length > 0 && train.weights !== undefined)
-    throw new UserError(`${dataset.title} has weights of images, but mixup and cutmix are for images that count alike: leave them out.`); // prettier-ignore
+    throw new UserError(
+      `${dataset.title} has weights of images, but mixup and cutmix are for images that count alike: leave them out.`,
+    );
   const { normalization, transform } = network;
   const size = transform ?? augmentedSize(sorted.moves ?? {}, dataset);
-  const cropped = sorted.resizedCrop && resizedCropInput({ ...sorted.resizedCrop, size: { height: size.height, width: size.width }, normalization, seed }); // prettier-ignore
+  const cropped =
+    sorted.resizedCrop &&
+    resizedCropInput({ ...sorted.resizedCrop, size: { height: size.height, width: size.width }, normalization, seed });
   const transformOf = (epoch: number): IndexedTransform | undefined => {
     const input = cropped?.ofEpoch(epoch) ?? transform;
     return sorted.moves === undefined && sorted.changes.length === 0
@@ -55,7 +59,9 @@ export function trainingStream(
     batches(epoch) {
       const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
       const batches = imageStream(dataset, train, { batchSize, normalization, transform: transformOf(epoch), order });
-      return sorted.mixes.length === 0 ? batches : mixedBatches(batches, sorted, dataset.classNames.length, [seed, epoch]); // prettier-ignore
+      return sorted.mixes.length === 0
+        ? batches
+        : mixedBatches(batches, sorted, dataset.classNames.length, [seed, epoch]);
     },
   };
 }

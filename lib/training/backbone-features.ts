@@ -85,7 +85,16 @@ export function computeFeatures(
   cache: FeatureCache | 'off',
 ): Promise<FeatureSet> {
   const weightsKey = backbone.weights.sha256;
-  return extractFeatures({ ...controls, backbone, parameters, weightsKey, dataset: data, split, transform: input, cache }); // prettier-ignore
+  return extractFeatures({
+    ...controls,
+    backbone,
+    parameters,
+    weightsKey,
+    dataset: data,
+    split,
+    transform: input,
+    cache,
+  });
 }
 
 /** The backbone's values on the device, while `use` runs. */

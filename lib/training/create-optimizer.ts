@@ -43,7 +43,9 @@ export function sgd(options: SgdSettings = {}): OptimizerSettings {
 function checkOptions(name: string, options: object, known: readonly string[]): void {
   for (const [option, value] of Object.entries(options)) {
     if (!known.includes(option))
-      throw new UserError(`${name} has no option "${option}"; it has ${known.join(', ')}. The learning rate is the schedule's.`); // prettier-ignore
+      throw new UserError(
+        `${name} has no option "${option}"; it has ${known.join(', ')}. The learning rate is the schedule's.`,
+      );
     if (typeof value === 'number' && !(value >= 0 && value < Infinity))
       throw new UserError(`${option} of ${name} is ${value}, but must be a number, 0 or more.`);
   }

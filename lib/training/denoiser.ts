@@ -5,7 +5,14 @@
 import { batchesPerEpoch, type Normalization } from '../data/batches';
 import { segmentationBatches, unitNormalization } from '../data/segmentation-batches';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
-import { disposeParameters, exportParameters, readParameters, trainableNames, type Parameters, type PublishedValues } from '../models/parameters'; // prettier-ignore
+import {
+  disposeParameters,
+  exportParameters,
+  readParameters,
+  trainableNames,
+  type Parameters,
+  type PublishedValues,
+} from '../models/parameters';
 import { createScope } from '../models/scope';
 import { createRandom } from '../random';
 import { attribute, execute } from '../tensor/native';
@@ -33,7 +40,10 @@ export interface DenoisingSettings {
   readonly seed: number;
 }
 
-export type DenoiserControls = Pick<FitOptions<NoisyBatch>, 'checkpoints' | 'saveEverySeconds' | 'signal' | 'onProgress'>; // prettier-ignore
+export type DenoiserControls = Pick<
+  FitOptions<NoisyBatch>,
+  'checkpoints' | 'saveEverySeconds' | 'signal' | 'onProgress'
+>;
 
 export interface TrainedDenoiser {
   /** Losses are mean squared errors of values in 0…1. */

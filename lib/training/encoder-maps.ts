@@ -98,7 +98,7 @@ export function cacheRoomMessage(extents: readonly MapExtent[], limitBytes: numb
   if (bytes <= limitBytes) return undefined;
   const gigabytes = (size: number): string => (size / 1e9).toFixed(1);
   const names = [...new Set(extents.map(({ encoder: { title } }) => title))].join(', ');
-  return `The maps of ${names} take ${gigabytes(bytes)} GB, more than the ${gigabytes(limitBytes)} GB of the feature cache: every run finds its own, but if this is stopped and continued, some are computed again. FEATURE_CACHE_GIGABYTES=${Math.ceil(bytes / 1e9)} keeps all.`; // prettier-ignore
+  return `The maps of ${names} take ${gigabytes(bytes)} GB, more than the ${gigabytes(limitBytes)} GB of the feature cache: every run finds its own, but if this is stopped and continued, some are computed again. FEATURE_CACHE_GIGABYTES=${Math.ceil(bytes / 1e9)} keeps all.`;
 }
 
 /** @throws UserError where maps are wanted that are not among those that were opened */

@@ -167,7 +167,7 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
 /** What to say of features that are not kept. `what`: their name, in the plural. */
 export function notKeptMessage(what: string, bytes: number, limitBytes: number): string {
   const gigabytes = (size: number): string => `${(size / 1e9).toFixed(1)} GB`;
-  return `${what} take ${gigabytes(bytes)}, more than the ${gigabytes(limitBytes)} of the cache: they are not kept. FEATURE_CACHE_GIGABYTES sets another limit.`; // prettier-ignore
+  return `${what} take ${gigabytes(bytes)}, more than the ${gigabytes(limitBytes)} of the cache: they are not kept. FEATURE_CACHE_GIGABYTES sets another limit.`;
 }
 
 /** What the cache holds, the most recently used first. */

@@ -105,7 +105,14 @@ export async function extractFeatureMaps(options: FeatureMapOptions): Promise<Fe
     options.onProgress?.({ kind: 'warning', epoch: 1, epochs: 1, message });
   }
   if (file.bytes > memoryBytes)
-    return featureMaps(options, { ...shape, rows: undefined, readRows: file.readRows, found, seconds, close: file.close }); // prettier-ignore
+    return featureMaps(options, {
+      ...shape,
+      rows: undefined,
+      readRows: file.readRows,
+      found,
+      seconds,
+      close: file.close,
+    });
   const values = file.readAll();
   file.close();
   return featureMaps(options, { ...memoryRows(values, shape), found, seconds, close: () => undefined });
@@ -180,7 +187,10 @@ function* mapRows(options: FeatureMapOptions, start: number): Generator<{ rows: 
     const count = Math.min(batchSize, total - first);
     const positions = Array.from({ length: count }, (_, offset) => first + offset);
     const sources = new Uint8Array(count * bytes);
-    split.readImages(positions.map((position) => Math.floor(position / variants)), sources); // prettier-ignore
+    split.readImages(
+      positions.map((position) => Math.floor(position / variants)),
+      sources,
+    );
     const images = new Uint8Array(count * bytes);
     positions.forEach((position, at) => {
       const part = [at * bytes, (at + 1) * bytes] as const;
@@ -196,7 +206,9 @@ function* mapRows(options: FeatureMapOptions, start: number): Generator<{ rows: 
     );
     const wrong = rows.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0)
-      throw new UserError(`${encoder.name} makes ${rows[wrong]} of an image of ${split.name}: its weights are damaged.`); // prettier-ignore
+      throw new UserError(
+        `${encoder.name} makes ${rows[wrong]} of an image of ${split.name}: its weights are damaged.`,
+      );
     yield { rows, first };
     const seconds = (performance.now() - began) / 1000;
     onProgress({

@@ -161,7 +161,12 @@ async function* extractedRows(
 /** Refuses what is not one finite row an image. */
 function checkRows(
   rows: Float32Array,
-  { backbone: { name, width }, split, images, offset }: Pick<ExtractOptions, 'backbone' | 'split'> & Record<'images' | 'offset', number>, // prettier-ignore
+  {
+    backbone: { name, width },
+    split,
+    images,
+    offset,
+  }: Pick<ExtractOptions, 'backbone' | 'split'> & Record<'images' | 'offset', number>,
 ): void {
   if (rows.length !== images * width)
     throw new Error(`${name} gives ${rows.length} values for ${images} images, not ${width} each.`);

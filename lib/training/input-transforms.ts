@@ -28,7 +28,8 @@ export interface InputOptions {
 export function input({ backbone, size, mode = 'resized', crop = 1 }: InputOptions): ImageTransform {
   const pixels = backbone?.inputSize ?? (size === undefined ? undefined : { height: size, width: size });
   if (pixels === undefined) throw new UserError('input needs the backbone that the images are for, or a size.');
-  if (!(crop > 0 && crop <= 1)) throw new UserError(`crop is ${crop}, but must be a share of each side, above 0 and at most 1.`); // prettier-ignore
+  if (!(crop > 0 && crop <= 1))
+    throw new UserError(`crop is ${crop}, but must be a share of each side, above 0 and at most 1.`);
   const expected = backbone?.expected ?? { ...halfNormalization, interpolation: 'bicubic' };
   const { mean, std } = expected;
   return mode === 'zero-padded'

@@ -63,7 +63,15 @@ export async function knnProbe(
     const test = testOf(sets.test, vote(await neighboursOf(sets.test, sets.val.count, selected), selected));
     onProgress({ kind: 'done', epochs: 1, seconds: (performance.now() - begin) / 1000 });
     const hyperparameters = { k: selected, votes, ...(votes === 'weighted' ? { temperature } : {}) };
-    return { ...outcome, bestValAccuracy: accuracies[best], stopped: false, seconds, test, testOfLast: test, hyperparameters }; // prettier-ignore
+    return {
+      ...outcome,
+      bestValAccuracy: accuracies[best],
+      stopped: false,
+      seconds,
+      test,
+      testOfLast: test,
+      hyperparameters,
+    };
   } catch (error) {
     if (!signal?.aborted) throw error;
     const seconds = (performance.now() - begin) / 1000;

@@ -61,7 +61,9 @@ export async function linearProbeGrid(
     const empty = learningRates.length === 0 ? 'learningRates' : 'weightDecays';
     throw new UserError(`${empty} is empty: at least one number is needed.`);
   }
-  const points = learningRates.flatMap((learningRate) => weightDecays.map((weightDecay) => ({ learningRate, weightDecay }))); // prettier-ignore
+  const points = learningRates.flatMap((learningRate) =>
+    weightDecays.map((weightDecay) => ({ learningRate, weightDecay })),
+  );
   return withRows(sets, async (rows) => {
     const heads: TrainedHead[] = [];
     for (const point of points) {

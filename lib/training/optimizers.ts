@@ -2,7 +2,15 @@ import type { Parameters } from '../models/parameters';
 import { attribute, execute, executeMany, hasKernels } from '../tensor/native';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
-import { createSlots, disposeSlots, gradientsOf, groupNames, withState, type GroupOptions, type State } from './optimizer-groups'; // prettier-ignore
+import {
+  createSlots,
+  disposeSlots,
+  gradientsOf,
+  groupNames,
+  withState,
+  type GroupOptions,
+  type State,
+} from './optimizer-groups';
 import type { Schedule } from './schedules';
 
 export interface AdamWOptions extends GroupOptions {

@@ -82,7 +82,6 @@ function flippedMean(
   flips: readonly Flip[],
   run: (images: Tensor4D) => Tensor,
 ): Tensor {
-  // prettier-ignore
   const images = normalizedImages(bytes, shape, normalization);
   // Every set of directions, that of none first.
   const sets = flips.reduce<number[][]>((all, flip) => [...all, ...all.map((set) => [...set, axes[flip]])], [[]]);

@@ -1,5 +1,5 @@
 /** A segmentation network on validation and test images. */
-import { scoreSegmentation, type SegmentationScores, type EmptyConvention } from '../metrics/segmentation'; // prettier-ignore
+import { scoreSegmentation, type SegmentationScores, type EmptyConvention } from '../metrics/segmentation';
 import { withBatchStatistics } from '../models/blocks';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope } from '../models/scope';

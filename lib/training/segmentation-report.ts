@@ -229,7 +229,10 @@ function collectCalibration() {
         imageErrors,
         imageBorderErrors,
         bins,
-        borderBins: withBorder.length === 0 ? bins.map((bin) => ({ ...bin, count: 0, confidence: NaN, accuracy: NaN })) : poolBins(withBorder), // prettier-ignore
+        borderBins:
+          withBorder.length === 0
+            ? bins.map((bin) => ({ ...bin, count: 0, confidence: NaN, accuracy: NaN }))
+            : poolBins(withBorder),
       };
     },
   };

@@ -78,7 +78,9 @@ export function mapSource({
 }: SourceOptions & { readonly maps: EncoderMaps }): SegmentationSource {
   const { horizontalFlip, verticalFlip, ...others } = augmentation;
   if (changes.length > 0 || Object.values(others).some((option) => option !== undefined && option !== false))
-    throw new UserError('Maps of a frozen encoder are kept of flipped images only: leave other augmentations out, or give nb.frozen(encoder, decoder, { cache: false }).'); // prettier-ignore
+    throw new UserError(
+      'Maps of a frozen encoder are kept of flipped images only: leave other augmentations out, or give nb.frozen(encoder, decoder, { cache: false }).',
+    );
 
   function* batches(name: SplitName, { batchSize, order, epoch }: PassOptions): Generator<SegmentationBatch> {
     const split = splits[name];
@@ -86,7 +88,9 @@ export function mapSource({
     const area = height * width;
     for (let start = 0; start < total; start += batchSize) {
       const count = Math.min(batchSize, total - start);
-      const indices = Int32Array.from({ length: count }, (_, offset) => (order ? order[start + offset] : start + offset)); // prettier-ignore
+      const indices = Int32Array.from({ length: count }, (_, offset) =>
+        order ? order[start + offset] : start + offset,
+      );
       const ids = Array.from(indices, (index) => split.ids[index]);
       const masks = new Uint8Array(count * area);
       split.readMasks(indices, masks);

@@ -10,7 +10,16 @@ import { viewBatches, viewWorker, type ViewSource, type ViewThreads } from '../d
 import type { ViewedBatch } from '../data/view-worker';
 import type { ViewSettings } from '../data/views';
 import { UserError } from '../errors';
-import { createParameters, disposeParameters, exportParameters, readParameters, trainableNames, variableOf, type Parameters, type PublishedValues } from '../models/parameters'; // prettier-ignore
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  readParameters,
+  trainableNames,
+  variableOf,
+  type Parameters,
+  type PublishedValues,
+} from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { patchGrid } from '../models/vit';
 import { createRandom } from '../random';
@@ -26,7 +35,14 @@ import { cosineBetween, warmupCosineSchedule, type Schedule } from './schedules'
 import { patchLoss, spreadLoss, viewLoss } from './self-distillation/losses';
 import { drawMasks, type MaskSettings } from './self-distillation/masks';
 import { effectiveRank, entropies, featureSpread, neighbourAccuracy } from './self-distillation/monitors';
-import { distillationTable, headForward, partOf, prototypes, type DistilledNetwork, type HeadSettings } from './self-distillation/network'; // prettier-ignore
+import {
+  distillationTable,
+  headForward,
+  partOf,
+  prototypes,
+  type DistilledNetwork,
+  type HeadSettings,
+} from './self-distillation/network';
 import { centredTargets, movedCentre, sinkhornTargets } from './self-distillation/targets';
 import { withTeacher } from './self-distillation/teacher';
 
@@ -110,7 +126,12 @@ export async function trainSelfDistillation(
       learningRate: (epoch) => schedule(epoch * stepsPerEpoch),
       maxGradientNorm,
       batchesPerEpoch: stepsPerEpoch,
-      batches: (epoch) => taughtBatches(run, viewBatches(threads, sources.train, { batchSize, seed, epoch, settings: settings.views }), true), // prettier-ignore
+      batches: (epoch) =>
+        taughtBatches(
+          run,
+          viewBatches(threads, sources.train, { batchSize, seed, epoch, settings: settings.views }),
+          true,
+        ),
       loss: (batch, scope) => studentLoss(run, batch, scope.at('student')),
       validate: async (signal) => {
         // The same views after each epoch, so that losses can be compared.
@@ -211,7 +232,10 @@ function taughtBatch(
   const step = optimizer.steps;
   const result = tf.tidy(() => {
     const large = normalizedImages(globalBytes, [2 * count, globalSize, globalSize, 3], network.normalization);
-    const small = locals === 0 ? undefined : normalizedImages(localBytes, [locals * count, localSize, localSize, 3], network.normalization); // prettier-ignore
+    const small =
+      locals === 0
+        ? undefined
+        : normalizedImages(localBytes, [locals * count, localSize, localSize, 3], network.normalization);
     const scope = createScope(readParameters(teacher));
     const { tokens } = network.forward(large, scope.at('backbone'));
     const scores = headForward(imageTokens(tokens), scope.at('head'));
@@ -334,7 +358,10 @@ async function validateRun(
   const accuracies: number[] = [];
   for (const dataset of probes) {
     const rowsOf = (split: 'train' | 'val'): Promise<Float32Array> =>
-      predictLogits(backbone, (images, scope) => network.forward(images, scope).pooled, dataset, split, { normalization: network.normalization, signal }); // prettier-ignore
+      predictLogits(backbone, (images, scope) => network.forward(images, scope).pooled, dataset, split, {
+        normalization: network.normalization,
+        signal,
+      });
     const rows = { train: await rowsOf('train'), val: await rowsOf('val') };
     accuracies.push(await neighbourAccuracy(dataset, rows, network.config.width));
     monitors[`neighbours ${dataset.name}`] = accuracies[accuracies.length - 1];

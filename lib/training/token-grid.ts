@@ -65,7 +65,10 @@ function selected(set: FeatureSet, { blocks, meanOfPatches }: Selection): Featur
   };
   if (set.rows === undefined) return { ...set, width, readRows };
   const rows = new Float32Array(set.count * width);
-  readRows(Int32Array.from({ length: set.count }, (_, index) => index), rows); // prettier-ignore
+  readRows(
+    Int32Array.from({ length: set.count }, (_, index) => index),
+    rows,
+  );
   const readKept: FeatureSet['readRows'] = (indices, target) => {
     for (let row = 0; row < indices.length; row++)
       target.set(rows.subarray(indices[row] * width, (indices[row] + 1) * width), row * width);

@@ -130,7 +130,10 @@ function* headBatches(rows: FeatureRows, set: FeatureSet, { batchSize, random }:
   for (let start = 0; start < set.count; start += batchSize) {
     const indices = order.slice(start, start + batchSize);
     const features = rows.gather(indices);
-    const labels = tf.tensor1d(Int32Array.from(indices, (index) => set.labels[index]), 'int32'); // prettier-ignore
+    const labels = tf.tensor1d(
+      Int32Array.from(indices, (index) => set.labels[index]),
+      'int32',
+    );
     const weights = set.weights && tf.tensor1d(Float32Array.from(indices, (index) => set.weights?.[index] ?? 1));
     const dispose = (): void => tf.dispose([features, labels, ...(weights ? [weights] : [])]);
     yield { features, labels, weights, count: indices.length, dispose };

@@ -17,7 +17,16 @@ import type { BestEpoch, HistoryRow, TrainingEvent } from './events';
 import { fit, type Batch, type Validation } from './fit';
 import { withFrozenNorms } from './frozen-norms';
 import type { LossOutput } from './gradients';
-import { lossFunction, lossOfTask, binaryCrossEntropy, sumOfCorrect, sumOfDice, sumOfMetric, type LossFunction, type Targets } from './losses'; // prettier-ignore
+import {
+  lossFunction,
+  lossOfTask,
+  binaryCrossEntropy,
+  sumOfCorrect,
+  sumOfDice,
+  sumOfMetric,
+  type LossFunction,
+  type Targets,
+} from './losses';
 import type { Optimizer } from './optimizers';
 import { evaluationBatchSize } from './predict';
 import { checkRecipe, type Recipe } from './recipe';
@@ -128,7 +137,8 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
   let optimizer: Optimizer | undefined;
   try {
     const names = trainableNames(parameters, network.trainable);
-    if (names.length === 0) throw new UserError(`Nothing of ${network.name} is trainable: at least one parameter has to be.`); // prettier-ignore
+    if (names.length === 0)
+      throw new UserError(`Nothing of ${network.name} is trainable: at least one parameter has to be.`);
     const trained = new Set(names);
     const isFrozen = (parameter: string): boolean => frozenBatchNorm === 'evaluation' && !trained.has(parameter);
     checkLastBatch(network, parameters, task, { batchSize, isFrozen });

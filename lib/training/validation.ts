@@ -56,13 +56,19 @@ export async function validateMasks(
   parameters: Parameters,
   network: Pick<Network, 'forward'>,
   source: SegmentationSource,
-  { measured, batchSize, signal }: { readonly measured: Measured; readonly batchSize: number; readonly signal?: AbortSignal }, // prettier-ignore
+  {
+    measured,
+    batchSize,
+    signal,
+  }: { readonly measured: Measured; readonly batchSize: number; readonly signal?: AbortSignal },
 ): Promise<Validation> {
   return meansOver(source.batches('val', { batchSize }), parameters, network, measured, signal);
 }
 
 async function meansOver(
-  batches: Iterable<Batch & Targets & { readonly images: Tensor4D }> | AsyncIterable<Batch & Targets & { readonly images: Tensor4D }>, // prettier-ignore
+  batches:
+    | Iterable<Batch & Targets & { readonly images: Tensor4D }>
+    | AsyncIterable<Batch & Targets & { readonly images: Tensor4D }>,
   parameters: Parameters,
   { forward }: Pick<Network, 'forward'>,
   { loss, measures }: Measured,

@@ -105,7 +105,12 @@ export async function probe<K extends ProbeKind>(
   const scores = run[scored];
   const whole = run.trained(scored);
   const recipe = { trained: 'a linear layer on frozen features', ...settings };
-  if (whole) await keepModel({ model: title, best: whole, last: whole, recipe: {}, identity: { recipe: identityOf(recipe) } }, whole, from.data); // prettier-ignore
+  if (whole)
+    await keepModel(
+      { model: title, best: whole, last: whole, recipe: {}, identity: { recipe: identityOf(recipe) } },
+      whole,
+      from.data,
+    );
   return { ...run, test: scores && { ...scores, data: from.data }, network: whole, recorded };
 }
 

@@ -2,7 +2,13 @@
 import { reliabilityCurves } from '../display/reliability-curves';
 import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
-import { brierScore, classwiseCalibrationError, expectedCalibrationError, reliabilityBins, type Forecast } from '../metrics/calibration'; // prettier-ignore
+import {
+  brierScore,
+  classwiseCalibrationError,
+  expectedCalibrationError,
+  reliabilityBins,
+  type Forecast,
+} from '../metrics/calibration';
 import { crossEntropy } from '../metrics/classification';
 import { probabilitiesOf } from '../metrics/scores';
 import { fitTemperature, scaleLogits } from '../metrics/temperature';
@@ -45,7 +51,10 @@ export function calibration(test: Scored | undefined, validation: Scored | undef
     { label },
   );
   const rows = table(forecasts.map(calibrationRow), {
-    caption: after === undefined ? 'Calibration. No temperature is best: the validation images are told apart without an error' : 'Calibration on the test images, with the temperature of the validation images', // prettier-ignore
+    caption:
+      after === undefined
+        ? 'Calibration. No temperature is best: the validation images are told apart without an error'
+        : 'Calibration on the test images, with the temperature of the validation images',
     digits: 4,
     headings: { ece: 'ECE', classwiseEce: 'ECE, mean over classes', logLoss: 'Log loss' },
     highlight: { ece: 'lowest', classwiseEce: 'lowest', brier: 'lowest', logLoss: 'lowest' },
@@ -94,5 +103,7 @@ function calibrationRow({ name, temperature, forecast }: NamedForecast): Calibra
 /** Logits up to what a softmax does not see; the smallest number stands for a probability of 0. */
 function logitsOf({ data, probabilities }: Scored): Float64Array {
   const log = (value: number): number => Math.log(Math.max(value, Number.MIN_VALUE));
-  return data.task === 'multi-label' ? probabilities.map((value) => log(value) - log(1 - value)) : probabilities.map(log); // prettier-ignore
+  return data.task === 'multi-label'
+    ? probabilities.map((value) => log(value) - log(1 - value))
+    : probabilities.map(log);
 }

@@ -72,7 +72,8 @@ export function differenceFinding(
     unit,
   }: { readonly published?: number; readonly claimed: 'above' | 'below'; readonly unit?: string },
 ): Finding {
-  const ofNumber = published === undefined ? {} : { difference: estimate.mean - published, within: isWithin(published, estimate) }; // prettier-ignore
+  const ofNumber =
+    published === undefined ? {} : { difference: estimate.mean - published, within: isWithin(published, estimate) };
   return {
     compared,
     value: signed(estimate.mean),

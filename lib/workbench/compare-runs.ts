@@ -68,7 +68,8 @@ function comparisonParts(records: readonly RunRecord[]): Displayable[] {
     if (varied.length === 0 || scores.length === 0) return [];
     const selection = selectionScores.find(({ score }) => scores.includes(score));
     const best = selection && highest(trainings.map((index) => records[index].scores[selection.score]));
-    const marked = selection === undefined || best === undefined ? '' : `; the highest ${selection.title} has ${names[best]}`; // prettier-ignore
+    const marked =
+      selection === undefined || best === undefined ? '' : `; the highest ${selection.title} has ${names[best]}`;
     const axis = (title: string, values: Setting['values']) => ({
       title: heading(title),
       values: trainings.map((index) => values[index]),

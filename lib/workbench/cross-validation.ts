@@ -39,24 +39,37 @@ export async function crossValidation<D extends Dataset | SegmentationDataset>(
   { folds, seed, caption = `Cross-validation: each image of ${data.title} tested once` }: CrossValidationOptions,
   task: (fold: D, index: number) => Promise<Evaluations>,
 ): Promise<Displayable | undefined> {
-  if (folds === 1) return status('Cross-validation is left out: folds is 1. With folds = 5, five networks are trained, and each image is tested once.', 'info'); // prettier-ignore
+  if (folds === 1)
+    return status(
+      'Cross-validation is left out: folds is 1. With folds = 5, five networks are trained, and each image is tested once.',
+      'info',
+    );
   const rows: FoldRow[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const options = { folds, fold, seed };
     const part = ('task' in data ? foldOf(data, options) : segmentationFoldOf(data, options)) as D;
     for (const [network, evaluation] of Object.entries(await task(part, fold))) {
       if (evaluation === undefined) return undefined;
-      if (evaluation.split !== 'test') throw new UserError(`${network} was scored on ${evaluation.split}: cross-validation takes scores of each fold's test images.`); // prettier-ignore
-      rows.push({ network, fold: `${fold + 1} of ${folds}`, testImages: evaluation.images, scores: scoresOf(evaluation) }); // prettier-ignore
+      if (evaluation.split !== 'test')
+        throw new UserError(
+          `${network} was scored on ${evaluation.split}: cross-validation takes scores of each fold's test images.`,
+        );
+      rows.push({
+        network,
+        fold: `${fold + 1} of ${folds}`,
+        testImages: evaluation.images,
+        scores: scoresOf(evaluation),
+      });
     }
   }
   return table(crossValidationRows(rows), {
-    caption: `${caption}. Interval: 95 % of the mean over folds, by Student’s t with Nadeau and Bengio’s correction for what folds share`, // prettier-ignore
+    caption: `${caption}. Interval: 95 % of the mean over folds, by Student’s t with Nadeau and Bengio’s correction for what folds share`,
   });
 }
 
 function scoresOf(evaluation: Evaluation): Readonly<Record<string, number>> {
-  if ('mean' in evaluation) return { dice: evaluation.mean.dice, jaccard: evaluation.mean.jaccard, hd95: evaluation.mean.hd95 }; // prettier-ignore
+  if ('mean' in evaluation)
+    return { dice: evaluation.mean.dice, jaccard: evaluation.mean.jaccard, hd95: evaluation.mean.hd95 };
   return { accuracy: evaluation.accuracy, macroF1: evaluation.macroF1, auc: evaluation.auc ?? NaN };
 }
 

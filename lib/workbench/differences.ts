@@ -8,7 +8,10 @@ export function differenceRows(values: Readonly<Record<string, object>>): Record
   const settings = [...new Set(columns.flatMap(([, given]) => Object.keys(given)))];
   return settings
     .filter((setting) => columns.length === 1 || new Set(columns.map(([, given]) => given[setting])).size > 1)
-    .map((setting) => ({ setting, ...Object.fromEntries(columns.map(([name, given]) => [name, String(given[setting] ?? 'not set')])) })); // prettier-ignore
+    .map((setting) => ({
+      setting,
+      ...Object.fromEntries(columns.map(([name, given]) => [name, String(given[setting] ?? 'not set')])),
+    }));
 }
 
 /**

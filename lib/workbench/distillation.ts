@@ -39,7 +39,8 @@ export function drawnImages({ seed, perEpoch, validation = 64, size = 64 }: Draw
 /** The backbone with the teacher's weights of a training that has come to its end, for `features` and `tokenImages`. */
 export function taught(backbone: OpenedBackbone, run: DistilledRun): OpenedBackbone {
   const { values, id } = run;
-  if (values === undefined) throw new UserError('The training was stopped before its end: run its cell again to continue it.'); // prettier-ignore
+  if (values === undefined)
+    throw new UserError('The training was stopped before its end: run its cell again to continue it.');
   const title = `${backbone.title}, taught`;
   return { ...backbone, title, values, weights: { source: 'self-distillation', sha256: id }, seed: undefined };
 }
@@ -71,9 +72,12 @@ export async function distill(
   recipe: SelfDistillationSettings,
   { probes, progress = 'self-distillation', again }: DistillationOptions = {},
 ): Promise<DistilledRun> {
-  const sources = 'splits' in images ? { train: datasetSource(images, 'train'), val: datasetSource(images, 'val') } : images; // prettier-ignore
+  const sources =
+    'splits' in images ? { train: datasetSource(images, 'train'), val: datasetSource(images, 'val') } : images;
   const onProgress = progressBar(progress);
-  const run = await interruptible((signal) => distillOnce(distilledVit(name), sources, recipe, { folder: trainingsFolder(), probes, again, signal, onProgress })); // prettier-ignore
+  const run = await interruptible((signal) =>
+    distillOnce(distilledVit(name), sources, recipe, { folder: trainingsFolder(), probes, again, signal, onProgress }),
+  );
   tellKept(run, `${run.history.length} epochs`, onProgress);
   return run;
 }

@@ -33,21 +33,41 @@ export async function errorGallery(
   if (evaluation === undefined) return undefined;
   if ('ids' in evaluation) return worstMasks(evaluation, count);
   const { data, split, model } = evaluation;
-  if (data.task === 'multi-label') return status('An image of these data has several labels, so that it is not right or wrong as a whole.', 'info'); // prettier-ignore
+  if (data.task === 'multi-label')
+    return status('An image of these data has several labels, so that it is not right or wrong as a whole.', 'info');
   const images = judgedImages(evaluation);
-  const wrong = images.filter(({ truth, predicted }) => truth !== predicted).sort((a, b) => b.probability - a.probability || a.index - b.index); // prettier-ignore
-  const right = images.filter(({ truth, predicted }) => truth === predicted).sort((a, b) => a.probability - b.probability || a.index - b.index); // prettier-ignore
+  const wrong = images
+    .filter(({ truth, predicted }) => truth !== predicted)
+    .sort((a, b) => b.probability - a.probability || a.index - b.index);
+  const right = images
+    .filter(({ truth, predicted }) => truth === predicted)
+    .sort((a, b) => a.probability - b.probability || a.index - b.index);
   const grid = (shown: readonly JudgedImage[], caption: string): Promise<Displayable> => {
     const note = data.synthetic ? syntheticNote : undefined;
     return imageGrid({ images: shown.map((image) => gridImage(evaluation, image)), columns: 4, caption, note });
   };
   const parts: Displayable[] = [];
-  if (wrong.length === 0) parts.push(status(`${model} took none of the ${images.length} ${split} images for another class.`, 'info')); // prettier-ignore
-  else parts.push(await grid(wrong.slice(0, count), `The most confident of the ${wrong.length} mistakes among ${images.length} ${split} images`)); // prettier-ignore
-  if (right.length > 0) parts.push(await grid(right.slice(0, count), `The least sure of the ${right.length} ${split} images that are right`)); // prettier-ignore
+  if (wrong.length === 0)
+    parts.push(status(`${model} took none of the ${images.length} ${split} images for another class.`, 'info'));
+  else
+    parts.push(
+      await grid(
+        wrong.slice(0, count),
+        `The most confident of the ${wrong.length} mistakes among ${images.length} ${split} images`,
+      ),
+    );
+  if (right.length > 0)
+    parts.push(
+      await grid(right.slice(0, count), `The least sure of the ${right.length} ${split} images that are right`),
+    );
   for (const { truth, predicted, of } of classPairs(wrong).slice(0, pairs)) {
     const [is, taken] = [truth, predicted].map((index) => data.classNames[index]);
-    parts.push(await grid(of.slice(0, 4), `${is} taken for ${taken}: ${of.length} of ${images.filter((image) => image.truth === truth).length}`)); // prettier-ignore
+    parts.push(
+      await grid(
+        of.slice(0, 4),
+        `${is} taken for ${taken}: ${of.length} of ${images.filter((image) => image.truth === truth).length}`,
+      ),
+    );
   }
   return { html: parts.map(({ html }) => html).join(''), text: parts.map(({ text }) => text).join('\n') };
 }
@@ -93,13 +113,20 @@ function gridImage({ data, split }: OfClasses, { index, truth, predicted, probab
 
 function worstMasks({ data, split, model, ids, scores, readMasks }: OfMasks, count: number): Promise<Displayable> {
   const { height, width } = data;
-  const worst = ids.map((_, index) => index).sort((a, b) => scores[a].dice - scores[b].dice || a - b).slice(0, count); // prettier-ignore
+  const worst = ids
+    .map((_, index) => index)
+    .sort((a, b) => scores[a].dice - scores[b].dice || a - b)
+    .slice(0, count);
   const masks = readMasks();
   const images = worst.map((index) => {
     const pixels = masks.subarray(index * height * width, (index + 1) * height * width);
     const dice = `Dice ${scores[index].dice.toFixed(3)}`;
     const shown = { ...readPair(data, data.splits[split], index), prediction: { height, width, pixels } };
-    return maskOverlay({ ...shown, title: `${ids[index]}\n${dice}`, alt: `${split} image ${ids[index]} with its mask and that of ${model}, ${dice}` }); // prettier-ignore
+    return maskOverlay({
+      ...shown,
+      title: `${ids[index]}\n${dice}`,
+      alt: `${split} image ${ids[index]} with its mask and that of ${model}, ${dice}`,
+    });
   });
   const caption = `The ${split} images with the lowest Dice of ${model}. ${overlayLegend}`;
   return imageGrid({ images, columns: 4, size: 132, caption, note: data.synthetic ? syntheticNote : undefined });

@@ -43,11 +43,20 @@ export interface GradCamOptions {
 export async function gradCam(
   model: ModelWithWeights,
   images: ImageChoice,
-  { layer = 'layer4', classIndex, caption = `What speaks for the class in ${layer} of ${model.network.name}` }: GradCamOptions = {}, // prettier-ignore
+  {
+    layer = 'layer4',
+    classIndex,
+    caption = `What speaks for the class in ${layer} of ${model.network.name}`,
+  }: GradCamOptions = {},
 ): Promise<Displayable> {
   const { forward } = model.network;
   return overlaid(model, images, caption, (input, values) => {
-    const request = { forward: (x: Tensor4D, scope: Parameters<Network['forward']>[1]) => forward(x, scope) as Tensor2D, values, layer, classIndex }; // prettier-ignore
+    const request = {
+      forward: (x: Tensor4D, scope: Parameters<Network['forward']>[1]) => forward(x, scope) as Tensor2D,
+      values,
+      layer,
+      classIndex,
+    };
     const { maps, classes } = gradCamMaps(input, request);
     return { maps, titles: Array.from(classes, (index) => `for ${images.data.classNames[index] ?? index}`) };
   });
@@ -64,7 +73,9 @@ export async function attentionRollout(
 ): Promise<Displayable> {
   const spec = specOf(model.network);
   if (spec?.family !== 'vit')
-    throw new UserError(`${model.network.name} is no vision transformer of the library: for a convolutional network there is gradCam.`); // prettier-ignore
+    throw new UserError(
+      `${model.network.name} is no vision transformer of the library: for a convolutional network there is gradCam.`,
+    );
   const config = { ...spec, grid: spec.grid };
   return overlaid(model, images, caption, (input, values) => {
     const [count, height, width] = input.shape;
@@ -97,11 +108,16 @@ async function overlaid(
   const { channels, splits, classNames } = data;
   const wrong = indices.find((index) => !(Number.isInteger(index) && index >= 0 && index < splits[split].count));
   if (wrong !== undefined || indices.length === 0)
-    throw new UserError(`indices are ${JSON.stringify(indices)}, but must be whole numbers from 0 to ${splits[split].count - 1}, at least one.`); // prettier-ignore
+    throw new UserError(
+      `indices are ${JSON.stringify(indices)}, but must be whole numbers from 0 to ${splits[split].count - 1}, at least one.`,
+    );
   const bytes = new Uint8Array(indices.length * data.height * data.width * channels);
   splits[split].readImages(indices, bytes);
   const { height, width } = network.transform ?? data;
-  const pixels = network.transform === undefined ? bytes : await network.transform.apply(bytes, [indices.length, data.height, data.width, channels]); // prettier-ignore
+  const pixels =
+    network.transform === undefined
+      ? bytes
+      : await network.transform.apply(bytes, [indices.length, data.height, data.width, channels]);
   const normalization = network.transform?.normalization ?? network.normalization;
   const parameters = initialParameters(network.table, 0, read());
   try {
@@ -117,11 +133,26 @@ async function overlaid(
       const label = classNames[splits[split].labels[index * splits[split].labelWidth]] ?? '';
       const map = found.maps.subarray(at * size, (at + 1) * size);
       return [
-        { ...own, pixels: rgb(image, channels), title: `${split} ${index}\n${label}`, alt: `${split} image ${index}: ${label}` }, // prettier-ignore
-        { ...own, pixels: blended(rgb(image, channels), heatPixels(map, [0, 1])), title: found.titles[at], alt: `Image ${index}, light where it counts ${found.titles[at]}` }, // prettier-ignore
+        {
+          ...own,
+          pixels: rgb(image, channels),
+          title: `${split} ${index}\n${label}`,
+          alt: `${split} image ${index}: ${label}`,
+        },
+        {
+          ...own,
+          pixels: blended(rgb(image, channels), heatPixels(map, [0, 1])),
+          title: found.titles[at],
+          alt: `Image ${index}, light where it counts ${found.titles[at]}`,
+        },
       ];
     });
-    return await imageGrid({ images: grid, columns: 4, caption, note: data.synthetic ? 'Images made by this project, not photographs.' : undefined }); // prettier-ignore
+    return await imageGrid({
+      images: grid,
+      columns: 4,
+      caption,
+      note: data.synthetic ? 'Images made by this project, not photographs.' : undefined,
+    });
   } finally {
     disposeParameters(parameters);
   }

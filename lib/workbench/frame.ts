@@ -34,9 +34,12 @@ type Cell = string | number;
 export function frame(rows: readonly object[]): Frame {
   const flat = rows.map(flattened);
   const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
-  const isNumber = (name: string): boolean => flat.every((row) => row[name] === undefined || typeof row[name] === 'number'); // prettier-ignore
+  const isNumber = (name: string): boolean =>
+    flat.every((row) => row[name] === undefined || typeof row[name] === 'number');
   const filler = new Map(names.map((name) => [name, isNumber(name) ? NaN : '']));
-  const filled = flat.map((row) => Object.fromEntries(names.map((name) => [name, textOrNumber(row[name] ?? filler.get(name), isNumber(name))]))); // prettier-ignore
+  const filled = flat.map((row) =>
+    Object.fromEntries(names.map((name) => [name, textOrNumber(row[name] ?? filler.get(name), isNumber(name))])),
+  );
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- danfo takes a second to load, which a first cell need not wait for
   const danfo = require('danfojs-node') as { readonly DataFrame: new (rows: readonly object[]) => Frame };
   return new danfo.DataFrame(filled);

@@ -61,7 +61,10 @@ export async function insideBlock<T>(
     tf.tidy(() => {
       const images = normalizedImages(pixels, [1, height, width, data.channels], normalization);
       const scope = createScope(readParameters(parameters));
-      const { blockTokens = [], attentions = [] } = backbone.forward(images, scope, { attentionOf: [index], tokensOf: [index - 1] }); // prettier-ignore
+      const { blockTokens = [], attentions = [] } = backbone.forward(images, scope, {
+        attentionOf: [index],
+        tokensOf: [index - 1],
+      });
       const tokens = blockTokens[0].squeeze<Tensor2D>([0]);
       const p = scope.at(`blocks.${index}`);
       const [count, values] = tokens.shape;
@@ -72,7 +75,10 @@ export async function insideBlock<T>(
       const attended = selfAttention(qkv, { heads, tokens: count, rotary, bias }); // T×C
       const value = look({
         ...{ tokens, p, heads, epsilon },
-        turn: (given) => rotary === undefined ? given : rotate(given.reshape<Tensor4D>([1, 1, count, size]), rotary).reshape([count, size]), // prettier-ignore
+        turn: (given) =>
+          rotary === undefined
+            ? given
+            : rotate(given.reshape<Tensor4D>([1, 1, count, size]), rotary).reshape([count, size]),
         attention: (head) => attentions[0].slice([0, head, 0, 0], [1, 1, count, count]).reshape([count, count]),
         attended: (head) => attended.slice([0, head * size], [count, size]),
       });

@@ -90,7 +90,10 @@ export function pixelFeatures(data: Dataset): { readonly kept: { readonly sets: 
   const of = (split: SplitName): FeatureSet => {
     const { count, readImages } = data.splits[split];
     const bytes = new Uint8Array(count * width);
-    readImages(Array.from({ length: count }, (_, index) => index), bytes); // prettier-ignore
+    readImages(
+      Array.from({ length: count }, (_, index) => index),
+      bytes,
+    );
     return featureSet(
       data,
       split,

@@ -27,10 +27,13 @@ export function maskComparison(
   const isChanged = compared.some(({ changed }) => changed !== '');
   const others = all.length - rows.length;
   const left = others === 0 ? '' : `; ${others} at other sizes or on other test images are left out`;
-  return table(compared.map(({ changed, ...row }) => (isChanged ? { ...row, changed } : row)), {
-    caption: `${caption}, means over ${drawsTitle.toLowerCase()}${left}`,
-    headings: { draws: drawsTitle, learningRate: 'Rate' },
-    digits: { learningRate: 4 },
-    highlight: { testDice: 'highest', testIou: 'highest', testHd95: 'lowest' },
-  }); // prettier-ignore
+  return table(
+    compared.map(({ changed, ...row }) => (isChanged ? { ...row, changed } : row)),
+    {
+      caption: `${caption}, means over ${drawsTitle.toLowerCase()}${left}`,
+      headings: { draws: drawsTitle, learningRate: 'Rate' },
+      digits: { learningRate: 4 },
+      highlight: { testDice: 'highest', testIou: 'highest', testHd95: 'lowest' },
+    },
+  );
 }

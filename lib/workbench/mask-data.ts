@@ -21,6 +21,9 @@ export function openVit(request: VitRequest): Promise<Vit> {
  * @throws UserError where the pre-training was stopped
  */
 export function pretrained(encoder: Encoder, run: DenoisingRun | undefined): Encoder {
-  if (run === undefined) throw new UserError(`${encoder.title} has not been pre-trained to the end: run that cell again, which continues it.`); // prettier-ignore
+  if (run === undefined)
+    throw new UserError(
+      `${encoder.title} has not been pre-trained to the end: run that cell again, which continues it.`,
+    );
   return withValues(encoder, run.values);
 }

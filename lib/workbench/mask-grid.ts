@@ -57,7 +57,8 @@ async function keepModels<P>(trained: readonly GridRun<P>[]): Promise<void> {
     else await keepModel(run, run.best, data);
   }
   const names = [...left].map(([name, count]) => `${count} of ${name}`).join(', ');
-  if (names !== '') show(status(`A model’s folder cannot describe networks on an encoder: those of ${names} are not kept.`, 'info')); // prettier-ignore
+  if (names !== '')
+    show(status(`A model’s folder cannot describe networks on an encoder: those of ${names} are not kept.`, 'info'));
 }
 
 export interface DenoiseOptions {

@@ -47,7 +47,9 @@ export async function predict(
   options: Omit<PredictOptions, 'signal' | 'onProgress' | 'onFile'> = {},
 ): Promise<PredictedImage[]> {
   const images = await findImages(files, options);
-  const { rows, broken, classNames } = await interruptible((signal) => predictClasses(model, images, { ...options, signal })); // prettier-ignore
+  const { rows, broken, classNames } = await interruptible((signal) =>
+    predictClasses(model, images, { ...options, signal }),
+  );
   const left = describeLeftOut(images.leftOut);
   if (left !== undefined) show(status(`${left}.`));
   for (const { reason } of broken) show(status(reason, 'warning'));

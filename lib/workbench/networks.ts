@@ -31,11 +31,23 @@ export function networkTable(
   const layers = [...new Set([...shapes.keys(), ...Object.keys(parameters).map(layerOf)])];
   const rows = layers
     .map((layer) => {
-      const own = Object.keys(parameters).filter((name) => layerOf(name) === layer && parameters[name].kind !== 'statistic'); // prettier-ignore
-      return { layer, output: shapes.get(layer)?.slice(1).join('×'), values: count(parameters, own), trained: count(parameters, own.filter(trainable)) }; // prettier-ignore
+      const own = Object.keys(parameters).filter(
+        (name) => layerOf(name) === layer && parameters[name].kind !== 'statistic',
+      );
+      return {
+        layer,
+        output: shapes.get(layer)?.slice(1).join('×'),
+        values: count(parameters, own),
+        trained: count(parameters, own.filter(trainable)),
+      };
     })
     .filter(({ values }) => values > 0);
-  const all = { layer: 'all', output: undefined, values: countParameters(network), trained: countParameters(network, trainable) }; // prettier-ignore
+  const all = {
+    layer: 'all',
+    output: undefined,
+    values: countParameters(network),
+    trained: countParameters(network, trainable),
+  };
   return table([...rows, all], { caption, digits: 0 });
 }
 
@@ -56,8 +68,13 @@ export function sameOutputs(first: Network, second: Network, data: InputSize): D
   const [one, other] = [first, second].map((network) => run(network, data, 4));
   const differing = one.findIndex((value, index) => value !== other[index]);
   if (one.length !== other.length || differing >= 0) {
-    const where = differing < 0 ? `${one.length} numbers against ${other.length}` : `number ${differing} is ${one[differing]} against ${other[differing]}`; // prettier-ignore
-    throw new UserError(`${first.name} and ${second.name} give different outputs for the same weights and images: ${where}.`); // prettier-ignore
+    const where =
+      differing < 0
+        ? `${one.length} numbers against ${other.length}`
+        : `number ${differing} is ${one[differing]} against ${other[differing]}`;
+    throw new UserError(
+      `${first.name} and ${second.name} give different outputs for the same weights and images: ${where}.`,
+    );
   }
   const rows = [{ first: first.name, second: second.name, numbers: one.length, differing: 0 }];
   return table(rows, { caption: 'The same weights and images: outputs that differ in any bit' });
@@ -77,14 +94,19 @@ function inputOf({ transform, frozen }: Network, data: InputSize) {
  */
 export function sameNumbers(
   pairs: Readonly<Record<string, readonly [own: Tensor, library: Tensor]>>,
-  { within = 1e-5, caption = 'One’s own numbers and the library’s' }: { readonly within?: number; readonly caption?: string } = {}, // prettier-ignore
+  {
+    within = 1e-5,
+    caption = 'One’s own numbers and the library’s',
+  }: { readonly within?: number; readonly caption?: string } = {},
 ): Displayable {
   const rows = Object.entries(pairs).map(([name, tensors]) => {
     const [own, library] = tensors.map((tensor) => tensor.dataSync<'float32'>());
     const largest = library.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const difference = library.reduce((most, value, index) => Math.max(most, Math.abs(value - own[index])), 0);
     if (own.length !== library.length || !(difference <= within * largest))
-      throw new UserError(`${name} is not the library's: ${own.length} numbers against ${library.length}, which differ by up to ${difference}.`); // prettier-ignore
+      throw new UserError(
+        `${name} is not the library's: ${own.length} numbers against ${library.length}, which differ by up to ${difference}.`,
+      );
     return { what: name, numbers: own.length, largest, difference: difference.toExponential(1) };
   });
   return table(rows, { caption });
@@ -93,7 +115,9 @@ export function sameNumbers(
 /** One row for each part of a network or backbone, such as `blocks`, and one for all: its tensors and trained values. */
 export function networkParts(
   given: Network | { readonly table: ParameterTable; readonly title: string },
-  { caption = 'title' in given ? `${given.title} by part, without a head` : `${given.name} by part` }: { readonly caption?: string } = {}, // prettier-ignore
+  {
+    caption = 'title' in given ? `${given.title} by part, without a head` : `${given.name} by part`,
+  }: { readonly caption?: string } = {},
 ): Displayable {
   const parameters = given.table;
   const rowOf = (part: string, names: readonly string[]): object => {
@@ -101,7 +125,12 @@ export function networkParts(
     return { part, tensors: trained.length, parameters: count(parameters, trained) };
   };
   const names = Object.keys(parameters);
-  const rows = partsOf(parameters).map((part) => rowOf(part, names.filter((name) => name.split('.')[0] === part))); // prettier-ignore
+  const rows = partsOf(parameters).map((part) =>
+    rowOf(
+      part,
+      names.filter((name) => name.split('.')[0] === part),
+    ),
+  );
   return table([...rows, rowOf('all', names)], { caption, digits: 0 });
 }
 

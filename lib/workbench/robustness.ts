@@ -27,12 +27,17 @@ export async function robustness(
   { kinds = corruptionKinds, severities = [1, 2, 3, 4, 5], seed = 0 }: RobustnessOptions = {},
 ): Promise<Displayable | undefined> {
   if (model === undefined) return undefined;
-  const found = await scoring(model, 'worsened test', (signal) => robustnessRows(model, data, { kinds, severities, seed }, signal)); // prettier-ignore
-  return found && table(found, {
-    caption: `Accuracy of ${model.network.name} on ${data.splits.test.count} test images made worse in MedMNIST-C’s ways, by severity`,
-    highlight: { cost: 'highest' },
-    headings: { cost: 'Lost' },
-  }); // prettier-ignore
+  const found = await scoring(model, 'worsened test', (signal) =>
+    robustnessRows(model, data, { kinds, severities, seed }, signal),
+  );
+  return (
+    found &&
+    table(found, {
+      caption: `Accuracy of ${model.network.name} on ${data.splits.test.count} test images made worse in MedMNIST-C’s ways, by severity`,
+      highlight: { cost: 'highest' },
+      headings: { cost: 'Lost' },
+    })
+  );
 }
 
 /** The images as they are first. */
@@ -42,7 +47,8 @@ export async function robustnessRows(
   { kinds, severities, seed }: Required<RobustnessOptions>,
   signal?: AbortSignal,
 ): Promise<Record<string, string | number>[]> {
-  const accuracyOf = async (images: Dataset): Promise<number> => (await evaluateClassifier(model, images, { signal })).accuracy; // prettier-ignore
+  const accuracyOf = async (images: Dataset): Promise<number> =>
+    (await evaluateClassifier(model, images, { signal })).accuracy;
   const clean = await accuracyOf(data);
   const row = (images: string, accuracies: readonly number[], own: { mean: number; cost: number }) => {
     const columns: [string, number][] = severities.map((severity, at) => [

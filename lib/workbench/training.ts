@@ -60,7 +60,15 @@ export async function train(
 }
 
 function leftOut(identity: Run['identity'], model: string, recipe: Recipe): Run {
-  const nothing = { history: [], bestEpoch: undefined, stopped: false, kept: false, seconds: 0, best: undefined, last: undefined }; // prettier-ignore
+  const nothing = {
+    history: [],
+    bestEpoch: undefined,
+    stopped: false,
+    kept: false,
+    seconds: 0,
+    best: undefined,
+    last: undefined,
+  };
   return { id: shortHash(identity), identity, model, recipe, ...nothing };
 }
 
@@ -75,7 +83,6 @@ export function tellKept(
   what: string,
   report: (event: PhaseEvent) => void,
 ): void {
-  // prettier-ignore
   const message = `was trained before with just these settings, ${what}: { again: true } trains it anew`;
   if (kept) report({ kind: 'phase', message, ended: 'done' });
 }
@@ -113,8 +120,16 @@ export type Evaluated<E, R, D> = E & { readonly row: R | undefined; readonly dat
  * The scores of trained weights on a split, the test split by default. Scores of the test split become a row of `comparison`; undefined
  * for a training that was stopped, and where the stop button ends the scoring.
  */
-export async function evaluate(model: TrainedModel | undefined, data: Dataset, options?: RowOptions): Promise<Evaluated<ClassifierEvaluation, ClassificationRow, Dataset> | undefined>; // prettier-ignore
-export async function evaluate(model: TrainedModel | undefined, data: Exclude<TrainingData, Dataset>, options?: RowOptions): Promise<Evaluated<MaskEvaluation, SegmentationRow, SegmentationDataset> | undefined>; // prettier-ignore
+export async function evaluate(
+  model: TrainedModel | undefined,
+  data: Dataset,
+  options?: RowOptions,
+): Promise<Evaluated<ClassifierEvaluation, ClassificationRow, Dataset> | undefined>;
+export async function evaluate(
+  model: TrainedModel | undefined,
+  data: Exclude<TrainingData, Dataset>,
+  options?: RowOptions,
+): Promise<Evaluated<MaskEvaluation, SegmentationRow, SegmentationDataset> | undefined>;
 export async function evaluate(
   model: TrainedModel | undefined,
   data: TrainingData,

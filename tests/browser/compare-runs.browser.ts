@@ -23,7 +23,12 @@ test(
       folder,
       '01_resnet_from_scratch',
       accuracies.map((bestValAccuracy, index) => ({
-        ...{ learningRate: 10 ** -(index + 2), epochs: 3 + (index % 2), bestValAccuracy, testAccuracy: bestValAccuracy - 0.02 }, // prettier-ignore
+        ...{
+          learningRate: 10 ** -(index + 2),
+          epochs: 3 + (index % 2),
+          bestValAccuracy,
+          testAccuracy: bestValAccuracy - 0.02,
+        },
       })),
     );
     const path = join(folder, 'index.html');

@@ -30,9 +30,11 @@ const cells = {
 /** What has to be the same when the same is trained again. */
 function numbers(all: readonly Results[]): object {
   const timeless = (row: object): object => ({ ...row, seconds: undefined });
-  const trainings = all.flatMap(
-    ({ results, history }) =>
-    results.map((row) => ({ row: timeless(row), history: history[row.trainingKey].map((epoch) => timeless(epoch as object)) })), // prettier-ignore
+  const trainings = all.flatMap(({ results, history }) =>
+    results.map((row) => ({
+      row: timeless(row),
+      history: history[row.trainingKey].map((epoch) => timeless(epoch as object)),
+    })),
   );
   return Object.fromEntries(trainings.map((each) => [JSON.stringify(each.row), each.history]));
 }

@@ -31,19 +31,40 @@ let expected: Predictions;
 async function photograph(name: string, height: number, width: number, base: number): Promise<void> {
   const random = createRandom(9, name);
   const colour = [0, 1, 2].map(() => base + random.integer(40));
-  const pixels = Buffer.from(Array.from({ length: height * width * 3 }, (_, at) => (colour[at % 3] + Math.round(40 * Math.sin(at / 50)) + random.integer(9)) % 256)); // prettier-ignore
-  await sharp(pixels, { raw: { height, width, channels: 3 } }).png().toFile(join(images, name)); // prettier-ignore
+  const pixels = Buffer.from(
+    Array.from(
+      { length: height * width * 3 },
+      (_, at) => (colour[at % 3] + Math.round(40 * Math.sin(at / 50)) + random.integer(9)) % 256,
+    ),
+  );
+  await sharp(pixels, { raw: { height, width, channels: 3 } })
+    .png()
+    .toFile(join(images, name));
 }
 
 before(
   async () => {
     if (skip !== false) return;
     mkdirSync(images);
-    const sizes = [[28, 28, 50], [28, 28, 110], [61, 40, 160], [90, 133, 80], [12, 12, 130]] as const; // prettier-ignore
+    const sizes = [
+      [28, 28, 50],
+      [28, 28, 110],
+      [61, 40, 160],
+      [90, 133, 80],
+      [12, 12, 130],
+    ] as const;
     for (const [at, [height, width, base]] of sizes.entries()) await photograph(`${at}.png`, height, width, base);
     const data = cells(28);
-    const recipe = { epochs: 2, batchSize: 16, seed: 1, optimizer: adamW({ weightDecay: 0.01 }), schedule: cosine({ learningRate: 1e-3 }) }; // prettier-ignore
-    const run = await trainOnce(resnet18({ classes: data.classNames, width: 8 }), data, recipe, { folder: join(folder, 'runs') }); // prettier-ignore
+    const recipe = {
+      epochs: 2,
+      batchSize: 16,
+      seed: 1,
+      optimizer: adamW({ weightDecay: 0.01 }),
+      schedule: cosine({ learningRate: 1e-3 }),
+    };
+    const run = await trainOnce(resnet18({ classes: data.classNames, width: 8 }), data, recipe, {
+      folder: join(folder, 'runs'),
+    });
     const model = await saveModel(run, data, join(folder, 'model'));
     expected = await predictClasses(model, await findImages(images));
     const source = join(folder, 'notebook.ipynb');
@@ -90,7 +111,11 @@ test('dropped and chosen images get the classes and probabilities of predict', {
   }
   writeFileSync(join(folder, 'text.png'), 'no image');
   await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
-  await page.waitForFunction(`/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`, undefined, { timeout }); // prettier-ignore
+  await page.waitForFunction(
+    `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
+    undefined,
+    { timeout },
+  );
   assert.deepEqual(await axeFindings(page), []);
   await assertFits(page);
   assert.deepEqual(complaints, []);

@@ -81,7 +81,9 @@ export async function axeFindings(page: Page): Promise<string[]> {
 
 /** A page never scrolls sideways as a whole: what is wider scrolls by itself, and can be focused for it. */
 export async function assertFits(page: Page): Promise<void> {
-  const [content, window] = await page.evaluate<[number, number]>('[document.documentElement.scrollWidth, document.documentElement.clientWidth]'); // prettier-ignore
+  const [content, window] = await page.evaluate<[number, number]>(
+    '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+  );
   assert.ok(content <= window, `the page is ${content} pixels wide in a window of ${window}`);
   const unreachable = await page.evaluate<string[]>(
     `[...document.querySelectorAll('main *')].filter((element) => element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(element).overflowX) && element.tabIndex < 0).map((element) => element.outerHTML.slice(0, 120))`,

@@ -85,10 +85,16 @@ test(
   'the contents lead to their sections and follow the scroll; on a phone they are folded',
   { skip, timeout },
   async () => {
-    // prettier-ignore
     const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
     const current = page.locator('.contents a[aria-current]');
-    assert.deepEqual(await page.locator('.contents a').allTextContents(), ['Data', 'Training', 'A part', 'Results', 'How this was run', 'How to cite']); // prettier-ignore
+    assert.deepEqual(await page.locator('.contents a').allTextContents(), [
+      'Data',
+      'Training',
+      'A part',
+      'Results',
+      'How this was run',
+      'How to cite',
+    ]);
     await page.locator('.contents a', { hasText: 'Results' }).click();
     assert.match(page.url(), /#Results$/);
     await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
@@ -131,7 +137,8 @@ test('one switch opens all code but what is folded, and both switches are kept',
 
 test('the keyboard begins with the skip link and sees where it is', { skip, timeout }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
-  const focused = (expression: string): Promise<unknown> => page.evaluate(`(() => { const focused = document.activeElement; return ${expression}; })()`); // prettier-ignore
+  const focused = (expression: string): Promise<unknown> =>
+    page.evaluate(`(() => { const focused = document.activeElement; return ${expression}; })()`);
   await page.keyboard.press('Tab');
   assert.equal(await focused('focused.className'), 'skip-link');
   const top = await page.locator('.skip-link').boundingBox();
@@ -144,7 +151,11 @@ test('the keyboard begins with the skip link and sees where it is', { skip, time
   let steps = 0;
   await page.keyboard.press('Tab');
   while ((await focused('focused.closest("main") !== null')) && steps < 100) {
-    assert.notEqual(await focused('getComputedStyle(focused).outlineStyle'), 'none', String(await focused('focused.outerHTML.slice(0, 150)'))); // prettier-ignore
+    assert.notEqual(
+      await focused('getComputedStyle(focused).outlineStyle'),
+      'none',
+      String(await focused('focused.outerHTML.slice(0, 150)')),
+    );
     await page.keyboard.press('Tab');
     steps += 1;
   }
@@ -159,7 +170,10 @@ test('without scripts, pictures stand for charts and everything can be read', { 
     assert.equal(await stills.count(), 2);
     assert.equal(await stills.first().getAttribute('alt'), 'Accuracy of "a" & b');
     await stills.first().scrollIntoViewIfNeeded();
-    const { data, info } = await sharp(await stills.first().screenshot()).removeAlpha().raw().toBuffer({ resolveWithObject: true }); // prettier-ignore
+    const { data, info } = await sharp(await stills.first().screenshot())
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     // The corner is paper, in the theme's colour.
     assert.equal(data[0] > 200, theme === 'light', `${theme}: ${data[0]}`);
     assert.ok(info.width > 300, 'as large as the chart');

@@ -72,11 +72,15 @@ test('the fastest repetition after the warm-up counts, and the lines are those o
 });
 
 test('cases are chosen by their names, or the beginning of them up to a hyphen', async () => {
-  const names = async (...args: string[]) => parseLines((await run([...args, '--json'], { cases })).output).map((line) => line.case); // prettier-ignore
+  const names = async (...args: string[]) =>
+    parseLines((await run([...args, '--json'], { cases })).output).map((line) => line.case);
   assert.deepEqual(await names('first'), ['first-a', 'first-b']);
   assert.deepEqual(await names('second', 'first-b', 'first'), ['first-a', 'first-b', 'second']);
   assert.deepEqual(await names('by-name'), ['by-name']);
-  await assert.rejects(run(['by'], { cases: [timed('bye', [0, 1])] }), userError(/^There is no case "by", did you mean "bye"\? --help/)); // prettier-ignore
+  await assert.rejects(
+    run(['by'], { cases: [timed('bye', [0, 1])] }),
+    userError(/^There is no case "by", did you mean "bye"\? --help/),
+  );
 });
 
 test('--repeats replaces the number of repetitions', async () => {
@@ -163,7 +167,10 @@ test('what is misspelt or does not fit is answered in one line, before anything 
   const other = save('other.jsonl', '{"case": "another", "milliseconds": 3, "images": 1}\n');
   const smaller = save('smaller.jsonl', '{"case": "hd95-1000-256", "milliseconds": 3, "images": 10}\n');
   const header = save('header.jsonl', `\n> bench\n${readFileSync(other, 'utf8')}`);
-  await refused(['resnet18-trian-28-b128'], /^There is no case "resnet18-trian-28-b128", did you mean "resnet18-train-28-b128"\?/); // prettier-ignore
+  await refused(
+    ['resnet18-trian-28-b128'],
+    /^There is no case "resnet18-trian-28-b128", did you mean "resnet18-train-28-b128"\?/,
+  );
   await refused(['quantum'], /^There is no case "quantum"\. --help shows all\.$/);
   await refused(['--jsno'], /^There is no option --jsno, did you mean "--json"\?/);
   for (const text of ['0', '1.5', 'many'])
@@ -181,8 +188,14 @@ test('what is misspelt or does not fit is answered in one line, before anything 
 
 test('--help lists every case', async () => {
   const { output } = await run(['--help']);
-  for (const name of ['resnet18-train-28-b128', 'unet-train-256-b8', 'npz-batches-224-b32', 'kernel-first-result', 'start'])
-    assert.match(output, new RegExp(`^ {2}${name} {2,}\\S`, 'm')); // prettier-ignore
+  for (const name of [
+    'resnet18-train-28-b128',
+    'unet-train-256-b8',
+    'npz-batches-224-b32',
+    'kernel-first-result',
+    'start',
+  ])
+    assert.match(output, new RegExp(`^ {2}${name} {2,}\\S`, 'm'));
 });
 
 /** The real cases with little work, by the multiple of pixels that their models take. */

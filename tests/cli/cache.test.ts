@@ -66,7 +66,9 @@ test('list --json gives every entry', async () => {
   const { features: entries } = JSON.parse(await run(directory, 'list', '--json')) as {
     features: Record<string, unknown>[];
   };
-  const listed = entries.map(({ of, state, count, width }) => `${String(of)}: ${String(state)}, ${String(count)}×${String(width)}`); // prettier-ignore
+  const listed = entries.map(
+    ({ of, state, count, width }) => `${String(of)}: ${String(state)}, ${String(count)}×${String(width)}`,
+  );
   assert.deepEqual(listed.sort(), ['first: whole, 30×7', 'unfinished: unfinished, 30×7']);
 });
 

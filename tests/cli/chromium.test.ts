@@ -21,7 +21,6 @@ test(
   'the named one is taken, else one on the PATH, else the newest of Playwright’s',
   { skip: process.platform !== 'linux' },
   () => {
-    // prettier-ignore
     const none = { PATH: '', HOME: join(folder, 'home') };
     assert.equal(findChromium(none), undefined);
     program('home/.cache/ms-playwright/chromium-999/chrome-linux/chrome');
@@ -35,6 +34,9 @@ test(
     assert.equal(findChromium({ ...none, PATH: `${folder}:${join(folder, 'bin')}` }), onPath);
     const named = program('my-own');
     assert.equal(findChromium({ ...none, PATH: join(folder, 'bin'), CHROMIUM_PATH: named }), named);
-    assert.throws(() => findChromium({ ...none, CHROMIUM_PATH: join(folder, 'gone') }), userError(/^CHROMIUM_PATH is .*gone, but there is no program/)); // prettier-ignore
+    assert.throws(
+      () => findChromium({ ...none, CHROMIUM_PATH: join(folder, 'gone') }),
+      userError(/^CHROMIUM_PATH is .*gone, but there is no program/),
+    );
   },
 );

@@ -10,7 +10,13 @@ import { userError } from '../data/user-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'export-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const cell = (output: object): object => ({ cell_type: 'code', metadata: {}, source: '', outputs: [output], execution_count: 1 }); // prettier-ignore
+const cell = (output: object): object => ({
+  cell_type: 'code',
+  metadata: {},
+  source: '',
+  outputs: [output],
+  execution_count: 1,
+});
 const write = (name: string, ...cells: object[]): string => {
   const path = join(folder, name);
   writeFileSync(path, JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 }));
@@ -27,11 +33,17 @@ test('what cannot be exported is refused in one line, and nothing is written', a
     [[notebook, notebook], /^Name one notebook/],
     [[join(folder, 'none.ipynb')], /^There is no file .*none\.ipynb: check the path\.$/],
     [[failed], /^Cell 1 of .*failed\.ipynb has failed: run the notebook to its end/],
-    [[notebook, '--format', 'hugoo'], /^--format is hugoo, but must be one of html, hugo, jekyll, quarto, markdown, did you mean "hugo"\?$/], // prettier-ignore
+    [
+      [notebook, '--format', 'hugoo'],
+      /^--format is hugoo, but must be one of html, hugo, jekyll, quarto, markdown, did you mean "hugo"\?$/,
+    ],
     [[notebook, '--url', 'example.org'], /^--url is example\.org, but must be a full address/],
     [[notebook, '--url', 'javascript:alert(1)'], /^--url is javascript/],
     [[notebook, '--format', 'hugo', '--assets', 'x'], /^--assets is for --format html only/],
-    [[notebook, '--out', join(folder, 'folder')], /^--out is the folder .*, but a page is a file: name one, such as .*index\.html\.$/], // prettier-ignore
+    [
+      [notebook, '--out', join(folder, 'folder')],
+      /^--out is the folder .*, but a page is a file: name one, such as .*index\.html\.$/,
+    ],
     [[notebook, '--format', 'hugo', '--out', notebook], /^--out is the file .*, but hugo needs a folder/],
     [[notebook, '--frmat', 'hugo'], /^There is no option --frmat, did you mean "--format"\?/],
   ] as const)
@@ -47,6 +59,9 @@ test('the command does without TensorFlow, which takes seconds to load', () => {
     const specs = notebookNames().map((name) => Object.keys(findNotebook(name).specs).length);
     const loaded = Object.keys(require.cache).filter((path) => /@tensorflow/.test(path));
     console.log(JSON.stringify([Math.min(...specs) > 5, loaded.length]));`;
-  const answer = execFileSync(process.execPath, ['--import', 'tsx', '-e', program], { cwd: projectRoot, encoding: 'utf8' }); // prettier-ignore
+  const answer = execFileSync(process.execPath, ['--import', 'tsx', '-e', program], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
   assert.deepEqual(JSON.parse(answer), [true, 0]);
 });

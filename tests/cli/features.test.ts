@@ -166,7 +166,13 @@ test('a vision transformer gives all its tokens, also of images that are not squ
   await run(...vit, '--tokens', '--output', at('tokens.npy'));
   await run(...vit, '--output', at('token.npy'));
   const [tokens, pooled] = [readArray(at('tokens.npy')), readArray(at('token.npy'))];
-  assert.deepEqual([tokens.shape, pooled.shape], [[2, 7, 192], [2, 192]]); // prettier-ignore
+  assert.deepEqual(
+    [tokens.shape, pooled.shape],
+    [
+      [2, 7, 192],
+      [2, 192],
+    ],
+  );
   // The class token stands for the image.
   const first = [...tokens.values.subarray(0, 192), ...tokens.values.subarray(7 * 192, 8 * 192)];
   assertClose(pooled.values, first, 1e-6, 'class token');
@@ -279,13 +285,17 @@ test('what is missing, misspelt or does not fit is answered in one line, before 
   );
   await refused({ '--precision': 'flaot32' }, /^--precision is "flaot32", did you mean "float32"\?/);
   for (const text of ['0', '-1', '1.5', 'many', '']) await refused({ '--batch-size': `=${text}` }, /--batch-size/);
-  for (const text of ['0', '224x', 'x224', '224*224', '1e3']) await refused({ '--size': text }, /^--size is ".*", but must be a number of pixels/); // prettier-ignore
+  for (const text of ['0', '224x', 'x224', '224*224', '1e3'])
+    await refused({ '--size': text }, /^--size is ".*", but must be a number of pixels/);
   await refused({ '--split': 'val' }, /^--split val is for \.npz files/);
   await refused({ '--input': at('train-only.npz'), '--split': 'tset' }, /^--split is "tset", did you mean "test"\?/);
   await refused({ '--input': at('train-only.npz'), '--split': 'val' }, /has no array "val_images"/);
   await refused({ '--recursive': '' }, /^--recursive is for folders/);
   await refused({ '--skip-broken': '' }, /^--skip-broken is for folders/);
-  await refused({ '--input': values, '--size': '32' }, /float\.npy has normalised images of 28×28, but resnet18 runs at 32×32: give --size 28x28/); // prettier-ignore
+  await refused(
+    { '--input': values, '--size': '32' },
+    /float\.npy has normalised images of 28×28, but resnet18 runs at 32×32: give --size 28x28/,
+  );
   await refused(
     { '--input': values, '--model': 'vit_tiny_patch16_224' },
     /28×28, but vit_tiny_patch16_224 runs at 224×224/,
@@ -311,7 +321,6 @@ test('--help shows every option and examples', async () => {
     'recursive',
     'skip-broken',
   ])
-    // prettier-ignore
     assert.match(output, new RegExp(`--${option}\\b`));
   assert.match(output, /\nExamples\n +npm run features -- /);
 });

@@ -30,7 +30,12 @@ test('the result of a run with other parameters is kept beside the new one, what
   mkdirSync(join(directory, 'models', 'a'), { recursive: true });
   writeFileSync(join(directory, 'preview.png'), '');
   assert.equal(keepBeside(directory, unfinished), join(directory, 'first'));
-  assert.deepEqual(readdirSync(join(directory, 'first')).sort(), ['index.html', 'models', 'preview.png', 'results.json']); // prettier-ignore
+  assert.deepEqual(readdirSync(join(directory, 'first')).sort(), [
+    'index.html',
+    'models',
+    'preview.png',
+    'results.json',
+  ]);
   assert.equal(readFileSync(join(directory, 'first', 'index.html'), 'utf8'), 'first');
   assert.deepEqual(readdirSync(directory).sort(), ['.unfinished', 'first']);
 

@@ -47,7 +47,11 @@ async function folderOf(name: string, files: Record<string, Picture>, foreground
     const { pixels, height, width } =
       'pixels' in picture
         ? picture
-        : { pixels: Uint8Array.from(picture.join(''), (c) => (c === '#' ? 1 : 0)), height: picture.length, width: picture[0].length }; // prettier-ignore
+        : {
+            pixels: Uint8Array.from(picture.join(''), (c) => (c === '#' ? 1 : 0)),
+            height: picture.length,
+            width: picture[0].length,
+          };
     const values = Buffer.from(pixels.map((value) => (value === 0 ? 0 : foreground)));
     const image = sharp(values, { raw: { height, width, channels: 1 } });
     const kind = extname(file).toLowerCase();
@@ -88,7 +92,10 @@ test('scores of files are those of their masks, in the order of the ids', async 
   const truth = await folderOf('golden-truth', filesOf('truth', '_segmentation'));
   const prediction = await folderOf('golden-prediction', filesOf('prediction', '_pred'));
   const { images, mean: means, interval, undefinedHd95 } = await report(truth, prediction);
-  assert.deepEqual(images.map(({ id }) => id), names); // prettier-ignore
+  assert.deepEqual(
+    images.map(({ id }) => id),
+    names,
+  );
   pairs.forEach(({ isic, surface }, index) => {
     for (const [metric, value] of Object.entries(isic)) assert.ok(Math.abs(images[index][metric] - value) <= 1e-15);
     assert.ok(Math.abs(images[index].hd95 - surface.hd95) <= 1e-9);
@@ -120,7 +127,10 @@ test('predictions may be named in several ways and be of several kinds', async (
     writeFileSync(join(prediction, name), 'text');
   }
   const { images, mean: means } = await report(truth, prediction);
-  assert.deepEqual(images.map(({ id }) => id), ['a', 'b', 'c', 'd']); // prettier-ignore
+  assert.deepEqual(
+    images.map(({ id }) => id),
+    ['a', 'b', 'c', 'd'],
+  );
   assert.equal(means.jaccard, 1);
   assert.equal(means.hd95, 0);
 });
@@ -131,14 +141,20 @@ test('white is foreground in 1-bit images, whatever their kind', async () => {
   for (const path of [truth, prediction]) mkdirSync(path);
   copyFileSync(join(fixtureImages, '1_bit.png'), join(truth, 'x.png'));
   copyFileSync(join(fixtureImages, '1_bit.bmp'), join(prediction, 'x.bmp'));
-  const { data, info } = await sharp(join(fixtureImages, '1_bit.png')).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true }); // prettier-ignore
+  const { data, info } = await sharp(join(fixtureImages, '1_bit.png'))
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   const grey = Uint8Array.from(data).filter((_, index) => index % info.channels === 0);
   const white = grey.filter((value) => value === 255).length;
   assert.ok(white > 0 && white < grey.length);
   const [same] = (await report(truth, prediction)).images;
   assert.equal(same.dice, 1);
   // All of it predicted: the accuracy is the share of white.
-  const all = await folderOf('bits-all', { 'x.png': { pixels: new Uint8Array(grey.length).fill(1), height: info.height, width: info.width } }); // prettier-ignore
+  const all = await folderOf('bits-all', {
+    'x.png': { pixels: new Uint8Array(grey.length).fill(1), height: info.height, width: info.width },
+  });
   assert.equal((await report(truth, all)).images[0].accuracy, white / grey.length);
 });
 
@@ -147,7 +163,10 @@ test('of a grey mask, a pixel is foreground above 128', async () => {
   const grey = join(folder, 'threshold');
   mkdirSync(grey);
   const values = Buffer.from([129, 255, 128, 0]);
-  await sharp(values, { raw: { height: 2, width: 2, channels: 1 } }).toColourspace('b-w').png().toFile(join(grey, 'x.png')); // prettier-ignore
+  await sharp(values, { raw: { height: 2, width: 2, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toFile(join(grey, 'x.png'));
   const { output, progress, error } = await run('--truth', truth, '--prediction', grey);
   assert.equal(error, undefined);
   assert.match(
@@ -196,20 +215,37 @@ test('the table has means, intervals, undefined distances and the five lowest', 
 });
 
 test('one image has no interval: it says nothing of others', async () => {
-  const [truth, prediction] = [await folderOf('one-truth', { 'x.png': ['##', '..'] }), await folderOf('one', { 'x.png': ['#.', '..'] })]; // prettier-ignore
+  const [truth, prediction] = [
+    await folderOf('one-truth', { 'x.png': ['##', '..'] }),
+    await folderOf('one', { 'x.png': ['#.', '..'] }),
+  ];
   const { output } = await run('--truth', truth, '--prediction', prediction);
   assert.match(output, /^1 image +mean +95 % interval$/m);
   assert.match(output, /^Dice +0\.6667 +none of one$/m);
-  const json = JSON.parse((await run('--truth', truth, '--prediction', prediction, '--json')).output) as { interval: { dice: object } }; // prettier-ignore
+  const json = JSON.parse((await run('--truth', truth, '--prediction', prediction, '--json')).output) as {
+    interval: { dice: object };
+  };
   assert.deepEqual(json.interval.dice, { low: null, high: null });
 });
 
 test('everything that keeps masks from being scored is one line each, and nothing is scored', async () => {
   const picture = ['....', '.##.', '....'];
   const names = ['coloured', 'damaged', 'extra', 'good', 'missing', 'other', 'several', 'size', 'twice'];
-  const truth = await folderOf('wrong-truth', Object.fromEntries(names.map((name) => [`${name}_segmentation.png`, picture]))); // prettier-ignore
+  const truth = await folderOf(
+    'wrong-truth',
+    Object.fromEntries(names.map((name) => [`${name}_segmentation.png`, picture])),
+  );
   await folderOf('wrong-truth', { 'twice.png': picture });
-  const files = { 'good.png': picture, 'several.png': picture, 'several_pred.png': picture, 'size.png': ['....', '.##.'], 'other.tif': picture, 'twice.png': picture, 'extra.png': picture, 'unknown.png': picture }; // prettier-ignore
+  const files = {
+    'good.png': picture,
+    'several.png': picture,
+    'several_pred.png': picture,
+    'size.png': ['....', '.##.'],
+    'other.tif': picture,
+    'twice.png': picture,
+    'extra.png': picture,
+    'unknown.png': picture,
+  };
   const prediction = await folderOf('wrong-prediction', files);
   copyFileSync(join(fixtureImages, 'rgb.png'), join(prediction, 'coloured.png'));
   const whole = readFileSync(join(prediction, 'good.png'));
@@ -243,7 +279,10 @@ test('what is misspelt or missing is answered in one line', async () => {
   await refused(['--truth', truth, '--predictions', truth], /no option --predictions, did you mean "--prediction"\?/);
   await refused(['--truth', truth, '--prediction', truth, 'x'], /^score takes no "x" without an option's name/);
   await refused(['--truth', join(folder, 'none'), '--prediction', truth], /^There is no folder .*none: check the path/);
-  await refused(['--truth', truth, '--prediction', join(folder, 'nothing')], /nothing has no images .* sub-folders \(masks\)/); // prettier-ignore
+  await refused(
+    ['--truth', truth, '--prediction', join(folder, 'nothing')],
+    /nothing has no images .* sub-folders \(masks\)/,
+  );
   const { output } = await run('--help');
   assert.match(output, /--truth FOLDER[^]*--prediction FOLDER[^]*--json[^]*\nExamples\n +npm run score -- /);
 });

@@ -5,10 +5,26 @@ import { gridConfigurations, gridRunId, type GridConfiguration } from '../../lib
 import type { GridFinishedRun } from '../../lib/studies/medmnist2d/results';
 
 const one = (options: Parameters<typeof gridConfigurations>[0]): GridConfiguration =>
-  gridConfigurations({ initializations: ['scratch'], optimizers: ['sgd'], seeds: [0], networks: ['resnet50'], ...options })[0]; // prettier-ignore
+  gridConfigurations({
+    initializations: ['scratch'],
+    optimizers: ['sgd'],
+    seeds: [0],
+    networks: ['resnet50'],
+    ...options,
+  })[0];
 
 function finished(configuration: GridConfiguration, epochs: number, seconds: number): GridFinishedRun {
-  const result = { testAuc: 1, testAccuracy: 1, testMacroF1: 1, valAuc: 1, selectedEpoch: 1, epochs, seconds, predictionFile: 'x', history: [] }; // prettier-ignore
+  const result = {
+    testAuc: 1,
+    testAccuracy: 1,
+    testMacroF1: 1,
+    valAuc: 1,
+    selectedEpoch: 1,
+    epochs,
+    seconds,
+    predictionFile: 'x',
+    history: [],
+  };
   return { id: gridRunId(configuration), configuration, result };
 }
 
@@ -24,15 +40,23 @@ test('without any finished run, the throughput that was measured elsewhere decid
   const configuration = one({ datasets: ['breastmnist'], schedule: { epochs: 10 } });
   const images = imagesOfRun(configuration.dataset, 10) ?? NaN;
   const { core: perCore = NaN, gpu = NaN } = assumedThroughput.resnet50 ?? {};
-  assert.deepEqual(createEstimator([], { kind: 'cpu', cores: 4 })(configuration), { seconds: images / (4 * perCore), source: 'assumed' }); // prettier-ignore
+  assert.deepEqual(createEstimator([], { kind: 'cpu', cores: 4 })(configuration), {
+    seconds: images / (4 * perCore),
+    source: 'assumed',
+  });
   assert.deepEqual(createEstimator([], { kind: 'gpu' })(configuration), { seconds: images / gpu, source: 'assumed' });
   const small = one({ datasets: ['breastmnist'], networks: ['resnet_tour'] });
   assert.equal(createEstimator([], core)(small), undefined);
 });
 
 test('finished runs of the network decide, those of the same dataset before others', () => {
-  const [breast, retina, chest] = ['breastmnist', 'retinamnist', 'chestmnist'].map((name) => one({ datasets: [name], schedule: { epochs: 10 } })); // prettier-ignore
-  const estimate = createEstimator([finished(breast, 5, 50), finished({ ...breast, seed: 1 }, 10, 70), finished(retina, 2, 6)], core); // prettier-ignore
+  const [breast, retina, chest] = ['breastmnist', 'retinamnist', 'chestmnist'].map((name) =>
+    one({ datasets: [name], schedule: { epochs: 10 } }),
+  );
+  const estimate = createEstimator(
+    [finished(breast, 5, 50), finished({ ...breast, seed: 1 }, 10, 70), finished(retina, 2, 6)],
+    core,
+  );
   assert.deepEqual(estimate(breast), { seconds: 80, source: 'measured' });
   assert.deepEqual(estimate(retina), { seconds: 30, source: 'measured' });
   const images = [imagesOfRun(breast.dataset, 5), imagesOfRun(breast.dataset, 10), imagesOfRun(retina.dataset, 2)];

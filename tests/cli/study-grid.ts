@@ -19,8 +19,16 @@ export interface GridProcess {
 }
 
 /** Eight runs a seed on a dataset that nobody opens. */
-export const gridArguments = (store: string, seeds: number, epochs: number): string[] =>
-  ['--datasets', 'breastmnist', '--seeds', String(seeds), '--epochs', String(epochs), '--store', store]; // prettier-ignore
+export const gridArguments = (store: string, seeds: number, epochs: number): string[] => [
+  '--datasets',
+  'breastmnist',
+  '--seeds',
+  String(seeds),
+  '--epochs',
+  String(epochs),
+  '--store',
+  store,
+];
 
 export function gridRuns(seeds: number, epochs: number): GridConfiguration[] {
   return gridConfigurations({
@@ -59,10 +67,13 @@ export interface LogLine {
 
 export function readLog(log: string): LogLine[] {
   if (!existsSync(log)) return [];
-  return readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map((line) => {
-    const [event, id, pid] = line.split(' ');
-    return { event, id, pid: Number(pid) };
-  }); // prettier-ignore
+  return readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [event, id, pid] = line.split(' ');
+      return { event, id, pid: Number(pid) };
+    });
 }
 
 export function openGrid(store: string) {

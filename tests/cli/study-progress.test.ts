@@ -26,7 +26,16 @@ function view(options: { isTTY?: boolean; total?: number; expected?: number; cap
       created.onEvent({ kind: 'started', ...about(run), where: 'here' });
     },
     epoch(run: Run, epoch: number, epochs: number) {
-      const row = { epoch, trainLoss: 1, trainAccuracy: 1, valLoss: 1, valAccuracy: 1, valAuc: 0.75, learningRate: 1, seconds: 1 }; // prettier-ignore
+      const row = {
+        epoch,
+        trainLoss: 1,
+        trainAccuracy: 1,
+        valLoss: 1,
+        valAccuracy: 1,
+        valAuc: 0.75,
+        learningRate: 1,
+        seconds: 1,
+      };
       created.onEvent({ kind: 'progress', ...about(run), progress: { kind: 'epoch', epoch, epochs, row } });
     },
     pass: (seconds: number) => void (now += seconds * 1000),

@@ -11,7 +11,16 @@ import { main } from '../../lib/cli/study/medmnist2d';
 import { rayMissing } from '../../lib/cli/study/ray-engine';
 import { projectRoot } from '../../lib/paths';
 import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
-import { assertComplete, gridArguments, gridRuns, isRunning, readLog, startGrid, type GridProcess, type LogLine } from './study-grid'; // prettier-ignore
+import {
+  assertComplete,
+  gridArguments,
+  gridRuns,
+  isRunning,
+  readLog,
+  startGrid,
+  type GridProcess,
+  type LogLine,
+} from './study-grid';
 import { epochVariable, logVariable } from './study-worker';
 import { patience } from '../patience';
 
@@ -54,8 +63,12 @@ async function startCluster(attempts = 10): Promise<Cluster> {
 
 /** The processes below one, itself included. */
 function descendants(pid: number): number[] {
-  const table = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number)); // prettier-ignore
-  const below = (parent: number): number[] => table.filter(([, ppid]) => ppid === parent).flatMap(([child]) => [child, ...below(child)]); // prettier-ignore
+  const table = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const below = (parent: number): number[] =>
+    table.filter(([, ppid]) => ppid === parent).flatMap(([child]) => [child, ...below(child)]);
   return [pid, ...below(pid)];
 }
 
@@ -83,7 +96,8 @@ after(async () => {
   await Promise.all(started.map(({ ended }) => ended));
   if (cluster !== undefined) {
     const { process: child, raylets } = cluster;
-    for (const pid of [child.pid ?? 0, ...raylets].filter((one) => one > 0 && isRunning(one)).flatMap(descendants)) seen.add(pid); // prettier-ignore
+    for (const pid of [child.pid ?? 0, ...raylets].filter((one) => one > 0 && isRunning(one)).flatMap(descendants))
+      seen.add(pid);
     const closed = once(child, 'close');
     child.stdin?.end();
     const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
@@ -102,7 +116,8 @@ const rayArguments = (address: string, store: string, seeds: number, epochs: num
 
 /** Two of a seed's eight. */
 const fewRuns = ['--networks', 'resnet50', '--optimizers', 'sgd'];
-const isOfFew = ({ network, optimizer }: GridConfiguration): boolean => network === 'resnet50' && optimizer.name === 'sgd'; // prettier-ignore
+const isOfFew = ({ network, optimizer }: GridConfiguration): boolean =>
+  network === 'resnet50' && optimizer.name === 'sgd';
 
 function start(args: string[]): GridProcess {
   const grid = startGrid(args, { log, epochMilliseconds });
@@ -166,16 +181,30 @@ describe('a grid on a Ray cluster of two nodes', { skip, timeout: patience }, ()
     const before = finished.map(({ id }) => filesOf(join(store, id)).filter((line) => !line.startsWith('attempt-')));
     for (const pid of orphans) kill(pid, 'SIGCONT');
     await gone(orphans);
-    assert.deepEqual(finished.map(({ id }) => filesOf(join(store, id)).filter((line) => !line.startsWith('attempt-'))), before); // prettier-ignore
-    const ids = configurations.map((configuration) => finished.find((one) => JSON.stringify(one.configuration) === JSON.stringify(configuration))?.id); // prettier-ignore
-    assert.deepEqual(ends().map(({ id }) => id).sort(), ids.sort()); // prettier-ignore
+    assert.deepEqual(
+      finished.map(({ id }) => filesOf(join(store, id)).filter((line) => !line.startsWith('attempt-'))),
+      before,
+    );
+    const ids = configurations.map(
+      (configuration) =>
+        finished.find((one) => JSON.stringify(one.configuration) === JSON.stringify(configuration))?.id,
+    );
+    assert.deepEqual(
+      ends()
+        .map(({ id }) => id)
+        .sort(),
+      ids.sort(),
+    );
     for (const { id } of victims) {
       const starts = readLog(log).filter((line) => line.id === id && line.event.startsWith('start'));
       assert.equal(starts.length, 2);
     }
     // The same numbers as on this machine, bit for bit.
     const local = join(root, 'local');
-    const reference = startGrid([...gridArguments(local, 2, 5), '--workers', '2'], { log: join(root, 'local.log'), epochMilliseconds: 0 }); // prettier-ignore
+    const reference = startGrid([...gridArguments(local, 2, 5), '--workers', '2'], {
+      log: join(root, 'local.log'),
+      epochMilliseconds: 0,
+    });
     started.push(reference);
     assert.equal(await reference.ended, 0, reference.output());
     for (const { id } of finished) {
@@ -224,7 +253,7 @@ describe('a grid on a Ray cluster of two nodes', { skip, timeout: patience }, ()
     assert.ok(own().some(({ event }) => event === 'stopped'));
     const again = start(args);
     assert.equal(await again.ended, 0, again.output());
-    assertComplete(store, gridRuns(1, 40).filter(isOfFew)); // prettier-ignore
+    assertComplete(store, gridRuns(1, 40).filter(isOfFew));
     const [first, second] = own().filter(({ event, id }) => event.startsWith('start') && id === own()[0].id);
     assert.equal(first.event, 'start-0');
     assert.match(second.event, /^start-[1-9]/);
@@ -262,7 +291,10 @@ describe('a cluster that is not there', { skip }, () => {
 
 /** The folder of a run's latest attempt. */
 function attemptOf(store: string, id: string): string | undefined {
-  return readdirSync(join(store, id)).filter((name) => name.startsWith('attempt-')).sort().pop(); // prettier-ignore
+  return readdirSync(join(store, id))
+    .filter((name) => name.startsWith('attempt-'))
+    .sort()
+    .pop();
 }
 
 function carriedEpochs(store: string, id: string): number {

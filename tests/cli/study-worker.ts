@@ -36,7 +36,8 @@ export function expectedAuc(id: string, { seed, schedule }: GridConfiguration): 
 
 const train: TrainRun<GridConfiguration, GridResult> = async (run, { signal, onProgress }) => {
   const { id, configuration, directory } = run;
-  const note = (event: string): void => appendFileSync(process.env[logVariable] ?? '', `${event} ${id} ${process.pid}\n`); // prettier-ignore
+  const note = (event: string): void =>
+    appendFileSync(process.env[logVariable] ?? '', `${event} ${id} ${process.pid}\n`);
   const path = join(directory, 'checkpoints', 'kept.json');
   const { epochs } = configuration.schedule;
   let kept = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Kept) : beginning;
@@ -56,7 +57,16 @@ const train: TrainRun<GridConfiguration, GridResult> = async (run, { signal, onP
     kept = nextEpoch(kept, id, configuration.seed);
     const { epoch } = kept;
     writeFileAtomic(path, JSON.stringify(kept));
-    const row = { epoch, trainLoss: 1, trainAccuracy: 0, valLoss: 1, valAccuracy: 0, valAuc: kept.value, learningRate: 1, seconds: 0.1 }; // prettier-ignore
+    const row = {
+      epoch,
+      trainLoss: 1,
+      trainAccuracy: 0,
+      valLoss: 1,
+      valAccuracy: 0,
+      valAuc: kept.value,
+      learningRate: 1,
+      seconds: 0.1,
+    };
     onProgress({ kind: 'epoch', epoch, epochs, row });
   }
   const predictionFile = `${id}.csv`;
@@ -64,9 +74,16 @@ const train: TrainRun<GridConfiguration, GridResult> = async (run, { signal, onP
   note('end');
   const { value } = kept;
   return {
-    testAuc: value, testAccuracy: value / 3, testMacroF1: value / 7, valAuc: value / 11,
-    selectedEpoch: epochs, epochs, seconds: 1, predictionFile, history: [],
-  }; // prettier-ignore
+    testAuc: value,
+    testAccuracy: value / 3,
+    testMacroF1: value / 7,
+    valAuc: value / 11,
+    selectedEpoch: epochs,
+    epochs,
+    seconds: 1,
+    predictionFile,
+    history: [],
+  };
 };
 
 if (require.main === module) runWorker(train);

@@ -10,7 +10,16 @@ import { main as study } from '../../lib/cli/study';
 import { main, runTitle } from '../../lib/cli/study/medmnist2d';
 import { projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
-import { assertComplete, gridArguments, gridRuns, isRunning, openGrid, readLog, startGrid, type GridProcess } from './study-grid'; // prettier-ignore
+import {
+  assertComplete,
+  gridArguments,
+  gridRuns,
+  isRunning,
+  openGrid,
+  readLog,
+  startGrid,
+  type GridProcess,
+} from './study-grid';
 import { epochVariable, logVariable, mishapVariable } from './study-worker';
 import { patience } from '../patience';
 
@@ -54,7 +63,10 @@ async function until(condition: () => boolean, grid: GridProcess): Promise<boole
 
 interface DryRun {
   runs: { id: string; state: string; seconds?: number; source: string; seed: number; network: string }[];
-  estimate: Record<'measured' | 'assumed' | 'unknown', { runs: number; seconds: number }> & { hours: number; wallHours: number }; // prettier-ignore
+  estimate: Record<'measured' | 'assumed' | 'unknown', { runs: number; seconds: number }> & {
+    hours: number;
+    wallHours: number;
+  };
 }
 
 describe('npm run study', () => {
@@ -98,13 +110,29 @@ describe('npm run study', () => {
     assert.ok(!existsSync(store));
     const configurations = gridRuns(2, 10);
     const grid = openGrid(store);
-    grid.claim(configurations[0])?.finish({ testAuc: 1, testAccuracy: 1, testMacroF1: 1, valAuc: 1, selectedEpoch: 1, epochs: 5, seconds: 50, predictionFile: 'x.csv', history: [] }); // prettier-ignore
+    grid.claim(configurations[0])?.finish({
+      testAuc: 1,
+      testAccuracy: 1,
+      testMacroF1: 1,
+      valAuc: 1,
+      selectedEpoch: 1,
+      epochs: 5,
+      seconds: 50,
+      predictionFile: 'x.csv',
+      history: [],
+    });
     const running = grid.claim(configurations[1]);
     grid.claim(configurations[2])?.release();
     const report = JSON.parse(await output([...args, '--json', '--workers', '2'])) as DryRun;
     running?.release();
-    assert.deepEqual(report.runs.slice(0, 4).map(({ state }) => state), ['finished', 'running', 'begun', 'missing']); // prettier-ignore
-    assert.deepEqual(report.runs.map(({ id }) => id), configurations.map((one) => grid.idOf(one))); // prettier-ignore
+    assert.deepEqual(
+      report.runs.slice(0, 4).map(({ state }) => state),
+      ['finished', 'running', 'begun', 'missing'],
+    );
+    assert.deepEqual(
+      report.runs.map(({ id }) => id),
+      configurations.map((one) => grid.idOf(one)),
+    );
     const ofResnet = report.runs.filter(({ network, state }) => network === 'ResNet-50' && state !== 'finished');
     for (const { seconds, source } of ofResnet) assert.deepEqual([seconds, source], [100, 'measured']);
     assert.deepEqual([report.estimate.measured.runs, report.estimate.assumed.runs], [7, 8]);
@@ -133,7 +161,9 @@ describe('a grid on this machine', { timeout: patience }, () => {
     const { runs, finishedNow, failed, stopped } = JSON.parse(report) as Record<string, unknown>;
     assert.deepEqual({ runs, finishedNow, failed, stopped }, { runs: 8, finishedNow: 4, failed: [], stopped: false });
     assertComplete(store, configurations);
-    const ends = readLog(log).filter(({ event }) => event === 'end').map(({ id }) => id); // prettier-ignore
+    const ends = readLog(log)
+      .filter(({ event }) => event === 'end')
+      .map(({ id }) => id);
     assert.equal(ends.length, 8);
     assert.equal(new Set(ends).size, 8);
     const refused = start([...args, '--no-resume'], { log });
@@ -149,8 +179,13 @@ describe('a grid on this machine', { timeout: patience }, () => {
     assert.equal(await first.ended, 1);
     assert.match(first.output(), /lost {6}breastmnist, .*: its process was ended by SIGKILL; it is continued/);
     assert.match(first.output(), /2 runs have failed: its process was ended by SIGKILL, 3 times \(2 runs\)/);
-    const [run] = openGrid(store).overview(gridRuns(1, 3).filter(({ network, optimizer }) => network === 'resnet50' && optimizer.name === 'sgd')).missing; // prettier-ignore
-    const starts = (): string[] => readLog(log).filter(({ id }) => id === run.id).map(({ event }) => event); // prettier-ignore
+    const [run] = openGrid(store).overview(
+      gridRuns(1, 3).filter(({ network, optimizer }) => network === 'resnet50' && optimizer.name === 'sgd'),
+    ).missing;
+    const starts = (): string[] =>
+      readLog(log)
+        .filter(({ id }) => id === run.id)
+        .map(({ event }) => event);
     assert.deepEqual(starts(), ['start-0', 'start-1', 'start-1']);
     const second = start(args, { log });
     assert.equal(await second.ended, 0, second.output());
@@ -161,20 +196,23 @@ describe('a grid on this machine', { timeout: patience }, () => {
     const { store, log } = place();
     const args = [...gridArguments(store, 1, 400), '--workers', '2'];
     const grid = start(args, { log, epochMilliseconds: 50 });
-    const isUnderWay = (): boolean => readLog(log).length === 2 && readLog(log).every(({ id }) => keptEpochs(store, id) >= 2); // prettier-ignore
+    const isUnderWay = (): boolean =>
+      readLog(log).length === 2 && readLog(log).every(({ id }) => keptEpochs(store, id) >= 2);
     assert.ok(await until(isUnderWay, grid), grid.output());
     grid.child.kill('SIGTERM');
     assert.equal(await grid.ended, 130);
     assert.match(grid.output(), /Stopping: (.|\n)*Stopped: the same command continues\./);
     const stopped = readLog(log);
-    assert.deepEqual(stopped.map(({ event }) => event).sort(), ['start-0', 'start-0', 'stopped', 'stopped']); // prettier-ignore
+    assert.deepEqual(stopped.map(({ event }) => event).sort(), ['start-0', 'start-0', 'stopped', 'stopped']);
     assert.ok(stopped.every(({ pid }) => !isRunning(pid)));
     const configurations = gridRuns(1, 400);
     const { running, missing } = openGrid(store).overview(configurations);
     assert.deepEqual([running.length, missing.filter((one) => one.started).length], [0, 2]);
     const again = start(args, { log, epochMilliseconds: 1 });
     assert.equal(await again.ended, 0, again.output());
-    const continued = readLog(log).slice(4).filter(({ event, id }) => event.startsWith('start') && stopped.some((line) => line.id === id)); // prettier-ignore
+    const continued = readLog(log)
+      .slice(4)
+      .filter(({ event, id }) => event.startsWith('start') && stopped.some((line) => line.id === id));
     assert.equal(continued.length, 2);
     for (const { event } of continued) assert.match(event, /^start-([2-9]|\d{2,3})$/);
     assertComplete(store, configurations);
@@ -188,7 +226,9 @@ describe('a grid on this machine', { timeout: patience }, () => {
     const configurations = gridRuns(2, 3);
     assertComplete(store, configurations);
     for (const event of ['start-0', 'end']) {
-      const ids = readLog(log).filter((line) => line.event === event).map(({ id }) => id); // prettier-ignore
+      const ids = readLog(log)
+        .filter((line) => line.event === event)
+        .map(({ id }) => id);
       assert.deepEqual(ids.sort(), configurations.map((one) => openGrid(store).idOf(one)).sort());
     }
     for (const grid of grids) assert.match(grid.output(), /16 of 16 runs are finished in /);
@@ -206,17 +246,27 @@ describe('a grid on this machine', { timeout: patience }, () => {
       if (!(await until(() => readLog(log).length >= before + 2, grid))) break; // it was done before
       await sleep(random.integer(150));
       // Sometimes a worker first, sometimes both, and always the process that holds the claims.
-      const workers = readLog(log).slice(before).map(({ pid }) => pid).filter(isRunning); // prettier-ignore
+      const workers = readLog(log)
+        .slice(before)
+        .map(({ pid }) => pid)
+        .filter(isRunning);
       if (round % 2 === 1 && workers.length > 0) process.kill(workers[0], 'SIGKILL');
       grid.child.kill('SIGKILL');
       await grid.ended;
-      finishedAt.push({ lines: readLog(log).length, ids: openGrid(store).overview(configurations).finished.map(({ id }) => id) }); // prettier-ignore
+      finishedAt.push({
+        lines: readLog(log).length,
+        ids: openGrid(store)
+          .overview(configurations)
+          .finished.map(({ id }) => id),
+      });
     }
     const last = start(args, { log });
     assert.equal(await last.ended, 0, last.output());
     assertComplete(store, configurations);
     for (const { lines, ids } of finishedAt) {
-      const later = readLog(log).slice(lines).filter(({ event, id }) => event.startsWith('start') && ids.includes(id)); // prettier-ignore
+      const later = readLog(log)
+        .slice(lines)
+        .filter(({ event, id }) => event.startsWith('start') && ids.includes(id));
       assert.deepEqual(later, []);
     }
     // Nobody is left to tell a worker to end, and it ends.
@@ -257,7 +307,10 @@ describe('a worker', () => {
       child.stdin?.end();
       assert.deepEqual(await once(child, 'exit'), [1, null]);
       assert.equal(existsSync(join(directory, 'checkpoints', 'kept.json')), !temporary);
-      assert.deepEqual(readLog(log).map(({ event }) => event), ['start-0']); // prettier-ignore
+      assert.deepEqual(
+        readLog(log).map(({ event }) => event),
+        ['start-0'],
+      );
     }
   });
 

@@ -51,7 +51,12 @@ describe('corruptions are those of MedMNIST-C', () => {
       if (kind === 'stain_shift') {
         const { factors, more } = parameter as { factors: number[]; more: number[] };
         result = new Uint8Array(values.length);
-        shiftImage(picture(), result, 3, factors.map((factor, stain) => ({ factor, more: more[stain] }))); // prettier-ignore
+        shiftImage(
+          picture(),
+          result,
+          3,
+          factors.map((factor, stain) => ({ factor, more: more[stain] })),
+        );
       } else {
         const before = tf.memory().numTensors;
         result = (await apply(kind, parameter)).subarray(0, values.length);
@@ -60,7 +65,9 @@ describe('corruptions are those of MedMNIST-C', () => {
       const errors = values.map((value, at) => Math.abs(value - result[at]));
       const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
       // Another version of the JPEG library rounds otherwise in places; a blur's values are compared before they are cut to whole numbers.
-      const limits = { jpeg_compression: [0.5, 12], defocus_blur: [0.6, 1.01], stain_shift: [0.01, 1] }[kind as string] ?? [0, 0]; // prettier-ignore
+      const limits = { jpeg_compression: [0.5, 12], defocus_blur: [0.6, 1.01], stain_shift: [0.01, 1] }[
+        kind as string
+      ] ?? [0, 0];
       assert.ok(mean <= limits[0] && Math.max(...errors) <= limits[1], `mean ${mean}, most ${Math.max(...errors)}`);
     });
   }
@@ -76,7 +83,9 @@ describe('corruptions are those of MedMNIST-C', () => {
     const deviation = Math.sqrt(noisy.reduce((sum, value) => sum + value * value, 0) / noisy.length);
     assert.ok(Math.abs(deviation / (255 * 0.08) - 1) < 0.02, String(deviation));
     const impulses = await corruptions.impulse_noise.apply(grey, 0.17);
-    const [black, white] = [0, 255].map((value) => impulses.filter((found) => found === value).length / impulses.length); // prettier-ignore
+    const [black, white] = [0, 255].map(
+      (value) => impulses.filter((found) => found === value).length / impulses.length,
+    );
     assert.ok(Math.abs(black - 0.085) < 0.005 && Math.abs(white - 0.085) < 0.005, `${black} ${white}`);
   });
 });
@@ -107,7 +116,9 @@ describe('a corrupted dataset', () => {
       }
       assert.ok(errors[0] > 0.2 && errors[1] > errors[0], `${kind}: ${errors.join(' ')}`);
     }
-    const [first, second] = await Promise.all([1, 2].map((seed) => corrupt(data, { kind: 'gaussian_noise', severity: 3, seed }))); // prettier-ignore
+    const [first, second] = await Promise.all(
+      [1, 2].map((seed) => corrupt(data, { kind: 'gaussian_noise', severity: 3, seed })),
+    );
     assert.notDeepEqual(read(first, 'test', [0]), read(second, 'test', [0]));
     assert.match(first.title, /, gaussian noise 3 of 5$/);
     data.close();
@@ -117,7 +128,10 @@ describe('a corrupted dataset', () => {
     const data = await open();
     const refused = (options: object, message: RegExp) =>
       assert.rejects(corrupt(data, { kind: 'pixelate', severity: 1, ...options }), userError(message));
-    await refused({ kind: 'pixilate' }, /^There is no corruption "pixilate", did you mean "pixelate"\? There are pixelate, jpeg_/); // prettier-ignore
+    await refused(
+      { kind: 'pixilate' },
+      /^There is no corruption "pixilate", did you mean "pixelate"\? There are pixelate, jpeg_/,
+    );
     await refused({ severity: 0 }, /^severity is 0, but must be a whole number from 1, the mildest, to 5\.$/);
     await refused({ severity: 2.5 }, /^severity is 2\.5/);
     data.close();

@@ -39,11 +39,17 @@ const size = 48;
 /** A picture of its own, coarse and fine. */
 function picture(seed: number): Uint8Array {
   const random = createRandom(seed, 'picture');
-  const scales = [3, 6, 12, 24].map((cells) => ({ cells, values: Array.from({ length: cells * cells }, () => random.uniform()) })); // prettier-ignore
+  const scales = [3, 6, 12, 24].map((cells) => ({
+    cells,
+    values: Array.from({ length: cells * cells }, () => random.uniform()),
+  }));
   return Uint8Array.from({ length: size * size * 3 }, (_, at) => {
     const [x, y] = [Math.floor(at / 3) % size, Math.floor(at / 3 / size)];
     const cell = (cells: number, place: number): number => Math.floor((place * cells) / size);
-    const sum = scales.reduce((total, { cells, values }) => total + (300 * values[cell(cells, y) * cells + cell(cells, x)]) / cells, 0); // prettier-ignore
+    const sum = scales.reduce(
+      (total, { cells, values }) => total + (300 * values[cell(cells, y) * cells + cell(cells, x)]) / cells,
+      0,
+    );
     return Math.min(255, Math.round(sum + 10 * (at % 3)));
   });
 }
@@ -95,7 +101,9 @@ test('the nearest of each split is named', () => {
   const [first, other] = [picture(1), picture(2)];
   const nearly = Uint8Array.from(first, (value, at) => (at % 97 === 0 ? value ^ 3 : value));
   const splits = ['train', 'train', 'val', 'test', 'test'] as const;
-  const all = [first, other, nearly, first, first].map((pixels, at) => comparedImage({ split: splits[at], name: `${at}`, label: '' }, pixels, image)); // prettier-ignore
+  const all = [first, other, nearly, first, first].map((pixels, at) =>
+    comparedImage({ split: splits[at], name: `${at}`, label: '' }, pixels, image),
+  );
   const pairs = findDuplicates(all).map(({ image: at, earlier, equal }) => [at, earlier, equal]);
   assert.deepEqual(pairs, [
     [2, 0, false],

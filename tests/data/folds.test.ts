@@ -46,7 +46,10 @@ function dataset({ grouped = false, several = false } = {}): Dataset {
 function imagesOf({ splits }: Pick<Dataset, 'splits'>, name: SplitName): number[] {
   const { count, readImages } = splits[name];
   const target = new Uint8Array(count);
-  readImages(Array.from({ length: count }, (_, index) => index), target); // prettier-ignore
+  readImages(
+    Array.from({ length: count }, (_, index) => index),
+    target,
+  );
   return [...target];
 }
 
@@ -54,25 +57,40 @@ test('every image is tested once, with its label, and stratified by class', () =
   const tested = [0, 1, 2, 3, 4].flatMap((fold) => {
     const folded = foldOf(dataset(), { folds: 5, fold, seed: 3 });
     const all = splitNames.flatMap((name) => imagesOf(folded, name));
-    assert.deepEqual([...all].sort((a, b) => a - b), Array.from({ length: 100 }, (_, image) => image)); // prettier-ignore
+    assert.deepEqual(
+      [...all].sort((a, b) => a - b),
+      Array.from({ length: 100 }, (_, image) => image),
+    );
     for (const name of splitNames) {
       const images = imagesOf(folded, name);
       assert.deepEqual([...folded.splits[name].labels], images.map(label));
       assert.deepEqual([...(folded.splits[name].weights ?? [])], images);
     }
-    assert.deepEqual(splitNames.map((name) => folded.splits[name].count), [70, 10, 20]); // prettier-ignore
-    assert.deepEqual([0, 1, 2].map((each) => imagesOf(folded, 'test').filter((image) => label(image) === each).length), [8, 10, 2]); // prettier-ignore
+    assert.deepEqual(
+      splitNames.map((name) => folded.splits[name].count),
+      [70, 10, 20],
+    );
+    assert.deepEqual(
+      [0, 1, 2].map((each) => imagesOf(folded, 'test').filter((image) => label(image) === each).length),
+      [8, 10, 2],
+    );
     assert.match(folded.notes?.[0] ?? '', new RegExp(`^fold ${fold + 1} of 5: .* 20 are tested here`));
     return imagesOf(folded, 'test');
   });
-  assert.deepEqual(tested.sort((a, b) => a - b), Array.from({ length: 100 }, (_, image) => image)); // prettier-ignore
+  assert.deepEqual(
+    tested.sort((a, b) => a - b),
+    Array.from({ length: 100 }, (_, image) => image),
+  );
 });
 
 test('folds never part a group', () => {
   for (let fold = 0; fold < 4; fold++) {
     const folded = foldOf(dataset({ grouped: true }), { folds: 4, fold });
     const patients = splitNames.map((name) => new Set(imagesOf(folded, name).map(patient)));
-    assert.equal(patients.reduce((sum, { size }) => sum + size, 0), 25); // prettier-ignore
+    assert.equal(
+      patients.reduce((sum, { size }) => sum + size, 0),
+      25,
+    );
     assert.deepEqual(folded.splits.test.groups, imagesOf(folded, 'test').map(patient));
   }
 });
@@ -80,21 +98,27 @@ test('folds never part a group', () => {
 test('several labels an image are spread too', () => {
   for (let fold = 0; fold < 5; fold++) {
     const { splits } = foldOf(dataset({ several: true }), { folds: 5, fold });
-    const positives = [0, 1].map((column) => splits.test.labels.filter((value, at) => at % 2 === column && value === 1).length); // prettier-ignore
+    const positives = [0, 1].map(
+      (column) => splits.test.labels.filter((value, at) => at % 2 === column && value === 1).length,
+    );
     assert.deepEqual([splits.test.labelWidth, positives[0]], [2, 10]);
     assert.ok(Math.abs(positives[1] - 34 / 5) < 1.5, String(positives[1]));
   }
 });
 
 test('a fold has an identity of its own', () => {
-  const hash = (options: Partial<Parameters<typeof foldOf>[1]>): string => foldOf(dataset(), { folds: 5, fold: 0, ...options }).sha256; // prettier-ignore
+  const hash = (options: Partial<Parameters<typeof foldOf>[1]>): string =>
+    foldOf(dataset(), { folds: 5, fold: 0, ...options }).sha256;
   assert.equal(hash({}), hash({ seed: 0 }));
   const others = [{ fold: 1 }, { folds: 4 }, { seed: 1 }, { validation: 0.2 }].map(hash);
   assert.equal(new Set([hash({}), 'toy', ...others]).size, 6);
   assert.throws(() => hash({ folds: 1 }), userError(/^folds is 1, but must be a whole number, 2 or more/));
   assert.throws(() => hash({ fold: 5 }), userError(/^fold is 5, but must be a whole number from 0 to 4/));
   assert.throws(() => hash({ validation: 1 }), userError(/^validation is 1, but must be above 0 and below 1/));
-  assert.throws(() => hash({ folds: 101 }), userError(/^100 images cannot be divided into fold 0, .*at least 101 are needed/)); // prettier-ignore
+  assert.throws(
+    () => hash({ folds: 101 }),
+    userError(/^100 images cannot be divided into fold 0, .*at least 101 are needed/),
+  );
 });
 
 test('images with masks are divided likewise, those without a lesion evenly', () => {
@@ -111,7 +135,13 @@ test('images with masks are divided likewise, those without a lesion evenly', ()
       nativeMask: (index) => ({ height: 1, width: 1, pixels: Uint8Array.of(images[index]) }),
     };
   };
-  const whole = { ...dataset(), splits: { train: split('train'), val: split('val'), test: split('test') }, origins: {}, notes: [], broken: [] } as unknown as SegmentationDataset; // prettier-ignore
+  const whole = {
+    ...dataset(),
+    splits: { train: split('train'), val: split('val'), test: split('test') },
+    origins: {},
+    notes: [],
+    broken: [],
+  } as unknown as SegmentationDataset;
   const tested = [0, 1, 2, 3, 4].flatMap((fold) => {
     const { splits, origins } = segmentationFoldOf(whole, { folds: 5, fold, seed: 1 });
     assert.deepEqual(origins, { train: 'drawn', val: 'drawn', test: 'drawn' });
@@ -121,9 +151,18 @@ test('images with masks are divided likewise, those without a lesion evenly', ()
     const [pixels, masks] = [new Uint8Array(3 * count), new Uint8Array(count)];
     readImages([...numbers.keys()], pixels);
     readMasks([...numbers.keys()], masks);
-    assert.deepEqual([...pixels].filter((_, at) => at % 3 === 0), numbers); // prettier-ignore
-    assert.deepEqual([...masks], numbers.map((image) => Number(!empty(image)))); // prettier-ignore
-    assert.deepEqual(numbers.map((_, index) => nativeMask(index).pixels[0]), numbers); // prettier-ignore
+    assert.deepEqual(
+      [...pixels].filter((_, at) => at % 3 === 0),
+      numbers,
+    );
+    assert.deepEqual(
+      [...masks],
+      numbers.map((image) => Number(!empty(image))),
+    );
+    assert.deepEqual(
+      numbers.map((_, index) => nativeMask(index).pixels[0]),
+      numbers,
+    );
     assert.deepEqual(groups, numbers.map(patient));
     const elsewhere = new Set([...splits.train.ids, ...splits.val.ids].map((id) => patient(Number(id.slice(5)))));
     assert.ok(!numbers.some((image) => elsewhere.has(patient(image))));

@@ -104,9 +104,15 @@ test('batches are in order, full but for the last, and equal to what one image a
       [1, 6, 6, 3],
     ],
   );
-  assert.deepEqual(batches.flatMap((batch) => batch.paths), paths); // prettier-ignore
+  assert.deepEqual(
+    batches.flatMap((batch) => batch.paths),
+    paths,
+  );
   const expected = await Promise.all(paths.map(prepared));
-  assert.deepEqual(batches.flatMap(({ bytes }) => [...bytes]), expected.flat()); // prettier-ignore
+  assert.deepEqual(
+    batches.flatMap(({ bytes }) => [...bytes]),
+    expected.flat(),
+  );
 });
 
 test('an image of the right size goes through as it is', async () => {
@@ -119,7 +125,13 @@ test('an image of the right size goes through as it is', async () => {
 });
 
 test('a damaged file ends it with its name, or is listed and left out', async () => {
-  const folder = folderOf('damaged', { 'a.png': 'rgb.png', 'b.png': undefined, 'c.png': 'grey.png', 'd.png': 'rgba.png', 'e.png': undefined }); // prettier-ignore
+  const folder = folderOf('damaged', {
+    'a.png': 'rgb.png',
+    'b.png': undefined,
+    'c.png': 'grey.png',
+    'd.png': 'rgba.png',
+    'e.png': undefined,
+  });
   const paths = (await listImages(folder)).map((name) => join(folder, name));
   const wrong = userError(/damaged\/b\.png cannot be read as an image \(.*\): replace or remove it\.$/);
   await assert.rejects(collect(folderBatches(paths, { transform, batchSize: 2, workers })), wrong);
@@ -129,7 +141,10 @@ test('a damaged file ends it with its name, or is listed and left out', async ()
     batches.map((batch) => batch.paths),
     [[paths[0], paths[2]], [paths[3]]],
   );
-  assert.deepEqual(broken.map(({ path }) => path), [paths[1], paths[4]]); // prettier-ignore
+  assert.deepEqual(
+    broken.map(({ path }) => path),
+    [paths[1], paths[4]],
+  );
   assert.match(broken[0].reason, /b\.png cannot be read/);
 });
 
@@ -137,7 +152,10 @@ test('what files say of themselves is told', async () => {
   const paths = ['sideways.jpg', 'rgb_16.png', 'two_frames.gif', 'rgb.png'].map((name) => join(images, name));
   const dark = join(scratch, 'dark.png');
   const values = Uint16Array.from({ length: 12 }, (_, at) => 300 * at); // of a camera with 12 bits
-  await sharp(values, { raw: { height: 3, width: 4, channels: 1 } }).toColourspace('grey16').png().toFile(dark); // prettier-ignore
+  await sharp(values, { raw: { height: 3, width: 4, channels: 1 } })
+    .toColourspace('grey16')
+    .png()
+    .toFile(dark);
   const facts: NamedFacts[] = [];
   const onFile = (path: string, file: FileFacts): void => void facts.push({ name: basename(path), ...file });
   await collect(folderBatches([...paths, dark], { transform, batchSize: 8, workers, onFile }));

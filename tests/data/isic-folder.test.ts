@@ -39,7 +39,8 @@ async function look<T>(path: string, options: Partial<IsicFolderOptions>, see: (
   }
 }
 
-const everything = ({ splits }: SegmentationDataset): string[] => splitNames.flatMap((name) => [...splits[name].ids]).sort(); // prettier-ignore
+const everything = ({ splits }: SegmentationDataset): string[] =>
+  splitNames.flatMap((name) => [...splits[name].ids]).sort();
 const counts = ({ splits }: SegmentationDataset): number[] => splitNames.map((name) => splits[name].count);
 const bytesOf = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
 
@@ -70,8 +71,15 @@ const numbered = (count: number, first = 1): string[] =>
   Array.from({ length: count }, (_, index) => `ISIC_${String(first + index).padStart(7, '0')}`);
 
 const mixed = writeFiles(join(scratch, 'mixed'), {
-  ...Object.fromEntries(pairs.map(({ id, image }) => [`images/${id}.${image.extension}`, Buffer.from(image.file, 'base64')])), // prettier-ignore
-  ...Object.fromEntries(pairs.map(({ id, mask }, at) => [`masks/${id}${at === 1 ? '_Segmentation' : '_segmentation'}.${at === 2 ? 'PNG' : mask.extension}`, Buffer.from(mask.file, 'base64')])), // prettier-ignore
+  ...Object.fromEntries(
+    pairs.map(({ id, image }) => [`images/${id}.${image.extension}`, Buffer.from(image.file, 'base64')]),
+  ),
+  ...Object.fromEntries(
+    pairs.map(({ id, mask }, at) => [
+      `masks/${id}${at === 1 ? '_Segmentation' : '_segmentation'}.${at === 2 ? 'PNG' : mask.extension}`,
+      Buffer.from(mask.file, 'base64'),
+    ]),
+  ),
   'images/ISIC_0000001_superpixels.png': 'not read',
   'images/ATTRIBUTION.txt': 'not read',
   'images/.hidden.png': 'not read',
@@ -143,14 +151,21 @@ test('the official folders of ISIC 2018 give the official splits', async () => {
     );
     assert.deepEqual(dataset.origins, { train: 'official', val: 'official', test: 'official' });
     const { title, license, notes, broken, synthetic } = dataset;
-    assert.deepEqual({ title, license, notes, broken, synthetic }, { title: 'ISIC 2018 task 1', license: 'CC BY-NC 4.0', notes: [], broken: [], synthetic: false }); // prettier-ignore
+    assert.deepEqual(
+      { title, license, notes, broken, synthetic },
+      { title: 'ISIC 2018 task 1', license: 'CC BY-NC 4.0', notes: [], broken: [], synthetic: false },
+    );
     assert.match(dataset.citation, /Codella .*1902\.03368/);
   });
 });
 
 test('official splits that are missing are drawn from the training images, and said to be', async () => {
   const training = await pairFiles('ISIC-2017_Training_Data', 'ISIC-2017_Training_Part1_GroundTruth', numbered(20));
-  const some = await pairFiles('ISIC-2017_Test_v2_Data/ISIC-2017_Test_v2_Data', 'ISIC-2017_Test_v2_Part1_GroundTruth', numbered(3, 90)); // prettier-ignore
+  const some = await pairFiles(
+    'ISIC-2017_Test_v2_Data/ISIC-2017_Test_v2_Data',
+    'ISIC-2017_Test_v2_Part1_GroundTruth',
+    numbered(3, 90),
+  );
   const validation = await pairFiles('ISIC-2017_Validation_Data', 'elsewhere', numbered(2, 60));
   const folder = writeFiles(join(scratch, 'isic2017'), { ...training, ...some, ...validation });
   await look(folder, { seed: 5 }, (dataset) => {
@@ -167,7 +182,10 @@ test('official splits that are missing are drawn from the training images, and s
   const alone = writeFiles(join(scratch, 'isic2017-train'), training);
   await look(alone, {}, (dataset) => {
     assert.deepEqual(counts(dataset), [14, 2, 4]);
-    assert.match(dataset.notes.join(' | '), /official val images.* \| the official test images are not there \(no folder ISIC-2017_Test_v2_Data\) \| 10 % of the training images drawn for val, 20 % of the training images drawn for test by seed 0/); // prettier-ignore
+    assert.match(
+      dataset.notes.join(' | '),
+      /official val images.* \| the official test images are not there \(no folder ISIC-2017_Test_v2_Data\) \| 10 % of the training images drawn for val, 20 % of the training images drawn for test by seed 0/,
+    );
   });
 });
 
@@ -178,7 +196,10 @@ test('what is no such folder says what is expected', async () => {
   writeFileSync(file, '');
   await assert.rejects(open(file), userError(/file\.txt is not a folder; expected are images\/ID\.jpg with masks/));
   const other = writeFiles(join(scratch, 'other'), { 'pictures/a.png': '', 'labels/a.png': '' });
-  await assert.rejects(open(other), userError(/no images with masks .*\(sub-folders: labels, pictures\); expected are images\/ID\.jpg/)); // prettier-ignore
+  await assert.rejects(
+    open(other),
+    userError(/no images with masks .*\(sub-folders: labels, pictures\); expected are images\/ID\.jpg/),
+  );
   const strangers = writeFiles(join(scratch, 'strangers'), { 'images/a.png': '', 'masks/b_segmentation.png': '' });
   await assert.rejects(open(strangers), userError(/No image in .*images has a mask in .*masks: ID\.jpg goes with/));
   const both = join(scratch, 'both');
@@ -186,7 +207,12 @@ test('what is no such folder says what is expected', async () => {
   mkdirSync(join(both, 'ISIC2018_Task1-2_Training_Input'));
   await assert.rejects(open(both), userError(/folders of ISIC 2017 and of ISIC 2018, which share images/));
   rmSync(join(both, 'ISIC-2017_Training_Data'), { recursive: true });
-  await assert.rejects(open(both), userError(/has no training images of ISIC 2018 task 1: ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth are expected/)); // prettier-ignore
+  await assert.rejects(
+    open(both),
+    userError(
+      /has no training images of ISIC 2018 task 1: ISIC2018_Task1-2_Training_Input and ISIC2018_Task1_Training_GroundTruth are expected/,
+    ),
+  );
   const few = writeFiles(join(scratch, 'few'), await pairFiles('images', 'masks', ['a', 'b']));
   await assert.rejects(open(few), userError(/^2 images cannot be divided into train, val, test: at least 3/));
 });
@@ -198,7 +224,9 @@ const brokenFolder = async (name: string): Promise<string> => {
   files['images/ISIC_0000007.jpg'] = await photograph(1);
   files['images/ISIC_0000009.png'] = (files['images/ISIC_0000009.png'] as Buffer).subarray(0, 100);
   files['masks/ISIC_0000011_segmentation.png'] = 'no image';
-  files['masks/ISIC_0000012_segmentation.png'] = await sharp(await photograph(2)).png().toBuffer(); // prettier-ignore
+  files['masks/ISIC_0000012_segmentation.png'] = await sharp(await photograph(2))
+    .png()
+    .toBuffer();
   files['masks/ISIC_0000013_segmentation.png'] = await drawing(3, 12, 10);
   files['masks/ISIC_0000015_segmentation.png'] = await drawing(10);
   return writeFiles(join(scratch, name), files);
@@ -218,7 +246,16 @@ test('with skipBroken it is left out and listed', async () => {
   await look(folder, { skipBroken: true, size: 9 }, (dataset) => {
     assert.deepEqual(
       dataset.broken.map(({ id, kind }) => `${Number(id.slice(5))} ${kind}`),
-      ['3 no-mask', '5 no-image', '7 same-id', '9 unreadable-image', '11 unreadable-mask', '12 unreadable-mask', '13 sizes-differ', '15 empty-mask'], // prettier-ignore
+      [
+        '3 no-mask',
+        '5 no-image',
+        '7 same-id',
+        '9 unreadable-image',
+        '11 unreadable-mask',
+        '12 unreadable-mask',
+        '13 sizes-differ',
+        '15 empty-mask',
+      ],
     );
     for (const { id, reason } of dataset.broken) assert.ok(reason.includes(id), reason);
     const [, , , , , coloured, sizes] = dataset.broken.map(({ reason }) => reason);
@@ -248,7 +285,10 @@ test('a split without a usable image ends it', async () => {
   const files: Record<string, Buffer | string> = await pairFiles('images', 'masks', numbered(3));
   for (const id of numbered(3)) files[`images/${id}.png`] = 'damaged';
   const folder = writeFiles(join(scratch, 'none'), files);
-  await assert.rejects(open(folder, { skipBroken: true }), userError(/no train image is usable \(3 with an unreadable image\): "npm run data -- verify/)); // prettier-ignore
+  await assert.rejects(
+    open(folder, { skipBroken: true }),
+    userError(/no train image is usable \(3 with an unreadable image\): "npm run data -- verify/),
+  );
 });
 
 test('an id in two official splits is used in the later one only', async () => {
@@ -257,7 +297,12 @@ test('an id in two official splits is used in the later one only', async () => {
     ...(await pairFiles('ISIC2018_Task1-2_Validation_Input', 'ISIC2018_Task1_Validation_GroundTruth', numbered(2, 50))),
     ...(await pairFiles('ISIC2018_Task1-2_Test_Input', 'ISIC2018_Task1_Test_GroundTruth', numbered(3, 4))),
   });
-  await assert.rejects(open(folder), userError(/3 broken images \(3 with the id of another\), the first: ISIC2018_Task1-2_Training_Input\/ISIC_0000004\.png has the id of ISIC2018_Task1-2_Test_Input\/ISIC_0000004\.png/)); // prettier-ignore
+  await assert.rejects(
+    open(folder),
+    userError(
+      /3 broken images \(3 with the id of another\), the first: ISIC2018_Task1-2_Training_Input\/ISIC_0000004\.png has the id of ISIC2018_Task1-2_Test_Input\/ISIC_0000004\.png/,
+    ),
+  );
   await look(folder, { skipBroken: true }, (dataset) => {
     assert.deepEqual(counts(dataset), [3, 2, 3]);
     assert.deepEqual(dataset.splits.train.ids, numbered(3));
@@ -287,7 +332,10 @@ test('nothing is decoded twice, and a changed file is', async () => {
   assert.notEqual(await hash(), before);
   await look(folder, {}, (dataset) => {
     const [split, index] = find(dataset, 'ISIC_0000002');
-    assert.equal(split.nativeMask(index).pixels.reduce((sum, value) => sum + value), 120); // prettier-ignore
+    assert.equal(
+      split.nativeMask(index).pixels.reduce((sum, value) => sum + value),
+      120,
+    );
   });
 
   const moved = `${folder}-moved`;
@@ -302,9 +350,12 @@ test('nothing is decoded twice, and a changed file is', async () => {
 test('a store that is damaged or unfinished is made anew', async () => {
   const folder = writeFiles(join(scratch, 'store'), await pairFiles('images', 'masks', numbered(5)));
   const cache = join(scratch, 'store-cache');
-  const first = (dataset: SegmentationDataset): string => Buffer.from(imageOf(dataset.splits.train, 0, 8)).toString('hex'); // prettier-ignore
+  const first = (dataset: SegmentationDataset): string =>
+    Buffer.from(imageOf(dataset.splits.train, 0, 8)).toString('hex');
   const expected = await look(folder, { cacheDirectory: cache }, first);
-  const stores = readdirSync(join(cache, 'segmentation'), { withFileTypes: true }).filter((entry) => entry.isDirectory()); // prettier-ignore
+  const stores = readdirSync(join(cache, 'segmentation'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
   assert.equal(stores.length, 1);
   const store = join(cache, 'segmentation', stores[0].name);
   const damages: Record<string, () => void> = {
@@ -335,14 +386,20 @@ test('an abort leaves no half of a store', async () => {
 test('masks are found by the names that other datasets give them', async () => {
   const files = await pairFiles('images', 'masks', numbered(10));
   // Kvasir-SEG has masks/ID.jpg; others ID_mask.png.
-  const renamed = Object.entries(files).map(([name, content], at) => [name.replace('_segmentation', at % 4 === 1 ? '' : '_mask'), content]); // prettier-ignore
+  const renamed = Object.entries(files).map(([name, content], at) => [
+    name.replace('_segmentation', at % 4 === 1 ? '' : '_mask'),
+    content,
+  ]);
   const folder = writeFiles(join(scratch, 'kvasir'), Object.fromEntries(renamed) as typeof files);
   await look(folder, {}, (dataset) => assert.deepEqual(everything(dataset), numbered(10)));
 });
 
 test('names that differ in how an accent is written are the same', async () => {
   const files = await pairFiles('images', 'masks', ['a', 'b', 'Läsion'.normalize('NFC')]);
-  const apart = Object.entries(files).map(([name, content]) => [name.startsWith('masks') ? name.normalize('NFD') : name, content]); // prettier-ignore
+  const apart = Object.entries(files).map(([name, content]) => [
+    name.startsWith('masks') ? name.normalize('NFD') : name,
+    content,
+  ]);
   const folder = writeFiles(join(scratch, 'accents'), Object.fromEntries(apart) as typeof files);
   await look(folder, {}, (dataset) => {
     assert.deepEqual(everything(dataset), ['Läsion'.normalize('NFC'), 'a', 'b']);
@@ -354,7 +411,10 @@ test('images without a lesion are kept on request', async () => {
   const files = await pairFiles('images', 'masks', numbered(10));
   files['masks/ISIC_0000004_segmentation.png'] = await drawing(10);
   const folder = writeFiles(join(scratch, 'healthy'), files);
-  await assert.rejects(open(folder), userError(/1 broken image \(1 with a mask without foreground\), the first: the mask of ISIC_0000004/)); // prettier-ignore
+  await assert.rejects(
+    open(folder),
+    userError(/1 broken image \(1 with a mask without foreground\), the first: the mask of ISIC_0000004/),
+  );
   await look(folder, { keepEmpty: true }, (dataset) => {
     assert.deepEqual(everything(dataset), numbered(10));
     const [split, index] = find(dataset, 'ISIC_0000004');
@@ -376,19 +436,30 @@ test('an image and its mask are both turned as their EXIF orientation says', asy
     const [first, second, third] = [1, 2, 3].map((number) => imageOf(...find(dataset, `ISIC_000000${number}`), 8));
     assert.deepEqual(second, first);
     assert.deepEqual(third, first);
-    assert.match(dataset.notes.join('\n'), /^2 images turned by another EXIF orientation than the mask, and both as they say: look whether they fit \(ISIC_0000002, ISIC_0000003\)$/m); // prettier-ignore
+    assert.match(
+      dataset.notes.join('\n'),
+      /^2 images turned by another EXIF orientation than the mask, and both as they say: look whether they fit \(ISIC_0000002, ISIC_0000003\)$/m,
+    );
   });
   files['masks/ISIC_0000003_segmentation.png'] = await drawing(2, 12, 10); // drawn on the picture as it is stored
   const other = writeFiles(join(scratch, 'turned-apart'), files);
-  await assert.rejects(open(other), userError(/is 10×12, but .* is 12×10: the image's EXIF orientation 6 turns it, and the other was made without/)); // prettier-ignore
+  await assert.rejects(
+    open(other),
+    userError(/is 10×12, but .* is 12×10: the image's EXIF orientation 6 turns it, and the other was made without/),
+  );
 });
 
 test('a grey photograph of 16 bits is scaled by its depth', async () => {
   const files = await pairFiles('images', 'masks', numbered(4));
   const deep = Uint16Array.from({ length: 120 }, (_, at) => at * 546);
-  files['images/ISIC_0000002.png'] = await sharp(deep, { raw: { height: 10, width: 12, channels: 1 } }).toColourspace('grey16').png().toBuffer(); // prettier-ignore
+  files['images/ISIC_0000002.png'] = await sharp(deep, { raw: { height: 10, width: 12, channels: 1 } })
+    .toColourspace('grey16')
+    .png()
+    .toBuffer();
   const shallow = Uint8Array.from(deep, (value) => value >> 8);
-  files['images/ISIC_0000003.png'] = await sharp(shallow, { raw: { height: 10, width: 12, channels: 1 } }).png().toBuffer(); // prettier-ignore
+  files['images/ISIC_0000003.png'] = await sharp(shallow, { raw: { height: 10, width: 12, channels: 1 } })
+    .png()
+    .toBuffer();
   await look(writeFiles(join(scratch, 'deep'), files), {}, (dataset) => {
     const [second, third] = [2, 3].map((number) => imageOf(...find(dataset, `ISIC_000000${number}`), 8));
     assert.deepEqual(second, third);
@@ -399,7 +470,12 @@ test('images of one patient are never parted where a pattern finds whose they ar
   const ids = Array.from({ length: 24 }, (_, index) => `patient${Math.floor(index / 4)}_img${index}`);
   const folder = writeFiles(join(scratch, 'patients'), await pairFiles('images', 'masks', ids));
   const patient = (id: string): string => id.split('_')[0];
-  await look(folder, {}, ({ notes }) => assert.match(notes[1], /^names such as patient0_img0 and patient0_img1 look like several images of one patient \(6 such groups, patient0 for one\)/)); // prettier-ignore
+  await look(folder, {}, ({ notes }) =>
+    assert.match(
+      notes[1],
+      /^names such as patient0_img0 and patient0_img1 look like several images of one patient \(6 such groups, patient0 for one\)/,
+    ),
+  );
   for (const seed of [1, 2, 3]) {
     await look(folder, { seed, groupBy: '^(patient\\d+)' }, (dataset) => {
       const patients = splitNames.map((name) => new Set(dataset.splits[name].ids.map(patient)));
@@ -409,10 +485,15 @@ test('images of one patient are never parted where a pattern finds whose they ar
       );
       assert.deepEqual(counts(dataset), [16, 4, 4]);
       assert.deepEqual(dataset.splits.test.groups, dataset.splits.test.ids.map(patient));
-      assert.deepEqual(dataset.notes, [`no official splits; 70 % train, 10 % val, 20 % test drawn by seed ${seed}, 6 groups kept together`]); // prettier-ignore
+      assert.deepEqual(dataset.notes, [
+        `no official splits; 70 % train, 10 % val, 20 % test drawn by seed ${seed}, 6 groups kept together`,
+      ]);
     });
   }
-  await assert.rejects(open(folder, { groupBy: 'person' }), userError(/^groupBy person finds no group in 24 of 24 file names, the first patient0_img0/)); // prettier-ignore
+  await assert.rejects(
+    open(folder, { groupBy: 'person' }),
+    userError(/^groupBy person finds no group in 24 of 24 file names, the first patient0_img0/),
+  );
   await assert.rejects(open(folder, { groupBy: '(' }), userError(/^groupBy is \(, but must be a regular expression/));
 });
 

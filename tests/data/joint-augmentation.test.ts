@@ -29,14 +29,25 @@ const share = (all: Augmentation[], is: (one: Augmentation) => boolean): number 
 
 test('draws are as frequent as asked for', () => {
   const all = draws({ horizontalFlip: 0.5, verticalFlip: 0.25, quarterTurns: true, crop: { size: 14, padding: 2 } });
-  const near = (measured: number, expected: number): void => assert.ok(Math.abs(measured - expected) < 0.07, `${measured}`); // prettier-ignore
-  near(share(all, ({ horizontalFlip }) => horizontalFlip), 0.5); // prettier-ignore
-  near(share(all, ({ verticalFlip }) => verticalFlip), 0.25); // prettier-ignore
+  const near = (measured: number, expected: number): void =>
+    assert.ok(Math.abs(measured - expected) < 0.07, `${measured}`);
+  near(
+    share(all, ({ horizontalFlip }) => horizontalFlip),
+    0.5,
+  );
+  near(
+    share(all, ({ verticalFlip }) => verticalFlip),
+    0.25,
+  );
   near(
     share(all, (one) => one.horizontalFlip && one.verticalFlip),
     0.125,
   );
-  for (const turns of [0, 1, 2, 3]) near(share(all, (one) => one.turns === turns), 0.25); // prettier-ignore
+  for (const turns of [0, 1, 2, 3])
+    near(
+      share(all, (one) => one.turns === turns),
+      0.25,
+    );
   // The crop begins at −2 … 4: 16 + 2 · 2 − 14 + 1 places.
   for (const side of ['top', 'left'] as const) {
     assert.deepEqual(
@@ -46,13 +57,19 @@ test('draws are as frequent as asked for', () => {
   }
   const nothing = { horizontalFlip: false, verticalFlip: false, turns: 0, top: 0, left: 0 };
   for (const one of draws({}, 50)) assert.deepEqual(one, nothing);
-  assert.equal(share(draws({ horizontalFlip: 1 }, 50), ({ horizontalFlip }) => horizontalFlip), 1); // prettier-ignore
+  assert.equal(
+    share(draws({ horizontalFlip: 1 }, 50), ({ horizontalFlip }) => horizontalFlip),
+    1,
+  );
 });
 
 test('one option does not change what another draws; seed, epoch and id do', () => {
   const flips = draws({ horizontalFlip: 0.5 }).map(({ horizontalFlip }) => horizontalFlip);
   const all = draws({ horizontalFlip: 0.5, verticalFlip: 0.5, quarterTurns: true, crop: { size: 8 } });
-  assert.deepEqual(all.map(({ horizontalFlip }) => horizontalFlip), flips); // prettier-ignore
+  assert.deepEqual(
+    all.map(({ horizontalFlip }) => horizontalFlip),
+    flips,
+  );
   const options = { horizontalFlip: 0.5, quarterTurns: true, crop: { size: 4 } };
   const place = { seed: 1, epoch: 2, id: 'a' };
   const text = (change: object): string => JSON.stringify(drawAugmentation(options, size, { ...place, ...change }));

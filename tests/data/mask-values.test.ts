@@ -26,7 +26,10 @@ async function png(name: string, pixels: number[][], options: PngOptions = {}): 
 async function deep(name: string, values: number[]): Promise<string> {
   const path = join(scratch, `${name}.png`);
   const raw = Uint16Array.from(values);
-  await sharp(raw, { raw: { height, width, channels: 1 } }).toColourspace('grey16').png().toFile(path); // prettier-ignore
+  await sharp(raw, { raw: { height, width, channels: 1 } })
+    .toColourspace('grey16')
+    .png()
+    .toFile(path);
   return path;
 }
 
@@ -39,16 +42,36 @@ async function assertShape(path: string, reading: string): Promise<void> {
 }
 
 test('zero and one other value are a mask, whatever the value', async () => {
-  for (const value of [1, 2, 127, 128, 129]) await assertShape(await png(`v${value}`, drawn([value], [0])), `0 and ${value}`); // prettier-ignore
+  for (const value of [1, 2, 127, 128, 129])
+    await assertShape(await png(`v${value}`, drawn([value], [0])), `0 and ${value}`);
   await assertShape(await png('v255', drawn([255], [0])), '0 and 255');
   await assertShape(await png('rgb', drawn([255, 255, 255], [0, 0, 0])), '0 and 255');
-  for (const value of [1, 255, 65535]) await assertShape(await deep(`deep${value}`, shape.map((bit) => bit * value)), value === 255 ? '0 and 255' : `0 and ${value}`); // prettier-ignore
+  for (const value of [1, 255, 65535])
+    await assertShape(
+      await deep(
+        `deep${value}`,
+        shape.map((bit) => bit * value),
+      ),
+      value === 255 ? '0 and 255' : `0 and ${value}`,
+    );
 });
 
 test('grey masks are cut above 128, in 16 bits as in 8', async () => {
   const grey = [0, 129, 255, 128, 100, 200];
-  await assertShape(await png('grey', grey.map((value) => [value])), '0, 100, 128, 129, 200, 255, above 128'); // prettier-ignore
-  await assertShape(await deep('deep-grey', grey.map((value) => value * 257)), '0, 25700, 32896, 33153, 51400, 65535, above 33023'); // prettier-ignore
+  await assertShape(
+    await png(
+      'grey',
+      grey.map((value) => [value]),
+    ),
+    '0, 100, 128, 129, 200, 255, above 128',
+  );
+  await assertShape(
+    await deep(
+      'deep-grey',
+      grey.map((value) => value * 257),
+    ),
+    '0, 25700, 32896, 33153, 51400, 65535, above 33023',
+  );
 });
 
 test('a shape in the transparency is a mask', async () => {
@@ -58,7 +81,14 @@ test('a shape in the transparency is a mask', async () => {
   await assertShape(await png('hidden', drawn([90, 0, 0, 255], [1, 2, 3, 0])), reading);
   await assertShape(await png('grey-alpha', drawn([255, 255], [255, 0])), reading);
   // White on black, the outside of both transparent: what is not seen is black.
-  const both = [[0, 0, 0, 0], [255, 255, 255, 255], [255, 255, 255, 255], [0, 0, 0, 255], [0, 0, 0, 255], [255, 255, 255, 255]]; // prettier-ignore
+  const both = [
+    [0, 0, 0, 0],
+    [255, 255, 255, 255],
+    [255, 255, 255, 255],
+    [0, 0, 0, 255],
+    [0, 0, 0, 255],
+    [255, 255, 255, 255],
+  ];
   await assertShape(await png('both', both), '0 and 255');
   await assertShape(await png('opaque', drawn([255, 255, 255, 255], [0, 0, 0, 255])), '0 and 255');
   await assertShape(await png('half', drawn([255, 255, 255, 128], [0, 0, 0, 128])), '0 and 255');

@@ -89,7 +89,16 @@ test('programs of this machine and the hosts of NO_PROXY are asked directly', as
 });
 
 test('what is wrong is told: the certificate, the password, the proxy', async () => {
-  assert.match(await request(url, { HTTPS_PROXY: proxyAt() }), /certificate of data\.example is not trusted.*NODE_EXTRA_CA_CERTS/); // prettier-ignore
-  assert.match(await request(url, { HTTPS_PROXY: proxyAt('') }), /the proxy of HTTPS_PROXY answered 407 \(it wants a name and a password/); // prettier-ignore
-  assert.match(await request(url, { HTTPS_PROXY: 'http://127.0.0.1:9' }), /refuses the connection \(ECONNREFUSED\); HTTPS_PROXY names a proxy/); // prettier-ignore
+  assert.match(
+    await request(url, { HTTPS_PROXY: proxyAt() }),
+    /certificate of data\.example is not trusted.*NODE_EXTRA_CA_CERTS/,
+  );
+  assert.match(
+    await request(url, { HTTPS_PROXY: proxyAt('') }),
+    /the proxy of HTTPS_PROXY answered 407 \(it wants a name and a password/,
+  );
+  assert.match(
+    await request(url, { HTTPS_PROXY: 'http://127.0.0.1:9' }),
+    /refuses the connection \(ECONNREFUSED\); HTTPS_PROXY names a proxy/,
+  );
 });

@@ -60,7 +60,10 @@ test('a file is written in pieces, and is there when it is whole', () => {
   writer.append(values.subarray(0, 6));
   writer.append(new Uint8Array(values.buffer, 24, 10)); // bytes will do, and need not be whole values
   writer.append(new Uint8Array(values.buffer, 34));
-  assert.deepEqual(readdirSync(join(scratch, 'deep', 'er')).map((name) => /^\.written\.npy\..*\.tmp$/.test(name)), [true]); // prettier-ignore
+  assert.deepEqual(
+    readdirSync(join(scratch, 'deep', 'er')).map((name) => /^\.written\.npy\..*\.tmp$/.test(name)),
+    [true],
+  );
   writer.finish();
   assert.deepEqual(readdirSync(join(scratch, 'deep', 'er')), ['written.npy']);
   const expected = Buffer.concat([npyHeader('<f4', [10, 2]), new Uint8Array(values.buffer)]);
@@ -88,7 +91,7 @@ test('what is given up leaves what was there before', () => {
   writer.abort();
   writer.abort();
   assert.deepEqual([readFileSync(path), readdirSync(scratch)], before);
-  assert.equal(process.listeners('exit').filter(({ name }) => name === 'abort').length, 0); // prettier-ignore
+  assert.equal(process.listeners('exit').filter(({ name }) => name === 'abort').length, 0);
 });
 
 test('a path that cannot be written is refused by name', () => {
@@ -106,7 +109,10 @@ test('a process that ends early leaves nothing behind', () => {
   const folder = mkdtempSync(join(scratch, 'ends-'));
   const path = JSON.stringify(join(folder, 'x.npy'));
   const code = `const { createNpyWriter } = require('./lib/data/npy-file'); createNpyWriter(${path}, '|u1', [9]); console.log(require('fs').readdirSync(${JSON.stringify(folder)}).length); process.exit(3)`;
-  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--eval', code], { cwd: projectRoot, encoding: 'utf8' }); // prettier-ignore
+  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--eval', code], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
   assert.deepEqual([status, stdout, readdirSync(folder)], [3, '1\n', []]);
 });
 
@@ -135,8 +141,14 @@ test('normalised images are read in batches as they are', () => {
   const values = Float32Array.from({ length: 5 * 2 * 2 * 3 }, (_, index) => index - 0.5);
   const file = openNpyFile(save('values.npy', '<f4', [5, 2, 2, 3], values));
   const batches = [...valueBatches(arrayImages(file, 'values.npy'), 2)];
-  assert.deepEqual(batches.map(({ shape }) => shape[0]), [2, 2, 1]); // prettier-ignore
-  assert.deepEqual(batches.flatMap((batch) => [...batch.values]), [...values]); // prettier-ignore
+  assert.deepEqual(
+    batches.map(({ shape }) => shape[0]),
+    [2, 2, 1],
+  );
+  assert.deepEqual(
+    batches.flatMap((batch) => [...batch.values]),
+    [...values],
+  );
   file.close();
 });
 
@@ -165,11 +177,17 @@ test('bytes are resized in threads, and left alone where nothing is to be done',
     ] as const) {
       const channels = shape[3] ?? 1;
       const batches = await collect('bytes.npy', shape, workers);
-      assert.deepEqual(batches.map((batch) => batch.shape), (shape[0] === 11 ? [4, 4, 3] : [1]).map((count) => [count, 6, 5, channels])); // prettier-ignore
+      assert.deepEqual(
+        batches.map((batch) => batch.shape),
+        (shape[0] === 11 ? [4, 4, 3] : [1]).map((count) => [count, 6, 5, channels]),
+      );
       const [count, height, width] = shape;
       const all = ramp(count * height * width * channels);
       const expected = transformBatch(all, [count, height, width, channels], transform);
-      assert.deepEqual(batches.flatMap(({ bytes }) => [...bytes]), [...expected]); // prettier-ignore
+      assert.deepEqual(
+        batches.flatMap(({ bytes }) => [...bytes]),
+        [...expected],
+      );
     }
   } finally {
     await workers.close();
@@ -180,5 +198,8 @@ test('bytes are resized in threads, and left alone where nothing is to be done',
     close: async () => undefined,
   };
   const batches = await collect('same.npy', [5, 6, 5, 3], none);
-  assert.deepEqual(batches.flatMap(({ bytes }) => [...bytes]), [...ramp(450)]); // prettier-ignore
+  assert.deepEqual(
+    batches.flatMap(({ bytes }) => [...bytes]),
+    [...ramp(450)],
+  );
 });

@@ -178,13 +178,17 @@ const oneHot = (name: string): NpzArray =>
 test('rows of labels with one 1 are classes, and it is said', async () => {
   const dataset = await open(everywhere(oneHot, 'labels'));
   assert.deepEqual([dataset.task, dataset.classNames], ['multi-class', ['class 0', 'class 1', 'class 2']]);
-  assert.deepEqual([dataset.splits.train.labelWidth, [...dataset.splits.train.labels], [...dataset.splits.val.labels]], [1, [0, 1, 2, 0, 1, 2], [2, 2, 2]]); // prettier-ignore
+  assert.deepEqual(
+    [dataset.splits.train.labelWidth, [...dataset.splits.train.labels], [...dataset.splits.val.labels]],
+    [1, [0, 1, 2, 0, 1, 2], [2, 2, 2]],
+  );
   assert.deepEqual(dataset.notes, ['labels: each row of 3 columns has one 1, so they are taken as classes']);
   dataset.close();
   const known = await open(everywhere(oneHot, 'labels'), { task: 'multi-label', classNames: ['a', 'b', 'c'] });
   assert.deepEqual([known.task, known.splits.train.labelWidth, known.notes], ['multi-label', 3, []]);
   known.close();
-  const once = (name: string): NpzArray => (name === 'test' ? labels(new Array<number>(12).fill(1), [4, 3]) : oneHot(name)); // prettier-ignore
+  const once = (name: string): NpzArray =>
+    name === 'test' ? labels(new Array<number>(12).fill(1), [4, 3]) : oneHot(name);
   const several = await open(everywhere(once, 'labels'));
   assert.deepEqual([several.task, several.notes], ['multi-label', []]);
   several.close();
@@ -210,28 +214,46 @@ test('a flipped bit is found where it matters', async () => {
   const bytes = readFileSync(path);
   bytes[bytes.indexOf(Buffer.from(arrays.val_images.bytes.subarray(0, 20))) + 3] ^= 1;
   writeFileSync(path, bytes);
-  await assert.rejects(openNpzDataset(path), userError(/cells\.npz is damaged \(the CRC of val_images\.npy is wrong\): copy or/)); // prettier-ignore
+  await assert.rejects(
+    openNpzDataset(path),
+    userError(/cells\.npz is damaged \(the CRC of val_images\.npy is wrong\): copy or/),
+  );
 });
 
 test('what NumPy can mend in one line is refused with that line', async () => {
   const made = (shape: (count: number) => number[]) => everywhere((name) => images(shape(counts[name])), 'images');
-  await assertRefused(made((n) => [n, 3, 6, 5]), /the channels come first; they go last with "images = images\.transpose\(0, 2, 3, 1\)"\.$/); // prettier-ignore
+  await assertRefused(
+    made((n) => [n, 3, 6, 5]),
+    /the channels come first; they go last with "images = images\.transpose\(0, 2, 3, 1\)"\.$/,
+  );
   await assertRefused(
     made((n) => [n, 1, 6, 5]),
     /images\.transpose\(0, 2, 3, 1\)/,
   );
-  await assertRefused(made((n) => [n, 8, 8, 8]), /volumes, as MedMNIST3D has; their middle slices are "images = images\[:, images\.shape\[1\] \/\/ 2\]"\.$/); // prettier-ignore
+  await assertRefused(
+    made((n) => [n, 8, 8, 8]),
+    /volumes, as MedMNIST3D has; their middle slices are "images = images\[:, images\.shape\[1\] \/\/ 2\]"\.$/,
+  );
   await assertRefused(
     made((n) => [n, 8, 8, 4]),
     /without the transparency they are "images = images\[\.\.\., :3\]"/,
   );
-  const floats = everywhere((name) => ({ type: '<f4', shape: [counts[name], 2, 2], bytes: new Uint8Array(counts[name] * 16) }), 'images'); // prettier-ignore
+  const floats = everywhere(
+    (name) => ({ type: '<f4', shape: [counts[name], 2, 2], bytes: new Uint8Array(counts[name] * 16) }),
+    'images',
+  );
   await assertRefused(
     floats,
     /values from 0 to 1 become bytes with "images = numpy\.rint\(images \* 255\)\.astype\(numpy\.uint8\)"/,
   );
-  const texts = everywhere((name) => ({ ...npyTexts(Array.from({ length: counts[name] }, (_, at) => `cls${at % 3}`)), shape: [counts[name]] }), 'labels'); // prettier-ignore
-  await assertRefused(texts, /"train_labels" in .*cells\.npz holds text \(<U4\), not numbers: number the names with "names, labels = numpy\.unique\(labels, return_inverse=True\)"/); // prettier-ignore
+  const texts = everywhere(
+    (name) => ({ ...npyTexts(Array.from({ length: counts[name] }, (_, at) => `cls${at % 3}`)), shape: [counts[name]] }),
+    'labels',
+  );
+  await assertRefused(
+    texts,
+    /"train_labels" in .*cells\.npz holds text \(<U4\), not numbers: number the names with "names, labels = numpy\.unique\(labels, return_inverse=True\)"/,
+  );
 });
 
 test('a truncated or missing file is refused', async () => {

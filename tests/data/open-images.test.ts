@@ -56,7 +56,9 @@ test('folders of classes are read, in natural order; splits are drawn and strati
     assert.deepEqual(dataset.classNames, ['class 1', 'class 2', 'class 10']);
     assert.deepEqual([dataset.name, dataset.task, dataset.height, dataset.channels], ['cells', 'multi-class', size, 3]);
     assert.deepEqual(counts(dataset), [49, 7, 14]);
-    const byClass = splitNames.map((name) => [0, 1, 2].map((label) => dataset.splits[name].labels.filter((each) => each === label).length)); // prettier-ignore
+    const byClass = splitNames.map((name) =>
+      [0, 1, 2].map((label) => dataset.splits[name].labels.filter((each) => each === label).length),
+    );
     assert.deepEqual(byClass, [
       [7, 28, 14],
       [1, 4, 2],
@@ -66,9 +68,13 @@ test('folders of classes are read, in natural order; splits are drawn and strati
     for (const name of splitNames) {
       const names = namesOf(dataset, name);
       assert.deepEqual(names, [...names].sort());
-      names.forEach((file, at) => assert.equal(dataset.classNames[dataset.splits[name].labels[at]], file.split('/')[0])); // prettier-ignore
+      names.forEach((file, at) =>
+        assert.equal(dataset.classNames[dataset.splits[name].labels[at]], file.split('/')[0]),
+      );
     }
-    assert.deepEqual(dataset.notes, ['no official splits; 70 % train, 10 % val, 20 % test drawn by seed 4, stratified by class']); // prettier-ignore
+    assert.deepEqual(dataset.notes, [
+      'no official splits; 70 % train, 10 % val, 20 % test drawn by seed 4, stratified by class',
+    ]);
   });
 });
 
@@ -76,7 +82,9 @@ test('pixels are those of the files, and resized ones those of timm', async () =
   const files = await images(numbered('a', 6).concat(numbered('b', 6)));
   files['b/00.png'] = await photograph(3, 12, 18); // to 6×9, and of that the middle
   const root = writeFiles(join(scratch, 'pixels'), files);
-  const whole = await sharp(files['a/01.png'] as Buffer).raw().toBuffer(); // prettier-ignore
+  const whole = await sharp(files['a/01.png'] as Buffer)
+    .raw()
+    .toBuffer();
   await look(root, {}, (dataset) => {
     assert.deepEqual(imageOf(dataset, 'a/01.png'), [...whole]);
     assert.match(
@@ -85,15 +93,23 @@ test('pixels are those of the files, and resized ones those of timm', async () =
     );
   });
   const { transformBatch } = await import('../../lib/data/transform');
-  const raw = await sharp(files['b/00.png']).raw().toBuffer(); // prettier-ignore
-  const transform = { height: 6, width: 6, interpolation: 'bicubic', cropFraction: 1, normalization: { mean: [0, 0, 0], std: [1, 1, 1] } } as const; // prettier-ignore
+  const raw = await sharp(files['b/00.png']).raw().toBuffer();
+  const transform = {
+    height: 6,
+    width: 6,
+    interpolation: 'bicubic',
+    cropFraction: 1,
+    normalization: { mean: [0, 0, 0], std: [1, 1, 1] },
+  } as const;
   const expected = transformBatch(raw, [1, 12, 18, 3], transform);
   await look(root, {}, (dataset) => assert.deepEqual(imageOf(dataset, 'b/00.png'), [...expected]));
 });
 
 test('splits are known by their usual spellings; what is missing is drawn from the training images', async () => {
   const parts = { Training: 10, VALID: 4, test: 6 };
-  const names = Object.entries(parts).flatMap(([part, count]) => ['a', 'b'].flatMap((label) => numbered(`${part}/${label}`, count))); // prettier-ignore
+  const names = Object.entries(parts).flatMap(([part, count]) =>
+    ['a', 'b'].flatMap((label) => numbered(`${part}/${label}`, count)),
+  );
   const files = await images(names);
   const root = writeFiles(join(scratch, 'parts'), files);
   await look(root, {}, (dataset) => {
@@ -113,36 +129,72 @@ test('splits are known by their usual spellings; what is missing is drawn from t
 
 test('of 200 files, a broken one, ten .dcm and a .DS_Store are left out and counted', async () => {
   const files = await images([...numbered('cat', 100), ...numbered('dog', 88)]);
-  files['cat/broken.jpg'] = (await sharp(await photograph(5, 40, 40)).jpeg().toBuffer()).subarray(0, 500); // prettier-ignore
+  files['cat/broken.jpg'] = (
+    await sharp(await photograph(5, 40, 40))
+      .jpeg()
+      .toBuffer()
+  ).subarray(0, 500);
   for (let index = 0; index < 10; index++) files[`dog/${index}.dcm`] = 'DICM';
   files['dog/.DS_Store'] = '';
   const root = writeFiles(join(scratch, 'two-hundred'), files);
   const before = await look(root, {}, (dataset) => {
-    assert.equal(counts(dataset).reduce((sum, count) => sum + count), 188); // prettier-ignore
+    assert.equal(
+      counts(dataset).reduce((sum, count) => sum + count),
+      188,
+    );
     const [drawn, others, broken] = dataset.notes ?? [];
     assert.match(drawn, /^no official splits/);
     assert.equal(others, '11 files are no images and were left out: 10 .dcm (DICOM: export as PNG), 1 .DS_Store');
-    assert.match(broken, /^1 file that cannot be read left out \(cat\/broken\.jpg\), the first: .*broken\.jpg cannot be read as an image \(.*\): replace or remove it$/); // prettier-ignore
-    assert.deepEqual(dataset.broken?.map(({ name }) => name), ['cat/broken.jpg']); // prettier-ignore
+    assert.match(
+      broken,
+      /^1 file that cannot be read left out \(cat\/broken\.jpg\), the first: .*broken\.jpg cannot be read as an image \(.*\): replace or remove it$/,
+    );
+    assert.deepEqual(
+      dataset.broken?.map(({ name }) => name),
+      ['cat/broken.jpg'],
+    );
     return splitNames.map((name) => namesOf(dataset, name));
   });
-  writeFileSync(join(root, 'cat', 'broken.jpg'), await sharp(await photograph(5, 40, 40)).jpeg().toBuffer()); // prettier-ignore
+  writeFileSync(
+    join(root, 'cat', 'broken.jpg'),
+    await sharp(await photograph(5, 40, 40))
+      .jpeg()
+      .toBuffer(),
+  );
   await look(root, {}, (dataset) => {
     const after = splitNames.map((name) => namesOf(dataset, name).filter((file) => file !== 'cat/broken.jpg'));
     assert.deepEqual(after, before, 'mending a file moves no other');
-    assert.equal(counts(dataset).reduce((sum, count) => sum + count), 189); // prettier-ignore
+    assert.equal(
+      counts(dataset).reduce((sum, count) => sum + count),
+      189,
+    );
   });
 });
 
 test('a group is never divided, and names that look like groups are warned about', async () => {
-  const names = ['a', 'b'].flatMap((label) => Array.from({ length: 24 }, (_, index) => `${label}/patient${Math.floor(index / 4) + (label === 'a' ? 0 : 3)}_img${index}.png`)); // prettier-ignore
+  const names = ['a', 'b'].flatMap((label) =>
+    Array.from(
+      { length: 24 },
+      (_, index) => `${label}/patient${Math.floor(index / 4) + (label === 'a' ? 0 : 3)}_img${index}.png`,
+    ),
+  );
   const root = writeFiles(join(scratch, 'patients'), await images(names));
-  await look(root, {}, ({ notes }) => assert.match(notes?.[0] ?? '', /^names such as patient0_img0\.png and patient0_img1\.png look like several images of one patient \(9 such groups, patient0 for one\).*groupBy "\^\(\.\+\)\[ _\.-\]"/)); // prettier-ignore
+  await look(root, {}, ({ notes }) =>
+    assert.match(
+      notes?.[0] ?? '',
+      /^names such as patient0_img0\.png and patient0_img1\.png look like several images of one patient \(9 such groups, patient0 for one\).*groupBy "\^\(\.\+\)\[ _\.-\]"/,
+    ),
+  );
   for (const groupBy of ['^patient\\d+', '^(.+)[ _.-]'])
     await look(root, { groupBy, seed: 2 }, (dataset) => {
       const patients = splitNames.map((name) => new Set(dataset.splits[name].groups));
-      assert.equal(patients.reduce((sum, { size: each }) => sum + each, 0), 9); // prettier-ignore
-      assert.deepEqual(dataset.notes, ['no official splits; 70 % train, 10 % val, 20 % test drawn by seed 2, stratified by class, 9 groups kept together']); // prettier-ignore
+      assert.equal(
+        patients.reduce((sum, { size: each }) => sum + each, 0),
+        9,
+      );
+      assert.deepEqual(dataset.notes, [
+        'no official splits; 70 % train, 10 % val, 20 % test drawn by seed 2, stratified by class, 9 groups kept together',
+      ]);
     });
 });
 
@@ -172,7 +224,13 @@ const table = (lines: readonly string[], delimiter = ','): string =>
 test('a table gives files, labels, splits, groups and weights by the names of its columns', async () => {
   const files = await images(numbered('images', 6, 'Zelle-ä'.normalize('NFD')));
   const cell = (index: number, ending = '.png'): string => `Zelle-ä0${index}${ending}`.normalize('NFC');
-  const rows = ['Weight,Patient_ID,Image_ID,dx,Set', ...[5, 2, 0, 1, 3, 4].map((index) => `${index / 2},p${index},${cell(index, index % 2 === 0 ? '' : '.png')},${index % 2 === 0 ? 'nevus' : 'melanoma'},${['training', 'val', 'TEST'][index >> 1]}`)]; // prettier-ignore
+  const rows = [
+    'Weight,Patient_ID,Image_ID,dx,Set',
+    ...[5, 2, 0, 1, 3, 4].map(
+      (index) =>
+        `${index / 2},p${index},${cell(index, index % 2 === 0 ? '' : '.png')},${index % 2 === 0 ? 'nevus' : 'melanoma'},${['training', 'val', 'TEST'][index >> 1]}`,
+    ),
+  ];
   const hashes: string[] = [];
   for (const [name, text] of [
     ['table.csv', `\ufeff${table(rows)}`],
@@ -197,7 +255,10 @@ test('a table gives files, labels, splits, groups and weights by the names of it
           [2, 2.5],
         ],
       );
-      assert.equal(dataset.notes?.[0], 'columns: Image_ID as file, dx as label, Set as split, Patient_ID as group, Weight as weight'); // prettier-ignore
+      assert.equal(
+        dataset.notes?.[0],
+        'columns: Image_ID as file, dx as label, Set as split, Patient_ID as group, Weight as weight',
+      );
     });
   }
   assert.equal(new Set(hashes).size, 1, 'the order of the rows does not matter');
@@ -210,7 +271,10 @@ test('several labels stand in one cell, or in columns of 0 and 1', async () => {
   const splits = ['train', 'train', 'val', 'val', 'test', 'test'];
   const together = ['file,findings,split', ...names.map((name, at) => `${name},${cells[at]},${splits[at]}`)];
   const has = (at: number, label: string): string => (cells[at].includes(label) ? '1' : '0');
-  const apart = ['file,split,edema,mass', ...names.map((name, at) => `${name},${splits[at]},${has(at, 'edema')},${has(at, 'mass')}.0`)]; // prettier-ignore
+  const apart = [
+    'file,split,edema,mass',
+    ...names.map((name, at) => `${name},${splits[at]},${has(at, 'edema')},${has(at, 'mass')}.0`),
+  ];
   const root = writeFiles(join(scratch, 'several'), { ...files, 'a.csv': table(together), 'b.csv': table(apart) });
   const hashes: string[] = [];
   for (const name of ['a.csv', 'b.csv'])
@@ -218,14 +282,19 @@ test('several labels stand in one cell, or in columns of 0 and 1', async () => {
       hashes.push(dataset.sha256);
       assert.deepEqual([dataset.task, dataset.classNames], ['multi-label', ['edema', 'mass']]);
       assert.equal(dataset.splits.train.labelWidth, 2);
-      assert.deepEqual(splitNames.flatMap((split) => [...dataset.splits[split].labels]), [1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0]); // prettier-ignore
+      assert.deepEqual(
+        splitNames.flatMap((split) => [...dataset.splits[split].labels]),
+        [1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0],
+      );
     });
   assert.equal(new Set(hashes).size, 1);
 });
 
 test('columns of 0 and 1 with one 1 a row are classes', async () => {
   const files = await images(numbered('.', 6));
-  const rows = numbered('', 6).map((name, at) => `${name.slice(1)},${['train', 'val', 'test'][at >> 1]},${at % 2 === 0 ? '1,0' : '0,1'}`); // prettier-ignore
+  const rows = numbered('', 6).map(
+    (name, at) => `${name.slice(1)},${['train', 'val', 'test'][at >> 1]},${at % 2 === 0 ? '1,0' : '0,1'}`,
+  );
   const root = writeFiles(join(scratch, 'one-hot'), { ...files, 'a.csv': table(['image,split,NV,MEL', ...rows]) });
   await look(join(root, 'a.csv'), {}, (dataset) => {
     assert.deepEqual([dataset.task, dataset.classNames], ['binary-class', ['NV', 'MEL']]);
@@ -240,9 +309,14 @@ test('rows without a label are left out, and files that are not there are broken
   const root = writeFiles(join(scratch, 'gaps'), { ...files, 'a.csv': table(['file,label', ...rows, 'gone.png,0']) });
   await look(join(root, 'a.csv'), {}, (dataset) => {
     assert.deepEqual(dataset.classNames, ['0', '1']);
-    assert.equal(counts(dataset).reduce((sum, count) => sum + count), 11); // prettier-ignore
+    assert.equal(
+      counts(dataset).reduce((sum, count) => sum + count),
+      11,
+    );
     assert.equal(dataset.notes?.[1], '1 row without a label left out (03.png)');
-    assert.deepEqual(dataset.broken, [{ name: 'gone.png', reason: `There is no file ${join(root, 'gone.png')}: check the path` }]); // prettier-ignore
+    assert.deepEqual(dataset.broken, [
+      { name: 'gone.png', reason: `There is no file ${join(root, 'gone.png')}: check the path` },
+    ]);
   });
 });
 
@@ -250,7 +324,9 @@ test('equal files with unequal labels are told', async () => {
   const files = await images(numbered('a', 6).concat(numbered('b', 6)));
   files['b/03.png'] = files['a/02.png'];
   const root = writeFiles(join(scratch, 'conflict'), files);
-  await look(root, {}, ({ notes }) => assert.equal(notes?.[1], '1 file equal to another with another label (b/03.png = a/02.png)')); // prettier-ignore
+  await look(root, {}, ({ notes }) =>
+    assert.equal(notes?.[1], '1 file equal to another with another label (b/03.png = a/02.png)'),
+  );
 });
 
 test('a class that a split has no image of is told', async () => {
@@ -281,7 +357,10 @@ test('what is no such folder or table says what is expected', async () => {
   await refused(write('file,label\n'), /bad\.csv has no rows/);
   await refused(write('file,label\na\n'), /bad\.csv cannot be read as a table/);
   await refused(write('file,label\na,1\na,2\n'), /bad\.csv has a in two rows/);
-  await refused(write('file,label,split\na,1,holdout\n'), /"holdout" in the column split, but a split is one of train, val, test/); // prettier-ignore
+  await refused(
+    write('file,label,split\na,1,holdout\n'),
+    /"holdout" in the column split, but a split is one of train, val, test/,
+  );
   await refused(write('file,label,weight\na,1,-2\n'), /"-2" in the column weight, but a weight is a number, 0 or more/);
   await refused(join(scratch, 'none.csv'), /^There is no file or folder .*none\.csv": tried /);
   await refused(loose, /^size is 0; allowed are/, { size: 0 });

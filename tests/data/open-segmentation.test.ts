@@ -19,16 +19,30 @@ const open = (
   options: Partial<OpenSegmentationOptions> = {},
   name = 'synthetic-lesions',
 ): Promise<SegmentationDataset> =>
-  // prettier-ignore
   openSegmentationDataset(name, { size: 48, syntheticImages: 20, cacheDirectory, ...options });
 
 test('synthetic lesions are marked as such, in the proportions of ISIC 2017', async () => {
   const { name, title, height, width, splits, origins, synthetic, broken, notes, citation, close } = await open();
   assert.deepEqual(
     { name, title, height, width, synthetic, broken, notes },
-    { name: 'synthetic-lesions', title: 'Synthetic lesions 48×48', height: 48, width: 48, synthetic: true, broken: [], notes: [] }, // prettier-ignore
+    {
+      name: 'synthetic-lesions',
+      title: 'Synthetic lesions 48×48',
+      height: 48,
+      width: 48,
+      synthetic: true,
+      broken: [],
+      notes: [],
+    },
   );
-  assert.deepEqual(splitNames.map((split) => [split, splits[split].count, origins[split]]), [['train', 20, 'official'], ['val', 2, 'official'], ['test', 6, 'official']]); // prettier-ignore
+  assert.deepEqual(
+    splitNames.map((split) => [split, splits[split].count, origins[split]]),
+    [
+      ['train', 20, 'official'],
+      ['val', 2, 'official'],
+      ['test', 6, 'official'],
+    ],
+  );
   assert.deepEqual(splits.val.ids, ['val_00000', 'val_00001']);
   assert.match(citation, /no patient, no dermatoscope/);
   close();
@@ -53,7 +67,8 @@ test('images and masks are those of the generator', async () => {
 
 test('they are drawn once, the same anywhere, and others for another size or number', async () => {
   const drawn: string[] = [];
-  const onProgress: OpenSegmentationOptions['onProgress'] = ({ phase, done, total }) => drawn.push(`${phase} ${done} ${total}`); // prettier-ignore
+  const onProgress: OpenSegmentationOptions['onProgress'] = ({ phase, done, total }) =>
+    drawn.push(`${phase} ${done} ${total}`);
   const hashOf = async (options: Partial<OpenSegmentationOptions>): Promise<string> => {
     const dataset = await open({ onProgress, ...options });
     dataset.close();
@@ -86,21 +101,33 @@ test('two that open at once draw once', async () => {
 
 test('a folder is opened by its path', async () => {
   const files = await pairFiles('images', 'masks', ['a', 'b', 'c', 'd']);
-  const folder = writeFiles(join(scratch, 'folder'), { ...files, 'LICENSE': 'free' }); // prettier-ignore
+  const folder = writeFiles(join(scratch, 'folder'), { ...files, LICENSE: 'free' });
   const { name, title, license, citation, synthetic, splits, close } = await open({ size: 8 }, folder);
-  assert.deepEqual({ name, title, license, citation, synthetic }, { name: 'folder', title: 'folder', license: 'see LICENSE in the folder', citation: 'folder', synthetic: false }); // prettier-ignore
-  assert.deepEqual(splitNames.flatMap((split) => splits[split].ids).sort(), ['a', 'b', 'c', 'd']); // prettier-ignore
+  assert.deepEqual(
+    { name, title, license, citation, synthetic },
+    { name: 'folder', title: 'folder', license: 'see LICENSE in the folder', citation: 'folder', synthetic: false },
+  );
+  assert.deepEqual(splitNames.flatMap((split) => splits[split].ids).sort(), ['a', 'b', 'c', 'd']);
   close();
 });
 
 test('what cannot be opened says what can', async () => {
-  await assert.rejects(open({}, 'synthetic-lesion'), userError(/^There is no dataset "synthetic-lesion", did you mean "synthetic-lesions"\? Known is/)); // prettier-ignore
-  await assert.rejects(open({}, 'isic'), userError(/^There is no dataset "isic": Known is synthetic-lesions, or give the path/)); // prettier-ignore
+  await assert.rejects(
+    open({}, 'synthetic-lesion'),
+    userError(/^There is no dataset "synthetic-lesion", did you mean "synthetic-lesions"\? Known is/),
+  );
+  await assert.rejects(
+    open({}, 'isic'),
+    userError(/^There is no dataset "isic": Known is synthetic-lesions, or give the path/),
+  );
   await assert.rejects(open({}, join(scratch, 'nowhere')), userError(/^There is no file or folder .*nowhere/));
   const file = join(scratch, 'data.npz');
   writeFileSync(file, '');
   await assert.rejects(open({}, file), userError(/data\.npz is a file; images with masks come as a folder/));
-  await assert.rejects(open({ size: 40 }), userError(/^size is 40; allowed for synthetic-lesions are whole numbers from 48 to 512\.$/)); // prettier-ignore
+  await assert.rejects(
+    open({ size: 40 }),
+    userError(/^size is 40; allowed for synthetic-lesions are whole numbers from 48 to 512\.$/),
+  );
   await assert.rejects(
     open({ syntheticImages: 0 }),
     userError(/^syntheticImages is 0; allowed .* from 1 to 100000\.$/),

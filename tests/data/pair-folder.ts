@@ -15,7 +15,9 @@ export function writeFiles(root: string, files: Readonly<Record<string, FileCont
 
 /** A PNG of pixels that differ from seed to seed. */
 export function photograph(seed: number, height = 10, width = 12): Promise<Buffer> {
-  const pixels = Buffer.from(Array.from({ length: height * width * 3 }, (_, at) => (at * 31 + seed * 97 + (at >> 3) * seed) % 256)); // prettier-ignore
+  const pixels = Buffer.from(
+    Array.from({ length: height * width * 3 }, (_, at) => (at * 31 + seed * 97 + (at >> 3) * seed) % 256),
+  );
   return sharp(pixels, { raw: { height, width, channels: 3 } })
     .png()
     .toBuffer();

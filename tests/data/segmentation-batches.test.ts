@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { AugmentationOptions } from '../../lib/data/joint-augmentation';
-import { segmentationBatches, type SegmentationBatch, type SegmentationBatchOptions } from '../../lib/data/segmentation-batches'; // prettier-ignore
+import {
+  segmentationBatches,
+  type SegmentationBatch,
+  type SegmentationBatchOptions,
+} from '../../lib/data/segmentation-batches';
 import type { SegmentationSplit } from '../../lib/data/segmentation-dataset';
 import { tf } from '../../lib/tf';
 import { userError } from './user-error';
@@ -10,7 +14,7 @@ import { userError } from './user-error';
 const side = 8;
 const area = side * side;
 const count = 11;
-const maskBytes = Uint8Array.from({ length: count * area }, (_, at) => (at * 2654435761) % 4294967296 >> 30 & 1); // prettier-ignore
+const maskBytes = Uint8Array.from({ length: count * area }, (_, at) => (((at * 2654435761) % 4294967296) >> 30) & 1);
 
 /** Masks are noise, and each image is its mask, black and white. */
 const split: SegmentationSplit = {
@@ -23,7 +27,9 @@ const split: SegmentationSplit = {
         target.fill(255 * maskBytes[index * area + pixel], 3 * (at * area + pixel), 3 * (at * area + pixel) + 3);
     }),
   readMasks: (indices, target) =>
-    Array.from(indices).forEach((index, at) => target.set(maskBytes.subarray(index * area, (index + 1) * area), at * area)), // prettier-ignore
+    Array.from(indices).forEach((index, at) =>
+      target.set(maskBytes.subarray(index * area, (index + 1) * area), at * area),
+    ),
   nativeMask: (index) => ({ height: side, width: side, pixels: maskBytes.slice(index * area, (index + 1) * area) }),
 };
 const dataset = { height: side, width: side };
@@ -71,7 +77,10 @@ test('a pass has every image once, values in [0, 1], masks of 0 and 1', () => {
 test('the order and the normalisation are those asked for', () => {
   const normalization = { mean: [0.5, 0.25, 0], std: [0.5, 1, 2] } as const;
   const seen = pass({ order: [7, 2, 7], normalization });
-  assert.deepEqual(seen.map(({ id }) => id), ['id 7', 'id 2', 'id 7']); // prettier-ignore
+  assert.deepEqual(
+    seen.map(({ id }) => id),
+    ['id 7', 'id 2', 'id 7'],
+  );
   for (const { image, mask } of seen) {
     image.forEach((value, at) => {
       const channel = at % 3;
@@ -107,11 +116,18 @@ for (const [name, options] of Object.entries(augmentations)) {
 }
 
 test('what is drawn depends on seed, epoch and id, not on batches or order', () => {
-  const of = (seed: number, epoch: number): SegmentationBatchOptions['augmentation'] => ({ ...augmentations.everything, seed, epoch }); // prettier-ignore
+  const of = (seed: number, epoch: number): SegmentationBatchOptions['augmentation'] => ({
+    ...augmentations.everything,
+    seed,
+    epoch,
+  });
   const first = pass({ augmentation: of(1, 0) });
   assert.deepEqual(pass({ augmentation: of(1, 0), batchSize: 7 }), first);
   const order = [3, 9, 0, 10];
-  assert.deepEqual(pass({ augmentation: of(1, 0), order }), order.map((index) => first[index])); // prettier-ignore
+  assert.deepEqual(
+    pass({ augmentation: of(1, 0), order }),
+    order.map((index) => first[index]),
+  );
   assert.notDeepEqual(pass({ augmentation: of(2, 0) }), first);
   assert.notDeepEqual(pass({ augmentation: of(1, 1) }), first);
 });
@@ -123,6 +139,9 @@ test('a batch leaves nothing behind, and a wrong augmentation begins none', () =
   for (const batch of batches) batch.dispose();
   assert.equal(tf.memory().numTensors, before);
   const augmentation = { crop: { size: 9 }, seed: 1, epoch: 0 };
-  assert.throws(() => [...segmentationBatches(dataset, split, { batchSize: 6, augmentation })], userError(/^crop\.size is 9/)); // prettier-ignore
+  assert.throws(
+    () => [...segmentationBatches(dataset, split, { batchSize: 6, augmentation })],
+    userError(/^crop\.size is 9/),
+  );
   assert.equal(tf.memory().numTensors, before);
 });

@@ -10,7 +10,10 @@ const ids = Array.from({ length: 100 }, (_, index) => `ISIC_${index}`);
 
 test('each id is in exactly one split, whatever order they come in', () => {
   const splits = drawSplits(ids, { seed: 1 });
-  assert.deepEqual(splitNames.map((name) => splits[name].length), [70, 10, 20]); // prettier-ignore
+  assert.deepEqual(
+    splitNames.map((name) => splits[name].length),
+    [70, 10, 20],
+  );
   assert.deepEqual([...splits.train, ...splits.val, ...splits.test].sort(), [...ids].sort());
   for (const name of splitNames) assert.deepEqual(splits[name], [...splits[name]].sort());
   assert.deepEqual(drawSplits([...ids].reverse(), { seed: 1 }), splits);
@@ -34,7 +37,10 @@ test('no split that is wanted is empty, and one that is not has nothing', () => 
     userError(/^2 images cannot be divided into train, val, test/),
   );
   const wrong = { train: 0.9, val: 0.2, test: 0.2 };
-  assert.throws(() => drawSplits(ids, { seed: 1, fractions: wrong }), userError(/train 0\.9, val 0\.2, test 0\.2; they must/)); // prettier-ignore
+  assert.throws(
+    () => drawSplits(ids, { seed: 1, fractions: wrong }),
+    userError(/train 0\.9, val 0\.2, test 0\.2; they must/),
+  );
 });
 
 test('subsets of one draw are nested, and draws differ', () => {
@@ -47,7 +53,11 @@ test('subsets of one draw are nested, and draws differ', () => {
         subset,
         [...subset].sort((a, b) => a - b),
       );
-      if (at > 0) assert.ok(subsets[at - 1].every((index) => subset.includes(index)), `${sizes[at]}`); // prettier-ignore
+      if (at > 0)
+        assert.ok(
+          subsets[at - 1].every((index) => subset.includes(index)),
+          `${sizes[at]}`,
+        );
     });
     assert.deepEqual([...nestedSubset(2000, 10, { seed: 9, draw })], subsets[0]);
   }
@@ -55,7 +65,10 @@ test('subsets of one draw are nested, and draws differ', () => {
   assert.notEqual(ofDraw(0), ofDraw(1));
   assert.equal([...nestedSubset(2000, 10, { seed: 9 })].join(), ofDraw(0));
   for (const size of [0, 11, 2.5])
-    assert.throws(() => nestedSubset(10, size, { seed: 1 }), userError(/cannot be taken from 10: give a whole number from 1 to 10/)); // prettier-ignore
+    assert.throws(
+      () => nestedSubset(10, size, { seed: 1 }),
+      userError(/cannot be taken from 10: give a whole number from 1 to 10/),
+    );
 });
 
 test('the subset of a split reads what the split reads', () => {

@@ -100,7 +100,10 @@ describe('renderLesion', () => {
   it('draws what it drew before', () => {
     const hashes = [0, 1, 2].map((index) => renderLesion({ ...lesion, index }));
     const drawn = [...hashes, renderLesion({ ...lesion, size: 128, index: 3 })];
-    assert.deepEqual(drawn.map(({ image, mask }) => sha256(image, mask)), goldenHashes); // prettier-ignore
+    assert.deepEqual(
+      drawn.map(({ image, mask }) => sha256(image, mask)),
+      goldenHashes,
+    );
   });
 
   it('draws another lesion for another seed, split or index', () => {
@@ -115,7 +118,10 @@ describe('renderLesion', () => {
   it('shows the same lesion at every size', () => {
     for (let index = 0; index < 6; index++) {
       const [small, large] = [64, 256].map((size) => renderLesion({ ...lesion, size, index }));
-      const inside = Uint8Array.from(small.mask, (_, at) => large.mask[(4 * Math.floor(at / 64) + 2) * 256 + 4 * (at % 64) + 2]); // prettier-ignore
+      const inside = Uint8Array.from(
+        small.mask,
+        (_, at) => large.mask[(4 * Math.floor(at / 64) + 2) * 256 + 4 * (at % 64) + 2],
+      );
       assert.ok(dice(inside, small.mask) > 0.94, `mask ${index}: ${dice(inside, small.mask)}`);
       let difference = 0;
       for (let at = 0; at < 64 * 64 * 3; at++) {
@@ -154,7 +160,10 @@ describe('renderLesion', () => {
     const all = many(60);
     const own = all.map(({ image, mask }) => contrast(image, mask));
     const others = all.map(({ image }, index) => contrast(image, all[(index + 1) % all.length].mask));
-    assert.ok(own.filter((value) => value > 0).length > 50, `${own.filter((value) => value <= 0).length} brighter than the skin`); // prettier-ignore
+    assert.ok(
+      own.filter((value) => value > 0).length > 50,
+      `${own.filter((value) => value <= 0).length} brighter than the skin`,
+    );
     assert.ok(sum(own) / 60 > 2 * (sum(others) / 60), `${sum(own) / 60} against ${sum(others) / 60}`);
     // Some are hardly to be seen.
     assert.ok(own.filter((value) => value < 20).length >= 5);
@@ -168,7 +177,9 @@ describe('renderLesion', () => {
 
   it('has the colours of skin', () => {
     const images = many(100).map(({ image }) => image);
-    const means = [0, 1, 2].map((channel) => sum(images.map((image) => sum(image.filter((_, at) => at % 3 === channel)))) / (100 * 64 * 64)); // prettier-ignore
+    const means = [0, 1, 2].map(
+      (channel) => sum(images.map((image) => sum(image.filter((_, at) => at % 3 === channel)))) / (100 * 64 * 64),
+    );
     const [red, green, blue] = means;
     // Dermoscopic archives have means of about 180, 150 and 140.
     assert.ok(Math.abs(red - 180) < 20 && Math.abs(green - 150) < 30 && Math.abs(blue - 140) < 30, means.join(' '));

@@ -20,7 +20,10 @@ const names = Object.keys(syntheticTasks) as SyntheticTaskName[];
 
 function pixelsOf(split: Split, imageBytes: number): Uint8Array[] {
   const all = new Uint8Array(split.count * imageBytes);
-  split.readImages(Int32Array.from({ length: split.count }, (_, index) => index), all); // prettier-ignore
+  split.readImages(
+    Int32Array.from({ length: split.count }, (_, index) => index),
+    all,
+  );
   return Array.from({ length: split.count }, (_, index) => all.subarray(index * imageBytes, (index + 1) * imageBytes));
 }
 
@@ -41,7 +44,10 @@ describe('drawn datasets', () => {
               ? labels.filter((label, at) => at % labelWidth === value && label === 1).length
               : labels.filter((label) => label === value).length,
           );
-          assert.deepEqual(found, shares.map((share) => Math.round(share * count))); // prettier-ignore
+          assert.deepEqual(
+            found,
+            shares.map((share) => Math.round(share * count)),
+          );
         }
       }
     });
@@ -63,7 +69,9 @@ describe('drawn datasets', () => {
   it('are not told apart by their brightness', () => {
     for (const name of ['synthetic-multi-class', 'synthetic-binary'] as const) {
       const { splits, channels, classNames } = openSyntheticTask(name);
-      const brightness = pixelsOf(splits.train, 28 * 28 * channels).map((image) => image.reduce((sum, value) => sum + value, 0)); // prettier-ignore
+      const brightness = pixelsOf(splits.train, 28 * 28 * channels).map((image) =>
+        image.reduce((sum, value) => sum + value, 0),
+      );
       classNames.forEach((_, label) => {
         const truth = splits.train.labels.map((value) => Number(value === label));
         const area = areaUnderRoc(truth, brightness);
@@ -97,8 +105,14 @@ describe('drawn datasets', () => {
       normalization: halfNormalization,
     });
     const { labels } = dataset.splits.val;
-    assert.deepEqual(await batch.labelRows?.array(), order.map((image) => [...labels.subarray(6 * image, 6 * image + 6)])); // prettier-ignore
-    assert.deepEqual([...batch.labels.dataSync()], order.map((image) => labels[6 * image])); // prettier-ignore
+    assert.deepEqual(
+      await batch.labelRows?.array(),
+      order.map((image) => [...labels.subarray(6 * image, 6 * image + 6)]),
+    );
+    assert.deepEqual(
+      [...batch.labels.dataSync()],
+      order.map((image) => labels[6 * image]),
+    );
     batch.dispose();
     const binary = openSyntheticTask('synthetic-binary');
     const [single] = imageBatches(binary, binary.splits.val, { batchSize: 120, normalization: halfNormalization });

@@ -27,7 +27,11 @@ describe('a part of a dataset', () => {
   });
 
   it('has an identity of its own, and says what it was taken from', () => {
-    const parts = [take(data, { train: 5, seed: 3 }), take(data, { train: 5, seed: 4 }), take(data, { train: 5, val: 2, seed: 3 })]; // prettier-ignore
+    const parts = [
+      take(data, { train: 5, seed: 3 }),
+      take(data, { train: 5, seed: 4 }),
+      take(data, { train: 5, val: 2, seed: 3 }),
+    ];
     const identities = [data, ...parts].map((one) => JSON.stringify(dataIdentity(one)));
     assert.equal(new Set(identities).size, 4);
     assert.equal(splitsHash(take(data, { seed: 9 })), splitsHash(data));
@@ -35,7 +39,10 @@ describe('a part of a dataset', () => {
   });
 
   it('is refused where there are not as many images', () => {
-    assert.throws(() => take(data, { train: 41, seed: 1 }), userError(/^train is 41, but squares has 40 such images: give a whole number from 1 to 40/)); // prettier-ignore
+    assert.throws(
+      () => take(data, { train: 41, seed: 1 }),
+      userError(/^train is 41, but squares has 40 such images: give a whole number from 1 to 40/),
+    );
     assert.throws(() => take(data, { val: 0, seed: 1 }), userError(/^val is 0/));
     assert.throws(() => take(data, { train: 1.5, seed: 1 }), userError(/^train is 1\.5/));
   });

@@ -23,7 +23,10 @@ test('a folder in order is described', async () => {
     'images/b.png': await photograph(2, 20, 8),
     'masks/b_segmentation.png': await drawing(10, 20, 8, 1),
     'images/c.png': await photograph(1, 10, 12),
-    'masks/c_segmentation.png': await sharp(await drawing(3, 10, 12)).blur(1).png().toBuffer(), // prettier-ignore
+    'masks/c_segmentation.png': await sharp(await drawing(3, 10, 12))
+      .blur(1)
+      .png()
+      .toBuffer(),
   });
   const { ok, lines, tables } = await verify(folder);
   assert.deepEqual(
@@ -41,8 +44,22 @@ test('a folder in order is described', async () => {
       ],
     },
   );
-  assert.deepEqual(tables[0], { caption: 'Masks by value', rows: [{ values: '0 and 255', masks: 1 }, { values: '0 and 1', masks: 1 }, { values: '0, 70, 185, 255, above 128', masks: 1 }] }); // prettier-ignore
-  assert.deepEqual(tables[1].rows.filter((row) => (row as { masks: number }).masks > 0), [{ 'covers, %': '5 to 10', masks: 1 }, { 'covers, %': '25 to 50', masks: 1 }, { 'covers, %': '50 to 75', masks: 1 }]); // prettier-ignore
+  assert.deepEqual(tables[0], {
+    caption: 'Masks by value',
+    rows: [
+      { values: '0 and 255', masks: 1 },
+      { values: '0 and 1', masks: 1 },
+      { values: '0, 70, 185, 255, above 128', masks: 1 },
+    ],
+  });
+  assert.deepEqual(
+    tables[1].rows.filter((row) => (row as { masks: number }).masks > 0),
+    [
+      { 'covers, %': '5 to 10', masks: 1 },
+      { 'covers, %': '25 to 50', masks: 1 },
+      { 'covers, %': '50 to 75', masks: 1 },
+    ],
+  );
 });
 
 test('official splits are counted, what is missing is named, and an image in two splits is a leak', async () => {
@@ -72,13 +89,25 @@ test('everything that is broken is listed, and the command fails', async () => {
   const { ok, lines } = await verify(folder);
   assert.equal(ok, false);
   const from = lines.findIndex((line) => line.startsWith('broken'));
-  assert.equal(lines[from], 'broken: 4 (1 without mask, 1 without image, 1 with an unreadable image, 1 with a mask without foreground)'); // prettier-ignore
-  const patterns = [/^ {2}b: images\/b\.png has no mask in masks$/, /^ {2}c: .*c\.png cannot be read as an image/, /^ {2}d: the mask of d has no foreground$/, /^ {2}x: masks\/x_segmentation\.png has no image in images$/]; // prettier-ignore
+  assert.equal(
+    lines[from],
+    'broken: 4 (1 without mask, 1 without image, 1 with an unreadable image, 1 with a mask without foreground)',
+  );
+  const patterns = [
+    /^ {2}b: images\/b\.png has no mask in masks$/,
+    /^ {2}c: .*c\.png cannot be read as an image/,
+    /^ {2}d: the mask of d has no foreground$/,
+    /^ {2}x: masks\/x_segmentation\.png has no image in images$/,
+  ];
   assert.equal(lines.length, from + 1 + patterns.length);
   patterns.forEach((pattern, at) => assert.match(lines[from + 1 + at], pattern));
 
   let printed = '';
-  const context = { cacheDirectory, output: { write: (text: string) => (printed += text) }, progress: { write: () => undefined } }; // prettier-ignore
+  const context = {
+    cacheDirectory,
+    output: { write: (text: string) => (printed += text) },
+    progress: { write: () => undefined },
+  };
   await assert.rejects(
     main(['verify', folder], context),
     userError(/bad is not in order; what is wrong is said above/),
@@ -97,7 +126,10 @@ test('checksums are remembered until a file changes', async () => {
   const [first] = await hashFiles([path], { memory });
   assert.equal(first, 'a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e');
   const remember = (laterMilliseconds: number): void => {
-    const entries = JSON.parse(readFileSync(memory, 'utf8')) as Record<string, { changed: number; hashed: number; sha256: string }>; // prettier-ignore
+    const entries = JSON.parse(readFileSync(memory, 'utf8')) as Record<
+      string,
+      { changed: number; hashed: number; sha256: string }
+    >;
     entries[path].hashed = entries[path].changed + laterMilliseconds;
     entries[path].sha256 = 'remembered';
     writeFileSync(memory, JSON.stringify(entries));

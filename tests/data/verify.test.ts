@@ -194,19 +194,34 @@ test('a folder of classes: sizes, broken files, groups, twins and labels; and a 
   const picture = (seed: number, size = 40): Promise<Buffer> => {
     const random = createRandom(seed, 'verify');
     const bytes = Buffer.from(Array.from({ length: 64 }, () => random.integer(256)));
-    return sharp(bytes, { raw: { height: 8, width: 8, channels: 1 } }).resize(size, size, { kernel: 'nearest' }).png().toBuffer(); // prettier-ignore
+    return sharp(bytes, { raw: { height: 8, width: 8, channels: 1 } })
+      .resize(size, size, { kernel: 'nearest' })
+      .png()
+      .toBuffer();
   };
-  const files: Record<string, Buffer | string> = { 'train/a/broken.jpg': 'no image', 'train/a/x.dcm': '', 'val/a/p9_1.png': await picture(90), 'val/b/p8_1.png': await picture(80) }; // prettier-ignore
+  const files: Record<string, Buffer | string> = {
+    'train/a/broken.jpg': 'no image',
+    'train/a/x.dcm': '',
+    'val/a/p9_1.png': await picture(90),
+    'val/b/p8_1.png': await picture(80),
+  };
   for (let index = 0; index < 6; index++) {
     files[`train/a/p${index}_1.png`] = await picture(index);
     files[`train/b/p${index}_2.png`] = await picture(10 + index, 48);
   }
   files['test/a/p20_1.png'] = files['train/b/p3_2.png'];
-  files['test/b/p1_3.png'] = await sharp(await picture(2)).rotate(90).jpeg({ quality: 85 }).toBuffer(); // prettier-ignore
+  files['test/b/p1_3.png'] = await sharp(await picture(2))
+    .rotate(90)
+    .jpeg({ quality: 85 })
+    .toBuffer();
   writeFiles(root, files);
   const { ok, lines } = await verifyImages(root, { ...options, groupBy: '^p\\d+|^broken' });
   assert.equal(ok, false);
-  const has = (line: string | RegExp): void => assert.ok(lines.some((each) => (typeof line === 'string' ? each === line : line.test(each))), `${String(line)}\n${lines.join('\n')}`); // prettier-ignore
+  const has = (line: string | RegExp): void =>
+    assert.ok(
+      lines.some((each) => (typeof line === 'string' ? each === line : line.test(each))),
+      `${String(line)}\n${lines.join('\n')}`,
+    );
   has('cells: 16 images; binary-class, 2 classes');
   has('sizes: 40×40: 9, 48×48: 7');
   has('1 file is no image and was left out: 1 .dcm (DICOM: export as PNG)');
@@ -227,7 +242,8 @@ test('a folder of classes: sizes, broken files, groups, twins and labels; and a 
   assert.match(printed, /report\.html\n$/);
   const html = readFileSync(page, 'utf8');
   assert.match(html, /<h1>Data: cells<\/h1>/);
-  for (const text of ['Files that cannot be read', 'Sizes of the files', 'train/b/p3_2.png', 'data:image/png;base64']) assert.ok(html.includes(text), text); // prettier-ignore
+  for (const text of ['Files that cannot be read', 'Sizes of the files', 'train/b/p3_2.png', 'data:image/png;base64'])
+    assert.ok(html.includes(text), text);
   assert.doesNotMatch(html, /https?:\/\/[^"'\s]*\.(js|css)/);
 });
 
@@ -237,15 +253,24 @@ test('converted images are an .npz with the same pixels, labels and names', asyn
     Buffer.from(Array.from({ length: 48 }, (_, at) => (at * 7 + seed * 31) % 256));
   const files: Record<string, Buffer> = {};
   for (const [at, name] of ['train/x/1', 'train/y/2', 'val/x/3', 'val/y/4', 'test/y/5', 'test/x/6'].entries())
-    files[`${name}.png`] = await sharp(bytes(at), { raw: { height: 4, width: 4, channels: 3 } }).png().toBuffer(); // prettier-ignore
+    files[`${name}.png`] = await sharp(bytes(at), { raw: { height: 4, width: 4, channels: 3 } })
+      .png()
+      .toBuffer();
   writeFiles(root, files);
   const out = join(folder, 'converted.npz');
   let printed = '';
-  const context = { output: { write: (text: string) => (printed += text) }, progress: { write: () => undefined }, cacheDirectory: options.cacheDirectory }; // prettier-ignore
+  const context = {
+    output: { write: (text: string) => (printed += text) },
+    progress: { write: () => undefined },
+    cacheDirectory: options.cacheDirectory,
+  };
   await main(['convert', root, '--size', '4', '--out', out], context);
   assert.equal(printed, `${out}: 2 train, 2 val, 2 test; x, y\n`);
   const dataset = await openNpzDataset(out, {}, options);
-  assert.deepEqual([dataset.classNames, dataset.task, [...dataset.splits.test.labels]], [['x', 'y'], 'binary-class', [0, 1]]); // prettier-ignore
+  assert.deepEqual(
+    [dataset.classNames, dataset.task, [...dataset.splits.test.labels]],
+    [['x', 'y'], 'binary-class', [0, 1]],
+  );
   const pixels = new Uint8Array(48);
   dataset.splits.val.readImages([1], pixels);
   assert.deepEqual(Buffer.from(pixels), bytes(3));

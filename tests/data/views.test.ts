@@ -54,8 +54,14 @@ async function withThreads<T>(run: (threads: ViewThreads) => Promise<T>): Promis
 describe('views', () => {
   it('are two large ones and as many small ones as asked for, each another', () => {
     const { globals, locals } = drawViews(image, size, settings, createRandom(1));
-    assert.deepEqual(globals.map(({ length }) => length), [768, 768]); // prettier-ignore
-    assert.deepEqual(locals.map(({ length }) => length), [192, 192, 192]); // prettier-ignore
+    assert.deepEqual(
+      globals.map(({ length }) => length),
+      [768, 768],
+    );
+    assert.deepEqual(
+      locals.map(({ length }) => length),
+      [192, 192, 192],
+    );
     const all = [...globals, ...locals].map((view) => Buffer.from(view).toString('base64'));
     assert.equal(new Set(all).size, 5);
     assert.deepEqual(drawViews(image, size, settings, createRandom(1)), { globals, locals });
@@ -96,8 +102,14 @@ describe('views', () => {
       const read = (batchSize: number, epoch: number): Promise<ViewedBatch[]> =>
         collect(viewBatches(threads, source, { batchSize, seed: 9, epoch, settings }));
       const [pairs, fours] = [await read(2, 1), await read(4, 1)];
-      assert.deepEqual(pairs.map(({ count }) => count), [2, 2, 2]); // prettier-ignore
-      assert.deepEqual(fours.map(({ count }) => count), [4]); // prettier-ignore
+      assert.deepEqual(
+        pairs.map(({ count }) => count),
+        [2, 2, 2],
+      );
+      assert.deepEqual(
+        fours.map(({ count }) => count),
+        [4],
+      );
       const view = ({ globals, count }: ViewedBatch, kind: number, position: number): Uint8Array =>
         globals.slice((kind * count + position) * 768, (kind * count + position + 1) * 768);
       for (const kind of [0, 1]) {
@@ -117,10 +129,18 @@ describe('views', () => {
       const dataset = openSyntheticTask('synthetic-binary');
       const source = datasetSource(dataset, 'val');
       assert.equal(source.count, 120);
-      assert.deepEqual([...Array.from(source.order(1, 0))].sort((a, b) => a - b), Array.from({ length: 120 }, (_, at) => at)); // prettier-ignore
+      assert.deepEqual(
+        [...Array.from(source.order(1, 0))].sort((a, b) => a - b),
+        Array.from({ length: 120 }, (_, at) => at),
+      );
       assert.notDeepEqual(source.order(1, 0), source.order(1, 1));
-      const batches = await collect(viewBatches(threads, source, { batchSize: 50, seed: 1, epoch: 0, settings: plain })); // prettier-ignore
-      assert.deepEqual(batches.map(({ count }) => count), [50, 50]); // prettier-ignore
+      const batches = await collect(
+        viewBatches(threads, source, { batchSize: 50, seed: 1, epoch: 0, settings: plain }),
+      );
+      assert.deepEqual(
+        batches.map(({ count }) => count),
+        [50, 50],
+      );
       const { globals } = batches[1];
       for (let at = 0; at < globals.length; at += 3) assert.ok(globals[at] === globals[at + 1]);
       assert.ok(new Set(globals).size > 50);

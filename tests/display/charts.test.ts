@@ -78,7 +78,9 @@ test('a run of one epoch and a run that was stopped draw too', () => {
 test('the scores of a training history stand where its accuracies are not', () => {
   const place = (factor: number): unknown => {
     const history = rows(12).map((row) => ({ ...row, trainAccuracy: factor, valAccuracy: factor }));
-    const [box] = trainingHistory({ model: 'ViT', history, bestEpoch: 3 }, { label }).figure.layout.annotations as { yanchor: string }[]; // prettier-ignore
+    const [box] = trainingHistory({ model: 'ViT', history, bestEpoch: 3 }, { label }).figure.layout.annotations as {
+      yanchor: string;
+    }[];
     return box?.yanchor;
   };
   assert.equal(place(0.9), 'bottom');

@@ -36,8 +36,14 @@ test('a difference stands at its value, with bars to the ends of its interval', 
   assert.equal(data.length, 2);
   assert.deepEqual(data[0].x, [0.02, -0.01]);
   const bars = data[0].error_x as ErrorBars;
-  assert.deepEqual(bars.array.map((value) => Number(value.toFixed(6))), [0.03, 0]); // prettier-ignore
-  assert.deepEqual(bars.arrayminus.map((value) => Number(value.toFixed(6))), [0.01, 0]); // prettier-ignore
+  assert.deepEqual(
+    bars.array.map((value) => Number(value.toFixed(6))),
+    [0.03, 0],
+  );
+  assert.deepEqual(
+    bars.arrayminus.map((value) => Number(value.toFixed(6))),
+    [0.01, 0],
+  );
   assert.match((data[0].text as string[])[0], /^blood \(0\.01\d* to 0\.05\d*\)$/);
   const looks = data.map(({ marker }) => marker as { symbol: string; color: string });
   assert.notEqual(looks[0].symbol, looks[1].symbol);
@@ -53,13 +59,19 @@ test('series stand below one another within their row, rows do not mix, and both
   assert.ok(high > 0.05 && low < -0.02);
   const positive = { name: 'all above', differences: [{ value: 1 }, { value: 2 }, null] };
   const shifted = differenceChart({ ...differences, series: [positive] }, { label }).figure.layout;
-  assert.deepEqual((shifted.xaxis as { range: number[] }).range.map((end) => Number(end.toFixed(9))), [-0.6, 2.2]); // prettier-ignore
+  assert.deepEqual(
+    (shifted.xaxis as { range: number[] }).range.map((end) => Number(end.toFixed(9))),
+    [-0.6, 2.2],
+  );
 });
 
 test('what is missing is a dash, said in the caption, and empty in the table', () => {
   const { layout, caption, table } = differenceChart(differences, { label, caption: 'Five seeds.' }).figure;
   const dashes = (layout.annotations as Annotation[]).filter(({ text }) => text === '–');
-  assert.deepEqual(dashes.map(({ y }) => Math.round(y)), [2, 1]); // prettier-ignore
+  assert.deepEqual(
+    dashes.map(({ y }) => Math.round(y)),
+    [2, 1],
+  );
   assert.equal(caption, 'Five seeds. Bars: 95 % bootstrap intervals. –: not there yet.');
   assert.deepEqual(table?.[1], { Row: 'blood', Series: 'SGD', Difference: 0, From: -0.02, To: 0.01 });
   assert.deepEqual(table?.[4], { Row: 'retina', Series: 'AdamW', Difference: null, From: null, To: null });

@@ -60,7 +60,10 @@ test('panels have a bar for each series, its error bar, and one entry each in th
   const [first, second] = bars.map(({ x, width }) => ({ x: x as number[], width: width as number }));
   assert.ok(first.x[0] + first.width / 2 < second.x[0] - second.width / 2 + 1e-9);
   assert.ok(second.x[0] + second.width / 2 < 0.5 && first.x[1] - first.width / 2 > 0.5);
-  assert.deepEqual(axis(layout, 'yaxis3').range.map((value) => Number(value.toFixed(2))), [0.5, 1.06]); // prettier-ignore
+  assert.deepEqual(
+    axis(layout, 'yaxis3').range.map((value) => Number(value.toFixed(2))),
+    [0.5, 1.06],
+  );
 });
 
 test('panels mark the number to compare with, where there is one', () => {
@@ -119,7 +122,6 @@ test('panels are arranged in rows, and in fewer columns on a phone, without an o
     [layout, 4],
     [narrowLayout, 2],
   ] as const) {
-    // prettier-ignore
     const boxes = Array.from({ length: 12 }, (_, at) => {
       const number = at === 0 ? '' : String(at + 1);
       return { x: axis(arranged, `xaxis${number}`).domain, y: axis(arranged, `yaxis${number}`).domain };
@@ -176,7 +178,10 @@ test('a rank chart has the best at the top, a bar of one critical difference eac
   assert.deepEqual(marker.color, [palette[0], palette[0], palette[1], palette[1]]);
   assert.deepEqual(marker.symbol, ['circle', 'circle', 'diamond', 'diamond']);
   const [band] = layout.shapes as { x0: number; x1: number }[];
-  assert.deepEqual([band.x0, band.x1].map((value) => Number(value.toFixed(2))), [0.75, 2.05]); // prettier-ignore
+  assert.deepEqual(
+    [band.x0, band.x1].map((value) => Number(value.toFixed(2))),
+    [0.75, 2.05],
+  );
   assert.match(
     caption ?? '',
     /^Bars are one critical difference long \(1\.30, Nemenyi, 95 %\).* p = 0\.0004 \(Friedman/,

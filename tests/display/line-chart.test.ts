@@ -27,7 +27,13 @@ test('sizes are ticks of a logarithmic axis, intervals are error bars, reference
   assert.deepEqual(own.y, [0.7, 0.8]);
   const bars = own.error_y as { array: number[]; arrayminus: number[] };
   const rounded = (values: number[]): number[] => values.map((value) => Number(value.toFixed(6)));
-  assert.deepEqual([rounded(bars.array), rounded(bars.arrayminus)], [[0.05, 0.1], [0.1, 0.05]]); // prettier-ignore
+  assert.deepEqual(
+    [rounded(bars.array), rounded(bars.arrayminus)],
+    [
+      [0.05, 0.1],
+      [0.1, 0.05],
+    ],
+  );
   assert.equal(own.name, 'A &lt;b&gt;');
   assert.deepEqual([reference.line.dash, reference.error_y], ['dot', undefined]);
   assert.match(html, /aria-label="Accuracy by size"/);

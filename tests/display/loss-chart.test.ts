@@ -17,9 +17,17 @@ test('losses have a diagram for each panel, one legend, and a dashed line at eac
   assert.equal(figure.data.length, 4 * 2 * 2);
   assert.equal(figure.data.filter(({ showlegend }) => showlegend).length, 4);
   const shapes = figure.layout.shapes as { x0: number; xref: string; line: { dash: string; color: string } }[];
-  assert.deepEqual(shapes.map(({ x0, xref }) => `${xref} ${x0}`), ['x 3', 'x 2', 'x2 3', 'x2 2', 'x3 3', 'x3 2', 'x4 3', 'x4 2']); // prettier-ignore
+  assert.deepEqual(
+    shapes.map(({ x0, xref }) => `${xref} ${x0}`),
+    ['x 3', 'x 2', 'x2 3', 'x2 2', 'x3 3', 'x3 2', 'x4 3', 'x4 2'],
+  );
   assert.notEqual(shapes[0].line.dash, shapes[1].line.dash);
-  const [train, val, ofE] = figure.data as unknown as { line: { dash: string; color: string }; marker: { symbol: string }; y: number[]; name: string }[]; // prettier-ignore
+  const [train, val, ofE] = figure.data as unknown as {
+    line: { dash: string; color: string };
+    marker: { symbol: string };
+    y: number[];
+    name: string;
+  }[];
   assert.deepEqual([train.name, val.name], ['F, training', 'F, validation']);
   assert.deepEqual(val.y, [1.5, 0.75, 0.5]);
   assert.notEqual(train.line.dash, val.line.dash);
@@ -48,7 +56,13 @@ test('truth and prediction differ in pattern and outline, not in colour alone', 
   const pixels = new Uint8Array(side * side * 3).fill(128);
   const nothing = mask(new Uint8Array(side * side));
   const draw = (truth: Uint8Array | undefined, prediction: Uint8Array | undefined) =>
-    maskOverlay({ pixels, truth: truth ? mask(truth) : nothing, prediction: prediction ? mask(prediction) : nothing, title: '', alt: '' }).pixels; // prettier-ignore
+    maskOverlay({
+      pixels,
+      truth: truth ? mask(truth) : nothing,
+      prediction: prediction ? mask(prediction) : nothing,
+      title: '',
+      alt: '',
+    }).pixels;
   const changed = (drawn: Uint8Array, inside: Uint8Array) => {
     const touched = Array.from({ length: side * side }, (_, at) => drawn[3 * at] !== 128 || drawn[3 * at + 1] !== 128);
     assert.ok(

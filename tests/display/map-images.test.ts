@@ -11,7 +11,14 @@ test('a map goes from viridis’ dark to its light end, whatever its range', () 
     [-4, 3, 10],
   ]) {
     const pixels = heatPixels(values);
-    assert.deepEqual([0, 1, 2].map((at) => pixel(pixels, at)), [[68, 1, 84], [33, 145, 140], [253, 231, 37]]); // prettier-ignore
+    assert.deepEqual(
+      [0, 1, 2].map((at) => pixel(pixels, at)),
+      [
+        [68, 1, 84],
+        [33, 145, 140],
+        [253, 231, 37],
+      ],
+    );
   }
   const brightness = Array.from({ length: 21 }, (_, step) => step);
   const sums = brightness.map((at) => pixel(heatPixels(brightness), at).reduce((total, value) => total + value, 0));

@@ -29,7 +29,13 @@ test('texts are drawn at equal distances; a value that is missing breaks the lin
 });
 
 test('the marked line lies above the others and differs in more than colour; the legend names both once', () => {
-  const { data, table } = draw([{ title: 'epochs', values: [1, 2, 3] }, { title: 'score', values: [0.1, 0.9, 0.4] }], 1); // prettier-ignore
+  const { data, table } = draw(
+    [
+      { title: 'epochs', values: [1, 2, 3] },
+      { title: 'score', values: [0.1, 0.9, 0.4] },
+    ],
+    1,
+  );
   assert.deepEqual(
     data.map(({ name, showlegend }) => [name, showlegend]),
     [
@@ -38,15 +44,23 @@ test('the marked line lies above the others and differs in more than colour; the
       ['Highest', true],
     ],
   );
-  const [other, , best] = data.map(({ line, marker }) => ({ ...(line as object), ...(marker as object) })) as { width: number; symbol: string }[]; // prettier-ignore
+  const [other, , best] = data.map(({ line, marker }) => ({ ...(line as object), ...(marker as object) })) as {
+    width: number;
+    symbol: string;
+  }[];
   assert.ok(best.width > 2 * other.width);
   assert.notEqual(best.symbol, other.symbol);
   assert.deepEqual(table?.[1], { run: 'run 1', epochs: 2, score: 0.9, marked: true });
 });
 
 test('labels that would cover each other are left out, but not those of the ends', () => {
-  const { layout } = draw([{ title: 'score', values: Array.from({ length: 100 }, (_, index) => index) }, { title: 'b', values: Array.from({ length: 100 }, () => 1) }]); // prettier-ignore
-  const labels = (layout.annotations as { x: number; text: string }[]).filter(({ x }) => x === 0).map(({ text }) => text); // prettier-ignore
+  const { layout } = draw([
+    { title: 'score', values: Array.from({ length: 100 }, (_, index) => index) },
+    { title: 'b', values: Array.from({ length: 100 }, () => 1) },
+  ]);
+  const labels = (layout.annotations as { x: number; text: string }[])
+    .filter(({ x }) => x === 0)
+    .map(({ text }) => text);
   assert.ok(labels.length > 5 && labels.length < 16, labels.join());
   assert.deepEqual([labels[0], labels[labels.length - 1]], ['0', '99']);
 });
@@ -54,5 +68,12 @@ test('labels that would cover each other are left out, but not those of the ends
 test('names are shown, not obeyed, and an axis has a value for every line', () => {
   const [trace] = draw([{ title: '<b>', values: ['<i>'] }]).data;
   assert.deepEqual(trace.text, ['&lt;b&gt;: &lt;i&gt;']);
-  assert.throws(() => draw([{ title: 'a', values: [1, 2] }, { title: 'b', values: [1] }]), /^Error: b has 1 values, but there are 2 lines\.$/); // prettier-ignore
+  assert.throws(
+    () =>
+      draw([
+        { title: 'a', values: [1, 2] },
+        { title: 'b', values: [1] },
+      ]),
+    /^Error: b has 1 values, but there are 2 lines\.$/,
+  );
 });

@@ -28,7 +28,6 @@ test('numbers on the scale of a heat map are read at least 4.5:1 in both themes,
       ['light', light],
       ['dark', dark],
     ] as const)
-      // prettier-ignore
       assert.ok(contrast(text, heatColor(theme, share)) >= 4.5, `${text} at ${share} in the ${theme} theme`);
   }
   assert.ok(used.size >= 3, 'inks follow the cells');
@@ -42,7 +41,6 @@ test('the style sheets have the colours and inks of the heat map that are reckon
     [css('lib/display/display.css'), 'nb', 1],
     [css('lib/blog/blog.css'), 'page', 2],
   ] as const) {
-    // prettier-ignore
     const expected = (light: string, dark: string): string[] => [light, ...Array<string>(darks).fill(dark)];
     for (const at of [0, 1, 2])
       assert.deepEqual(values(sheet, `${prefix}-heat-${at}`), expected(heatColors.light[at], heatColors.dark[at]));

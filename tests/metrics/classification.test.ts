@@ -178,7 +178,10 @@ describe('classification metrics', () => {
       if (golden.auc === null) {
         assertClose(metrics.auc ?? NaN, golden.aucOfPresent, 'AUC of the classes that are present');
         const which = `class ${golden.skipped.join(', ')} holds none or all of the images`;
-        assert.equal(metrics.aucNote, `AUC is over ${golden.classes - golden.skipped.length} of ${golden.classes} classes: ${which}.`); // prettier-ignore
+        assert.equal(
+          metrics.aucNote,
+          `AUC is over ${golden.classes - golden.skipped.length} of ${golden.classes} classes: ${which}.`,
+        );
       } else {
         assertClose(metrics.auc ?? NaN, golden.auc, 'AUC');
         assert.equal(metrics.aucNote, undefined);

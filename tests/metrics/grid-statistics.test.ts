@@ -159,8 +159,16 @@ describe('a comparison over datasets', () => {
   });
 
   it('pairs by seed, not by place', () => {
-    const first = new Map([[2, 0.3], [0, 0.1], [1, 0.25]]); // prettier-ignore
-    const second = new Map([[0, 0.0], [1, 0.1], [2, 0.2]]); // prettier-ignore
+    const first = new Map([
+      [2, 0.3],
+      [0, 0.1],
+      [1, 0.25],
+    ]);
+    const second = new Map([
+      [0, 0.0],
+      [1, 0.1],
+      [2, 0.2],
+    ]);
     const { meanDifference, paired } = compareSeeds(first, second, { seeds: [2, 1, 0], names });
     assertClose(meanDifference, 0.35 / 3, 1e-14);
     assert.deepEqual(paired, [0, 1, 2]);
@@ -210,7 +218,10 @@ describe('ranks of methods', () => {
 
   it('may count low scores as good', () => {
     const ranked = rankMethods({ a: [1, 2, 3], b: [2, 3, 4] }, { higherIsBetter: false });
-    assert.deepEqual(ranked.methods.map(({ name }) => name), ['a', 'b']); // prettier-ignore
+    assert.deepEqual(
+      ranked.methods.map(({ name }) => name),
+      ['a', 'b'],
+    );
   });
 
   it('name what is degenerate', () => {

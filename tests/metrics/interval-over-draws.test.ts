@@ -30,11 +30,14 @@ interface Spread {
 /** The share of simulated studies whose interval has the true mean in it. */
 function coverage(draws: number, { ofDraw, ofImage, rest }: Spread, { images = 30, studies = 1000 } = {}): number {
   const random = createRandom(1, 'coverage');
-  const draw = (deviation: number, count: number): number[] => Array.from({ length: count }, () => random.normal(0, deviation)); // prettier-ignore
+  const draw = (deviation: number, count: number): number[] =>
+    Array.from({ length: count }, () => random.normal(0, deviation));
   let covered = 0;
   for (let study = 0; study < studies; study++) {
     const hardness = draw(ofImage, images);
-    const values = draw(ofDraw, draws).map((shift) => draw(rest, images).map((own, image) => shift + hardness[image] + own)); // prettier-ignore
+    const values = draw(ofDraw, draws).map((shift) =>
+      draw(rest, images).map((own, image) => shift + hardness[image] + own),
+    );
     const { low, high } = intervalOverDraws(values);
     if (low <= 0 && 0 <= high) covered++;
   }
@@ -87,14 +90,23 @@ describe('interval over draws and images', () => {
     assertClose(equal.high - equal.low, one.high - one.low, 1e-9, 'width');
     const shifted = intervalOverDraws([-0.1, 0, 0.1].map((shift) => images.map((value) => value + shift)));
     assert.ok(shifted.high - shifted.low > 5 * (one.high - one.low));
-    const bounded = intervalOverDraws([[0.9, 0.8, 1], [0.9, 0.7, 0.9]], { bounds: [0, 1] }); // prettier-ignore
+    const bounded = intervalOverDraws(
+      [
+        [0.9, 0.8, 1],
+        [0.9, 0.7, 0.9],
+      ],
+      { bounds: [0, 1] },
+    );
     assert.ok(bounded.high === 1 && bounded.low > 0);
     assert.deepEqual(intervalOverDraws([[0.5, 0.5]]), { mean: 0.5, low: 0.5, high: 0.5, draws: 1 });
   });
 
   it('says what it covers', () => {
     assert.equal(intervalTitle(3, 'seeds'), '95 % interval over test images and 3 seeds');
-    assert.equal(intervalTitle(1, 'seeds'), '95 % interval over test images; there is one seed, so that it says nothing of others'); // prettier-ignore
+    assert.equal(
+      intervalTitle(1, 'seeds'),
+      '95 % interval over test images; there is one seed, so that it says nothing of others',
+    );
     assert.match(intervalTitle(1), /; there is one draw of the training images, so/);
   });
 
@@ -104,7 +116,13 @@ describe('interval over draws and images', () => {
     assert.throws(interval([[1]]), userError(/at least two; there is one\.$/));
     assert.throws(interval([[1, 2], [1]]), userError(/^Draw 1 has 1 images, but draw 0 has 2/));
     assert.throws(interval([[], []]), userError(/there are none/));
-    assert.throws(interval([[1, 2], [1, NaN]]), userError(/^Draw 1, image 1 is NaN/)); // prettier-ignore
+    assert.throws(
+      interval([
+        [1, 2],
+        [1, NaN],
+      ]),
+      userError(/^Draw 1, image 1 is NaN/),
+    );
     assert.throws(() => intervalOverDraws([[1, 2]], { confidence: 95 }), userError(/between 0 and 1/));
   });
 });

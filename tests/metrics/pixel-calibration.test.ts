@@ -80,8 +80,14 @@ describe('calibration of pixels', () => {
 
   it('says what is wrong', () => {
     const truth: Mask = { pixels: Uint8Array.of(0, 1), height: 1, width: 2 };
-    assert.throws(() => pixelCalibrationError({ truth, probabilities: Float64Array.of(1) }), userError(/1 probabilities, but 2 pixels/)); // prettier-ignore
-    assert.throws(() => pixelCalibrationError({ truth, probabilities: Float64Array.of(1, 3) }), userError(/Probability 1 is 3/)); // prettier-ignore
+    assert.throws(
+      () => pixelCalibrationError({ truth, probabilities: Float64Array.of(1) }),
+      userError(/1 probabilities, but 2 pixels/),
+    );
+    assert.throws(
+      () => pixelCalibrationError({ truth, probabilities: Float64Array.of(1, 3) }),
+      userError(/Probability 1 is 3/),
+    );
     assert.throws(() => borderBand(truth, 0), userError(/width is 0/));
     assert.throws(() => pixelCalibration([], { bandWidth: 2 }), userError(/no images/));
     const within = new Uint8Array(2);

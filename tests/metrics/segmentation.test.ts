@@ -173,17 +173,32 @@ describe('paired comparison', () => {
   });
 
   it('takes draws in pairs: the interval is over both, who wins and the test are of their means', () => {
-    const [a, b] = [[first, first.map((value) => value + 0.1)], [second, second.map((value) => value - 0.1)]]; // prettier-ignore
+    const [a, b] = [
+      [first, first.map((value) => value + 0.1)],
+      [second, second.map((value) => value - 0.1)],
+    ];
     const result = comparePaired(a, b);
     assertClose(result.meanDifference, 0.3 / 6 + 0.1, 1e-12, 'difference');
     const { low, high } = intervalOverDraws(pairedDifferences(a, b));
     assert.deepEqual([result.interval, result.draws], [{ low, high }, 2]);
-    assert.ok(high - low > comparePaired([first], [second]).interval.high - comparePaired([first], [second]).interval.low); // prettier-ignore
+    assert.ok(
+      high - low > comparePaired([first], [second]).interval.high - comparePaired([first], [second]).interval.low,
+    );
     assert.deepEqual([result.wins, result.ties, result.losses], [5, 0, 1]);
   });
 
   it('needs the same images', () => {
     assert.throws(() => comparePaired([[1, 2]], [[1]]), userError(/equally many on both sides/));
-    assert.throws(() => comparePaired([[1, 2]], [[1, 2], [1, 2]]), userError(/in pairs, but there are 1 and 2/)); // prettier-ignore
+    assert.throws(
+      () =>
+        comparePaired(
+          [[1, 2]],
+          [
+            [1, 2],
+            [1, 2],
+          ],
+        ),
+      userError(/in pairs, but there are 1 and 2/),
+    );
   });
 });

@@ -223,8 +223,13 @@ describe('summaries and intervals', () => {
 
 describe('the mean over folds', () => {
   it('has Student’s critical values (scipy.stats.t.ppf)', () => {
-    const expected = [[0.95, 1, 12.706204736174705], [0.95, 4, 2.7764451051977934], [0.99, 9, 3.249835541592126]]; // prettier-ignore
-    for (const [confidence, freedom, t] of expected) assertClose(studentCritical(confidence, freedom), t, 1e-12, `${freedom}`); // prettier-ignore
+    const expected = [
+      [0.95, 1, 12.706204736174705],
+      [0.95, 4, 2.7764451051977934],
+      [0.99, 9, 3.249835541592126],
+    ];
+    for (const [confidence, freedom, t] of expected)
+      assertClose(studentCritical(confidence, freedom), t, 1e-12, `${freedom}`);
   });
 
   it('has an interval with the variance times 1/k + 1/(k − 1)', () => {

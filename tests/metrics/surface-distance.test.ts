@@ -69,8 +69,14 @@ describe('squared distance transform', () => {
   });
 
   it('says what is wrong', () => {
-    assert.throws(() => squaredDistanceTransform({ pixels: new Uint8Array(5), height: 2, width: 3 }), userError(/^The mask has 5 pixels, but 2×3 are 6\.$/)); // prettier-ignore
-    assert.throws(() => squaredDistanceTransform({ pixels: new Uint8Array(0), height: 0, width: 3 }), userError(/0×3 pixels large/)); // prettier-ignore
+    assert.throws(
+      () => squaredDistanceTransform({ pixels: new Uint8Array(5), height: 2, width: 3 }),
+      userError(/^The mask has 5 pixels, but 2×3 are 6\.$/),
+    );
+    assert.throws(
+      () => squaredDistanceTransform({ pixels: new Uint8Array(0), height: 0, width: 3 }),
+      userError(/0×3 pixels large/),
+    );
     const long = { pixels: new Uint8Array(50_000), height: 1, width: 50_000 };
     assert.throws(() => squaredDistanceTransform(long), userError(/1×50000 pixels are too many/));
   });

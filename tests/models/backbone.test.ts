@@ -34,7 +34,10 @@ function valuesOf(table: ParameterTable): Values {
   return new Map(
     Object.entries(table).map(([name, { shape }], index) => {
       const period = noise(index, 97 + (index % 10));
-      return [name, { shape, values: Float32Array.from({ length: sizeOf(shape) }, (_, at) => 0.1 * period[at % period.length]) }]; // prettier-ignore
+      return [
+        name,
+        { shape, values: Float32Array.from({ length: sizeOf(shape) }, (_, at) => 0.1 * period[at % period.length]) },
+      ];
     }),
   );
 }
@@ -84,7 +87,10 @@ describe('weights from a file', () => {
       assert.deepEqual(backbone.inputSize, { height: 224, width: 224 });
       assert.equal(backbone.width, 192);
       const values = exportParameters(parameters);
-      assert.deepEqual([...values.keys()], Object.keys(tinyTable).filter((name) => !name.startsWith('head.'))); // prettier-ignore
+      assert.deepEqual(
+        [...values.keys()],
+        Object.keys(tinyTable).filter((name) => !name.startsWith('head.')),
+      );
       for (const [name, value] of values) assert.deepEqual(value, tiny.get(name)?.values, name);
     });
   });
@@ -168,7 +174,10 @@ describe('weights from a file', () => {
   });
 
   it('that cannot be read are refused in one line', async () => {
-    await refused({ name: 'resnet18', weights: 'ramdom' }, /^There are no weights "ramdom", did you mean "random"\? Tried \S+ramdom\. Give embedded, hub, random or the path/); // prettier-ignore
+    await refused(
+      { name: 'resnet18', weights: 'ramdom' },
+      /^There are no weights "ramdom", did you mean "random"\? Tried \S+ramdom\. Give embedded, hub, random or the path/,
+    );
     await refused(
       { name: 'resnet18', weights: join(folder, 'no.safetensors') },
       /^There are no weights "\S+no\.safetensors"\. (Tried \S+ )?Give/,
@@ -181,8 +190,14 @@ describe('weights from a file', () => {
 
   it('that are another kind of file are named, with the next step', async () => {
     const kinds: [content: string, message: RegExp][] = [
-      [`version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 9\n`, / is a Git LFS pointer, .* "git lfs pull"/], // prettier-ignore
-      ['PK\x03\x04\0\0\x08\x08\0\0 archive/data.pkl', / is a PyTorch file .* convert it once with Python: python -c "import torch, .*weights\.bin/], // prettier-ignore
+      [
+        `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 9\n`,
+        / is a Git LFS pointer, .* "git lfs pull"/,
+      ],
+      [
+        'PK\x03\x04\0\0\x08\x08\0\0 archive/data.pkl',
+        / is a PyTorch file .* convert it once with Python: python -c "import torch, .*weights\.bin/,
+      ],
       ['\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', / is a Python pickle, .* convert it once/],
       ['<!DOCTYPE html>\n<html><head><title>Sign in</title>', / is a web page, not weights: /],
       ['\x89HDF\r\n\x1a\n\0\0\0\0', / is an HDF5 file/],
@@ -235,7 +250,10 @@ describe('weights from a file', () => {
       });
     }
     rmSync(join(shards, 'model-00002-of-00002.safetensors'));
-    await refused({ name: 'resnet18', weights: shards }, /index\.json needs 2 files beside it, of which model-00002-of-00002\.safetensors is missing\.$/); // prettier-ignore
+    await refused(
+      { name: 'resnet18', weights: shards },
+      /index\.json needs 2 files beside it, of which model-00002-of-00002\.safetensors is missing\.$/,
+    );
     writeFileSync(index, JSON.stringify({ weight_map: { a: 'pytorch_model-00001.bin' } }));
     await refused(
       { name: 'resnet18', weights: shards },
@@ -334,9 +352,22 @@ describe('the forward pass', () => {
       tf.tidy(() => {
         const scope = createScope(readParameters(parameters));
         const before = tf.memory().numTensors;
-        const output = backbone.forward(tf.ones([2, 32, 32, 3]), scope, { tokensOf: [11, 0], attentionOf: [5], normalizeTokens: true }); // prettier-ignore
-        assert.deepEqual(output.blockTokens?.map(({ shape }) => shape), [[2, 5, 192], [2, 5, 192]]); // prettier-ignore
-        assert.deepEqual(output.attentions?.map(({ shape }) => shape), [[2, 3, 5, 5]]); // prettier-ignore
+        const output = backbone.forward(tf.ones([2, 32, 32, 3]), scope, {
+          tokensOf: [11, 0],
+          attentionOf: [5],
+          normalizeTokens: true,
+        });
+        assert.deepEqual(
+          output.blockTokens?.map(({ shape }) => shape),
+          [
+            [2, 5, 192],
+            [2, 5, 192],
+          ],
+        );
+        assert.deepEqual(
+          output.attentions?.map(({ shape }) => shape),
+          [[2, 3, 5, 5]],
+        );
         assertClose(output.blockTokens?.[0].dataSync() ?? [], output.map.dataSync(), 1e-6, 'last block');
         // Its images, and what the result holds.
         assert.equal(tf.memory().numTensors - before, 1 + 2 + 2 + 1);
@@ -351,9 +382,15 @@ describe('the forward pass', () => {
         const before = tf.memory().numTensors;
         const images: Tensor4D = tf.ones([1, 64, 64, 3]);
         const { stages } = backbone.forward(images, scope);
-        assert.deepEqual(stages?.map(({ shape }) => shape[1]), [16, 8, 4, 2]); // prettier-ignore
+        assert.deepEqual(
+          stages?.map(({ shape }) => shape[1]),
+          [16, 8, 4, 2],
+        );
         assert.equal(tf.memory().numTensors - before, 1 + 5);
-        assert.throws(() => backbone.forward(images, scope, { tokensOf: [1] }), userError(/^resnet18 gives no tokens of its blocks: it is a resnet, only a vit does\.$/)); // prettier-ignore
+        assert.throws(
+          () => backbone.forward(images, scope, { tokensOf: [1] }),
+          userError(/^resnet18 gives no tokens of its blocks: it is a resnet, only a vit does\.$/),
+        );
         assert.throws(() => backbone.forward(images, scope, { attentionOf: [1] }), userError(/gives no attention/));
       });
     });

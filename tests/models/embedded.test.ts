@@ -28,7 +28,13 @@ describe('the project’s own weights', () => {
     const { weights, values, title, expected } = await openBackbone({ model: name, weights: 'embedded' });
     assert.deepEqual([weights, title], [{ source: 'embedded', sha256: fixture.sha256 }, 'mini ViT']);
     assert.equal(await hashFile(findEmbedded(name)), fixture.sha256);
-    assert.deepEqual([expected.mean, expected.std], [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]); // prettier-ignore
+    assert.deepEqual(
+      [expected.mean, expected.std],
+      [
+        [0.5, 0.5, 0.5],
+        [0.5, 0.5, 0.5],
+      ],
+    );
     const file = openSafetensors(findEmbedded(name));
     const table = vitParameters(vitConfigs[name], { classes: 0 });
     assert.deepEqual([...file.tensors.keys()], Object.keys(table));
@@ -55,7 +61,10 @@ describe('the project’s own weights', () => {
   });
 
   it('are of one network only, and have a card', async () => {
-    await assert.rejects(openBackbone({ model: 'resnet18', weights: 'embedded' }), userError(/^No weights of resnet18 come with the project: take weights=embedded with vit_mini_patch4/)); // prettier-ignore
+    await assert.rejects(
+      openBackbone({ model: 'resnet18', weights: 'embedded' }),
+      userError(/^No weights of resnet18 come with the project: take weights=embedded with vit_mini_patch4/),
+    );
     const card = readFileSync(join(embeddedDirectory, 'README.md'), 'utf8');
     assert.ok(card.includes(fixture.sha256) && card.includes('npm run study -- dino-pretraining'));
   });

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { byteNormalization, halfNormalization } from '../../lib/data/batches';
-import { dinoUnet, dinoUnetOfWidth, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from '../../lib/models/encoder-networks'; // prettier-ignore
+import {
+  dinoUnet,
+  dinoUnetOfWidth,
+  endToEnd,
+  frozen,
+  reconstructionDecoder,
+  segmentationDecoder,
+} from '../../lib/models/encoder-networks';
 import { blockMaps, encoderIdentity, frozenParameters, lastMap, openVit, withValues } from '../../lib/models/encoders';
 import { dinoUnetParameters } from '../../lib/models/dino-unet';
 import { initialParameters } from '../../lib/models/initial-values';
@@ -36,7 +43,10 @@ describe('an encoder', () => {
       disposeParameters(parameters);
     }
     assert.equal(tf.memory().numTensors, before);
-    assert.throws(() => blockMaps(vit, { blocks: [2, 5, 8, 11], normalizeTokens: true }), userError(/^toy ViT has 4 blocks, so there is no block 11/)); // prettier-ignore
+    assert.throws(
+      () => blockMaps(vit, { blocks: [2, 5, 8, 11], normalizeTokens: true }),
+      userError(/^toy ViT has 4 blocks, so there is no block 11/),
+    );
   });
 
   it('has random weights of a seed, or says that it has no others', async () => {
@@ -98,8 +108,12 @@ describe('networks of an encoder and a decoder', () => {
     const map = { channels: 768 };
     assert.equal(countParameters(segmentationDecoder(map)), 2_158_017);
     assert.equal(countParameters(reconstructionDecoder(map)), 5_089_923);
-    const dino = (channels: number, arm: 'as-published' | 'corrected') => countParameters(dinoUnet({ channels: 4 * channels }, { arm, size: 256 })); // prettier-ignore
-    assert.deepEqual([384, 768, 1024].map((channels) => dino(channels, 'as-published')), [4_030_433, 4_214_753, 4_337_633]); // prettier-ignore
+    const dino = (channels: number, arm: 'as-published' | 'corrected') =>
+      countParameters(dinoUnet({ channels: 4 * channels }, { arm, size: 256 }));
+    assert.deepEqual(
+      [384, 768, 1024].map((channels) => dino(channels, 'as-published')),
+      [4_030_433, 4_214_753, 4_337_633],
+    );
     assert.deepEqual(dino(384, 'corrected'), 4_063_297);
     assert.deepEqual(dinoUnetOfWidth(8, 64, 'corrected').widths, [64, 32, 16, 8]);
     assert.ok(countParameters({ table: dinoUnetParameters(dinoUnetOfWidth(8, 64, 'corrected')) }) < 300_000);
@@ -129,6 +143,9 @@ describe('networks of an encoder and a decoder', () => {
     const same = network({ name: 'own', table: decoder.table, forward: (map, p) => decoder.forward(map, p) });
     const other = network({ name: 'own', table: decoder.table, forward: (map, p) => decoder.forward(map, p).mul(2) });
     assert.match(sameOutputs(frozen(encoder, same), frozen(encoder, decoder), data).text, /0/);
-    assert.throws(() => sameOutputs(frozen(encoder, other), frozen(encoder, decoder), data), userError(/give different outputs/)); // prettier-ignore
+    assert.throws(
+      () => sameOutputs(frozen(encoder, other), frozen(encoder, decoder), data),
+      userError(/give different outputs/),
+    );
   });
 });

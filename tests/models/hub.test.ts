@@ -269,7 +269,11 @@ describe('where there is no way to the file, the message says what to do', () =>
           error,
         );
         assert.match(error.message, reason);
-        assert.ok(error.message.endsWith(`. Get it from ${url} and save it as ${byHand}, or give its path with --weights FILE.`)); // prettier-ignore
+        assert.ok(
+          error.message.endsWith(
+            `. Get it from ${url} and save it as ${byHand}, or give its path with --weights FILE.`,
+          ),
+        );
         return true;
       });
       assert.ok(!existsSync(cache));
@@ -312,7 +316,9 @@ describe('where there is no way to the file, the message says what to do', () =>
     const path = resolve(options.weightsDirectory ?? '', 'vit_b_16.IMAGENET1K_V1.safetensors');
     await assert.rejects(
       ensureWeights(torchvision, options),
-      userError(/^vit_b_16\.IMAGENET1K_V1 is not on the hub as model\.safetensors: download https:\/\/download\.pytorch\.org\/models\/vit_b_16-c867db91\.pth, .* or give the path of that file with --weights FILE\.$/), // prettier-ignore
+      userError(
+        /^vit_b_16\.IMAGENET1K_V1 is not on the hub as model\.safetensors: download https:\/\/download\.pytorch\.org\/models\/vit_b_16-c867db91\.pth, .* or give the path of that file with --weights FILE\.$/,
+      ),
     );
     mkdirSync(options.weightsDirectory ?? '', { recursive: true });
     writeFileSync(path, content);

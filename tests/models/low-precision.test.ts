@@ -43,7 +43,8 @@ describe('a network in bfloat16', () => {
           })
           .dataSync<'float32'>();
       const [full, low] = [pooled(false), pooled(true)];
-      const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, index) => sum + value * b[index], 0); // prettier-ignore
+      const dot = (a: Float32Array, b: Float32Array): number =>
+        a.reduce((sum, value, index) => sum + value * b[index], 0);
       const cosine = dot(full, low) / Math.sqrt(dot(full, full) * dot(low, low));
       assert.ok(cosine > 0.9995, `cosine ${cosine}`);
       assert.notDeepEqual(low, full);
@@ -61,7 +62,10 @@ describe('a network in bfloat16', () => {
     const rounded = exportParameters(low);
     for (const [name, values] of full) {
       if (!isMatrix(name)) assert.deepEqual(rounded.get(name), values);
-      else values.forEach((value, index) => assert.ok(Math.abs((rounded.get(name) as Float32Array)[index] - value) <= Math.abs(value) / 256)); // prettier-ignore
+      else
+        values.forEach((value, index) =>
+          assert.ok(Math.abs((rounded.get(name) as Float32Array)[index] - value) <= Math.abs(value) / 256),
+        );
     }
     disposeParameters(low);
     assert.equal(tf.memory().numTensors, before);

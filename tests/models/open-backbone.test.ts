@@ -47,7 +47,12 @@ describe('a backbone', () => {
     check({})();
     assert.throws(check({ model: 'vit_tiny' }), userError(/^There is no model "vit_tiny"/));
     const without = { model: 'vit_tiny_patch16_224', size: 224, weights: 'embedded' };
-    assert.throws(check(without), userError(/^No weights of vit_tiny_patch16_224 come with the project: take weights=embedded with vit_mini_patch4,/)); // prettier-ignore
+    assert.throws(
+      check(without),
+      userError(
+        /^No weights of vit_tiny_patch16_224 come with the project: take weights=embedded with vit_mini_patch4,/,
+      ),
+    );
     assert.throws(check({ size: 30 }), userError(/do not divide into patches/));
     const file = join(folder, 'none.safetensors');
     const missing = { model: 'vit_tiny_patch16_224', size: 224, weights: file };
@@ -66,7 +71,10 @@ describe('a classifier on a backbone', () => {
     assert.equal(network.transform?.key, 'bicubic 28×28, crop 0.9');
     assert.equal(network.weights.sha256, backbone.weights.sha256);
     const names = ['cls_token', 'blocks.0.norm1.weight', 'blocks.3.mlp.fc1.weight', 'head.bias'];
-    assert.deepEqual(names.map((name) => network.layerOf?.(name)), [0, 1, 4, 7]); // prettier-ignore
+    assert.deepEqual(
+      names.map((name) => network.layerOf?.(name)),
+      [0, 1, 4, 7],
+    );
     const parameters = initialParameters(network.table, 7, network.initial);
     const values = exportParameters(parameters);
     assert.deepEqual(values.get('norm.weight'), backbone.values.get('norm.weight'));
@@ -81,7 +89,10 @@ describe('an input', () => {
   it('is resized and cut, or as it is on black, for a backbone or of a size', async () => {
     const backbone = await openBackbone({ model, weights: 'random', size: 28, seed: 1 });
     const keys = [{ backbone }, { backbone, crop: 0.9 }, { backbone, mode: 'zero-padded' }, { size: 64 }] as const;
-    assert.deepEqual(keys.map((given) => input(given).key), ['bicubic 28×28, crop 1', 'bicubic 28×28, crop 0.9', 'zero-padded 28×28', 'bicubic 64×64, crop 1']); // prettier-ignore
+    assert.deepEqual(
+      keys.map((given) => input(given).key),
+      ['bicubic 28×28, crop 1', 'bicubic 28×28, crop 0.9', 'zero-padded 28×28', 'bicubic 64×64, crop 1'],
+    );
     const bytes = new Uint8Array(28 * 28 * 3).fill(9);
     assert.equal(await input({ size: 28 }).apply(bytes, [1, 28, 28, 3]), bytes);
     assert.throws(() => input({ size: 28, crop: 1.1 }), userError(/^crop is 1\.1, but must be a share/));

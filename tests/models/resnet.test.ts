@@ -167,7 +167,8 @@ describe('memory of a pass', kernelsOnly, () => {
   const [count, size] = [2, 64];
   /** Bytes that the stem's convolution gives; what else is large has a half of it, a quarter, an eighth and so on. */
   const unit = (count * size * size * 64 * 4) / 4;
-  const images = () => tf.tensor4d(Float32Array.from(noise(imageStream, count * size * size * 3)), [count, size, size, 3]); // prettier-ignore
+  const images = () =>
+    tf.tensor4d(Float32Array.from(noise(imageStream, count * size * size * 3)), [count, size, size, 3]);
 
   it('in training is what the gradients need: of a block what each convolution gives and the output', () => {
     const { parameters } = formulaModel('resnet18');

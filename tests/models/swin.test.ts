@@ -168,7 +168,10 @@ describe('stochastic depth', () => {
   });
 
   it('rises evenly over all blocks', () => {
-    assert.deepEqual(blockRates(0.4, [2, 3]), [[0, 0.1], [0.2, 0.30000000000000004, 0.4]]); // prettier-ignore
+    assert.deepEqual(blockRates(0.4, [2, 3]), [
+      [0, 0.1],
+      [0.2, 0.30000000000000004, 0.4],
+    ]);
     assert.deepEqual(blockRates(0.4, [1]), [[0]]);
   });
 });

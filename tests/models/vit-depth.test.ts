@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createBackbone, loadBackbone } from '../../lib/models/backbone';
 import { dinoUnetBlocks, encodeBlockMaps } from '../../lib/models/feature-maps';
-import { countParameters, createParameters, disposeParameters, exportParameters, readParameters } from '../../lib/models/parameters'; // prettier-ignore
+import {
+  countParameters,
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  readParameters,
+} from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { vitConfigs } from '../../lib/models/vit';
 import { writeSafetensors } from '../../lib/tensor/safetensors';
@@ -31,7 +37,10 @@ describe('a vision transformer that is cut after a block', () => {
     const parameters = createParameters(whole.table, 3);
     const file = join(scratch, 'whole.safetensors');
     const values = exportParameters(parameters);
-    writeSafetensors(file, new Map([...values].map(([key, value]) => [key, { shape: whole.table[key].shape, values: value }]))); // prettier-ignore
+    writeSafetensors(
+      file,
+      new Map([...values].map(([key, value]) => [key, { shape: whole.table[key].shape, values: value }])),
+    );
     const before = tf.memory().numTensors;
     const cut = await loadBackbone({ name, weights: file, size, depth: 6 });
     assert.equal(cut.parameters.variables.size, Object.keys(cut.backbone.table).length);
@@ -63,7 +72,12 @@ describe('a vision transformer that is cut after a block', () => {
 
   it('has at least one block and no more than the network, which is no other kind', () => {
     for (const depth of [0, 13, 1.5, NaN])
-      assert.throws(() => createBackbone(name, { depth }), userError(new RegExp(`^The depth is ${depth}, but ${name} has 12 blocks: give a whole number from 1 to 12\\.$`))); // prettier-ignore
+      assert.throws(
+        () => createBackbone(name, { depth }),
+        userError(
+          new RegExp(`^The depth is ${depth}, but ${name} has 12 blocks: give a whole number from 1 to 12\\.$`),
+        ),
+      );
     assert.throws(
       () => createBackbone('resnet18', { depth: 2 }),
       userError(/^resnet18 cannot be cut after a block: it is a resnet, only a vit can\.$/),

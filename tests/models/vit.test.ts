@@ -88,7 +88,12 @@ describe('vision transformers with the same weights as timm’s', () => {
       tf.tidy(() => {
         const options = { tokensOf: [0, 1], attentionOf: [0, 1] };
         const [images, scope] = [imagesOf(golden), createScope(readParameters(parameters))];
-        const { tokens, pooled, logits, blockTokens, attentions, prefixTokens } = vitForward(images, scope, config, options); // prettier-ignore
+        const { tokens, pooled, logits, blockTokens, attentions, prefixTokens } = vitForward(
+          images,
+          scope,
+          config,
+          options,
+        );
         const [rows, columns] = patchGrid(golden, config);
         const count = prefixTokens + rows * columns;
         assert.deepEqual(tokens.shape, [batch, count, config.width]);

@@ -54,7 +54,11 @@ const base = { patchSize: 8, width: 24, depth: 2, heads: 3, grid: [4, 4] } as co
 const cases: Record<string, Case> = {
   vit: vitCase({ ...vitConfigs.vit_tiny_patch16_224, ...base }, classes, 'logits'),
   dinov2: vitCase({ ...vitConfigs.vit_small_patch14_dinov2, ...base, patchSize: 7 }, 0, 'pooled'),
-  dinov3: vitCase({ ...vitConfigs.vit_small_patch16_dinov3, ...base, width: 32, heads: 2, grid: undefined }, 0, 'pooled'), // prettier-ignore
+  dinov3: vitCase(
+    { ...vitConfigs.vit_small_patch16_dinov3, ...base, width: 32, heads: 2, grid: undefined },
+    0,
+    'pooled',
+  ),
   swin,
   'swin of torchvision': swin,
   resnet: resnetCase({ depths: [2, 2, 2, 2], block: 'basic', width: 8 }),
@@ -95,7 +99,10 @@ describe('weights of other libraries compute what they do there', () => {
       const stored = checkpointOf(fixture[name]);
       const renamed = new Map(Object.entries(fixture[name].renamed).map(([own, file]) => [file, own]));
       for (const wrapper of ['module.', 'model.', 'module.model.', '_orig_mod.', 'backbone.', 'model.backbone.']) {
-        assertComputes(name, new Map([...stored].map(([file, tensor]) => [wrapper + (renamed.get(file) ?? file), tensor]))); // prettier-ignore
+        assertComputes(
+          name,
+          new Map([...stored].map(([file, tensor]) => [wrapper + (renamed.get(file) ?? file), tensor])),
+        );
       }
     });
   }
@@ -127,8 +134,17 @@ describe('names that cannot be translated', () => {
   it('of two networks in one file are named', () => {
     assert.throws(
       () =>
-        translateNames(new Map([['module.cls_token', tensor], ['backbone.cls_token', tensor]]), 'vit', 'dino.safetensors'), // prettier-ignore
-      userError(/^dino\.safetensors has both module\.cls_token and backbone\.cls_token, each of them the model’s cls_token: save/), // prettier-ignore
+        translateNames(
+          new Map([
+            ['module.cls_token', tensor],
+            ['backbone.cls_token', tensor],
+          ]),
+          'vit',
+          'dino.safetensors',
+        ),
+      userError(
+        /^dino\.safetensors has both module\.cls_token and backbone\.cls_token, each of them the model’s cls_token: save/,
+      ),
     );
   });
 

@@ -21,7 +21,6 @@ async function denoise(
   name: string,
   options: Partial<Parameters<typeof denoiseOnce>[3]> = {},
 ): Promise<DenoisingRun | undefined> {
-  // prettier-ignore
   const { encoder } = await toyNetworks();
   const network = endToEnd(encoder, reconstructionDecoder(encoder, { widths: [8, 6, 4, 4] }));
   const before = tf.memory().numTensors;
@@ -36,14 +35,18 @@ describe('pre-training by denoising', () => {
     assert.ok(run);
     assert.equal(run.history.length, 3);
     const [folder] = readdirSync(join(scratch, 'whole'));
-    assert.deepEqual(readdirSync(join(scratch, 'whole', folder)).sort(), ['best.safetensors', 'configuration.json', 'result.json']); // prettier-ignore
+    assert.deepEqual(readdirSync(join(scratch, 'whole', folder)).sort(), [
+      'best.safetensors',
+      'configuration.json',
+      'result.json',
+    ]);
     const events: string[] = [];
     const again = await denoise('whole', { onProgress: ({ kind }) => events.push(kind) });
     assert.deepEqual([again?.values, again?.history, events], [run.values, run.history, []]);
     const { encoder } = await toyNetworks();
     const trained = pretrained(encoder, run);
     assert.notEqual(trained.weights.origin.sha256, encoder.weights.origin.sha256);
-    assert.deepEqual([...trained.weights.values.keys()].sort(), Object.keys(encoder.table).sort()); // prettier-ignore
+    assert.deepEqual([...trained.weights.values.keys()].sort(), Object.keys(encoder.table).sort());
     assert.throws(() => pretrained(encoder, undefined), userError(/^toy ViT has not been pre-trained to the end/));
     const { ids, noisy, original } = run.reconstruct(data, 2);
     assert.deepEqual([ids.length, noisy.length], [2, original.length]);
@@ -51,7 +54,10 @@ describe('pre-training by denoising', () => {
 
   it('that is stopped continues to the same weights', async () => {
     const controller = new AbortController();
-    const stopped = await denoise('stopped', { signal: controller.signal, onProgress: ({ kind }) => kind === 'epoch' && controller.abort() }); // prettier-ignore
+    const stopped = await denoise('stopped', {
+      signal: controller.signal,
+      onProgress: ({ kind }) => kind === 'epoch' && controller.abort(),
+    });
     assert.equal(stopped, undefined);
     const [rest, whole] = [await denoise('stopped'), await denoise('whole')];
     assert.deepEqual(rest?.values, whole?.values);

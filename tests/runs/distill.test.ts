@@ -48,7 +48,10 @@ describe('a training without labels', () => {
     assert.notDeepEqual(after.values.get('cls_token'), backbone.values.get('cls_token'));
     assert.equal(after.weights.sha256, first.id);
     assert.throws(() => taught(backbone, { ...first, values: undefined }), userError(/^The training was stopped/));
-    assert.throws(() => distillationCurves({ first }, 'los' as 'loss'), userError(/^There is no measure "los"; there are loss,/)); // prettier-ignore
+    assert.throws(
+      () => distillationCurves({ first }, 'los' as 'loss'),
+      userError(/^There is no measure "los"; there are loss,/),
+    );
   });
 
   it('that was stopped has no values, and is continued', async () => {

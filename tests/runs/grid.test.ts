@@ -23,7 +23,6 @@ async function train(
   points: readonly ToyPoint[] = toyPoints,
   options: Parameters<typeof trainToyGrid>[2] = {},
 ) {
-  // prettier-ignore
   const before = tf.memory().numTensors;
   const runs = await trainToyGrid({ folder: join(scratch, name), features }, points, options);
   assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
@@ -46,16 +45,24 @@ function comparable(runs: readonly ToyRun[] | undefined) {
 describe('a grid of trainings', () => {
   it('trains and tests each point once, with a row each, and keeps no weights', async () => {
     const runs = await train('whole');
-    assert.deepEqual(runs?.map(({ point }) => point), toyPoints); // prettier-ignore
+    assert.deepEqual(
+      runs?.map(({ point }) => point),
+      toyPoints,
+    );
     const [frozen, whole] = [runs[0].row, runs[2].row];
-    assert.deepEqual([frozen.protocol, frozen.trainImages, whole.trainImages, frozen.settings.imageSize], ['frozen', 12, 12, 16]); // prettier-ignore
+    assert.deepEqual(
+      [frozen.protocol, frozen.trainImages, whole.trainImages, frozen.settings.imageSize],
+      ['frozen', 12, 12, 16],
+    );
     assert.equal(frozen.parameters, whole.parameters);
     assert.ok(frozen.trainableParameters < whole.trainableParameters);
     assert.equal(whole.trainableParameters, whole.parameters);
     assert.ok(Number(frozen.featureSeconds) > 0 && Number(frozen.secondsWithoutCache) > 0);
     const dice = runs[0].test.scores.reduce((sum, score) => sum + score.dice, 0) / runs[0].test.scores.length;
     assert.ok(Math.abs(frozen.testDice - dice) < 1e-12);
-    const files = readdirSync(runs[0].directory).map((name) => name.replace(/-[0-9a-f]{10}\./, '.')).sort(); // prettier-ignore
+    const files = readdirSync(runs[0].directory)
+      .map((name) => name.replace(/-[0-9a-f]{10}\./, '.'))
+      .sort();
     assert.deepEqual(files, ['configuration.json', 'result.json', 'scores-best.txt']);
     const events: string[] = [];
     const again = await train('whole', toyPoints, { onPoint: ({ kind }) => events.push(kind) });
@@ -66,10 +73,14 @@ describe('a grid of trainings', () => {
   it('is the same whether the maps of a frozen encoder are in memory, on the disk, without room, or not kept', async () => {
     const [kept] = (await train('whole')) ?? [];
     const messages: string[] = [];
-    const roomless = await trainToyGrid({ folder: join(scratch, 'no room'), features: join(scratch, 'none') }, [toyPoints[0]], {
-      featureCache: openFeatureCache({ directory: join(scratch, 'none'), limitBytes: 10 }),
-      onProgress: (event) => event.kind === 'warning' && messages.push(event.message),
-    }); // prettier-ignore
+    const roomless = await trainToyGrid(
+      { folder: join(scratch, 'no room'), features: join(scratch, 'none') },
+      [toyPoints[0]],
+      {
+        featureCache: openFeatureCache({ directory: join(scratch, 'none'), limitBytes: 10 }),
+        onProgress: (event) => event.kind === 'warning' && messages.push(event.message),
+      },
+    );
     assert.deepEqual(comparable(roomless), comparable([kept]));
     assert.match(messages[0], /^The maps of toy ViT take 0\.0 GB, more than the 0\.0 GB of the feature cache/);
     const [plain] = (await train('plain', [{ ...toyPoints[0], cache: false }])) ?? [];
@@ -87,12 +98,15 @@ describe('a grid of trainings', () => {
       ['val', 2],
       ['test', 1],
     ] as const) {
-      // prettier-ignore
       const name = `stopped-${place}-${after}`;
       const controller = new AbortController();
       let seen = 0;
       const count = (kind: string): void => void (kind === place && ++seen === after && controller.abort());
-      const stopped = await train(name, toyPoints, { signal: controller.signal, onPoint: ({ kind }) => count(kind), onRead: count }); // prettier-ignore
+      const stopped = await train(name, toyPoints, {
+        signal: controller.signal,
+        onPoint: ({ kind }) => count(kind),
+        onRead: count,
+      });
       assert.equal(stopped, undefined, name);
       assert.deepEqual(comparable(await train(name)), comparable(whole), name);
     }
@@ -101,7 +115,10 @@ describe('a grid of trainings', () => {
   it('that is killed continues to the same end', async () => {
     const folder = join(scratch, 'killed');
     const script = join(__dirname, 'toy-grid.ts');
-    const child = spawn(process.execPath, ['--import', 'tsx', script, folder, features, '3'], { cwd: projectRoot, stdio: ['ignore', 'ignore', 'inherit'] }); // prettier-ignore
+    const child = spawn(process.execPath, ['--import', 'tsx', script, folder, features, '3'], {
+      cwd: projectRoot,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     assert.equal(signal, 'SIGKILL');
     const begun = readdirSync(folder).filter((id) => existsSync(join(folder, id, 'checkpoints', 'checkpoint.json')));
@@ -118,7 +135,8 @@ describe('a grid of trainings', () => {
     await train('whole');
     const [first] = (await train('whole', [toyPoints[0]], { recipe: { epochs: 1 } })) ?? [];
     assert.equal(first.run.history.length, 1);
-    const [turned] = (await train('whole', [toyPoints[0]], { recipe: { augment: [flip('horizontal'), flip('vertical')] } })) ?? []; // prettier-ignore
+    const [turned] =
+      (await train('whole', [toyPoints[0]], { recipe: { augment: [flip('horizontal'), flip('vertical')] } })) ?? [];
     assert.notEqual(turned.run.id, first.run.id);
   });
 

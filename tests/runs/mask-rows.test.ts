@@ -17,7 +17,15 @@ function rowOf(changes: Partial<SegmentationRow> = {}, settings: SegmentationRow
       valImages: 5,
       testImages: 'a',
     },
-    ...{ testDice: 0.8, testIou: 0.7, testSensitivity: 0.9, testAccuracy: 0.9, testHd95: 5, bestValLoss: 0.1, bestValDice: 0.8 }, // prettier-ignore
+    ...{
+      testDice: 0.8,
+      testIou: 0.7,
+      testSensitivity: 0.9,
+      testAccuracy: 0.9,
+      testHd95: 5,
+      bestValLoss: 0.1,
+      bestValDice: 0.8,
+    },
     ...changes,
     settings: all,
   };
@@ -34,7 +42,10 @@ describe('the comparison of segmentation networks', () => {
 
   it('never averages over two test sets: the splits that seeds 42 and 50 draw of a folder are two rows', () => {
     const rows = [rowOf(), rowOf({ testImages: 'b', testDice: 0.6 }, { seed: 50 })];
-    assert.deepEqual(shown(rows), [[1, 0.8, 'testImages a'], [1, 0.6, 'testImages b']]); // prettier-ignore
+    assert.deepEqual(shown(rows), [
+      [1, 0.8, 'testImages a'],
+      [1, 0.6, 'testImages b'],
+    ]);
     assert.deepEqual(comparableRows(rows, { testImages: 'a', imageSize: 64 }), rows.slice(0, 1));
   });
 
@@ -45,7 +56,13 @@ describe('the comparison of segmentation networks', () => {
   });
 
   it('says what sets rows of the same network apart: options, weights, validation images', () => {
-    const rows = [rowOf(), rowOf({}, { testStatistics: 'batch' }), rowOf({ valImages: 2 }), rowOf({ weights: 'hub' }), rowOf({ trainImages: 10 })]; // prettier-ignore
+    const rows = [
+      rowOf(),
+      rowOf({}, { testStatistics: 'batch' }),
+      rowOf({ valImages: 2 }),
+      rowOf({ weights: 'hub' }),
+      rowOf({ trainImages: 10 }),
+    ];
     const changed = comparisonOfMasks(rows).map((row) => row.changed);
     assert.equal(comparisonOfMasks(rows).length, 5);
     assert.match(changed[1], /testStatistics batch/);

@@ -129,5 +129,9 @@ test('a table tells where each value comes from', () => {
   assert.equal(rows[4].meaning, 'Passes');
   const fromOf = (given: Readonly<Record<string, unknown>>) =>
     parameterRows(specs, given, resolveParameters(specs, given))[0].from;
-  assert.deepEqual([{}, { profile: undefined }, { profile: 'tour' }].map(fromOf), ['default', 'default', 'default'], 'left as it is in the cell'); // prettier-ignore
+  assert.deepEqual(
+    [{}, { profile: undefined }, { profile: 'tour' }].map(fromOf),
+    ['default', 'default', 'default'],
+    'left as it is in the cell',
+  );
 });

@@ -48,7 +48,11 @@ describe('a linear head on frozen features', () => {
     const rows = runs.map((run) => run.row('best', { arm: 'corrected' }));
     assert.deepEqual(
       rows.map((row) => [row?.features, row?.settings.cache]),
-      [['computed once', 'true'], ['in the cache', 'true'], ['computed in every epoch', 'false']], // prettier-ignore
+      [
+        ['computed once', 'true'],
+        ['in the cache', 'true'],
+        ['computed in every epoch', 'false'],
+      ],
     );
     for (const run of runs.slice(1)) assert.deepEqual(numbers(run), numbers(runs[0]));
     assert.ok((runs[0].bestValAccuracy ?? 0) > 0.5, 'something has been learned');
@@ -79,7 +83,16 @@ describe('a linear head on frozen features', () => {
     const [last, best] = (['last', 'best'] as const).map((which) => run.row(which, { arm: 'as-published' }));
     assert.deepEqual([last?.epoch, best?.epoch], [4, run.bestEpoch]);
     assert.equal(last?.testAccuracy, run.last?.accuracy);
-    const { model, network, weights, weightsSha256, protocol, parameters, trainableParameters, settings: given } = last as NonNullable<typeof last>; // prettier-ignore
+    const {
+      model,
+      network,
+      weights,
+      weightsSha256,
+      protocol,
+      parameters,
+      trainableParameters,
+      settings: given,
+    } = last as NonNullable<typeof last>;
     assert.deepEqual([model, network, weights, protocol], ['mini ViT', 'vit_mini_patch4', 'random', 'frozen']);
     assert.equal(weightsSha256, backbone.weights.sha256);
     assert.deepEqual([parameters - trainableParameters, trainableParameters], [2679168, 579]);
@@ -121,7 +134,10 @@ it('neighbours and logistic regression stand beside it, with what was selected i
     const rows = [knn, logistic].map((run) => run.row('best', { arm: 'corrected' }));
     assert.deepEqual(
       rows.map((row) => [row?.protocol, row?.trainableParameters, row?.settings.probe, row?.settings.seed]),
-      [['knn', 0, 'kNN', 1], ['linear', 579, 'logistic regression', 1]], // prettier-ignore
+      [
+        ['knn', 0, 'kNN', 1],
+        ['linear', 579, 'logistic regression', 1],
+      ],
     );
     assert.ok(rows[0]?.settings.k === 1 || rows[0]?.settings.k === 5);
     assert.ok(Number.isFinite(rows[1]?.settings.regularization));

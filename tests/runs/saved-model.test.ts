@@ -58,7 +58,9 @@ async function writeImages({ splits, height, width }: Dataset, directory: string
 
 /** A line of CSV. */
 const fieldsOf = (line: string): string[] =>
-  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain); // prettier-ignore
+  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain,
+  );
 
 async function run(...args: string[]) {
   const printed = { output: '', progress: '', code: 0 };
@@ -100,7 +102,10 @@ describe('a model that is kept', () => {
     file.close();
     assert.deepEqual(saved.read(), trained.best?.read());
     const card = readFileSync(at('model', 'README.md'), 'utf8');
-    assert.match(card, /^---\n[\s\S]*# Small ResNet on synthetic-blood\n[\s\S]*Not for clinical use[\s\S]*drawn by a program[\s\S]*\| accuracy \| 0\.\d{4} \| 0\.\d{4} to [01]\.\d{4} \|/); // prettier-ignore
+    assert.match(
+      card,
+      /^---\n[\s\S]*# Small ResNet on synthetic-blood\n[\s\S]*Not for clinical use[\s\S]*drawn by a program[\s\S]*\| accuracy \| 0\.\d{4} \| 0\.\d{4} to [01]\.\d{4} \|/,
+    );
   });
 
   it('gives the test accuracy that the notebook has, from files', async () => {
@@ -121,18 +126,32 @@ describe('a model that is kept', () => {
 
   it('is used by the command: a row a file, what cannot be read at the end', async () => {
     mkdirSync(at('mixed'));
-    for (const name of readdirSync(at('images')).slice(0, 5)) writeFileSync(at('mixed', name), readFileSync(at('images', name))); // prettier-ignore
+    for (const name of readdirSync(at('images')).slice(0, 5))
+      writeFileSync(at('mixed', name), readFileSync(at('images', name)));
     writeFileSync(at('mixed', '002.png'), readFileSync(at('images', '002.png')).subarray(0, 100));
     writeFileSync(at('mixed', 'scan.dcm'), 'x');
-    const { output, progress, code } = await run('--model', at('model'), '--input', at('mixed'), '--output', at('out.csv')); // prettier-ignore
+    const { output, progress, code } = await run(
+      '--model',
+      at('model'),
+      '--input',
+      at('mixed'),
+      '--output',
+      at('out.csv'),
+    );
     assert.equal(code, 2);
-    assert.match(output, /^\S+out\.csv: 4 images\n4 images in \d+\.\d\d s, \d+\.\d\d images\/s\n1 file was left out:\n {2}\S+002\.png cannot be/); // prettier-ignore
+    assert.match(
+      output,
+      /^\S+out\.csv: 4 images\n4 images in \d+\.\d\d s, \d+\.\d\d images\/s\n1 file was left out:\n {2}\S+002\.png cannot be/,
+    );
     assert.match(progress, /1 file is no image and was left out: 1 \.dcm/);
     const [header, ...rows] = readFileSync(at('out.csv'), 'utf8').trimEnd().split('\n');
     const columns = fieldsOf(header);
     assert.deepEqual(columns.slice(0, 3), ['file', 'class', `p_${data.classNames[0]}`]);
     assert.equal(columns.length, 2 + 2 * 8);
-    assert.deepEqual(rows.map((row) => row.split(',')[0]), ['000.png', '001.png', '003.png', '004.png']); // prettier-ignore
+    assert.deepEqual(
+      rows.map((row) => row.split(',')[0]),
+      ['000.png', '001.png', '003.png', '004.png'],
+    );
     const { rows: expected } = await predictClasses(saved, await findImages(at('images')));
     const [, chosen, ...numbers] = fieldsOf(rows[2]);
     assert.equal(chosen, expected[3].class);
@@ -140,11 +159,22 @@ describe('a model that is kept', () => {
     raw.forEach((value, index) => assert.ok(Math.abs(value - expected[3].probabilities[index]) < 1e-6));
     assert.ok(Math.abs(calibrated.reduce((sum, value) => sum + value) - 1) < 1e-9);
     if (Math.abs((saved.description.temperature ?? 1) - 1) > 0.01) assert.notDeepEqual(calibrated, raw);
-    const json = await run('--model', at('model'), '--input', at('images'), '--output', at('out.json'), '--json', '--tta'); // prettier-ignore
+    const json = await run(
+      '--model',
+      at('model'),
+      '--input',
+      at('images'),
+      '--output',
+      at('out.json'),
+      '--json',
+      '--tta',
+    );
     assert.equal(json.code, 0);
     const { images, imagesPerSecond } = JSON.parse(json.output) as { images: number; imagesPerSecond: number };
     assert.ok(images === data.splits.test.count && imagesPerSecond > 0);
-    const content = JSON.parse(readFileSync(at('out.json'), 'utf8')) as { rows: { probabilities: Record<string, number> }[] }; // prettier-ignore
+    const content = JSON.parse(readFileSync(at('out.json'), 'utf8')) as {
+      rows: { probabilities: Record<string, number> }[];
+    };
     assert.notEqual(content.rows[3].probabilities[data.classNames[0]], expected[3].probabilities[0]);
   });
 
@@ -153,7 +183,8 @@ describe('a model that is kept', () => {
     mkdirSync(at('flipped'));
     const mirrored = at('flipped', '000.png');
     await sharp(one).flop().png().toFile(mirrored);
-    const predictOne = async (path: string, flips: boolean) => (await predictClasses(saved, await findImages([path]), { flips })).rows[0].probabilities; // prettier-ignore
+    const predictOne = async (path: string, flips: boolean) =>
+      (await predictClasses(saved, await findImages([path]), { flips })).rows[0].probabilities;
     const [own, other] = [await predictOne(one, true), await predictOne(mirrored, true)];
     own.forEach((value, index) => assert.ok(Math.abs(value - other[index]) < 1e-6));
     assert.notDeepEqual(await predictOne(one, false), own);
@@ -161,9 +192,15 @@ describe('a model that is kept', () => {
 
   it('starts the next training, also as weights of a backbone', async () => {
     const again = await trainOnce(loadModel(at('model')).network, data, recipe, { folder: at('runs') });
-    assert.equal(again.identity.network && (again.identity.network as { weights: string }).weights, saved.description.weights.sha256); // prettier-ignore
+    assert.equal(
+      again.identity.network && (again.identity.network as { weights: string }).weights,
+      saved.description.weights.sha256,
+    );
     assert.ok(again.history[0].trainLoss < trained.history[0].trainLoss);
-    await assert.rejects(loadBackbone({ name: 'resnet18', weights: at('model') }), userError(/model\.safetensors does not fit the model/)); // prettier-ignore
+    await assert.rejects(
+      loadBackbone({ name: 'resnet18', weights: at('model') }),
+      userError(/model\.safetensors does not fit the model/),
+    );
   });
 
   it('replaces an earlier one, and nothing else', async () => {
@@ -172,12 +209,18 @@ describe('a model that is kept', () => {
     assert.deepEqual(readdirSync(at('model')).sort(), ['README.md', 'model.json', 'model.safetensors']);
     assert.ok(readFileSync(at('model', 'model.safetensors')).length === kept.length);
     await saveModel(trained, data, at('model'), { format: 'onnx' });
-    await assert.rejects(saveModel(trained, data, at('images')), userError(/images is there already and is no model's folder/)); // prettier-ignore
+    await assert.rejects(
+      saveModel(trained, data, at('images')),
+      userError(/images is there already and is no model's folder/),
+    );
     const stopped = { ...trained, best: undefined };
     await assert.rejects(saveModel(stopped, data, at('x')), userError(/was stopped: run its cell again to finish it/));
     const own = network({ name: 'Mine', table: small.table, forward: small.forward });
     const best = trained.best && { ...trained.best, network: own };
-    await assert.rejects(saveModel({ ...trained, best }, data, at('x')), userError(/^Mine is a network of your own, .*best\.safetensors\.$/)); // prettier-ignore
+    await assert.rejects(
+      saveModel({ ...trained, best }, data, at('x')),
+      userError(/^Mine is a network of your own, .*best\.safetensors\.$/),
+    );
   });
 
   it('is refused where it is damaged, or asked for what it cannot do', async () => {
@@ -194,7 +237,10 @@ describe('a model that is kept', () => {
     const changed = copy('changed', (files) => {
       files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 0'));
     });
-    assert.throws(() => loadModel(changed), userError(/model\.json is damaged or of another version of this project: network\.width/)); // prettier-ignore
+    assert.throws(
+      () => loadModel(changed),
+      userError(/model\.json is damaged or of another version of this project: network\.width/),
+    );
     const wider = copy('wider', (files) => {
       files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 16'));
     });
@@ -220,7 +266,9 @@ describe('a state dict from elsewhere', () => {
     const data = await openDataset('synthetic-blood', { syntheticImages: 160 });
     const { table } = resnet18({ classes: 8 });
     const parameters = createParameters(table, 5);
-    const values = [...exportParameters(parameters)].map(([name, numbers]) => [`module.${name}`, { shape: table[name].shape, values: numbers }] as const); // prettier-ignore
+    const values = [...exportParameters(parameters)].map(
+      ([name, numbers]) => [`module.${name}`, { shape: table[name].shape, values: numbers }] as const,
+    );
     disposeParameters(parameters);
     writeSafetensors(at('elsewhere.safetensors'), new Map(values));
     const tensors = tf.memory().numTensors;
@@ -235,7 +283,10 @@ describe('a state dict from elsewhere', () => {
     const right = rows.filter(({ class: chosen }, index) => chosen === data.classNames[data.splits.test.labels[index]]);
     assert.equal(right.length / rows.length, scores?.values.accuracy.value);
     const fewer = { ...data, classNames: data.classNames.slice(1) };
-    await assert.rejects(importModel(at('elsewhere.safetensors'), at('x'), { model: 'resnet18', data: fewer, size: 32 }), userError(/tells 8 classes apart, but synthetic-blood has 7/)); // prettier-ignore
+    await assert.rejects(
+      importModel(at('elsewhere.safetensors'), at('x'), { model: 'resnet18', data: fewer, size: 32 }),
+      userError(/tells 8 classes apart, but synthetic-blood has 7/),
+    );
     assert.equal(tf.memory().numTensors, tensors);
     data.close();
   });
@@ -256,15 +307,33 @@ describe('a segmentation model', () => {
     assert.equal(saved.description.task, 'segmentation');
     mkdirSync(at('photographs', 'sub'), { recursive: true });
     const noisy = Buffer.from(Array.from({ length: 50 * 70 * 3 }, (_, index) => (index * 37) % 251));
-    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } }).jpeg().toFile(at('photographs', 'a.jpg')); // prettier-ignore
-    await sharp(noisy, { raw: { height: 70, width: 50, channels: 3 } }).png().toFile(at('photographs', 'a.png')); // prettier-ignore
-    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } }).png().toFile(at('photographs', 'sub', 'b.png')); // prettier-ignore
-    const args = ['--model', at('masks-model'), '--input', at('photographs'), '--output', at('areas.csv'), '--recursive', '--tta']; // prettier-ignore
+    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } })
+      .jpeg()
+      .toFile(at('photographs', 'a.jpg'));
+    await sharp(noisy, { raw: { height: 70, width: 50, channels: 3 } })
+      .png()
+      .toFile(at('photographs', 'a.png'));
+    await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } })
+      .png()
+      .toFile(at('photographs', 'sub', 'b.png'));
+    const args = [
+      '--model',
+      at('masks-model'),
+      '--input',
+      at('photographs'),
+      '--output',
+      at('areas.csv'),
+      '--recursive',
+      '--tta',
+    ];
     const { output, code } = await run(...args);
     assert.equal(code, 0);
     assert.match(output, /areas\.csv: 3 images; masks and overlays in \S+areas\n/);
     const rows = readFileSync(at('areas.csv'), 'utf8').trimEnd().split('\n');
-    assert.deepEqual(rows.map((row) => row.split(',')[0]), ['file', 'a.jpg', 'a.png', 'sub/b.png']); // prettier-ignore
+    assert.deepEqual(
+      rows.map((row) => row.split(',')[0]),
+      ['file', 'a.jpg', 'a.png', 'sub/b.png'],
+    );
     const sizes = { 'a.png': [50, 70], 'a.png.png': [70, 50], 'sub/b.png': [50, 70] };
     for (const [name, [height, width]] of Object.entries(sizes)) {
       const mask = await sharp(at('areas', name)).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });

@@ -85,9 +85,22 @@ describe('a store of runs', () => {
     store.claim(runs[4])?.release();
     leaveClaim(join(store.folder, store.idOf(runs[2])));
     const { finished, running, missing } = store.overview(runs);
-    assert.deepEqual(finished.map(({ configuration, result }) => [configuration.seed, result.auc]), [[3, 0.5]]); // prettier-ignore
-    assert.deepEqual(running.map(({ configuration }) => configuration.seed), [1]); // prettier-ignore
-    assert.deepEqual(missing.map(({ configuration, started }) => [configuration.seed, started]), [[0, false], [2, false], [4, true]]); // prettier-ignore
+    assert.deepEqual(
+      finished.map(({ configuration, result }) => [configuration.seed, result.auc]),
+      [[3, 0.5]],
+    );
+    assert.deepEqual(
+      running.map(({ configuration }) => configuration.seed),
+      [1],
+    );
+    assert.deepEqual(
+      missing.map(({ configuration, started }) => [configuration.seed, started]),
+      [
+        [0, false],
+        [2, false],
+        [4, true],
+      ],
+    );
   });
 
   it('takes over the claim of a process that is gone, with what it left, but for unfinished files', () => {
@@ -162,7 +175,12 @@ describe('a store of runs', () => {
     writeFileSync(join(first, 'checkpoints', 'epoch'), '3');
     writeFileSync(join(second, 'predictions.csv'), 'second');
     claim.finish({ auc: 1 });
-    assert.deepEqual(readdirSync(claim.directory).sort(), ['checkpoints', 'configuration.json', 'predictions.csv', 'result.json']); // prettier-ignore
+    assert.deepEqual(readdirSync(claim.directory).sort(), [
+      'checkpoints',
+      'configuration.json',
+      'predictions.csv',
+      'result.json',
+    ]);
     assert.equal(readFileSync(join(claim.directory, 'checkpoints', 'epoch'), 'utf8'), '2');
     assert.equal(readFileSync(join(claim.directory, 'predictions.csv'), 'utf8'), 'second');
   });
@@ -207,11 +225,19 @@ describe('a store of runs', () => {
     claim.finish({ auc: 1 });
     const path = join(claim.directory, 'result.json');
     const whole = readFileSync(path, 'utf8');
-    const broken = [whole.slice(0, 20), whole.replace('"seed": 1', '"seed": 3'), whole.replace(/"auc": 1/, '"auc": "1"'), '']; // prettier-ignore
+    const broken = [
+      whole.slice(0, 20),
+      whole.replace('"seed": 1', '"seed": 3'),
+      whole.replace(/"auc": 1/, '"auc": "1"'),
+      '',
+    ];
     for (const text of broken) {
       writeFileSync(path, text);
       for (const use of [() => store.read(run), () => store.claim(run), () => store.overview([run])]) {
-        assert.throws(use, { name: 'UserError', message: `${path} is damaged, or is of another version: delete its folder to run it again.` }); // prettier-ignore
+        assert.throws(use, {
+          name: 'UserError',
+          message: `${path} is damaged, or is of another version: delete its folder to run it again.`,
+        });
       }
     }
   });
@@ -231,9 +257,15 @@ describe('working off a grid', () => {
     };
     const summary = await onceEach(store, runs, work, { onFinished: (id) => done.push(id) });
     assert.deepEqual([begun, done], [[2, 3], [store.idOf(runs[2])]]);
-    assert.deepEqual(summary.failed.map(({ id, error }) => [id, error.message]), [[store.idOf(runs[1]), 'out of memory']]); // prettier-ignore
+    assert.deepEqual(
+      summary.failed.map(({ id, error }) => [id, error.message]),
+      [[store.idOf(runs[1]), 'out of memory']],
+    );
     assert.equal(summary.stopped, false);
-    assert.deepEqual(store.overview(runs).missing.map(({ configuration }) => configuration.seed), [2]); // prettier-ignore
+    assert.deepEqual(
+      store.overview(runs).missing.map(({ configuration }) => configuration.seed),
+      [2],
+    );
     const again = await onceEach(store, runs, () => Promise.resolve({ auc: 0.2 }));
     assert.deepEqual(again.finished, [store.idOf(runs[1])]);
   });
@@ -258,7 +290,10 @@ describe('working off a grid', () => {
     assert.equal(stopped, true);
     const { running, missing } = store.overview(runs);
     assert.equal(running.length, 0);
-    assert.deepEqual(missing.map(({ started }) => started), [true, false]); // prettier-ignore
+    assert.deepEqual(
+      missing.map(({ started }) => started),
+      [true, false],
+    );
   });
 
   it('leaves what another process is at alone', async () => {
@@ -284,7 +319,12 @@ describe('processes on one store', { timeout: 120_000 }, () => {
   }
 
   const eventsOf = (log: string): string[][] =>
-    existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => line.split(' ')) : []; // prettier-ignore
+    existsSync(log)
+      ? readFileSync(log, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .map((line) => line.split(' '))
+      : [];
 
   function assertComplete(folder: string, log: string, count: number): void {
     const store = openRunStore<WorkerRun, WorkerResult>(folder, workerResult);
@@ -346,7 +386,9 @@ describe('processes on one store', { timeout: 120_000 }, () => {
       }
       await Promise.all(workers.map(ended));
     }
-    const kills = eventsOf(log).filter(([event]) => event === 'start').length - eventsOf(log).filter(([event]) => event === 'finished').length; // prettier-ignore
+    const kills =
+      eventsOf(log).filter(([event]) => event === 'start').length -
+      eventsOf(log).filter(([event]) => event === 'finished').length;
     assert.ok(kills > 0, 'no kill hit a run');
     await once(start(folder, log, count, 1), 'exit');
     assertComplete(folder, log, count);

@@ -30,15 +30,35 @@ const cases: Readonly<Record<string, { readonly spec: NetworkSpec; readonly size
     size: 48,
   },
   vit_small_patch14_dinov2: {
-    spec: { family: 'vit', architecture: 'vit_small_patch14_dinov2', classes, ...vitConfigs.vit_small_patch14_dinov2, grid: [2, 2], layerScale: ['ls1.gamma', 'ls2.gamma'] }, // prettier-ignore
+    spec: {
+      family: 'vit',
+      architecture: 'vit_small_patch14_dinov2',
+      classes,
+      ...vitConfigs.vit_small_patch14_dinov2,
+      grid: [2, 2],
+      layerScale: ['ls1.gamma', 'ls2.gamma'],
+    },
     size: 28,
   },
   vit_small_patch16_dinov3: {
-    spec: { family: 'vit', architecture: 'vit_small_patch16_dinov3', classes, ...vitConfigs.vit_small_patch16_dinov3, layerScale: ['gamma_1', 'gamma_2'] }, // prettier-ignore
+    spec: {
+      family: 'vit',
+      architecture: 'vit_small_patch16_dinov3',
+      classes,
+      ...vitConfigs.vit_small_patch16_dinov3,
+      layerScale: ['gamma_1', 'gamma_2'],
+    },
     size: 48,
   },
   swin_base_patch4_window7_224: {
-    spec: { family: 'swin', architecture: 'swin_base_patch4_window7_224', classes, ...swin, depths: [...swin.depths], heads: [...swin.heads] }, // prettier-ignore
+    spec: {
+      family: 'swin',
+      architecture: 'swin_base_patch4_window7_224',
+      classes,
+      ...swin,
+      depths: [...swin.depths],
+      heads: [...swin.heads],
+    },
     size: 224,
   },
 };
@@ -55,7 +75,10 @@ export async function writeCase(name: string, directory: string): Promise<SavedM
     const inputs = shape.length > 1 ? sizeOf(shape.slice(1)) : 0;
     const scale = kind === 'statistic' || inputs === 0 ? 0.2 : Math.sqrt(3 / inputs);
     const offset = parameter.endsWith('running_var') || (inputs === 0 && parameter.endsWith('weight')) ? 1 : 0;
-    return [parameter, Float32Array.from({ length: sizeOf(shape) }, (_, at) => offset + scale * period[at % period.length])] as const; // prettier-ignore
+    return [
+      parameter,
+      Float32Array.from({ length: sizeOf(shape) }, (_, at) => offset + scale * period[at % period.length]),
+    ] as const;
   });
   const model: NewModel = {
     name,

@@ -55,14 +55,18 @@ async function train({
   again,
   abortAfter,
 }: Options): Promise<Run & { trained: number }> {
-  // prettier-ignore
   const before = tf.memory().numTensors;
   const controller = new AbortController();
   let trained = 0;
   const onProgress = (event: TrainingEvent): void => {
     if (event.kind === 'epoch' && ++trained === abortAfter) controller.abort();
   };
-  const run = await trainOnce(net, data, { ...recipe, ...changes }, { folder, again, signal: controller.signal, onProgress, saveEverySeconds: 0 }); // prettier-ignore
+  const run = await trainOnce(
+    net,
+    data,
+    { ...recipe, ...changes },
+    { folder, again, signal: controller.signal, onProgress, saveEverySeconds: 0 },
+  );
   assert.equal(tf.memory().numTensors, before, 'tensors are left behind');
   return { ...run, trained };
 }
@@ -83,14 +87,22 @@ describe('a training', () => {
   it('that was stopped is continued to the same weights, bit for bit, and keeps no checkpoint afterwards', async () => {
     const [folder, other] = [newFolder(), newFolder()];
     const stopped = await train({ folder, abortAfter: 2 });
-    assert.deepEqual([stopped.stopped, stopped.history.length, stopped.best, stopped.last], [true, 2, undefined, undefined]); // prettier-ignore
+    assert.deepEqual(
+      [stopped.stopped, stopped.history.length, stopped.best, stopped.last],
+      [true, 2, undefined, undefined],
+    );
     const continued = await train({ folder });
     const whole = await train({ folder: other });
     assert.equal(continued.trained, 1);
     assert.deepEqual(metricsOf(continued.history), metricsOf(whole.history));
     for (const which of ['best', 'last'] as const)
       assert.deepEqual([...(continued[which]?.read() ?? [])], [...(whole[which]?.read() ?? [])]);
-    assert.deepEqual(readdirSync(join(folder, continued.id)).sort(), ['best.safetensors', 'configuration.json', 'last.safetensors', 'result.json']); // prettier-ignore
+    assert.deepEqual(readdirSync(join(folder, continued.id)).sort(), [
+      'best.safetensors',
+      'configuration.json',
+      'last.safetensors',
+      'result.json',
+    ]);
   });
 
   it('is another one where anything differs that its result depends on', async () => {
@@ -115,14 +127,20 @@ describe('a training', () => {
       [toy, { ...data, sha256: '1'.repeat(64) }, {}],
       [toy, { ...data, height: 7 }, {}],
     ];
-    const ids = trainings.map(([net, images, changes]) => shortHash(trainingIdentity(net, images, { ...recipe, ...changes }))); // prettier-ignore
+    const ids = trainings.map(([net, images, changes]) =>
+      shortHash(trainingIdentity(net, images, { ...recipe, ...changes })),
+    );
     assert.equal(new Set(ids).size, ids.length);
     assert.equal(shortHash(trainingIdentity({ ...toy }, { ...data }, { ...recipe })), ids[0]);
   });
 
   it('tells its settings in words and numbers', () => {
     const own = (): void => undefined;
-    const { recipe: settings } = trainingIdentity(toy, toyDataset(), { ...recipe, augment: [flip('vertical'), own], loss: [crossEntropy(), dice({ weight: 0.5 })] }); // prettier-ignore
+    const { recipe: settings } = trainingIdentity(toy, toyDataset(), {
+      ...recipe,
+      augment: [flip('vertical'), own],
+      loss: [crossEntropy(), dice({ weight: 0.5 })],
+    });
     const told = settingsOf(settings);
     assert.deepEqual(
       [told.optimizer, told.weightDecay, told.schedule, told.learningRate, told.augment, told.loss],

@@ -68,7 +68,13 @@ const steps = {
       `console.log('not run')`,
     ],
   },
-  after: { run: [`[kept, replaced, later, typeof check, sep]`, `const text: string = kept;\nconst number: number = replaced;`, `unset`] }, // prettier-ignore
+  after: {
+    run: [
+      `[kept, replaced, later, typeof check, sep]`,
+      `const text: string = kept;\nconst number: number = replaced;`,
+      `unset`,
+    ],
+  },
   renames: {
     run: [
       `const found = { a: 1, inner: { b: [2] } };`,
@@ -136,7 +142,11 @@ const steps = {
   },
   libraryError: { run: [`nb.table([{ a: 1 }], { caption: 'A', columns: ['b'] })`] },
   cause: { run: [`throw new Error('outer', { cause: new Error('inner') })`] },
-  paths: { run: [`await nb.openDataset('01_resnet_from_scratch.ipynb')`, `await nb.openDataset('./none.npz')`].map((code) => `try { ${code} } catch (error: any) { console.log(error.message) }`) }, // prettier-ignore
+  paths: {
+    run: [`await nb.openDataset('01_resnet_from_scratch.ipynb')`, `await nb.openDataset('./none.npz')`].map(
+      (code) => `try { ${code} } catch (error: any) { console.log(error.message) }`,
+    ),
+  },
   inspect: { inspect: 'nb.imageGrid' },
   complete: { complete: 'nb.interrup' },
 } satisfies Record<string, Step>;
@@ -190,7 +200,10 @@ test('of a cell that fails, what it has set is there, and all else keeps its val
 });
 
 test('a part of an earlier cell’s value may be given another name, with and without await', () => {
-  assert.deepEqual(cells('renames').map(({ status }) => status), ['ok', 'ok', 'ok']); // prettier-ignore
+  assert.deepEqual(
+    cells('renames').map(({ status }) => status),
+    ['ok', 'ok', 'ok'],
+  );
   assert.deepEqual(shown('renames').slice(1), ['[ 1, 2 ]', '2']);
 });
 

@@ -86,7 +86,10 @@ const twiceFile = (body: string): string =>
 test('cells use the compiled library: its values, its types and their completion', () => {
   const folder = project('compiled', { 'notebook.ts': notebookFile, 'twice.ts': twiceFile('return 2 * value;') });
   const importing = `import * as nb from './lib/notebook';\nconsole.log(nb.odd(3));`;
-  assert.equal(runCells(folder, importing, `nb.od|`, `const text: string = nb.odd(1);`), `7\nodd\n1:7 - Type 'number' is not assignable to type 'string'.\n`); // prettier-ignore
+  assert.equal(
+    runCells(folder, importing, `nb.od|`, `const text: string = nb.odd(1);`),
+    `7\nodd\n1:7 - Type 'number' is not assignable to type 'string'.\n`,
+  );
 
   const copies = (): string[] => readdirSync(join(folder, 'node_modules/.cache/kernel-library'));
   assert.equal(copies().length, 1);
@@ -115,7 +118,9 @@ test('an error in a source fails the cells that import it, and no others', () =>
 });
 
 test('an error is told with its place in the source', () => {
-  const folder = project('throws', { 'notebook.ts': `\n\nexport type A = 1;\nexport const fail = () => {\n  throw new Error('here');\n};\n` }); // prettier-ignore
+  const folder = project('throws', {
+    'notebook.ts': `\n\nexport type A = 1;\nexport const fail = () => {\n  throw new Error('here');\n};\n`,
+  });
   const cell = `import { fail } from './lib/notebook';\ntry { fail(); } catch (error: any) { console.log(error.stack.split('\\n')[1].trim()); }`;
   assert.match(runCells(folder, cell), /lib\/notebook\.ts:5:9\)\n$/);
 });
@@ -145,15 +150,35 @@ test('without a set-up, the first cell says what to do', async () => {
   const folder = project('not-set-up', {});
   rmSync(join(folder, 'node_modules'), { recursive: true });
   const kernel = join(folder, 'lib/setup/kernel.cjs');
-  const message = await firstCell('not-set-up', ['sh', '-c', `cd '${folder}' && exec "$0" "$@"`, process.execPath, kernel, '--config-path', '{connection_file}']); // prettier-ignore
-  assert.match(message, /^Cell 1 failed: .*This project is not set up \(missing or outdated: npm packages, .*\): run `npm run setup` in/s); // prettier-ignore
+  const message = await firstCell('not-set-up', [
+    'sh',
+    '-c',
+    `cd '${folder}' && exec "$0" "$@"`,
+    process.execPath,
+    kernel,
+    '--config-path',
+    '{connection_file}',
+  ]);
+  assert.match(
+    message,
+    /^Cell 1 failed: .*This project is not set up \(missing or outdated: npm packages, .*\): run `npm run setup` in/s,
+  );
 });
 
 test('by another kernel than the project’s, the first cell says what to do', async () => {
   const folder = join(base, 'stock');
   cpSync(join(projectRoot, 'notebooks/lib'), join(folder, 'notebooks/lib'), { recursive: true });
   const tslab = join(projectRoot, 'node_modules/tslab/bin/tslab');
-  const message = await firstCell('stock', ['sh', '-c', `cd '${folder}/notebooks' && exec "$0" "$@"`, process.execPath, tslab, 'kernel', '--config-path', '{connection_file}']); // prettier-ignore
+  const message = await firstCell('stock', [
+    'sh',
+    '-c',
+    `cd '${folder}/notebooks' && exec "$0" "$@"`,
+    process.execPath,
+    tslab,
+    'kernel',
+    '--config-path',
+    '{connection_file}',
+  ]);
   assert.match(
     message,
     /^Cell 1 failed: .*This notebook needs its project's own kernel: end Jupyter, run `npm run lab` in .*stock, /s,

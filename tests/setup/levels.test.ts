@@ -44,7 +44,8 @@ describe('each level of the project’s own operations', () => {
     const known = ['off', ...working];
     const { NOTEBOOKS_KERNELS: named } = process.env;
     if (named) assert.equal(kernelLevel, usesGpu() ? 'off' : named);
-    else if (!usesGpu() && record.operations === undefined) assert.equal(kernelLevel, working.filter((level) => record.levels[level].problem === undefined).at(-1)); // prettier-ignore
+    else if (!usesGpu() && record.operations === undefined)
+      assert.equal(kernelLevel, working.filter((level) => record.levels[level].problem === undefined).at(-1));
     assert.ok(known.includes(kernelLevel));
     assert.equal(environment().kernels, kernelLevel);
   });

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -166,9 +178,15 @@ test('a level that the compiler does not know, or that fails its test, is left o
   assert.match(unknown.levels[highest].problem ?? '', /error: unknown/);
   const failing = anew({ FAILS: highest });
   assert.deepEqual(failing.working, names.slice(0, -1));
-  assert.match(failing.said.join('\n'), new RegExp(`^  The kernels at level ${highest} are left out: .*SIGILL.*CXX[^\n]*$`)); // prettier-ignore
+  assert.match(
+    failing.said.join('\n'),
+    new RegExp(`^  The kernels at level ${highest} are left out: .*SIGILL.*CXX[^\n]*$`),
+  );
   const lacking = anew({ LACKS: highest, FAILS: lower });
-  assert.deepEqual(lacking.working, names.filter((name) => name !== lower)); // prettier-ignore
+  assert.deepEqual(
+    lacking.working,
+    names.filter((name) => name !== lower),
+  );
   assert.match(lacking.levels[highest].problem ?? '', /not tested/);
   assert.equal(lacking.said.length, 1);
 });
@@ -222,7 +240,10 @@ test('without a compiler that works, one is fetched, which builds all but the op
     assert.match(compiler, /\.venv\/bin\/python -m ziglang c\+\+ -target \w+-(linux-gnu|macos)$/);
     assert.match(operations ?? '', why);
     assert.deepEqual(working, []);
-    assert.match(said.join('\n'), /^ {2}The project's own operations are left out[^\n]*(apt-get install g\+\+|xcode-select)[^\n]*$/); // prettier-ignore
+    assert.match(
+      said.join('\n'),
+      /^ {2}The project's own operations are left out[^\n]*(apt-get install g\+\+|xcode-select)[^\n]*$/,
+    );
     assert.match(setUp([], { CXX }).stdout, /Nothing to do/);
   }
   assert.match(readFileSync(join(base, 'pip.log'), 'utf8'), /-r \S+requirements-compiler\.txt/);
@@ -296,9 +317,15 @@ test('the kernel says that the project has been moved, and refuses the notebooks
   setUp();
   const moved = `${project}-moved`;
   cpSync(project, moved, { recursive: true });
-  assert.equal(kernelProblem(project, join(moved, 'lib')).split(':')[0], `This notebook is in ${moved}, but its kernel belongs to ${project}`); // prettier-ignore
+  assert.equal(
+    kernelProblem(project, join(moved, 'lib')).split(':')[0],
+    `This notebook is in ${moved}, but its kernel belongs to ${project}`,
+  );
   rmSync(project, { recursive: true });
-  assert.match(kernelProblem(moved), /^This project was set up in .* and has been moved to .*-moved since: run `npm run setup` in /); // prettier-ignore
+  assert.match(
+    kernelProblem(moved),
+    /^This project was set up in .* and has been moved to .*-moved since: run `npm run setup` in /,
+  );
 });
 
 test('the lock of a set-up that is gone is taken over, also where its number is another process now', () => {
@@ -327,7 +354,12 @@ test('a second set-up waits for the first, says for whom, and then has nothing t
   const { ended: first } = startSetUp();
   while (!existsSync(join(project, '.set-up.lock'))) await sleep(10);
   const second = await startSetUp().ended;
-  assert.match(second.stdout, new RegExp(`^Waiting for another set-up in this folder \\(process \\d+ on ${hostname()}, for \\d+ s\\)\\.\nNothing to do`)); // prettier-ignore
+  assert.match(
+    second.stdout,
+    new RegExp(
+      `^Waiting for another set-up in this folder \\(process \\d+ on ${hostname()}, for \\d+ s\\)\\.\nNothing to do`,
+    ),
+  );
   assert.match((await first).stdout, /Ready after/);
 });
 
@@ -358,7 +390,14 @@ test('npm test goes on where Ray cannot be installed', () => {
 
 test('what the surroundings set for other projects does not reach pip and npm', () => {
   tool('npm', `echo "$*" > ${join(base, 'npm.log')}; ${npmScript}`);
-  const foreign = { PIP_USER: '1', PIP_TARGET: '/elsewhere', PYTHONPATH: '/bad', PYTHONHOME: '/bad', NODE_ENV: 'production', npm_config_omit: 'dev' }; // prettier-ignore
+  const foreign = {
+    PIP_USER: '1',
+    PIP_TARGET: '/elsewhere',
+    PYTHONPATH: '/bad',
+    PYTHONHOME: '/bad',
+    NODE_ENV: 'production',
+    npm_config_omit: 'dev',
+  };
   assert.equal(setUp([], { ...foreign, HOME: '/dev/null' }).status, 0);
   const lines = readFileSync(join(base, 'env.log'), 'utf8').trim().split('\n');
   assert.match(lines.at(-1) ?? '', /^user=0 target= path= home= node= /);
@@ -461,7 +500,12 @@ test('needs that cannot be taken away here are checked by their functions', () =
   };
   for (const version of ['18.20.0', '20.18.3']) assert.throws(() => needs.requireNode(version), /nvm install 24/);
   for (const version of ['20.19.0', '22.0.0', '23.1.0', '24.0.0', '26.10.0']) needs.requireNode(version);
-  for (const [platform, architecture] of [['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64']]) needs.requirePlatform(platform, architecture, false); // prettier-ignore
+  for (const [platform, architecture] of [
+    ['linux', 'x64'],
+    ['linux', 'arm64'],
+    ['darwin', 'arm64'],
+  ])
+    needs.requirePlatform(platform, architecture, false);
   assert.throws(() => needs.requirePlatform('win32', 'x64'), /WSL 2.*container/);
   assert.throws(() => needs.requirePlatform('darwin', 'x64'), /Intel.*container/);
   assert.throws(() => needs.requirePlatform('linux', 'x64', true), /musl.*Debian/);

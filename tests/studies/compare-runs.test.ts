@@ -32,7 +32,10 @@ test('all trainings that are kept are listed with settings, scores and history; 
   const best = runs.find(({ scores, arm }) => scores.bestValAccuracy === 0.88 && arm === 'corrected');
   assert.deepEqual(best?.settings, { epochs: 4, batchSize: 32, learningRate: 3e-4, seed: 1 });
   assert.deepEqual(best.scores, { bestValAccuracy: 0.88, testAccuracy: 0.7 });
-  assert.deepEqual(best.history.map(({ epoch }) => epoch), [1, 2, 3, 4]); // prettier-ignore
+  assert.deepEqual(
+    best.history.map(({ epoch }) => epoch),
+    [1, 2, 3, 4],
+  );
   assert.deepEqual(listRuns({ notebook: '02_vit_frozen_and_finetuned', folder }), []);
 });
 
@@ -41,7 +44,10 @@ test('the run that is under way counts, wherever it is', () => {
   const [{ runId }] = listRuns({ notebook, folder });
   process.env.NOTEBOOK_RUN_DIRECTORY = join(folder, notebook, runId);
   assert.equal(listRuns({ notebook, folder }).length, 4, 'not twice');
-  assert.deepEqual(listRuns({ notebook, folder: join(base, 'none') }).map((run) => run.runId), [runId, runId]); // prettier-ignore
+  assert.deepEqual(
+    listRuns({ notebook, folder: join(base, 'none') }).map((run) => run.runId),
+    [runId, runId],
+  );
 });
 
 test('what differs is compared, the rest is said once, and the validation split decides what is marked', () => {
@@ -69,7 +75,10 @@ test('one training is a table; trainings on other data stand apart', () => {
 });
 
 test('where nothing is kept, it says what to do; where there is no such notebook, which there are', () => {
-  assert.match(compareRuns('01', { folder }).text, /No training of 01_resnet_from_scratch is kept yet: run .*`npm run notebook -- 01`/); // prettier-ignore
+  assert.match(
+    compareRuns('01', { folder }).text,
+    /No training of 01_resnet_from_scratch is kept yet: run .*`npm run notebook -- 01`/,
+  );
   assert.throws(() => compareRuns('99', { folder }), userError(/There is no notebook "99"/));
 });
 

@@ -7,7 +7,16 @@ import { lastMap, openVit } from '../../lib/models/encoders';
 import { resolveParameters } from '../../lib/runs/parameters';
 import { decoderWidths, encoderOf } from '../../lib/studies/few-shot-segmentation/encoder';
 import { fewShotParameterSpecs } from '../../lib/studies/few-shot-segmentation/parameters';
-import { lengthAt, planRows, recordOfSize, savedOfStudy, scoresOfStudy, sizesOfStudy, usableSizes, validationAt } from '../../lib/studies/few-shot-segmentation/published'; // prettier-ignore
+import {
+  lengthAt,
+  planRows,
+  recordOfSize,
+  savedOfStudy,
+  scoresOfStudy,
+  sizesOfStudy,
+  usableSizes,
+  validationAt,
+} from '../../lib/studies/few-shot-segmentation/published';
 import { pointsOf, rowOf, type FewShotTraining, type SeriesName } from '../../lib/studies/few-shot-segmentation/series';
 import { comparisonRows, modelSizes, scoreTable, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
 import { areComparable, claimRows } from '../../lib/studies/few-shot-segmentation/claims';
@@ -28,7 +37,6 @@ function training(
   jaccard: readonly number[],
   seconds = 2,
 ): FewShotTraining {
-  // prettier-ignore
   const scores = scoresOf(jaccard).map((score, image) => ({ ...score, jaccard: jaccard[image] }));
   const history = [{ epoch: 1, trainLoss: 0.5, valLoss: 0.4, learningRate: 0.1, seconds }];
   const recipe = { epochs: 1, batchSize: 10, seed: 1, optimizer: sgd(), schedule: constant({ learningRate: 0.1 }) };
@@ -51,12 +59,14 @@ describe('the study’s numbers', () => {
       // At 80 images, its seconds give 48.30 % and its table says 48.23 %.
       assert.ok(Math.abs(1 - secondsF / secondsE - saved) < (size === 80 ? 8e-4 : 1e-4), `${size}`);
     }
-    const mean = sizesOfStudy.reduce((sum, { secondsE, secondsF }) => sum + 1 - secondsF / secondsE, 0) / sizesOfStudy.length; // prettier-ignore
+    const mean =
+      sizesOfStudy.reduce((sum, { secondsE, secondsF }) => sum + 1 - secondsF / secondsE, 0) / sizesOfStudy.length;
     assert.ok(Math.abs(mean - savedOfStudy) < 5e-5);
   });
 
   it('have F ahead of E where the text says so: in the Jaccard index at 40, 20 and 10 images', () => {
-    const jaccard = (series: string, size: number) => scoresOfStudy.find((row) => row.series === series && row.size === size)?.jaccard ?? NaN; // prettier-ignore
+    const jaccard = (series: string, size: number) =>
+      scoresOfStudy.find((row) => row.series === series && row.size === size)?.jaccard ?? NaN;
     const ahead = sizesOfStudy.map(({ size }) => size).filter((size) => jaccard('F', size) > jaccard('E', size));
     assert.deepEqual(ahead, [40, 20, 10]);
   });
@@ -67,7 +77,10 @@ describe('the study’s numbers', () => {
       assert.equal(validationAt(size, 150), validation);
     }
     assert.deepEqual(lengthAt(20, { epochs: 4, batchSize: 10 }), { epochs: 16, batchSize: 10 });
-    assert.deepEqual([recordOfSize(100).size, recordOfSize(3).size, validationAt(80, 8), validationAt(1, 8)], [80, 10, 8, 1]); // prettier-ignore
+    assert.deepEqual(
+      [recordOfSize(100).size, recordOfSize(3).size, validationAt(80, 8), validationAt(1, 8)],
+      [80, 10, 8, 1],
+    );
     const [first, second] = planRows([160, 30], { epochs: 200, batchSize: 10 }, () => 7);
     assert.deepEqual([first.studyEpochs, first.epochs, first.steps, first.validation], [200, 200, 3200, 7]);
     assert.ok(Number.isNaN(second.studyEpochs));
@@ -83,13 +96,19 @@ describe('the study’s numbers', () => {
       unet: unet({ width: unetConfigs.unet_base32.widths[0] }),
     };
     const rows = modelSizes({ encoder, ...networks });
-    assert.deepEqual(rows.map(({ study }) => study), [85_798_656, 5_089_923, 2_158_017, 7_763_041]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ study }) => study),
+      [85_798_656, 5_089_923, 2_158_017, 7_763_041],
+    );
     assert.equal(rows[3].here, 7_763_041);
     assert.equal(rows[0].here, 1_344_576); // three blocks of six
     assert.ok(rows[2].here < 100_000);
     assert.equal(endToEnd(encoder, networks.segmentation).name, 'mini ViT + decoder');
     assert.deepEqual(decoderWidths({ profile: 'paper', weights: 'hub' }).segmentation, [256, 128, 64, 32]);
-    assert.throws(() => encoderOf({ ...choice, weights: 'no-such.safetensors' }), userError(/^There is no weights file no-such/)); // prettier-ignore
+    assert.throws(
+      () => encoderOf({ ...choice, weights: 'no-such.safetensors' }),
+      userError(/^There is no weights file no-such/),
+    );
     await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
   });
 });
@@ -101,22 +120,45 @@ describe('trainings', () => {
     assert.throws(() => usableSizes('80,40', 30), userError(/^sizes is 80,40, but there are 30 training images/));
     assert.equal(resolveParameters(fewShotParameterSpecs, { sizes: 40 }).sizes, '40');
     for (const sizes of ['', '10,', 'ten', '0', -3, '1.5'])
-      assert.throws(() => resolveParameters(fewShotParameterSpecs, { sizes }), userError(/^sizes is .*, but must be numbers of images/)); // prettier-ignore
-    assert.throws(() => resolveParameters(fewShotParameterSpecs, { imageSize: 100 }), userError(/^imageSize is 100, but must be a multiple of 16/)); // prettier-ignore
+      assert.throws(
+        () => resolveParameters(fewShotParameterSpecs, { sizes }),
+        userError(/^sizes is .*, but must be numbers of images/),
+      );
+    assert.throws(
+      () => resolveParameters(fewShotParameterSpecs, { imageSize: 100 }),
+      userError(/^imageSize is 100, but must be a multiple of 16/),
+    );
   });
 
   it('are points in the order in which they run, and say in their rows what they are', async () => {
     const points = pointsOf('corrected', ['F', 'E'], [20, 10], 2);
-    assert.deepEqual(points.map(({ series, size, draw }) => `${series}-${size}-${draw}`), ['F-20-0', 'F-20-1', 'F-10-0', 'F-10-1', 'E-20-0', 'E-20-1', 'E-10-0', 'E-10-1']); // prettier-ignore
+    assert.deepEqual(
+      points.map(({ series, size, draw }) => `${series}-${size}-${draw}`),
+      ['F-20-0', 'F-20-1', 'F-10-0', 'F-10-1', 'E-20-0', 'E-20-1', 'E-10-0', 'E-10-1'],
+    );
     const vit = await openVit(encoderOf({ profile: 'tour', weights: 'random', imageSize: 32, seed: 1 }));
-    const protocols = (['F', 'E', 'F without denoising', 'E from the denoiser'] as const).map((series) => rowOf({ ...points[0], series }, vit, {})); // prettier-ignore
-    assert.deepEqual(protocols.map(({ protocol }) => protocol), ['frozen', 'scratch', 'frozen', 'fine-tuned']); // prettier-ignore
-    assert.deepEqual(protocols.map(({ pretraining }) => pretraining), ['denoising', 'none here', 'none here', 'denoising']); // prettier-ignore
+    const protocols = (['F', 'E', 'F without denoising', 'E from the denoiser'] as const).map((series) =>
+      rowOf({ ...points[0], series }, vit, {}),
+    );
+    assert.deepEqual(
+      protocols.map(({ protocol }) => protocol),
+      ['frozen', 'scratch', 'frozen', 'fine-tuned'],
+    );
+    assert.deepEqual(
+      protocols.map(({ pretraining }) => pretraining),
+      ['denoising', 'none here', 'none here', 'denoising'],
+    );
   });
 
   it('are reported as means over draws, compared image by image, and timed', () => {
     const rows = scoreTable(trainings, toySegmentation());
-    assert.deepEqual(rows.map(({ series, draws }) => [series, draws]), [['F', 2], ['E', 2]]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ series, draws }) => [series, draws]),
+      [
+        ['F', 2],
+        ['E', 2],
+      ],
+    );
     assert.ok(Math.abs(rows[0].jaccard - 0.6) < 1e-12);
     const published = scoreTable(trainings, { ...toySegmentation(), title: 'ISIC 2017 task 1' });
     assert.equal(published.length, 2 + scoresOfStudy.length);
@@ -142,15 +184,18 @@ describe('trainings', () => {
 
 describe('the claims of the few-shot study', () => {
   /** 16 images around a mean, in three draws that differ by a little. */
-  const around = (center: number, own: number) => Array.from({ length: 16 }, (_, image) => center + 0.02 * Math.sin(image) + 0.003 * Math.sin(own + 7 * image)); // prettier-ignore
+  const around = (center: number, own: number) =>
+    Array.from({ length: 16 }, (_, image) => center + 0.02 * Math.sin(image) + 0.003 * Math.sin(own + 7 * image));
   const run = (scores: Partial<Record<number, { readonly F: number; readonly E: number }>>, draws = 3) =>
     Object.entries(scores).flatMap(([size, one]) =>
-      (['F', 'E'] as const).flatMap(
-        (series) =>
-        Array.from({ length: draws }, (_, draw) => training(series, Number(size), draw, around(one?.[series] ?? NaN, draw), series === 'F' ? 1 : 10)), // prettier-ignore
+      (['F', 'E'] as const).flatMap((series) =>
+        Array.from({ length: draws }, (_, draw) =>
+          training(series, Number(size), draw, around(one?.[series] ?? NaN, draw), series === 'F' ? 1 : 10),
+        ),
       ),
     );
-  const verdicts = (all: FewShotTraining[], comparable = false) => new Map(claimRows(all, { comparable }).map((row) => [row.claim, row])); // prettier-ignore
+  const verdicts = (all: FewShotTraining[], comparable = false) =>
+    new Map(claimRows(all, { comparable }).map((row) => [row.claim, row]));
   const ahead = 'F is ahead of E at 10 images (Jaccard)';
 
   it('hold, fail and cannot be told by the interval; what was not trained is not tested', () => {

@@ -11,8 +11,14 @@ for (const name of notebookNames()) {
     const { cells } = readNotebook(path);
     const tagged = cells.findIndex(({ metadata: { tags } }) => tags?.includes('parameters'));
     assert.ok(tagged >= 0, 'a cell is tagged "parameters", after which those of the command line are set');
-    const before = cells.slice(0, tagged + 1).map(cellSource).join('\n'); // prettier-ignore
-    const code = cells.filter(({ cell_type }) => cell_type === 'code').map(cellSource).join('\n'); // prettier-ignore
+    const before = cells
+      .slice(0, tagged + 1)
+      .map(cellSource)
+      .join('\n');
+    const code = cells
+      .filter(({ cell_type }) => cell_type === 'code')
+      .map(cellSource)
+      .join('\n');
     const call = /nb\.parameters\('\d\d', \{([^}]*)\}/.exec(code)?.[1] ?? '';
     for (const parameter of ['profile', ...Object.keys(specs)]) {
       assert.match(before, new RegExp(`^let ${parameter}: `, 'm'));

@@ -30,7 +30,9 @@ test('no study imports from the folder of another one', () => {
   assert.ok(files.length > 20);
   for (const file of files) {
     const own = studyOf(file);
-    const others = importsOf(file).filter((path) => path.startsWith(studies + sep) && own !== '' && studyOf(path) !== own); // prettier-ignore
+    const others = importsOf(file).filter(
+      (path) => path.startsWith(studies + sep) && own !== '' && studyOf(path) !== own,
+    );
     assert.deepEqual(others, [], `${relative(lib, file)} imports from another study's folder`);
   }
 });
@@ -39,5 +41,9 @@ test('what studies are made of knows of no study', () => {
   const below = ['tensor', 'data', 'metrics', 'models', 'training', 'display', 'runs', 'workbench'];
   for (const folder of below)
     for (const file of sourcesOf(join(lib, folder)))
-      assert.deepEqual(importsOf(file).filter((path) => path.startsWith(studies + sep)), [], relative(lib, file)); // prettier-ignore
+      assert.deepEqual(
+        importsOf(file).filter((path) => path.startsWith(studies + sep)),
+        [],
+        relative(lib, file),
+      );
 });

@@ -110,11 +110,21 @@ test('the scores of a test are rows of counts and of classes', () => {
   const predicted = [0, 0, 0, 1, 1, 1];
   const scores = Float64Array.from(predicted.flatMap((label) => (label === 0 ? [0.9, 0.1] : [0.1, 0.9])));
   const result = testResult({ task: 'multi-class', truth: Int32Array.from(truth), scores, classes: 2 }, 3);
-  const { matrix, report, classNames, epoch, images } = classifierEvaluation(result, { model: 'Net', split: 'test', data }); // prettier-ignore
+  const { matrix, report, classNames, epoch, images } = classifierEvaluation(result, {
+    model: 'Net',
+    split: 'test',
+    data,
+  });
   assert.deepEqual(matrix, [
     [3, 1],
     [0, 2],
   ]);
   assert.deepEqual([classNames, epoch, images], [['a', 'b'], 3, 6]);
-  assert.deepEqual(report.map((row) => [row.class, row.recall, row.support]), [['a', 0.75, 4], ['b', 1, 2]]); // prettier-ignore
+  assert.deepEqual(
+    report.map((row) => [row.class, row.recall, row.support]),
+    [
+      ['a', 0.75, 4],
+      ['b', 1, 2],
+    ],
+  );
 });

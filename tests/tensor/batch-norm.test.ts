@@ -148,13 +148,15 @@ describe('batch norm', () => {
       [false, true],
       [true, true],
     ]) {
-      // prettier-ignore
       const what = [...(hasResidual ? ['a shortcut'] : []), ...(relu ? ['ReLU'] : [])].join(' and ');
       it(`is followed by ${what} as composed, gradients included, for ${shape.join('×')}`, () => {
         const before = tf.memory().numTensors;
         tf.tidy(() => {
           const channels = [shape[3]];
-          const running = { mean: draw<Tensor1D>(channels, -1, 1, 3, 'm'), variance: draw<Tensor1D>(channels, 0.5, 2, 3, 'v') }; // prettier-ignore
+          const running = {
+            mean: draw<Tensor1D>(channels, -1, 1, 3, 'm'),
+            variance: draw<Tensor1D>(channels, 0.5, 2, 3, 'v'),
+          };
           const leaves = [
             draw<Tensor4D>(shape, 1, 4, 3, 'x'),
             draw<Tensor1D>(channels, -1.5, 1.5, 3, 'scale'),
@@ -165,12 +167,34 @@ describe('batch norm', () => {
           const run = (compute: (...leaves: Tensor[]) => Tensor) => tf.valueAndGrads(compute)(leaves, direction);
           const pairs = [
             [
-              run((x, scale, offset, residual) => batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D }).output), // prettier-ignore
-              run((x, scale, offset, residual) => composedBatchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D }).output), // prettier-ignore
+              run(
+                (x, scale, offset, residual) =>
+                  batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, {
+                    relu,
+                    residual: residual as Tensor4D,
+                  }).output,
+              ),
+              run(
+                (x, scale, offset, residual) =>
+                  composedBatchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, {
+                    relu,
+                    residual: residual as Tensor4D,
+                  }).output,
+              ),
             ],
             [
-              run((x, scale, offset, residual) => batchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D })), // prettier-ignore
-              run((x, scale, offset, residual) => composedBatchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu, residual: residual as Tensor4D })), // prettier-ignore
+              run((x, scale, offset, residual) =>
+                batchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, {
+                  relu,
+                  residual: residual as Tensor4D,
+                }),
+              ),
+              run((x, scale, offset, residual) =>
+                composedBatchNormInference(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, {
+                  relu,
+                  residual: residual as Tensor4D,
+                }),
+              ),
             ],
           ];
           for (const [actual, expected] of pairs) {
@@ -191,7 +215,10 @@ describe('batch norm', () => {
     tf.tidy(() => {
       const [x, scale, offset] = [draw<Tensor4D>([8, 9, 9, 20], -1, 2, 4, 'x'), tf.ones([20]), tf.zeros([20])];
       const running = { mean: tf.zeros([20]), variance: tf.ones([20]) } as BatchNormStatistics;
-      const run = (): Float32Array => batchNormTraining(x, scale as Tensor1D, offset as Tensor1D, running, { relu: true }).output.dataSync<'float32'>(); // prettier-ignore
+      const run = (): Float32Array =>
+        batchNormTraining(x, scale as Tensor1D, offset as Tensor1D, running, {
+          relu: true,
+        }).output.dataSync<'float32'>();
       const first = run();
       for (let repeat = 0; repeat < 5; repeat++) assert.deepEqual(run(), first);
       const broken = tf.tensor4d([NaN, 1, 2, 3], [2, 1, 1, 2]);

@@ -148,7 +148,9 @@ describe('conv2d', () => {
           const leaves = [draw([3, side, side, 37]), draw([37]), draw([37]), draw([kernel, kernel, 37, 5])];
           const run = (again: boolean) =>
             tf.valueAndGrads((x, scale, offset, filter) => {
-              const { output } = batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, { relu }); // prettier-ignore
+              const { output } = batchNormTraining(x as Tensor4D, scale as Tensor1D, offset as Tensor1D, running, {
+                relu,
+              });
               assert.ok(normalizedOrigin(output) !== undefined);
               // A copy has no origin.
               const image = again ? output : output.clone();
@@ -223,23 +225,22 @@ describe('conv2d', () => {
 
 for (const pool of [maxPool2d, composedMaxPool2d])
   describe(pool.name, () => {
-    // prettier-ignore
     it(`is torch's max_pool2d of negative values, forward and backward, for ${fixture.poolings.length} geometries`, () => {
-    assert.ok(fixture.poolings.length > 100);
-    for (const { geometry, shape, output, x } of fixture.poolings) {
-      const [height, width, size, stride, padding] = geometry;
-      const what = describeGeometry(geometry);
-      tf.tidy(() => {
-        const image = poolingInput([batch, height, width, channels], geometry);
-        const outputGradient = wholeTensor(shape, 'outputGradient', ...geometry);
-        const result = pool(image, { size, stride, padding });
-        assert.deepEqual(result.shape, shape, what);
-        assertDots(result, output, 'output', what);
-        const gradient = tf.grad((a) => pool(a as Tensor4D, { size, stride, padding }))(image, outputGradient);
-        assertDots(gradient, x, 'x', what);
-      });
-    }
-  });
+      assert.ok(fixture.poolings.length > 100);
+      for (const { geometry, shape, output, x } of fixture.poolings) {
+        const [height, width, size, stride, padding] = geometry;
+        const what = describeGeometry(geometry);
+        tf.tidy(() => {
+          const image = poolingInput([batch, height, width, channels], geometry);
+          const outputGradient = wholeTensor(shape, 'outputGradient', ...geometry);
+          const result = pool(image, { size, stride, padding });
+          assert.deepEqual(result.shape, shape, what);
+          assertDots(result, output, 'output', what);
+          const gradient = tf.grad((a) => pool(a as Tensor4D, { size, stride, padding }))(image, outputGradient);
+          assertDots(gradient, x, 'x', what);
+        });
+      }
+    });
 
     it('moves by its own size unless told otherwise', () => {
       const output = tf.tidy(() => pool(tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]), { size: 2 }));

@@ -10,7 +10,11 @@ const random = (stream: number, rows: number, columns: number): Tensor2D =>
   tf.tensor2d(Float32Array.from(noise(stream, rows * columns)), [rows, columns]);
 
 const gradients = (compute: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): Tensor[] =>
-  tf.grads((...values) => compute(...values).square().sum<Scalar>())(inputs); // prettier-ignore
+  tf.grads((...values) =>
+    compute(...values)
+      .square()
+      .sum<Scalar>(),
+  )(inputs);
 
 describe('matrix product', () => {
   it('equals tfjs’s, gradients included', () => {
@@ -84,7 +88,10 @@ describe('precision', () => {
       const low = toPrecision(tf.range(0, 6), 'bfloat16');
       const shaped = reshape<Tensor2D>(low, [2, 3]);
       assert.equal(precisionOf(shaped), 'bfloat16');
-      assert.deepEqual(toPrecision(shaped, 'float32').arraySync(), [[0, 1, 2], [3, 4, 5]]); // prettier-ignore
+      assert.deepEqual(toPrecision(shaped, 'float32').arraySync(), [
+        [0, 1, 2],
+        [3, 4, 5],
+      ]);
       assert.throws(() => low.dataSync());
     });
     assert.equal(tf.memory().numTensors, before);

@@ -48,7 +48,10 @@ describe('cross-entropy', () => {
 
   it('has the gradient of the mean: softmax − one-hot over the number of images', () => {
     tf.tidy(() => {
-      const logits = tf.tensor2d([[0, Math.log(3)], [0, 0]]); // prettier-ignore
+      const logits = tf.tensor2d([
+        [0, Math.log(3)],
+        [0, 0],
+      ]);
       const labels = tf.tensor1d([0, 1], 'int32');
       const gradient = tf.grad((x) => crossEntropy(x as Tensor2D, labels).mean())(logits);
       assertClose(gradient.dataSync(), [-0.375, 0.375, 0.25, -0.25], 1e-6, 'gradient');
@@ -63,7 +66,6 @@ describe('cross-entropy', () => {
         [0, 3],
         [-1, 0],
       ])
-        // prettier-ignore
         assert.throws(() => crossEntropy(logits, tf.tensor1d(labels, 'int32')), /label value/);
     });
     assert.equal(tf.memory().numTensors, before);

@@ -20,7 +20,12 @@ describe('a product whose input is computed again', () => {
         const { mean, variance } = tf.moments(x, -1, true);
         return x.sub(mean).div(variance.add(epsilon).sqrt()).mul(scale).add(offset).matMul(weight);
       };
-      const given = () => [random(1, [rows, inputs], 3), random(2, [inputs]), random(3, [inputs]), random(4, [inputs, outputs])]; // prettier-ignore
+      const given = () => [
+        random(1, [rows, inputs], 3),
+        random(2, [inputs]),
+        random(3, [inputs]),
+        random(4, [inputs, outputs]),
+      ];
       assertSame(fused, plain, given, tolerance);
     });
 
@@ -30,7 +35,12 @@ describe('a product whose input is computed again', () => {
         const z = x.add(bias);
         return z.mul(z.mul(Math.SQRT1_2).erf().add(1).mul(0.5)).matMul(weight);
       };
-      assertSame(fused, plain, () => [random(5, [rows, inputs], 4), random(6, [inputs]), random(7, [inputs, outputs])], tolerance); // prettier-ignore
+      assertSame(
+        fused,
+        plain,
+        () => [random(5, [rows, inputs], 4), random(6, [inputs]), random(7, [inputs, outputs])],
+        tolerance,
+      );
     });
   }
 

@@ -87,7 +87,10 @@ describe('GELU', () => {
   it('is 0 or x far from zero, and what is not a number stays that', () => {
     tf.tidy(() => {
       const x = tf.tensor1d([-1e30, -100, 100, 1e30, Infinity, NaN]);
-      assert.deepEqual([...biasGelu(x, tf.zeros([6])).dataSync()].map((value) => value + 0), [0, 0, 100, Math.fround(1e30), Infinity, NaN]); // prettier-ignore
+      assert.deepEqual(
+        [...biasGelu(x, tf.zeros([6])).dataSync()].map((value) => value + 0),
+        [0, 0, 100, Math.fround(1e30), Infinity, NaN],
+      );
     });
   });
 });
@@ -105,7 +108,12 @@ describe('the end of a branch', () => {
         const scaled: Compute = (residual, x, bias, scale) => end(residual, x, bias as Tensor1D, scale as Tensor1D);
         assertSame(scaled, plain, inputs, 1e-5);
         const unscaled: Compute = (residual, x, bias) => end(residual, x, bias as Tensor1D);
-        assertSame(unscaled, (residual, x, bias) => residual.add(x).add(bias), () => inputs().slice(0, 3), 1e-5); // prettier-ignore
+        assertSame(
+          unscaled,
+          (residual, x, bias) => residual.add(x).add(bias),
+          () => inputs().slice(0, 3),
+          1e-5,
+        );
       }
     });
   }
@@ -153,7 +161,12 @@ describe('self-attention', () => {
     tf.tidy(() => {
       const layout = { heads: 2, tokens: 9 };
       const large = random(33, [18, 48], 60) as Tensor2D;
-      assertClose(selfAttention(large, layout).dataSync(), composedSelfAttention(large, layout).dataSync(), 1e-3, 'large'); // prettier-ignore
+      assertClose(
+        selfAttention(large, layout).dataSync(),
+        composedSelfAttention(large, layout).dataSync(),
+        1e-3,
+        'large',
+      );
       const broken = tf.concat([tf.fill([1, 48], NaN), random(34, [17, 48])]) as Tensor2D;
       const values = selfAttention(broken, layout).dataSync();
       assert.ok(values.subarray(0, 9 * 16).every(Number.isNaN), 'the broken image');

@@ -56,13 +56,18 @@ describe('a variable', () => {
       const variables = given.map(createVariable);
       const read = readVariables(variables);
       assert.deepEqual(read.map(precisionOf), ['float32', 'bfloat16', 'float32', 'float32']);
-      assert.deepEqual(read.map(({ shape }) => shape), values.map(({ shape }) => shape)); // prettier-ignore
+      assert.deepEqual(
+        read.map(({ shape }) => shape),
+        values.map(({ shape }) => shape),
+      );
       for (const variable of variables) {
         variable.assign(toPrecision(tf.zeros([...variable.shape]), variable.precision));
         variable.dispose();
       }
       // What was read never changes.
-      read.forEach((value, index) => assert.deepEqual(toPrecision(value, 'float32').dataSync(), values[index].dataSync())); // prettier-ignore
+      read.forEach((value, index) =>
+        assert.deepEqual(toPrecision(value, 'float32').dataSync(), values[index].dataSync()),
+      );
     });
     assert.deepEqual(readVariables([]), []);
     assert.equal(tf.memory().numTensors, before);
@@ -127,7 +132,6 @@ describe('a variable', () => {
       const variable = createVariable(tf.zeros([2, 3]));
       assert.deepEqual(variable.shape, [2, 3]);
       for (const shape of [[3, 2], [6], [2, 3, 1], []])
-        // prettier-ignore
         assert.throws(() => variable.assign(tf.zeros(shape)), /A variable keeps its shape/);
       assert.deepEqual(variable.read().shape, [2, 3]);
       assert.deepEqual(valuesOf(variable), [0, 0, 0, 0, 0, 0]);

@@ -5,7 +5,15 @@ import { valueAndGradients } from '../../lib/training/backward';
 import { noise } from '../noise';
 
 const random = (stream: number, shape: number[]): Tensor =>
-  tf.tensor(Float32Array.from(noise(stream, shape.reduce((product, size) => product * size, 1))), shape); // prettier-ignore
+  tf.tensor(
+    Float32Array.from(
+      noise(
+        stream,
+        shape.reduce((product, size) => product * size, 1),
+      ),
+    ),
+    shape,
+  );
 
 type Compute = (...inputs: Tensor[]) => Scalar;
 
@@ -13,7 +21,13 @@ type Compute = (...inputs: Tensor[]) => Scalar;
 const functions: Record<string, { compute: Compute; shapes: number[][] }> = {
   'a chain': { compute: (x) => x.sin().exp().square().mean(), shapes: [[4, 5]] },
   'an input that is used twice': { compute: (x) => x.mul(x).add(x).sum(), shapes: [[3]] },
-  'branches that meet': { compute: (x, y) => x.add(y).mul(x.sub(y.relu())).mean(), shapes: [[4, 3], [4, 3]] }, // prettier-ignore
+  'branches that meet': {
+    compute: (x, y) => x.add(y).mul(x.sub(y.relu())).mean(),
+    shapes: [
+      [4, 3],
+      [4, 3],
+    ],
+  },
   'the same gradient for two inputs': { compute: (x, y) => x.add(y).sum(), shapes: [[6], [6]] },
   'outputs that are not all used': {
     compute: (x) => tf.split(x, 3, 1)[1].square().sum(),
@@ -21,7 +35,7 @@ const functions: Record<string, { compute: Compute; shapes: number[][] }> = {
   },
   'broadcasting and views': {
     compute: (x, y) => x.reshape([2, 6]).add(y).transpose().square().mean(),
-    shapes: [[3, 4], [6]], // prettier-ignore
+    shapes: [[3, 4], [6]],
   },
   convolution: {
     compute: (x, filter) =>
@@ -36,10 +50,12 @@ const functions: Record<string, { compute: Compute; shapes: number[][] }> = {
   },
   'a custom gradient': {
     compute: (x) =>
-      tf.customGrad((value, save) => {
-        (save as (tensors: Tensor[]) => void)([value as Tensor]);
-        return { value: (value as Tensor).abs(), gradFunc: (dy, saved) => dy.mul((saved)[0].mul(7)) };
-      })(x).sum(), // prettier-ignore
+      tf
+        .customGrad((value, save) => {
+          (save as (tensors: Tensor[]) => void)([value as Tensor]);
+          return { value: (value as Tensor).abs(), gradFunc: (dy, saved) => dy.mul(saved[0].mul(7)) };
+        })(x)
+        .sum(),
     shapes: [[5]],
   },
 };

@@ -50,7 +50,10 @@ describe('addNoise', () => {
       const noisy = addNoise(grey, 0.1, [1, 2]);
       const { mean, variance } = tf.moments(noisy);
       assert.ok(Math.abs(mean.dataSync()[0] - 0.5) < 0.003, `mean ${mean.dataSync()[0]}`);
-      assert.ok(Math.abs(Math.sqrt(variance.dataSync()[0]) - 0.1) < 0.002, `deviation ${Math.sqrt(variance.dataSync()[0])}`); // prettier-ignore
+      assert.ok(
+        Math.abs(Math.sqrt(variance.dataSync()[0]) - 0.1) < 0.002,
+        `deviation ${Math.sqrt(variance.dataSync()[0])}`,
+      );
       assert.deepEqual(addNoise(grey, 0.1, [1, 2]).dataSync(), noisy.dataSync());
       assert.notDeepEqual(addNoise(grey, 0.1, [1, 3]).dataSync(), noisy.dataSync());
       const black = addNoise(tf.zeros([1, 20, 20, 3]), 0.1, [5, 6]).dataSync();
@@ -66,7 +69,10 @@ describe('trainDenoiser', () => {
     const { history, bestEpoch, values, stopped } = await train();
     assert.equal(stopped, false);
     assert.ok(history[4].valLoss < history[0].valLoss * 0.8);
-    assert.equal(bestEpoch, 1 + history.map(({ valLoss }) => valLoss).indexOf(Math.min(...history.map(({ valLoss }) => valLoss)))); // prettier-ignore
+    assert.equal(
+      bestEpoch,
+      1 + history.map(({ valLoss }) => valLoss).indexOf(Math.min(...history.map(({ valLoss }) => valLoss))),
+    );
     assert.ok(history.every(({ learningRate }) => learningRate === 0.01));
     assert.deepEqual(Object.keys(history[0]).sort(), ['epoch', 'learningRate', 'seconds', 'trainLoss', 'valLoss']);
     const again = await train();
@@ -79,7 +85,8 @@ describe('trainDenoiser', () => {
     const whole = await train();
     const controller = new AbortController();
     const checkpoints = openCheckpoints(join(scratch, 'stopped'), 'toy');
-    const onProgress: DenoiserControls['onProgress'] = (event) => event.kind === 'epoch' && event.epoch === 2 && controller.abort(); // prettier-ignore
+    const onProgress: DenoiserControls['onProgress'] = (event) =>
+      event.kind === 'epoch' && event.epoch === 2 && controller.abort();
     const stopped = await train({}, { checkpoints, signal: controller.signal, onProgress });
     assert.deepEqual([stopped.stopped, stopped.values, stopped.history.length], [true, undefined, 2]);
     const rest = await train({}, { checkpoints });
@@ -114,7 +121,8 @@ describe('trainDenoiser', () => {
     const original = new Uint8Array(2 * side * side * 3);
     test.readImages([3, 7], original);
     assert.deepEqual(shown.original, original);
-    const error = (bytes: Uint8Array) => bytes.reduce((sum, value, index) => sum + (value - original[index]) ** 2, 0) / bytes.length; // prettier-ignore
+    const error = (bytes: Uint8Array) =>
+      bytes.reduce((sum, value, index) => sum + (value - original[index]) ** 2, 0) / bytes.length;
     assert.ok(Math.abs(Math.sqrt(error(shown.noisy)) - 25.5) < 1.5, `noise of ${Math.sqrt(error(shown.noisy))}`);
     assert.ok(error(shown.reconstructed) < error(shown.noisy), 'less noise than before');
   });

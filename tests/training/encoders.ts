@@ -11,7 +11,15 @@ export const toyNormalization: Normalization = { mean: [0.4, 0.5, 0.6], std: [0.
 /** Of 2×2 patches on toy images, so that four doublings of a decoder give 16×16 places on a map of one. */
 export function openToyVit({ depth = 2, seed = 1, patchSize = 16 } = {}): Promise<Vit> {
   const architecture = { ...vitConfigs.vit_tiny_patch16_224, width: 12, heads: 3, depth, patchSize };
-  return openVit({ name: 'toy', title: 'toy ViT', architecture, normalization: toyNormalization, weights: 'random', imageSize: side, seed }); // prettier-ignore
+  return openVit({
+    name: 'toy',
+    title: 'toy ViT',
+    architecture,
+    normalization: toyNormalization,
+    weights: 'random',
+    imageSize: side,
+    seed,
+  });
 }
 
 export async function toyNetworks(): Promise<{ encoder: Encoder; decoder: Network; frozen: Network; whole: Network }> {

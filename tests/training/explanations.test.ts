@@ -76,7 +76,10 @@ describe('Grad-CAM', () => {
         const values = readParameters(parameters);
         gradCamMaps(imagesOf(golden), { forward, values, layer: 'layer4', ...request });
       });
-    assert.throws(ask({ layer: 'layer5' }), userError(/^There is no layer "layer5": choose layer1, layer2, layer3, layer4\.$/)); // prettier-ignore
+    assert.throws(
+      ask({ layer: 'layer5' }),
+      userError(/^There is no layer "layer5": choose layer1, layer2, layer3, layer4\.$/),
+    );
     assert.throws(ask({ classIndex: 5 }), userError(/^classIndex is 5, but must be a whole number from 0 to 4\.$/));
     assert.equal(tf.memory().numTensors, before);
     disposeParameters(parameters);

@@ -285,8 +285,7 @@ describe('the feature cache', () => {
     const directory = newDirectory();
     const cache = openFeatureCache({ directory });
     const request = exampleRequest();
-    const append = (length: number) =>
-      cache.open(request, async (writer) => writer.append(new Float32Array(length))); // prettier-ignore
+    const append = (length: number) => cache.open(request, async (writer) => writer.append(new Float32Array(length)));
     await assert.rejects(append(8), /8 values are no rows of 7/);
     await assert.rejects(append(31 * 7), /or too many behind 0 of 30/);
     await assert.rejects(append(29 * 7), /Only 29 of 30 rows are written/);
@@ -324,7 +323,10 @@ describe('a feature cache that is opened twice at once', () => {
     const outputs = await Promise.all([start(directory).ended, start(directory).ended]);
     const ends = outputs.map((text) => JSON.parse(text) as { found: boolean; from: number[]; sha256: string });
     assert.deepEqual(ends.map(({ found }) => found).sort(), [false, true]);
-    assert.deepEqual(ends.flatMap(({ from }) => from), [0]); // prettier-ignore
+    assert.deepEqual(
+      ends.flatMap(({ from }) => from),
+      [0],
+    );
     assert.equal(ends[0].sha256, ends[1].sha256);
     assertOnly(directory, exampleRequest());
   });

@@ -9,12 +9,17 @@ import { createParameters, disposeParameters, readParameters } from '../../lib/m
 import { createScope } from '../../lib/models/scope';
 import { tf } from '../../lib/tf';
 import { openFeatureCache } from '../../lib/training/feature-cache';
-import { extractFeatureMaps, flipVariant, type FeatureMapOptions, type FeatureMaps } from '../../lib/training/feature-map-cache'; // prettier-ignore
+import {
+  extractFeatureMaps,
+  flipVariant,
+  type FeatureMapOptions,
+  type FeatureMaps,
+} from '../../lib/training/feature-map-cache';
 import { imageSource, mapSource, type SegmentationSource } from '../../lib/training/segmentation-source';
 import type { EncoderMaps } from '../../lib/training/encoder-maps';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
-import { side, toyEncode, toySegmentation, toySegmenterTable } from './toy-segmentation'; // prettier-ignore
+import { side, toyEncode, toySegmentation, toySegmenterTable } from './toy-segmentation';
 
 const scratch = mkdtempSync(join(tmpdir(), 'feature-maps-'));
 after(() => rmSync(scratch, { recursive: true }));
@@ -38,7 +43,17 @@ const encoder: FeatureMapOptions['encoder'] = {
 function extract(changes: Partial<FeatureMapOptions> = {}): Promise<FeatureMaps> {
   const split = dataset.splits.train;
   const cache = openFeatureCache({ directory: join(scratch, 'cache') });
-  return extractFeatureMaps({ encoder, parameters, dataset, split, normalization: halfNormalization, flips: true, batchSize: 10, cache, ...changes }); // prettier-ignore
+  return extractFeatureMaps({
+    encoder,
+    parameters,
+    dataset,
+    split,
+    normalization: halfNormalization,
+    flips: true,
+    batchSize: 10,
+    cache,
+    ...changes,
+  });
 }
 
 const augmentation = { horizontalFlip: 0.5, verticalFlip: 0.5 };
@@ -103,7 +118,6 @@ describe('maps of a frozen encoder', () => {
       { weightsKey: 'a'.repeat(64) },
       { split: subsetOf(dataset.splits.train, [4, 9, 3]) },
     ]) {
-      // prettier-ignore
       const other = await extract({ split, ...changes });
       assert.equal(other.found, false, JSON.stringify(Object.keys(changes)));
       other.close();
@@ -127,8 +141,14 @@ describe('maps of a frozen encoder', () => {
   it('refuses augmentation that there are no maps of', async () => {
     const train = await extract();
     const maps = shared({ train });
-    assert.throws(() => mapSource({ ...common, augmentation: { ...augmentation, quarterTurns: true }, maps }), userError(/flipped images only/)); // prettier-ignore
-    assert.throws(() => [...mapSource({ ...common, maps }).batches('val', { batchSize: 2 })], userError(/^There are no maps of val images/)); // prettier-ignore
+    assert.throws(
+      () => mapSource({ ...common, augmentation: { ...augmentation, quarterTurns: true }, maps }),
+      userError(/flipped images only/),
+    );
+    assert.throws(
+      () => [...mapSource({ ...common, maps }).batches('val', { batchSize: 2 })],
+      userError(/^There are no maps of val images/),
+    );
     train.close();
   });
 });

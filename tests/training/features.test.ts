@@ -42,7 +42,10 @@ function extract(changes: Partial<ExtractOptions> = {}): Promise<FeatureSet> {
 /** All rows, as bytes: equal to the last bit. */
 function bytesOf(set: FeatureSet): Buffer {
   const rows = new Float32Array(set.count * set.width);
-  set.readRows(Int32Array.from({ length: set.count }, (_, index) => index), rows); // prettier-ignore
+  set.readRows(
+    Int32Array.from({ length: set.count }, (_, index) => index),
+    rows,
+  );
   set.close();
   return Buffer.from(rows.buffer);
 }
@@ -73,7 +76,10 @@ describe('extractFeatures', () => {
     const { rows, labels, labelWidth, ...rest } = await extract({ dataset });
     assert.ok(rows);
     const { count, width, task, classes } = rest;
-    assert.deepEqual({ count, width, task, classes, labelWidth }, { count: 50, width: 4, task: 'multi-class', classes: 3, labelWidth: 1 }); // prettier-ignore
+    assert.deepEqual(
+      { count, width, task, classes, labelWidth },
+      { count: 50, width: 4, task: 'multi-class', classes: 3, labelWidth: 1 },
+    );
     assert.equal(labels, dataset.splits.train.labels);
     // The same by hand: all images at once, doubled by tfjs.
     const [batch] = imageBatches(dataset, dataset.splits.train, {
@@ -114,8 +120,14 @@ describe('extractFeatures', () => {
     const cache = newCache();
     const { dataset, reads } = sizesOfReads();
     await extract({ cache, dataset });
-    assert.deepEqual(reads.map((indices) => indices.length), [16, 16, 16, 2]); // prettier-ignore
-    assert.deepEqual(reads.flat(), Array.from({ length: 50 }, (_, index) => index)); // prettier-ignore
+    assert.deepEqual(
+      reads.map((indices) => indices.length),
+      [16, 16, 16, 2],
+    );
+    assert.deepEqual(
+      reads.flat(),
+      Array.from({ length: 50 }, (_, index) => index),
+    );
     await extract({ cache, dataset });
     assert.equal(reads.length, 4);
     await extract({ cache, dataset, batchSize: 25 });
@@ -367,7 +379,14 @@ describe('extractAllFeatures', () => {
   it('gives the three splits', async () => {
     const cache = newCache();
     const sets = await withoutLeak(() => extractAllFeatures({ ...common, dataset: toyDataset(), cache }));
-    assert.deepEqual(Object.entries(sets).map(([name, { count }]) => [name, count]), [['train', 50], ['val', 40], ['test', 40]]); // prettier-ignore
+    assert.deepEqual(
+      Object.entries(sets).map(([name, { count }]) => [name, count]),
+      [
+        ['train', 50],
+        ['val', 40],
+        ['test', 40],
+      ],
+    );
     for (const split of ['train', 'val', 'test'] as const)
       assert.ok(bytesOf(sets[split]).equals(bytesOf(await extract({ split }))));
     assert.equal(listFeatureCache(cache).length, 3);

@@ -297,7 +297,6 @@ describe('the best epoch', () => {
     ['', () => ({})],
     [', with checkpoints', keptIn(newFolder())],
   ] as [string, Change][])
-    // prettier-ignore
     it(`has weights of its own, not the last ones${what}`, async () => {
       const run = createToyRun();
       const atEpoch: Values[] = [];
@@ -315,7 +314,10 @@ describe('the best epoch', () => {
       result.useLast();
       assert.deepEqual(run.weights(), fourth);
       // Training that goes on from them does not touch what is kept.
-      for (const [use, expected] of [[result.useBest, second], [result.useLast, fourth]] as const) { // prettier-ignore
+      for (const [use, expected] of [
+        [result.useBest, second],
+        [result.useLast, fourth],
+      ] as const) {
         use();
         (await run.fit({ epochs: 1 })).dispose();
         assert.notDeepEqual(run.weights(), expected);
@@ -333,7 +335,8 @@ describe('the best epoch', () => {
       const [before, copy] = [tf.memory().numTensors, Object.keys(run.weights()).length];
       const counted: Change = (_run, { batches }) => ({
         async *batches(epoch) {
-          while (folder !== undefined && (await openCheckpoints(folder, 'toy').load())?.epoch !== epoch) await new Promise((resolve) => setTimeout(resolve, 5)); // prettier-ignore
+          while (folder !== undefined && (await openCheckpoints(folder, 'toy').load())?.epoch !== epoch)
+            await new Promise((resolve) => setTimeout(resolve, 5));
           await new Promise(setImmediate);
           tensors.push((tf.memory().numTensors - before) / copy);
           yield* batches(epoch);

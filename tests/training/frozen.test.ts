@@ -32,7 +32,7 @@ const settings = { epochs: 8, batchSize: 16, learningRate: 0.05, weightDecay: 0.
 async function featuresOf(options: Pick<ExtractOptions, 'cache' | 'memoryBytes'>) {
   const parameters = backboneParameters();
   let reads = 0;
-  const dataset = toyDataset({ noise: 20, read: () => reads++ }); // prettier-ignore
+  const dataset = toyDataset({ noise: 20, read: () => reads++ });
   const common = { backbone: toyBackbone, parameters, dataset, transform: doubled, batchSize: 16 };
   const sets = await extractAllFeatures({ ...common, ...options });
   disposeParameters(parameters);
@@ -97,7 +97,10 @@ describe('a head on frozen features', () => {
     const expected = metricsOf(network.history);
     metricsOf(head.history).forEach((row, index) => {
       for (const name of Object.keys(row) as (keyof typeof row)[])
-        assert.ok(Math.abs(row[name] - expected[index][name]) <= 2e-6, `${name} of epoch ${row.epoch}: ${row[name]}, expected ${expected[index][name]}`); // prettier-ignore
+        assert.ok(
+          Math.abs(row[name] - expected[index][name]) <= 2e-6,
+          `${name} of epoch ${row.epoch}: ${row[name]}, expected ${expected[index][name]}`,
+        );
     });
     assert.equal(head.bestEpoch, network.bestEpoch);
     assert.deepEqual(head.test?.confusionMatrix, network.test?.confusionMatrix);

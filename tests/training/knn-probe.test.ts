@@ -82,7 +82,10 @@ describe('nearestNeighbours', () => {
       train.set([1, Math.max(0, position - 1) * 1e-3, 0], row * 3);
     const expected = findByHand(train, queries, 3, 40);
     const shares: number[] = [];
-    const { indices, similarities } = await find(train, queries, 3, { k: 40, onProgress: (share) => void shares.push(share) }); // prettier-ignore
+    const { indices, similarities } = await find(train, queries, 3, {
+      k: 40,
+      onProgress: (share) => void shares.push(share),
+    });
     assertClose(similarities, expected.similarities, 1e-6, 'similarities');
     assert.deepEqual([...indices.subarray(0, 5)], [70, 65_540, 5, 65_536, count - 1]);
     assert.deepEqual(expected.indices.subarray(0, 5), indices.subarray(0, 5));
@@ -99,7 +102,12 @@ describe('nearestNeighbours', () => {
   });
 
   it('takes a feature of zeros as equally far from everything', async () => {
-    const { indices, similarities } = await find(Float32Array.from([0, 0, 1, 0, 0, 1]), Float32Array.from([0, 0, 0, 2]), 2, { k: 3 }); // prettier-ignore
+    const { indices, similarities } = await find(
+      Float32Array.from([0, 0, 1, 0, 0, 1]),
+      Float32Array.from([0, 0, 0, 2]),
+      2,
+      { k: 3 },
+    );
     assert.deepEqual([...similarities], [0, 0, 0, 1, 0, 0]);
     assert.deepEqual([...indices], [0, 1, 2, 2, 0, 1]);
   });
@@ -165,7 +173,11 @@ describe('knnProbe', () => {
 
   it('reads the test split after the validation split', async () => {
     const reads: string[] = [];
-    await probe({ k: [1, 3] }, {}, onDisk(sets, (split) => reads.push(split))); // prettier-ignore
+    await probe(
+      { k: [1, 3] },
+      {},
+      onDisk(sets, (split) => reads.push(split)),
+    );
     assert.deepEqual(reads, ['train', 'val', 'train', 'test']);
   });
 
@@ -212,7 +224,10 @@ describe('knnProbe', () => {
       events.map(({ kind }) => kind),
       ['batch', 'stopped'],
     );
-    assert.deepEqual([stopped.stopped, stopped.test, stopped.testOfLast, stopped.bestValAccuracy], [true, undefined, undefined, undefined]); // prettier-ignore
+    assert.deepEqual(
+      [stopped.stopped, stopped.test, stopped.testOfLast, stopped.bestValAccuracy],
+      [true, undefined, undefined, undefined],
+    );
   });
 
   it('says what it cannot take', async () => {

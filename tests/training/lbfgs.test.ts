@@ -62,7 +62,14 @@ const problems: [
   scipy: number,
 ][] = [
   ['Rosenbrock', rosenbrock, [-1.2, 1], [1, 1], 1e-6, 38],
-  ['Rosenbrock in 20 dimensions', rosenbrock, Array.from({ length: 20 }, (_, i) => (i % 2 ? 1 : -1.2 - i / 10)), new Array<number>(20).fill(1), 1e-6, 245], // prettier-ignore
+  [
+    'Rosenbrock in 20 dimensions',
+    rosenbrock,
+    Array.from({ length: 20 }, (_, i) => (i % 2 ? 1 : -1.2 - i / 10)),
+    new Array<number>(20).fill(1),
+    1e-6,
+    245,
+  ],
   ['Beale', beale, [1, 1], [3, 0.5], 1e-6, 16],
   ['Powell, singular', powell, [3, -1, 0, 1], [0, 0, 0, 0], 0.02, 54],
   ['a bowl', bowl(30, 1), new Array<number>(30).fill(0), Array.from({ length: 30 }, (_, i) => i), 1e-8, 2],

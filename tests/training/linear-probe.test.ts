@@ -62,7 +62,10 @@ describe('headLoss', () => {
     const [count, width, classes] = [13, 6, 4];
     const parameters = createParameters(linearHead(width, classes), 3);
     const random = createRandom(3, 'head');
-    const features = tf.tensor2d(Float32Array.from({ length: count * width }, () => 3 * random.normal()), [count, width]); // prettier-ignore
+    const features = tf.tensor2d(
+      Float32Array.from({ length: count * width }, () => 3 * random.normal()),
+      [count, width],
+    );
     const labels = tf.tensor1d(
       Int32Array.from({ length: count }, () => random.integer(classes)),
       'int32',
@@ -117,7 +120,9 @@ describe('headLoss', () => {
     };
     let slope = NaN;
     tf.tidy(() => {
-      const { gradients } = lossAndGradients(parameters, ['head.weight'], (scope) => headLoss(features, labels, scope.at('head'))); // prettier-ignore
+      const { gradients } = lossAndGradients(parameters, ['head.weight'], (scope) =>
+        headLoss(features, labels, scope.at('head')),
+      );
       slope = gradients.get('head.weight')!.dataSync()[3];
     });
     assert.ok(Math.abs((lossAt(0.01) - lossAt(-0.01)) / 0.02 - slope) < 1e-3, `slope ${slope}`);
@@ -172,7 +177,10 @@ describe('linearProbe', () => {
       history.forEach((expected, index) => {
         for (const [name, value] of Object.entries<number>(expected)) {
           const actual = result.history[index][name as keyof typeof expected];
-          assert.ok(Math.abs(actual - value) <= 1e-5 * Math.max(1, value), `${name} of epoch ${index + 1}: ${actual}, expected ${value}`); // prettier-ignore
+          assert.ok(
+            Math.abs(actual - value) <= 1e-5 * Math.max(1, value),
+            `${name} of epoch ${index + 1}: ${actual}, expected ${value}`,
+          );
         }
       });
       assert.equal(result.bestEpoch, bestEpoch);
@@ -201,7 +209,7 @@ describe('linearProbe', () => {
 
   it('reads the test split after the last epoch, and never where it was stopped', async () => {
     const reads: string[] = [];
-    const recorded = onDisk(sets, (split) => reads.push(split)); // prettier-ignore
+    const recorded = onDisk(sets, (split) => reads.push(split));
     await probe({}, {}, recorded);
     const first = reads.indexOf('test');
     // The best epoch's weights and the last's.
@@ -262,7 +270,9 @@ describe('linearProbeGrid', () => {
 
   it('selects on the validation split, the first of the best, and tests that one', async () => {
     const result = await probeGrid();
-    const points = grid.learningRates.flatMap((learningRate) => grid.weightDecays.map((weightDecay) => ({ learningRate, weightDecay }))); // prettier-ignore
+    const points = grid.learningRates.flatMap((learningRate) =>
+      grid.weightDecays.map((weightDecay) => ({ learningRate, weightDecay })),
+    );
     const single: ProbeResult[] = [];
     for (const point of points) single.push(await probe({ ...point, epochs: 4 }));
     assert.deepEqual(
@@ -285,7 +295,11 @@ describe('linearProbeGrid', () => {
 
   it('reads the test split after the last training', async () => {
     const reads: string[] = [];
-    await probeGrid({}, {}, onDisk(sets, (split) => reads.push(split))); // prettier-ignore
+    await probeGrid(
+      {},
+      {},
+      onDisk(sets, (split) => reads.push(split)),
+    );
     assert.equal(reads.filter((split) => split === 'val').length, 6 * 4);
     assert.ok(!reads.slice(reads.indexOf('test')).some((split) => split !== 'test'));
   });
@@ -294,7 +308,10 @@ describe('linearProbeGrid', () => {
     const events: TrainingEvent[] = [];
     await probeGrid({}, { onProgress: (event) => void events.push(event) });
     const epochs = events.flatMap((event) => (event.kind === 'epoch' ? [event.epoch] : []));
-    assert.deepEqual(epochs, Array.from({ length: 24 }, (_, index) => index + 1)); // prettier-ignore
+    assert.deepEqual(
+      epochs,
+      Array.from({ length: 24 }, (_, index) => index + 1),
+    );
     assert.ok(events.every((event) => event.epochs === 24));
     assert.equal(events.filter(({ kind }) => kind === 'done').length, 1);
     assert.equal(events[events.length - 1].kind, 'done');
@@ -302,8 +319,14 @@ describe('linearProbeGrid', () => {
 
   it('is stopped in any training, without a test', async () => {
     const events: TrainingEvent[] = [];
-    const result = await probeGrid({}, abortAfter(6, (event) => void events.push(event))); // prettier-ignore
-    assert.deepEqual([result.stopped, result.test, result.testOfLast, result.grid.length], [true, undefined, undefined, 2]); // prettier-ignore
+    const result = await probeGrid(
+      {},
+      abortAfter(6, (event) => void events.push(event)),
+    );
+    assert.deepEqual(
+      [result.stopped, result.test, result.testOfLast, result.grid.length],
+      [true, undefined, undefined, 2],
+    );
     const last = events[events.length - 1];
     assert.ok(last.kind === 'stopped' && last.epoch === 6 && last.epochs === 24);
     const atOnce = await probeGrid({}, { signal: AbortSignal.abort() });

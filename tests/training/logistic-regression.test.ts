@@ -53,7 +53,10 @@ describe('fitLogistic', () => {
       const fit = await fitLogistic(train, { regularization, tolerance: 1e-6 });
       // Σ cross-entropy · C + ½‖W‖², divided by C · images.
       const probabilities = logisticProbabilities(train, fit);
-      const crossEntropy = train.labels.reduce((sum, label, row) => sum - Math.log(probabilities[row * classes + label]), 0); // prettier-ignore
+      const crossEntropy = train.labels.reduce(
+        (sum, label, row) => sum - Math.log(probabilities[row * classes + label]),
+        0,
+      );
       const squares = fit.coefficients.reduce((sum, weight) => sum + weight ** 2, 0);
       const expected = (crossEntropy * regularization + squares / 2) / (regularization * train.count);
       assert.ok(Math.abs(fit.objective - expected) < 1e-6);
@@ -112,7 +115,10 @@ describe('logisticRegression', () => {
     assert.deepEqual(hyperparameters, { regularization: fit.regularization, iterations: fit.iterations });
     assert.ok(test && testOfLast === test && test.epoch === 0);
     assert.deepEqual(test.probabilities, logisticProbabilities(sets.test, fit));
-    assert.deepEqual([result.model, result.history, result.bestEpoch, result.stopped], ['logistic regression', [], undefined, false]); // prettier-ignore
+    assert.deepEqual(
+      [result.model, result.history, result.bestEpoch, result.stopped],
+      ['logistic regression', [], undefined, false],
+    );
 
     const other = await probe({}, {}, relabelled(sets, 'test'));
     assert.deepEqual([other.fit, other.grid], [fit, grid]);
@@ -128,7 +134,11 @@ describe('logisticRegression', () => {
 
   it('reads the test split once, after all fits', async () => {
     const reads: string[] = [];
-    await probe({ regularizations: [1, 10] }, {}, onDisk(sets, (split) => reads.push(split))); // prettier-ignore
+    await probe(
+      { regularizations: [1, 10] },
+      {},
+      onDisk(sets, (split) => reads.push(split)),
+    );
     assert.equal(reads.indexOf('test'), reads.length - 1);
     assert.equal(reads.filter((split) => split === 'val').length, 2);
   });

@@ -140,7 +140,10 @@ describe('a step of AdamW in one operation', () => {
       for (const count of [1, 16, 1000, 100_003]) {
         const random = createRandom(8, count);
         // Two weights at once, the second of other values.
-        const draw = (low: number): Tensor[] => [1, 2].map((factor) => tf.tensor1d(Float32Array.from({ length: count }, () => factor * (low + random.uniform())))); // prettier-ignore
+        const draw = (low: number): Tensor[] =>
+          [1, 2].map((factor) =>
+            tf.tensor1d(Float32Array.from({ length: count }, () => factor * (low + random.uniform()))),
+          );
         const start = [draw(-0.5), draw(-0.5), draw(0)];
         const gradients = draw(-0.5);
         const update = (run: typeof updateAdamW): Float32Array[] =>

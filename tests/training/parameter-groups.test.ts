@@ -110,7 +110,9 @@ describe('the schedule with a warm-up', () => {
   }
 
   it('has the full rate in its last step where it is asked for', () => {
-    const [without, peaked] = [false, true].map((peakInWarmup) => warmupCosineSchedule({ learningRate: 1, warmup: 4, total: 8, peakInWarmup })); // prettier-ignore
+    const [without, peaked] = [false, true].map((peakInWarmup) =>
+      warmupCosineSchedule({ learningRate: 1, warmup: 4, total: 8, peakInWarmup }),
+    );
     assertClose([0, 1, 2, 3, 4].map(without), [0.2, 0.4, 0.6, 0.8, 1], 1e-15, 'rates');
     assertClose([0, 1, 2, 3, 4].map(peaked), [0.25, 0.5, 0.75, 1, 1], 1e-15, 'rates');
     assert.deepEqual([5, 6, 7].map(peaked), [5, 6, 7].map(without));

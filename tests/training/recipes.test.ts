@@ -71,7 +71,6 @@ function parts({
   weightDecay,
   ...options
 }: RecipeOptions): Pick<Recipe, 'optimizer' | 'schedule'> {
-  // prettier-ignore
   const isCorrected = recipe === 'corrected';
   const { layerDecay = isCorrected ? 0.75 : 1, warmupEpochs: warmup = isCorrected ? 0.1 * epochs : 0 } = options;
   return {
@@ -134,7 +133,12 @@ describe('the recipe as published', () => {
   it('has a cosine without warm-up that is stepped per epoch', () => {
     const rates = ratesOf({ recipe, epochs: 20, stepsPerEpoch: 3, learningRate: 1e-3 });
     const schedule = cosineSchedule(1e-3, 20);
-    assertClose(rates, Array.from({ length: 60 }, (_, step) => schedule(Math.floor(step / 3))), 1e-6, 'rates'); // prettier-ignore
+    assertClose(
+      rates,
+      Array.from({ length: 60 }, (_, step) => schedule(Math.floor(step / 3))),
+      1e-6,
+      'rates',
+    );
   });
 
   it('is plain AdamW, bit for bit', async () => {
@@ -145,7 +149,11 @@ describe('the recipe as published', () => {
     const toy = network({ name: 'toy', table: toyTable, forward: toyForward });
     const whole = { ...studyRecipe(settings), ...parts({ ...settings, recipe, stepsPerEpoch: 4 }) };
     const { history } = await withoutLeak(() => testedTraining(toy, toyDataset(), whole));
-    const trained = ({ trainLoss, trainAccuracy, learningRate }: (typeof history)[number]) => [trainLoss, trainAccuracy, learningRate]; // prettier-ignore
+    const trained = ({ trainLoss, trainAccuracy, learningRate }: (typeof history)[number]) => [
+      trainLoss,
+      trainAccuracy,
+      learningRate,
+    ];
     assert.deepEqual(history.map(trained), fitted.history.map(trained));
     const byDefault = await withoutLeak(() => testedTraining(toy, toyDataset(), studyRecipe(settings)));
     assert.deepEqual(metricsOf(byDefault.history), metricsOf(history));

@@ -30,7 +30,9 @@ describe('segmentation loss', () => {
       const before = tf.memory().numTensors;
       tf.tidy(() => {
         const [x, truth] = [logits, masks].map((values) => tf.tensor4d(values, shape));
-        const total = lossFunction(diceWeight === 0 ? binaryCrossEntropy() : [binaryCrossEntropy(), diceOf({ weight: diceWeight })]); // prettier-ignore
+        const total = lossFunction(
+          diceWeight === 0 ? binaryCrossEntropy() : [binaryCrossEntropy(), diceOf({ weight: diceWeight })],
+        );
         const { value, gradients } = valueAndGradients(() => total(x, { masks: truth, count: shape[0] }), [x]);
         assertClose(value.dataSync(), [loss], 1e-6, 'loss');
         assertClose(gradients[0].dataSync(), gradient, 1e-5, 'gradient');

@@ -87,10 +87,18 @@ const segmenter = network({
 async function report(changes: Partial<ReportOptions> = {}) {
   const parameters = createParameters(table, 0);
   const weight = Float32Array.from(noise(1, 27), (value) => 0.8 * value + 0.2);
-  importParameters(parameters, new Map([['conv.weight', weight], ['conv.bias', Float32Array.of(0.3)]]), 'noise'); // prettier-ignore
+  importParameters(
+    parameters,
+    new Map([
+      ['conv.weight', weight],
+      ['conv.bias', Float32Array.of(0.3)],
+    ]),
+    'noise',
+  );
   const before = tf.memory().numTensors;
   try {
-    const flippedSource = (variant: number) => sourceOf({ horizontalFlip: variant % 2, verticalFlip: variant >= 2 ? 1 : 0 }); // prettier-ignore
+    const flippedSource = (variant: number) =>
+      sourceOf({ horizontalFlip: variant % 2, verticalFlip: variant >= 2 ? 1 : 0 });
     const options = { bandWidth: 2, batchSize: 3, flippedSource, scoreNativeSize: true, ...changes };
     const reported = await reportSegmentation(parameters, segmenter, sourceOf(), options);
     const tested = await scoreMasks(parameters, segmenter, sourceOf(), { split: 'test', batchSize: 50 });
@@ -104,9 +112,21 @@ async function report(changes: Partial<ReportOptions> = {}) {
 const orNaN = (values: readonly (number | null)[]): number[] => values.map((value) => value ?? NaN);
 
 function assertBins(actual: readonly ReliabilityBin[], expected: GoldenCalibration['bins'], what: string): void {
-  assert.deepEqual(actual.map(({ count }) => count), expected.map(([count]) => count), what); // prettier-ignore
-  assertNumbers(actual.map(({ confidence }) => confidence), orNaN(expected.map(([, confidence]) => confidence)), what); // prettier-ignore
-  assertNumbers(actual.map(({ accuracy }) => accuracy), orNaN(expected.map(([, , accuracy]) => accuracy)), what); // prettier-ignore
+  assert.deepEqual(
+    actual.map(({ count }) => count),
+    expected.map(([count]) => count),
+    what,
+  );
+  assertNumbers(
+    actual.map(({ confidence }) => confidence),
+    orNaN(expected.map(([, confidence]) => confidence)),
+    what,
+  );
+  assertNumbers(
+    actual.map(({ accuracy }) => accuracy),
+    orNaN(expected.map(([, , accuracy]) => accuracy)),
+    what,
+  );
 }
 
 function assertNumbers(actual: readonly number[], expected: readonly number[], what: string): void {
@@ -177,8 +197,16 @@ describe('bins of several images', () => {
       probabilities: values.map((logit) => 1 / (1 + Math.exp(-logit))),
     }));
     const { error, borderError, withoutBorder } = pixelCalibration(images, { bandWidth: 2 });
-    assertClose([before.error, before.borderError, before.withoutBorder], [error, borderError, withoutBorder], 1e-12, 'means'); // prettier-ignore
-    assert.equal(before.bins.reduce((sum, { count }) => sum + count, 0), 4 * area); // prettier-ignore
+    assertClose(
+      [before.error, before.borderError, before.withoutBorder],
+      [error, borderError, withoutBorder],
+      1e-12,
+      'means',
+    );
+    assert.equal(
+      before.bins.reduce((sum, { count }) => sum + count, 0),
+      4 * area,
+    );
     assert.deepEqual(poolBins([before.bins]), before.bins);
     assert.ok(Number.isNaN(calibrationErrorOfBins(before.bins.map((bin) => ({ ...bin, count: 0 })))));
     assert.throws(() => poolBins([]), userError(/^There are no bins/));

@@ -6,7 +6,13 @@ import { after, describe, it } from 'node:test';
 import { openSyntheticTask } from '../../lib/data/synthetic-tasks';
 import { datasetSource, drawnSource } from '../../lib/data/view-batches';
 import { createBackbone } from '../../lib/models/architecture';
-import { createParameters, disposeParameters, exportParameters, readParameters, variableOf } from '../../lib/models/parameters'; // prettier-ignore
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  readParameters,
+  variableOf,
+} from '../../lib/models/parameters';
 import { resamplePositions } from '../../lib/models/positions';
 import { createScope } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
@@ -14,7 +20,11 @@ import { readResult } from '../../lib/tensor/read';
 import { tf, type Tensor4D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import type { TrainingEvent } from '../../lib/training/events';
-import { trainSelfDistillation, type SelfDistillationControls, type SelfDistillationSettings } from '../../lib/training/self-distillation'; // prettier-ignore
+import {
+  trainSelfDistillation,
+  type SelfDistillationControls,
+  type SelfDistillationSettings,
+} from '../../lib/training/self-distillation';
 import { distilledVit } from '../../lib/training/self-distillation/network';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
@@ -105,8 +115,21 @@ describe('self-distillation', () => {
     });
 
   it('learns to tell the views of a few images from those of others', async () => {
-    const few = { identity: {}, images: () => ({ kind: 'drawn', seed: 1, size: 48 }) as const, order: () => [0, 1, 2, 3].flatMap((index) => [index, index, index]), count: 12 }; // prettier-ignore
-    const changes = { epochs: 10, targets: 'sinkhorn', momentum: [0.9, 1], learningRate: 2e-3, frozenPrototypeEpochs: 0, patchWeight: 0, spreadWeight: 0 } as const; // prettier-ignore
+    const few = {
+      identity: {},
+      images: () => ({ kind: 'drawn', seed: 1, size: 48 }) as const,
+      order: () => [0, 1, 2, 3].flatMap((index) => [index, index, index]),
+      count: 12,
+    };
+    const changes = {
+      epochs: 10,
+      targets: 'sinkhorn',
+      momentum: [0.9, 1],
+      learningRate: 2e-3,
+      frozenPrototypeEpochs: 0,
+      patchWeight: 0,
+      spreadWeight: 0,
+    } as const;
     const { history } = await withoutLeak(() =>
       trainSelfDistillation(network, { train: few, val: few }, { ...settings, ...changes }),
     );
@@ -117,9 +140,14 @@ describe('self-distillation', () => {
   it('takes any images without looking at labels, and refuses too few of them', async () => {
     const dataset = openSyntheticTask('synthetic-binary');
     const own = { train: datasetSource(dataset, 'val'), val: drawnSource({ seed: 2, size: 48 }, 40) };
-    const { history } = await withoutLeak(() => trainSelfDistillation(network, own, { ...settings, epochs: 1, batchSize: 40, warmupEpochs: 0 })); // prettier-ignore
+    const { history } = await withoutLeak(() =>
+      trainSelfDistillation(network, own, { ...settings, epochs: 1, batchSize: 40, warmupEpochs: 0 }),
+    );
     assert.ok(history[0].trainLoss > 0);
-    assert.throws(() => distilledVit('resnet18'), userError(/^resnet18 is a resnet; self-distillation is for a vision/)); // prettier-ignore
+    assert.throws(
+      () => distilledVit('resnet18'),
+      userError(/^resnet18 is a resnet; self-distillation is for a vision/),
+    );
     await assert.rejects(train({ batchSize: 13 }), userError(/batchSize is 13, but train has only 12 images/));
   });
 });
@@ -127,7 +155,10 @@ describe('self-distillation', () => {
 describe('a network for self-distillation', () => {
   const images = (size: number): Tensor4D => {
     const random = createRandom(size, 'images');
-    return tf.tensor4d(Float32Array.from({ length: 2 * size * size * 3 }, () => random.normal()), [2, size, size, 3]); // prettier-ignore
+    return tf.tensor4d(
+      Float32Array.from({ length: 2 * size * size * 3 }, () => random.normal()),
+      [2, size, size, 3],
+    );
   };
 
   it('brings learned positions to the grid of the images, as at loading', () => {
@@ -140,7 +171,12 @@ describe('a network for self-distillation', () => {
       const published = exportParameters(parameters);
       for (const [tensor, variable] of resized.variables) {
         if (tensor !== 'pos_embed') tf.tidy(() => variable.assign(variableOf(parameters, tensor).read()));
-        else tf.tidy(() => variable.assign(tf.tensor(resamplePositions(published.get(tensor) as Float32Array, 192, 14, [3, 3]), [1, 10, 192]))); // prettier-ignore
+        else
+          tf.tidy(() =>
+            variable.assign(
+              tf.tensor(resamplePositions(published.get(tensor) as Float32Array, 192, 14, [3, 3]), [1, 10, 192]),
+            ),
+          );
       }
       const found = readResult(() => forward(images(48), createScope(readParameters(parameters))).tokens);
       const expected = readResult(() => small.forward(images(48), createScope(readParameters(resized))).map);
@@ -152,18 +188,36 @@ describe('a network for self-distillation', () => {
 
   it('shows the student nothing of a hidden patch', () => {
     const { table } = network;
-    const parameters = createParameters({ ...table, mask_token: { shape: [1, 192], kind: 'vector', initial: { normal: 0.02 } } }, 1); // prettier-ignore
+    const parameters = createParameters(
+      { ...table, mask_token: { shape: [1, 192], kind: 'vector', initial: { normal: 0.02 } } },
+      1,
+    );
     try {
       const tokensOf = (hidden: (patch: number) => boolean, changed: boolean): Float32Array =>
         readResult(() => {
-          const masked = tf.tensor3d(Float32Array.from({ length: 32 }, (_, at) => (hidden(at % 16) ? 1 : 0)), [2, 16, 1]); // prettier-ignore
+          const masked = tf.tensor3d(
+            Float32Array.from({ length: 32 }, (_, at) => (hidden(at % 16) ? 1 : 0)),
+            [2, 16, 1],
+          );
           // The first patch covers the first four rows and columns.
-          const given = changed ? images(16).add<Tensor4D>(tf.pad(tf.ones([2, 4, 4, 3]), [[0, 0], [0, 12], [0, 12], [0, 0]])) : images(16); // prettier-ignore
+          const given = changed
+            ? images(16).add<Tensor4D>(
+                tf.pad(tf.ones([2, 4, 4, 3]), [
+                  [0, 0],
+                  [0, 12],
+                  [0, 12],
+                  [0, 0],
+                ]),
+              )
+            : images(16);
           return network.forward(given, createScope(readParameters(parameters)), masked).tokens;
         });
       const first = (patch: number): boolean => patch === 0;
       assert.deepEqual(tokensOf(first, true), tokensOf(first, false));
-      assert.notDeepEqual(tokensOf((patch) => patch === 1, true), tokensOf((patch) => patch === 1, false)); // prettier-ignore
+      assert.notDeepEqual(
+        tokensOf((patch) => patch === 1, true),
+        tokensOf((patch) => patch === 1, false),
+      );
       assert.notDeepEqual(
         tokensOf(first, false),
         tokensOf(() => false, false),

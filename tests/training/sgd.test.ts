@@ -153,7 +153,8 @@ describe('a schedule by steps', () => {
     const schedule = (step: number): number => 1 / (step + 1);
     const optimizer = withStepSchedule(inner, schedule, 3);
     // As fit calls it: the schedule at the start of each epoch.
-    for (const factor of [1, 0.5]) for (let step = 0; step < 3; step++) optimizer.step(new Map(), factor * schedule(optimizer.steps - step)); // prettier-ignore
+    for (const factor of [1, 0.5])
+      for (let step = 0; step < 3; step++) optimizer.step(new Map(), factor * schedule(optimizer.steps - step));
     assertClose(rates, [1, 1 / 2, 1 / 3, 0.5 / 4, 0.5 / 5, 0.5 / 6], 1e-12, 'rates');
     // A recovered epoch starts over.
     optimizer.steps = 3;

@@ -91,7 +91,7 @@ function linearClassifier(outputs: number): Network {
     'fc.weight': { shape: [outputs, inputs], kind: 'linear', initial: { uniformIn: inputs } },
     'fc.bias': { shape: [outputs], kind: 'vector', initial: { uniformIn: inputs } },
   };
-  const forward: Network['forward'] = (images, scope) => linear(images.reshape<Tensor2D>([-1, inputs]), scope.at('fc')); // prettier-ignore
+  const forward: Network['forward'] = (images, scope) => linear(images.reshape<Tensor2D>([-1, inputs]), scope.at('fc'));
   return network({ name: 'linear', table, forward, normalization: gridNormalization });
 }
 

@@ -30,7 +30,9 @@ describe('the tokens of the last blocks', () => {
       const all = blockTokens.map((block) => block.arraySync());
       pooled.forEach((row, image) => {
         const patches = all[3][image].slice(1);
-        const mean = patches[0].map((_, channel) => patches.reduce((sum, patch) => sum + patch[channel], 0) / patches.length); // prettier-ignore
+        const mean = patches[0].map(
+          (_, channel) => patches.reduce((sum, patch) => sum + patch[channel], 0) / patches.length,
+        );
         const expected = [...all.flatMap((block) => block[image][0]), ...mean];
         assert.ok(row.every((value, index) => Math.abs(value - expected[index]) < 1e-5));
       });
@@ -53,9 +55,20 @@ describe('the grid on tokens', () => {
         return signal + random.normal(0, 1);
       });
       const readRows: FeatureSet['readRows'] = (indices, target) => {
-        for (let row = 0; row < indices.length; row++) target.set(rows.subarray(indices[row] * 10, indices[row] * 10 + 10), row * 10); // prettier-ignore
+        for (let row = 0; row < indices.length; row++)
+          target.set(rows.subarray(indices[row] * 10, indices[row] * 10 + 10), row * 10);
       };
-      return { count, width: 10, rows, readRows, labels, labelWidth: 1, task: 'multi-class', classes: 2, close: () => undefined }; // prettier-ignore
+      return {
+        count,
+        width: 10,
+        rows,
+        readRows,
+        labels,
+        labelWidth: 1,
+        task: 'multi-class',
+        classes: 2,
+        close: () => undefined,
+      };
     };
     return { train: set(80), val: set(40), test: set(40) };
   }

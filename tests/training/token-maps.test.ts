@@ -44,7 +44,8 @@ test('maps have a value a patch, of the network’s own values or of given ones'
   const transform = input({ backbone });
   const pixels = new Uint8Array(4 * 28 * 28 * 3);
   dataset.splits.test.readImages([0, 1, 2, 3], pixels);
-  const mapsOf = (given?: ReadonlyMap<string, Float32Array>) => tokenMaps(backbone, transform, pixels, { channels: 3, values: given }); // prettier-ignore
+  const mapsOf = (given?: ReadonlyMap<string, Float32Array>) =>
+    tokenMaps(backbone, transform, pixels, { channels: 3, values: given });
   const maps = await mapsOf();
   assert.deepEqual([maps.rows, maps.columns, maps.attention.length, maps.components.length], [7, 7, 4 * 49, 4 * 147]);
   for (let image = 0; image < 4; image++) {
@@ -67,7 +68,14 @@ test('pictures say what is to be seen, and where the images come from', async ()
   const backbone = await open();
   const { html } = await tokenImages(backbone, cells(), { input: input({ backbone }), caption: 'Maps', count: 2 });
   assert.equal([...html.matchAll(/<img /g)].length, 6);
-  assert.equal([...html.matchAll(/alt="attention of the class token on test image \d+, \w+: most at row \d, column \d of 7×7 patches"/g)].length, 2); // prettier-ignore
+  assert.equal(
+    [
+      ...html.matchAll(
+        /alt="attention of the class token on test image \d+, \w+: most at row \d, column \d of 7×7 patches"/g,
+      ),
+    ].length,
+    2,
+  );
   assert.match(html, /Maps\. The three components hold \d+ % of the patch tokens’ variance\./);
   assert.match(html, /Images made by this project, not photographs\./);
   assert.doesNotMatch(html, /in between/, 'names are cut before their bracket');

@@ -30,7 +30,9 @@ export function toySplit(
     }
   }
   const copy = (source: Uint8Array, bytes: number, indices: ArrayLike<number>, target: Uint8Array): void =>
-    Array.from(indices).forEach((index, at) => target.set(source.subarray(index * bytes, (index + 1) * bytes), at * bytes)); // prettier-ignore
+    Array.from(indices).forEach((index, at) =>
+      target.set(source.subarray(index * bytes, (index + 1) * bytes), at * bytes),
+    );
   return {
     name,
     count,

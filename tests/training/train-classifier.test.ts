@@ -110,7 +110,7 @@ describe('the training of a classifier', () => {
   it('reads the test split after the last epoch, and never where it was stopped', async () => {
     const reads: Record<SplitName, number> = { train: 0, val: 0, test: 0 };
     const dataset = toyDataset({ read: (split) => reads[split]++ });
-    const atEpoch: typeof reads[] = []; // prettier-ignore
+    const atEpoch: (typeof reads)[] = [];
     const controls: TrainingControls = {
       onProgress(event) {
         if (event.kind === 'epoch' || event.kind === 'done') atEpoch.push({ ...reads });

@@ -10,13 +10,27 @@ import { unet } from '../../lib/models/networks';
 import { batchNorm, convolution, linear } from '../../lib/models/scope';
 import { exportParameters } from '../../lib/models/parameters';
 import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../lib/tf';
-import { colorJitter, crop, cutmix, flip, mixup, quarterTurns, randomResizedCrop, rotate } from '../../lib/training/augmentations'; // prettier-ignore
+import {
+  colorJitter,
+  crop,
+  cutmix,
+  flip,
+  mixup,
+  quarterTurns,
+  randomResizedCrop,
+  rotate,
+} from '../../lib/training/augmentations';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { adamW, sgd } from '../../lib/training/create-optimizer';
 import { binaryCrossEntropy, crossEntropy, dice, type LossFunction, type Metric } from '../../lib/training/losses';
 import type { Recipe } from '../../lib/training/recipe';
 import { constant, cosine, multiStep } from '../../lib/training/schedules';
-import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../../lib/training/train-network'; // prettier-ignore
+import {
+  trainNetwork,
+  type TrainedNetwork,
+  type TrainingControls,
+  type TrainingData,
+} from '../../lib/training/train-network';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
 import { metricsOf, toyDataset, toyForward, toyTable } from './toy';
@@ -37,7 +51,7 @@ const recipe: Recipe = {
 /** Trains, and asserts that no tensor is left behind. */
 async function train(
   changes: Partial<Recipe> = {},
-  { net = toy, data = toyDataset(), ...controls }: TrainingControls & { net?: typeof toy; data?: TrainingData } = {}, // prettier-ignore
+  { net = toy, data = toyDataset(), ...controls }: TrainingControls & { net?: typeof toy; data?: TrainingData } = {},
 ): Promise<TrainedNetwork> {
   const before = tf.memory().numTensors;
   try {
@@ -67,7 +81,11 @@ describe('a recipe', () => {
     'a constant rate': { schedule: constant({ learningRate: 0.02 }) },
     milestones: { schedule: multiStep({ learningRate: 0.02, milestones: [2] }) },
     'a rate by steps': { schedule: cosine({ learningRate: 0.02, warmup: 1, per: 'step' }) },
-    'a rate of one’s own': { schedule: function halving(epoch) { return 0.02 / 2 ** epoch; } }, // prettier-ignore
+    'a rate of one’s own': {
+      schedule: function halving(epoch) {
+        return 0.02 / 2 ** epoch;
+      },
+    },
     flips: { augment: [flip('horizontal'), flip('vertical')] },
     'turns and crops': { augment: [quarterTurns(), crop({ size: 6, padding: 2 })] },
     'resized crops': { augment: [randomResizedCrop({ scale: [0.5, 1] })] },
@@ -99,14 +117,30 @@ describe('a recipe', () => {
     const { history, best } = await train({ metrics: [confidence], select: 'confidence' });
     const values = history.map(({ valConfidence }) => valConfidence);
     assert.ok(history.every(({ trainConfidence }) => trainConfidence > 1 / 3 && trainConfidence < 1));
-    assert.deepEqual(best, { epoch: values.indexOf(Math.max(...values)) + 1, metric: 'confidence', value: Math.max(...values) }); // prettier-ignore
+    assert.deepEqual(best, {
+      epoch: values.indexOf(Math.max(...values)) + 1,
+      metric: 'confidence',
+      value: Math.max(...values),
+    });
   });
 
   it('measures its own loss on the validation split, too', async () => {
-    const own = await train({ loss: function entropy(output, batch) { return crossEntropy().compute(output, batch); } }); // prettier-ignore
+    const own = await train({
+      loss: function entropy(output, batch) {
+        return crossEntropy().compute(output, batch);
+      },
+    });
     const library = await train();
-    assertClose(own.history.map(({ valLoss }) => valLoss), library.history.map(({ valLoss }) => valLoss), 1e-5, 'loss'); // prettier-ignore
-    assert.deepEqual(own.history.map(({ trainLoss }) => trainLoss), library.history.map(({ trainLoss }) => trainLoss)); // prettier-ignore
+    assertClose(
+      own.history.map(({ valLoss }) => valLoss),
+      library.history.map(({ valLoss }) => valLoss),
+      1e-5,
+      'loss',
+    );
+    assert.deepEqual(
+      own.history.map(({ trainLoss }) => trainLoss),
+      library.history.map(({ trainLoss }) => trainLoss),
+    );
   });
 
   it('is refused in one line where a setting is unknown or out of range', async () => {
@@ -145,7 +179,10 @@ describe('a network', () => {
     const untrained = await values(freeze(freeze(toy, 'conv1'), 'bn1'));
     assert.deepEqual(head, untrained);
     assert.notDeepEqual(head.get('conv1.weight'), whole.get('conv1.weight'));
-    assert.throws(() => freeze(toy, 'layer1'), userError(/No parameter of toy begins with "layer1"; there are conv1, bn1, fc/)); // prettier-ignore
+    assert.throws(
+      () => freeze(toy, 'layer1'),
+      userError(/No parameter of toy begins with "layer1"; there are conv1, bn1, fc/),
+    );
     assert.throws(() => unfreeze(freeze(toy, 'fc'), 'fc'), userError(/Nothing of toy would be trained/));
   });
 });
@@ -192,7 +229,11 @@ describe('a segmentation network', () => {
 
   it('is trained by the same function, with metrics and augmentations of the same kind', async () => {
     const covered: Metric = (output) => output.greater(0).toFloat().mean<Tensor1D>([1, 2, 3]);
-    const changes = { ...settings, metrics: [covered], augment: [flip('horizontal'), rotate({ degrees: 30 }), brighter] }; // prettier-ignore
+    const changes = {
+      ...settings,
+      metrics: [covered],
+      augment: [flip('horizontal'), rotate({ degrees: 30 }), brighter],
+    };
     const { history, best } = await train(changes, { net, data: toySegmentation() });
     assert.equal(best?.metric, 'dice');
     assert.ok(history.every((row) => row.valDice >= 0 && row.valCovered >= 0 && row.trainCovered <= 1));
@@ -203,7 +244,11 @@ describe('a segmentation network', () => {
     const read = (split: string): void => {
       if (split === 'val') controller.abort();
     };
-    const { stopped, history } = await train(settings, { net, data: toySegmentation({ read }), signal: controller.signal }); // prettier-ignore
+    const { stopped, history } = await train(settings, {
+      net,
+      data: toySegmentation({ read }),
+      signal: controller.signal,
+    });
     assert.deepEqual([stopped, history.length], [true, 0]);
   });
 

@@ -71,7 +71,10 @@ describe('weights of images', () => {
     for (const data of [weighted, repeated]) {
       const { count } = data.splits.train;
       const bytes = new Uint8Array(count * 48);
-      data.splits.train.readImages(Array.from({ length: count }, (_, index) => index), bytes); // prettier-ignore
+      data.splits.train.readImages(
+        Array.from({ length: count }, (_, index) => index),
+        bytes,
+      );
       const rows = Float32Array.from({ length: count * 2 }, (_, at) => bytes[Math.floor(at / 2) * 48 + (at % 2)] / 255);
       // C counts images: the sum of the weights is 48 of 30.
       const regularization = data === weighted ? (0.5 * 48) / 30 : 0.5;
@@ -87,16 +90,30 @@ describe('weights of images', () => {
       const { train } = data.splits;
       // Every second training image has a wrong label.
       const labels = train.labels.map((label, index) => (index % 2 === 0 ? label : (label + 1) % 3));
-      const own = { ...train, labels, ...(weightOf && { weights: Float32Array.from(labels, (_, index) => weightOf(index)) }) }; // prettier-ignore
+      const own = {
+        ...train,
+        labels,
+        ...(weightOf && { weights: Float32Array.from(labels, (_, index) => weightOf(index)) }),
+      };
       const splits = { ...data.splits, train: own };
-      const rows = (split: Split) => Float32Array.from({ length: split.count * 3 }, (_, at) => (data.splits[split.name].labels[Math.floor(at / 3)] === at % 3 ? 1 : 0) + 0.1 * random.uniform()); // prettier-ignore
+      const rows = (split: Split) =>
+        Float32Array.from(
+          { length: split.count * 3 },
+          (_, at) => (data.splits[split.name].labels[Math.floor(at / 3)] === at % 3 ? 1 : 0) + 0.1 * random.uniform(),
+        );
       const of = (name: 'train' | 'val' | 'test') => featureSet({ ...data, splits }, name, 3, rows(splits[name]));
       return { train: of('train'), val: of('val'), test: of('test') };
     };
     const settings = { epochs: 20, batchSize: 16, learningRate: 0.1, weightDecay: 0, seed: 1 };
     const tensors = tf.memory().numTensors;
-    const right = await linearProbe(sets((index) => 1 - (index % 2)), settings); // prettier-ignore
-    const wrong = await linearProbe(sets((index) => index % 2), settings); // prettier-ignore
+    const right = await linearProbe(
+      sets((index) => 1 - (index % 2)),
+      settings,
+    );
+    const wrong = await linearProbe(
+      sets((index) => index % 2),
+      settings,
+    );
     assert.equal(tf.memory().numTensors, tensors);
     assert.equal(right.testOfLast?.accuracy, 1);
     assert.equal(wrong.testOfLast?.accuracy, 0);

@@ -10,7 +10,9 @@ import { cells } from '../studies/cells';
 /** Scores without a network, as whoever evaluates a fold gives them. */
 function scored(fold: Dataset, accuracy: number): ClassifierEvaluation {
   const { count, labels } = fold.splits.test;
-  const probabilities = Float64Array.from({ length: count * 3 }, (_, at) => (labels[Math.floor(at / 3)] === at % 3 ? 1 : 0)); // prettier-ignore
+  const probabilities = Float64Array.from({ length: count * 3 }, (_, at) =>
+    labels[Math.floor(at / 3)] === at % 3 ? 1 : 0,
+  );
   return {
     ...{ model: 'toy', epoch: 1, split: 'test', images: count, classNames: fold.classNames, probabilities },
     ...{ matrix: [], report: [], accuracy, macroF1: accuracy / 2, auc: 1, aucNote: undefined, crossEntropy: 0 },
@@ -37,10 +39,21 @@ test('every image is tested once; a row a fold, and the mean with its interval',
 });
 
 test('the interval is Student’s with the correction for overlapping training images', () => {
-  const rows = [0.8, 0.85, 0.9].map((accuracy, fold) => ({ network: 'a', fold: String(fold), testImages: 10, scores: { accuracy } })); // prettier-ignore
+  const rows = [0.8, 0.85, 0.9].map((accuracy, fold) => ({
+    network: 'a',
+    fold: String(fold),
+    testImages: 10,
+    scores: { accuracy },
+  }));
   const [, , , mean] = crossValidationRows(rows);
   // scipy: 0.85 ± t.ppf(0.975, 2) * 0.05 * sqrt(1/3 + 1/2)
-  assert.deepEqual(mean, { network: 'a', fold: 'mean', testImages: 30, accuracy: mean.accuracy, interval: 'accuracy 0.654 – 1.046' }); // prettier-ignore
+  assert.deepEqual(mean, {
+    network: 'a',
+    fold: 'mean',
+    testImages: 30,
+    accuracy: mean.accuracy,
+    interval: 'accuracy 0.654 – 1.046',
+  });
   assert.ok(Math.abs(Number(mean.accuracy) - 0.85) < 1e-15);
 });
 

@@ -31,11 +31,15 @@ const data = cells(8);
 function scored(split: 'val' | 'test', sureness = 1): ClassifierEvaluation & { data: typeof data } {
   const { labels, count } = data.splits[split];
   const random = createRandom(3, split);
-  const logits = Array.from({ length: count }, (_, row) => [0, 1, 2].map((label) => sureness * ((labels[row] === label ? 1 : 0) + 2 * random.uniform()))); // prettier-ignore
-  const scores = Float64Array.from(logits.flatMap((row) => {
-    const sum = row.reduce((total, logit) => total + Math.exp(logit), 0);
-    return row.map((logit) => Math.exp(logit) / sum);
-  })); // prettier-ignore
+  const logits = Array.from({ length: count }, (_, row) =>
+    [0, 1, 2].map((label) => sureness * ((labels[row] === label ? 1 : 0) + 2 * random.uniform())),
+  );
+  const scores = Float64Array.from(
+    logits.flatMap((row) => {
+      const sum = row.reduce((total, logit) => total + Math.exp(logit), 0);
+      return row.map((logit) => Math.exp(logit) / sum);
+    }),
+  );
   const result = testResult({ task: data.task, truth: labels, scores, classes: 3 }, 1);
   return { ...classifierEvaluation(result, { model: 'toy', split, data }), data };
 }
@@ -52,11 +56,17 @@ describe('the gallery of errors', () => {
     const worst = wrong.reduce((a, b) => (b.probability > a.probability ? b : a));
     const names = data.classNames;
     assert.match(text, new RegExp(`The most confident of the ${wrong.length} mistakes among 24 test images`));
-    assert.ok(text.includes(`${names[worst.truth]}, taken for ${names[worst.predicted]}, ${worst.probability.toFixed(3)}, test ${worst.index} (wrong)`)); // prettier-ignore
+    assert.ok(
+      text.includes(
+        `${names[worst.truth]}, taken for ${names[worst.predicted]}, ${worst.probability.toFixed(3)}, test ${worst.index} (wrong)`,
+      ),
+    );
     const right = images.filter(({ truth, predicted }) => truth === predicted);
     const least = right.reduce((a, b) => (b.probability < a.probability ? b : a));
     assert.ok(text.includes(`${names[least.truth]}, ${least.probability.toFixed(3)}, test ${least.index} (correct)`));
-    const most = Math.max(...[0, 1, 2].flatMap((truth) => [0, 1, 2].map((other) => (truth === other ? 0 : test.matrix[truth][other])))); // prettier-ignore
+    const most = Math.max(
+      ...[0, 1, 2].flatMap((truth) => [0, 1, 2].map((other) => (truth === other ? 0 : test.matrix[truth][other]))),
+    );
     assert.match(text, new RegExp(`taken for .*: ${most} of 8`));
     assert.equal(await errorGallery(undefined), undefined);
   });
@@ -65,9 +75,14 @@ describe('the gallery of errors', () => {
     const { labels, count } = data.splits.test;
     const names = Array.from({ length: count }, (_, index) => `dark/${index}.png`);
     const named = { ...data, splits: { ...data.splits, test: { ...data.splits.test, names } } };
-    const scores = Float64Array.from({ length: 3 * count }, (_, at) => (labels[Math.floor(at / 3)] === at % 3 ? 0.8 : 0.1)); // prettier-ignore
+    const scores = Float64Array.from({ length: 3 * count }, (_, at) =>
+      labels[Math.floor(at / 3)] === at % 3 ? 0.8 : 0.1,
+    );
     const result = testResult({ task: data.task, truth: labels, scores, classes: 3 }, 1);
-    const shown = await errorGallery({ ...classifierEvaluation(result, { model: 'toy', split: 'test', data: named }), data: named }); // prettier-ignore
+    const shown = await errorGallery({
+      ...classifierEvaluation(result, { model: 'toy', split: 'test', data: named }),
+      data: named,
+    });
     assert.match(shown?.text ?? '', /toy took none of the 24 test images for another class[^]*dark\/0\.png/);
   });
 });
@@ -78,13 +93,22 @@ describe('calibration', () => {
     const { before, after: mended } = calibratedForecasts(test, validation);
     assert.ok(mended && mended.temperature > 2);
     assert.ok(expectedCalibrationError(mended.forecast) < expectedCalibrationError(before.forecast));
-    assert.match(calibration(test, validation)?.text ?? '', /Calibration on the test images, with the temperature of the validation images/); // prettier-ignore
+    assert.match(
+      calibration(test, validation)?.text ?? '',
+      /Calibration on the test images, with the temperature of the validation images/,
+    );
     assert.equal(calibration(undefined, validation), undefined);
   });
 
   it('is of each class by itself with the classwise error', () => {
     // Two classes, four images, two bins. Class 0 has 0.9, 0.8, 0.3, 0.4 and is there in the first and third.
-    const forecast = { task: 'multi-class', truth: [0, 1, 0, 1], probabilities: Float64Array.of(0.9, 0.1, 0.8, 0.2, 0.3, 0.7, 0.4, 0.6), classes: 2, bins: 2 } as const; // prettier-ignore
+    const forecast = {
+      task: 'multi-class',
+      truth: [0, 1, 0, 1],
+      probabilities: Float64Array.of(0.9, 0.1, 0.8, 0.2, 0.3, 0.7, 0.4, 0.6),
+      classes: 2,
+      bins: 2,
+    } as const;
     // Upper bin: confidence 0.85, share 0.5; lower: 0.35, 0.5. Class 1 is its mirror image.
     assert.ok(Math.abs(classwiseCalibrationError(forecast) - (0.5 * 0.35 + 0.5 * 0.15)) < 1e-12);
   });
@@ -97,7 +121,10 @@ describe('a linear head as a whole network', () => {
     const tensors = tf.memory().numTensors;
     const kept = await openFeatures(source, { cache: openFeatureCache({ directory: join(folder, 'cache') }) });
     const settings = { epochs: 3, batchSize: 16, learningRate: 1e-2, weightDecay: 0, seed: 3 };
-    const run = await probeOnce({ ...source, kept }, 'linear', settings, { folder: join(folder, 'runs'), title: 'head' }); // prettier-ignore
+    const run = await probeOnce({ ...source, kept }, 'linear', settings, {
+      folder: join(folder, 'runs'),
+      title: 'head',
+    });
     for (const which of ['best', 'last'] as const) {
       const model = run.trained(which);
       assert.ok(model);

@@ -18,7 +18,10 @@ test('rows become a frame that groups, sorts and describes them', () => {
   const all = frame(rows);
   assert.deepEqual([...all.columns].sort(), ['augment', 'epochs', 'model', 'testAccuracy', 'testAuc']);
   const means = all.groupby(['model']).col(['testAccuracy']).mean();
-  assert.deepEqual(means.values, [['a', 0.6], ['b', 0.9]]); // prettier-ignore
+  assert.deepEqual(means.values, [
+    ['a', 0.6],
+    ['b', 0.9],
+  ]);
   const best = all
     .sortValues('testAccuracy', { ascending: false })
     .head(1)

@@ -10,8 +10,16 @@ test('a few images of each class are chosen by the seed, nested, and all of a cl
   const labels = Int32Array.from({ length: 40 }, (_, index) => (index < 3 ? 2 : index % 2));
   const split = { labels, labelWidth: 1 };
   const of = (perClass: number, seed = 1) => [...fewLabelled(split, { perClass, seed })];
-  const counts = (indices: number[]) => [0, 1, 2].map((label) => indices.filter((index) => labels[index] === label).length); // prettier-ignore
-  assert.deepEqual([1, 2, 5].map((perClass) => counts(of(perClass))), [[1, 1, 1], [2, 2, 2], [5, 5, 3]]); // prettier-ignore
+  const counts = (indices: number[]) =>
+    [0, 1, 2].map((label) => indices.filter((index) => labels[index] === label).length);
+  assert.deepEqual(
+    [1, 2, 5].map((perClass) => counts(of(perClass))),
+    [
+      [1, 1, 1],
+      [2, 2, 2],
+      [5, 5, 3],
+    ],
+  );
   assert.ok(of(2).every((index) => of(5).includes(index)));
   assert.deepEqual(
     of(5),
@@ -41,7 +49,13 @@ test('a curve has an accuracy for each seed, and leaves nothing on the device', 
   const before = tf.memory().numTensors;
   const budget = { perClass: [1, 8], seeds: [1, 2, 3] };
   const curve = (await labelCurve(pixelFeatures(cells()), budget)) ?? [];
-  assert.deepEqual(curve.map(({ perClass, accuracies }) => [perClass, accuracies.length]), [[1, 3], [8, 3]]); // prettier-ignore
+  assert.deepEqual(
+    curve.map(({ perClass, accuracies }) => [perClass, accuracies.length]),
+    [
+      [1, 3],
+      [8, 3],
+    ],
+  );
   assert.ok(
     curve[1].accuracies.every((accuracy) => accuracy > 0.9),
     'brightness tells the classes',

@@ -20,10 +20,30 @@ const folder = mkdtempSync(join(tmpdir(), 'workbench-models-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const facts = { name: 'Small', normalization: halfNormalization };
-const spec = { family: 'resnet', architecture: 'small', classes: 8, depths: [1, 1, 1, 1], block: 'basic', width: 8 } as const; // prettier-ignore
+const spec = {
+  family: 'resnet',
+  architecture: 'small',
+  classes: 8,
+  depths: [1, 1, 1, 1],
+  block: 'basic',
+  width: 8,
+} as const;
 const resnet = libraryNetwork({ ...spec, depths: [...spec.depths] }, facts);
 const vit = libraryNetwork(
-  { family: 'vit', architecture: 'small', classes: 8, patchSize: 7, width: 24, depth: 2, heads: 3, grid: [4, 4], registerTokens: 0, qkvBias: true, normEpsilon: 1e-6, pool: 'token' }, // prettier-ignore
+  {
+    family: 'vit',
+    architecture: 'small',
+    classes: 8,
+    patchSize: 7,
+    width: 24,
+    depth: 2,
+    heads: 3,
+    grid: [4, 4],
+    registerTokens: 0,
+    qkvBias: true,
+    normEpsilon: 1e-6,
+    pool: 'token',
+  },
   facts,
 );
 
@@ -51,9 +71,18 @@ describe('where a network looks', () => {
     const rollout = await attentionRollout(transformer, { data, indices: [1], split: 'val' });
     assert.equal(rollout.html.match(/<img /g)?.length, 2);
     assert.equal(tf.memory().numTensors, tensors);
-    await assert.rejects(gradCam(transformer, { data, indices: [0] }), userError(/for a vision transformer there is attentionRollout/)); // prettier-ignore
-    await assert.rejects(attentionRollout(convolutional, { data, indices: [0] }), userError(/^Small is no vision transformer/)); // prettier-ignore
-    await assert.rejects(gradCam(convolutional, { data, indices: [9999] }), userError(/^indices are \[9999\], but must be/)); // prettier-ignore
+    await assert.rejects(
+      gradCam(transformer, { data, indices: [0] }),
+      userError(/for a vision transformer there is attentionRollout/),
+    );
+    await assert.rejects(
+      attentionRollout(convolutional, { data, indices: [0] }),
+      userError(/^Small is no vision transformer/),
+    );
+    await assert.rejects(
+      gradCam(convolutional, { data, indices: [9999] }),
+      userError(/^indices are \[9999\], but must be/),
+    );
     assert.equal(tf.memory().numTensors, tensors);
   });
 });
@@ -93,6 +122,9 @@ describe('a kept model in a cell', () => {
     assert.ok(file === 'a.png' && classNames.includes(chosen));
     // A temperature above 1 makes the likeliest class less certain.
     assert.ok(probability > calibrated && calibrated > 1 / 8, `${probability} ${calibrated}`);
-    await assert.rejects(predict(loadModel(join(folder, 'model')), join(folder, 'none')), userError(/^There is no file or folder/)); // prettier-ignore
+    await assert.rejects(
+      predict(loadModel(join(folder, 'model')), join(folder, 'none')),
+      userError(/^There is no file or folder/),
+    );
   });
 });

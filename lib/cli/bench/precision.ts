@@ -54,7 +54,8 @@ async function bfloat16Accuracy({ images, pixels }: BenchSize): Promise<BenchWor
   const extract = async (precision: Precision): Promise<FeatureSets> => {
     const full = createParameters(backbone.table, 0);
     importParameters(full, values, 'the trained network');
-    const parameters = precision === 'float32' ? full : roundMatrices(full, (name) => backbone.lowPrecision?.(name) === true); // prettier-ignore
+    const parameters =
+      precision === 'float32' ? full : roundMatrices(full, (name) => backbone.lowPrecision?.(name) === true);
     try {
       return await extractAllFeatures({ backbone, parameters, dataset, transform, cache: 'off' });
     } finally {

@@ -32,7 +32,6 @@ export function bibtexOfStudy({ title, authors = [], year, url }: Study): string
   return entry(
     [authors[0]?.split(/\s+/).at(-1) ?? title, year === undefined ? undefined : String(year), title.split(/\s+/)[0]],
     {
-      // prettier-ignore
       author: authors.map(authorField).join(' and '),
       title: `{${escapeBibtex(title)}}`,
       year: year === undefined ? undefined : String(year),
@@ -48,7 +47,12 @@ function authorField(name: string): string {
 }
 
 function entry(key: readonly (string | undefined)[], fields: Readonly<Record<string, string | undefined>>): string {
-  const letters = key.map((part) => (part ?? '').normalize('NFKD').replace(/[^A-Za-z0-9]/g, '').toLowerCase()); // prettier-ignore
+  const letters = key.map((part) =>
+    (part ?? '')
+      .normalize('NFKD')
+      .replace(/[^A-Za-z0-9]/g, '')
+      .toLowerCase(),
+  );
   const lines = Object.entries(fields).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : `  ${name.padEnd(6)} = {${value}}`,
   );
@@ -80,14 +84,25 @@ export function structuredData({ metadata, readingMinutes, url, image }: Structu
     headline: title,
     description: description || undefined,
     datePublished: date,
-    author: authors.length === 0 ? undefined : authors.map(({ name, url: page }) => withoutUndefined({ '@type': typeOfAuthor(name), name, url: page })), // prettier-ignore
+    author:
+      authors.length === 0
+        ? undefined
+        : authors.map(({ name, url: page }) => withoutUndefined({ '@type': typeOfAuthor(name), name, url: page })),
     keywords: tags.length === 0 ? undefined : tags,
     license: license && (licenseUrl(license) ?? license),
     inLanguage: 'en',
     timeRequired: `PT${readingMinutes}M`,
     url,
     image,
-    isBasedOn: study && withoutUndefined({ '@type': 'CreativeWork', name: study.title, author: study.authors?.map((name) => ({ '@type': 'Person', name })), datePublished: study.year === undefined ? undefined : String(study.year), url: study.url }), // prettier-ignore
+    isBasedOn:
+      study &&
+      withoutUndefined({
+        '@type': 'CreativeWork',
+        name: study.title,
+        author: study.authors?.map((name) => ({ '@type': 'Person', name })),
+        datePublished: study.year === undefined ? undefined : String(study.year),
+        url: study.url,
+      }),
   });
 }
 

@@ -117,7 +117,8 @@ const jekyll: Dialect = {
   fold: (summary, body) => details(summary, body).replace('<details>', '<details markdown="1">'),
   scroll: (table) => `<div style="overflow-x: auto" markdown="1">\n\n${table}\n\n</div>`,
   // The address is Liquid, which must stay as it is.
-  embed: (address, title, height) => iframe('ADDRESS', title, height).replace('ADDRESS', () => address.replaceAll('"', "'")), // prettier-ignore
+  embed: (address, title, height) =>
+    iframe('ADDRESS', title, height).replace('ADDRESS', () => address.replaceAll('"', "'")),
 };
 
 const quarto: Dialect = {

@@ -53,7 +53,10 @@ function classificationHeadline(rows: readonly (ClassificationRow & Row)[], resu
   const count = results.data.splits.test ?? 0;
   const interval = count > 0 ? wilsonInterval(best.testAccuracy * count, count) : undefined;
   const others = rows.filter(({ model, protocol }) => model !== best.model || protocol !== best.protocol);
-  const second = others.reduce<ClassificationRow | undefined>((a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a), undefined); // prettier-ignore
+  const second = others.reduce<ClassificationRow | undefined>(
+    (a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a),
+    undefined,
+  );
   const against =
     second === undefined
       ? ''
@@ -111,7 +114,13 @@ interface Score {
  * validation images. Empty where nothing was tried with both.
  */
 function transferred(rows: readonly Row[], { of, by, format }: Score): string {
-  const ways = grouped(rows, (row) => JSON.stringify([name(row).replace(', random weights', ''), row.pretraining, (row.settings as Partial<Settings> | undefined)?.inputMode])); // prettier-ignore
+  const ways = grouped(rows, (row) =>
+    JSON.stringify([
+      name(row).replace(', random weights', ''),
+      row.pretraining,
+      (row.settings as Partial<Settings> | undefined)?.inputMode,
+    ]),
+  );
   const mean = (group: readonly Row[], column: string): number => average(group.map((row) => Number(row[column])));
   const [best] = [...ways.values()]
     .flatMap((group) => {
@@ -146,18 +155,23 @@ const optimizerNames: Readonly<Record<string, string>> = { adamw: 'AdamW', sgd: 
 /** Only methods that have been run on every dataset, with the same seeds, can be averaged over datasets. */
 function gridHeadline(rows: readonly GridRow[], results: Results): Headline | undefined {
   const datasets = new Set(rows.map(({ dataset }) => dataset)).size;
-  const methods =
-    [...grouped(rows, ({ model, initialization, optimizer }) => `${model}, ${initialization}, ${optimizerNames[optimizer] ?? optimizer}`)] // prettier-ignore
-      .map(([title, group]) => {
-        const seeds = [...grouped(group, ({ seed }) => String(seed)).values()].filter((one) => one.length === datasets);
-        return {
-          title,
-          aucs: seeds.map((one) => average(one.map(({ testAuc }) => testAuc))),
-          selected: average(seeds.flat().map(({ valAuc }) => valAuc)),
-        };
-      })
-      .filter(({ aucs }) => aucs.length > 0)
-      .sort((a, b) => b.selected - a.selected);
+  const methods = [
+    ...grouped(
+      rows,
+      ({ model, initialization, optimizer }) =>
+        `${model}, ${initialization}, ${optimizerNames[optimizer] ?? optimizer}`,
+    ),
+  ]
+    .map(([title, group]) => {
+      const seeds = [...grouped(group, ({ seed }) => String(seed)).values()].filter((one) => one.length === datasets);
+      return {
+        title,
+        aucs: seeds.map((one) => average(one.map(({ testAuc }) => testAuc))),
+        selected: average(seeds.flat().map(({ valAuc }) => valAuc)),
+      };
+    })
+    .filter(({ aucs }) => aucs.length > 0)
+    .sort((a, b) => b.selected - a.selected);
   if (methods.length === 0) return undefined;
   const [best, second] = methods;
   const against =

@@ -44,7 +44,8 @@ export function tableRows(html: string): string[][] {
   service.addRule('rows', {
     filter: 'table',
     replacement: (_, table: unknown) => {
-      if (rows.length === 0) rows.push(...elements(table as Node, 'tr').map((row) => elements(row, 'th, td').map(plainText))); // prettier-ignore
+      if (rows.length === 0)
+        rows.push(...elements(table as Node, 'tr').map((row) => elements(row, 'th, td').map(plainText)));
       return '';
     },
   });

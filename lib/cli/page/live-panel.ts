@@ -14,7 +14,7 @@ import { narrowFloat16 } from '../../tensor/safetensors';
 export const panelLimit = 2_000_000;
 
 /** ONNX's operators that the panel's script knows: those of ResNets. */
-const operators = ['Add', 'BatchNormalization', 'Conv', 'Flatten', 'GlobalAveragePool', 'MatMul', 'MaxPool', 'Relu']; // prettier-ignore
+const operators = ['Add', 'BatchNormalization', 'Conv', 'Flatten', 'GlobalAveragePool', 'MatMul', 'MaxPool', 'Relu'];
 
 /**
  * The panel as HTML, with TensorFlow.js on the processor, the model in float16 and the resizing that files go through everywhere here.
@@ -28,7 +28,7 @@ export function livePanel(directory: string): string {
     throw new UserError(`${directory} is a model for ${task}: a page can have one that tells classes apart.`);
   const data = JSON.stringify(pageModel(directory, model)).replaceAll('<', '\\u003c');
   const accuracy = scores?.values.accuracy?.value;
-  const about = `${name} tells ${classNames.length} classes apart${accuracy === undefined ? '' : `, on ${scores?.images} test images with an accuracy of ${accuracy.toFixed(3)}`}.`; // prettier-ignore
+  const about = `${name} tells ${classNames.length} classes apart${accuracy === undefined ? '' : `, on ${scores?.images} test images with an accuracy of ${accuracy.toFixed(3)}`}.`;
   const html = `<section class="try-it prose" id="try-it" hidden>
 <style>${own('try-it.css')}</style>
 <h2 id="try-it-yourself">Try it</h2>
@@ -38,7 +38,9 @@ export function livePanel(directory: string): string {
 ${[library('tfjs-core', 'tf-core'), library('tfjs-backend-cpu', 'tf-backend-cpu'), resizing(), own('try-it.js')].map((code) => `<script>${escapeScript(code)}</script>`).join('\n')}
 </section>`;
   if (html.length > panelLimit)
-    throw new UserError(`${directory} makes a page ${(html.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a narrower network, such as resnet18({ classes, width: 8 }).`); // prettier-ignore
+    throw new UserError(
+      `${directory} makes a page ${(html.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a narrower network, such as resnet18({ classes, width: 8 }).`,
+    );
   return html;
 }
 
@@ -56,7 +58,9 @@ function pageModel(directory: string, { description, read }: SavedModel) {
   const { nodes, tensors } = collectGraph(weights, (g) => graph(g, inputSize(description)));
   const unknown = nodes.find(({ operator }) => !operators.includes(operator));
   if (unknown !== undefined)
-    throw new UserError(`${directory} needs ${unknown.operator}, which the panel does not know: a page can have a ResNet.`); // prettier-ignore
+    throw new UserError(
+      `${directory} needs ${unknown.operator}, which the panel does not know: a page can have a ResNet.`,
+    );
   const parts: Buffer[] = [];
   let offset = 0;
   const placed: Record<string, PlacedTensor> = {};
@@ -70,7 +74,10 @@ function pageModel(directory: string, { description, read }: SavedModel) {
     offset += byteLength;
   }
   const steps = nodes.map(({ operator, inputs, outputs, attributes }) => {
-    const plain = Object.entries(attributes).map(([key, value]) => [key, typeof value === 'object' && 'float' in value ? value.float : value]); // prettier-ignore
+    const plain = Object.entries(attributes).map(([key, value]) => [
+      key,
+      typeof value === 'object' && 'float' in value ? value.float : value,
+    ]);
     return { operator, inputs, output: outputs[0], attributes: Object.fromEntries(plain) as object };
   });
   return {
@@ -110,14 +117,19 @@ function channelsLast(
 function resizing(): string {
   const module = (path: string): string => {
     const text = readFileSync(join(projectRoot, 'lib', path), 'utf8');
-    const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2020 } }); // prettier-ignore
+    const { outputText } = ts.transpileModule(text, {
+      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2020 },
+    });
     return `((exports, require) => {\n${outputText}\n})`;
   };
   return `window.tryIt = {};\n{\nconst resample = {};\n${module('tensor/resample-bytes.ts')}(resample);\n${module('data/transform.ts')}(window.tryIt, () => resample);\n}`;
 }
 
 function library(name: string, file: string): string {
-  return readFileSync(require.resolve(`@tensorflow/${name}/dist/${file}.es2017.min.js`), 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, ''); // prettier-ignore
+  return readFileSync(require.resolve(`@tensorflow/${name}/dist/${file}.es2017.min.js`), 'utf8').replace(
+    /^\/\/# sourceMappingURL.*$/m,
+    '',
+  );
 }
 
 function own(file: string): string {

@@ -175,7 +175,9 @@ function tablesMarkdown(html: string, { dialect }: Pick<Work, 'dialect'>): strin
   const tables: string[] = [];
   const text = htmlToMarkdown(html, (table) => `\0${tables.push(table) - 1}\0`);
   const { scroll = (table: string) => table } = dialect;
-  return dialect.literal(text).replace(/\0(\d+)\0/g, (_, index: string) => scroll(dialect.literal(tables[Number(index)]))); // prettier-ignore
+  return dialect
+    .literal(text)
+    .replace(/\0(\d+)\0/g, (_, index: string) => scroll(dialect.literal(tables[Number(index)])));
 }
 
 /** So many rows may stand below a figure where they cannot be folded away. */

@@ -11,7 +11,10 @@ import { cellSource, type Notebook, type NotebookCell } from '../notebook-file';
 export function withoutPrivatePaths(notebook: Notebook): Notebook {
   const isCode = ({ cell_type: type }: NotebookCell): boolean => type === 'code';
   // The longest first, as one may begin another.
-  const paths = notebook.cells.filter(isCode).flatMap(pathsInCode).sort((a, b) => b.length - a.length); // prettier-ignore
+  const paths = notebook.cells
+    .filter(isCode)
+    .flatMap(pathsInCode)
+    .sort((a, b) => b.length - a.length);
   const forms = paths.flatMap((path): [string, string][] => [
     [path, withoutFolders(path)],
     [escapeHtml(path), escapeHtml(withoutFolders(path))],
@@ -60,6 +63,9 @@ function mapTexts(value: unknown, change: (text: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => mapTexts(item, change));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]: [string, unknown]) => [key, /^image\/(?!svg)/.test(key) ? item : mapTexts(item, change)]), // prettier-ignore
+    Object.entries(value).map(([key, item]: [string, unknown]) => [
+      key,
+      /^image\/(?!svg)/.test(key) ? item : mapTexts(item, change),
+    ]),
   );
 }

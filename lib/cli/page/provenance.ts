@@ -27,11 +27,37 @@ export function provenance(results: Results | undefined, seconds: number | undef
   const splits = Object.entries(data.splits).map(([name, count]) => `${formatInteger(count)} ${name}`);
   const others = Object.entries(parameters).filter(([name]) => !['profile', 'seed', 'dataset'].includes(name));
   const groups: ProvenanceGroup[] = [
-    { title: 'Run', rows: [['Run', runId], ['Profile', profile], ['Seed', String(seed)], ...time] }, // prettier-ignore
-    { title: 'Data', rows: [['Dataset', data.name], ['SHA-256', data.sha256], ['Images', splits.join(', ')]] }, // prettier-ignore
+    { title: 'Run', rows: [['Run', runId], ['Profile', profile], ['Seed', String(seed)], ...time] },
+    {
+      title: 'Data',
+      rows: [
+        ['Dataset', data.name],
+        ['SHA-256', data.sha256],
+        ['Images', splits.join(', ')],
+      ],
+    },
     { title: 'Parameters', rows: others.map(([name, value]) => [name, published(value)]) },
-    { title: 'Software', rows: rowsOf(environment, { project: 'Project', commit: 'Commit', tensorflow: 'TensorFlow', tfjs: 'TensorFlow.js', node: 'Node.js' }) }, // prettier-ignore
-    { title: 'Hardware', rows: rowsOf(environment, { device: 'Device', kernels: 'Kernels', cpu: 'CPU', cores: 'Cores', memoryGigabytes: 'Memory (GB)', platform: 'System' }) }, // prettier-ignore
+    {
+      title: 'Software',
+      rows: rowsOf(environment, {
+        project: 'Project',
+        commit: 'Commit',
+        tensorflow: 'TensorFlow',
+        tfjs: 'TensorFlow.js',
+        node: 'Node.js',
+      }),
+    },
+    {
+      title: 'Hardware',
+      rows: rowsOf(environment, {
+        device: 'Device',
+        kernels: 'Kernels',
+        cpu: 'CPU',
+        cores: 'Cores',
+        memoryGigabytes: 'Memory (GB)',
+        platform: 'System',
+      }),
+    },
   ];
   return { command: repeatCommand(results), groups: groups.filter(({ rows }) => rows.length > 0) };
 }
@@ -40,7 +66,6 @@ function rowsOf(
   record: Readonly<Record<string, unknown>>,
   titles: Readonly<Record<string, string>>,
 ): [string, string][] {
-  // prettier-ignore
   return Object.entries(titles).flatMap(([key, title]): [string, string][] =>
     record[key] === undefined || record[key] === null ? [] : [[title, text(record[key])]],
   );
@@ -57,10 +82,14 @@ function published(value: unknown): string {
 /** `name=value` for a command. In which folder a file is, the reader knows. */
 function setting(name: string, value: unknown, { data }: Results): string {
   const told = published(value);
-  const known = (part: string): boolean => part === 'auto' || part.startsWith('synthetic-') || isSyntheticTask(part) || datasetNames().includes(part); // prettier-ignore
+  const known = (part: string): boolean =>
+    part === 'auto' || part.startsWith('synthetic-') || isSyntheticTask(part) || datasetNames().includes(part);
   const isFile = (part: string): boolean =>
     /\.(npz|npy|safetensors)$/.test(part) || name === 'store' || told === data.name || told !== text(value);
-  return `${name}=${told.split(',').map((part) => (isFile(part) && !known(part) ? `path/to/${part}` : part)).join(',')}`; // prettier-ignore
+  return `${name}=${told
+    .split(',')
+    .map((part) => (isFile(part) && !known(part) ? `path/to/${part}` : part))
+    .join(',')}`;
 }
 
 /** `npm run notebook -- 01 --set epochs=5`: the parameters that differ from the profile's; undefined for an unknown notebook. */

@@ -97,7 +97,8 @@ function compress(picture: Buffer): Promise<Buffer> {
 function sheet(figures: readonly PageFigure[]): string {
   const nonce = randomBytes(16).toString('hex');
   const policy = `default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'nonce-${nonce}'`;
-  const script = (text: string): string => `<script nonce="${nonce}">${text.replace(/<\/script/gi, '<\\/script')}</script>`; // prettier-ignore
+  const script = (text: string): string =>
+    `<script nonce="${nonce}">${text.replace(/<\/script/gi, '<\\/script')}</script>`;
   const charts = figures.some(({ kind }) => kind === 'chart');
   const body = figures.map(({ number, html }) => `<div class="place" id="still-${number}">${html}</div>`);
   return `<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">

@@ -4,7 +4,7 @@ import { UserError } from '../../errors';
 import { formatDuration } from '../../display/format';
 import { interruptible } from '../../interrupt';
 import { outputsDirectory } from '../../paths';
-import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from './dino-training'; // prettier-ignore
+import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from './dino-training';
 import type { HistoryRow, TrainingEvent } from '../../training/events';
 import { pretrainingSettings } from '../../training/self-distillation/recipe';
 import { parseCommandLine } from '../command';
@@ -63,7 +63,9 @@ export async function main(args: string[], { output = process.stdout, progress =
   });
   line.clear();
   const { history, stopped, seconds } = result;
-  output.write(`${history.length} of ${request.settings.epochs} epochs in ${formatDuration(seconds)}: ${join(request.folder, weightsFile)}\n`); // prettier-ignore
+  output.write(
+    `${history.length} of ${request.settings.epochs} epochs in ${formatDuration(seconds)}: ${join(request.folder, weightsFile)}\n`,
+  );
   if (stopped) output.write('Stopped: the same command continues.\n');
 }
 
@@ -84,7 +86,12 @@ function readRequest(values: Values): PretrainingRequest {
       epochs,
       batchSize,
       seed: whole('seed', pretrainingSettings.seed, 0),
-      learningRate: numberOf('learning-rate', String(values['learning-rate'] ?? pretrainingSettings.learningRate), 1e-8, 1), // prettier-ignore
+      learningRate: numberOf(
+        'learning-rate',
+        String(values['learning-rate'] ?? pretrainingSettings.learningRate),
+        1e-8,
+        1,
+      ),
       warmupEpochs: share(pretrainingSettings.warmupEpochs),
       teacherWarmupEpochs: share(pretrainingSettings.teacherWarmupEpochs),
     },
@@ -107,7 +114,9 @@ function numberOf(name: string, given: string, least: number, most: number): num
 function show(line: ProgressLine, event: TrainingEvent): void {
   if (event.kind === 'batch') {
     const { epoch, epochs, step, steps, loss = NaN, imagesPerSecond = NaN } = event;
-    line.update(`epoch ${epoch} of ${epochs}: step ${step} of ${steps}, loss ${loss.toFixed(3)}, ${imagesPerSecond.toFixed(0)} images/s`); // prettier-ignore
+    line.update(
+      `epoch ${epoch} of ${epochs}: step ${step} of ${steps}, loss ${loss.toFixed(3)}, ${imagesPerSecond.toFixed(0)} images/s`,
+    );
   } else if (event.kind === 'epoch') line.print(rowText(event.row));
   else if (event.kind === 'warning') line.print(event.message);
 }
@@ -115,5 +124,5 @@ function show(line: ProgressLine, event: TrainingEvent): void {
 function rowText({ epoch, trainLoss, valLoss, valAccuracy, seconds, ...others }: HistoryRow): string {
   const monitors = Object.entries(others).filter(([name]) => name.startsWith('val'));
   const measures = monitors.map(([name, value]) => `${name[3].toLowerCase()}${name.slice(4)} ${value.toFixed(3)}`);
-  return `epoch ${epoch}: loss ${trainLoss.toFixed(3)}, on others ${valLoss.toFixed(3)}, neighbours ${valAccuracy.toFixed(3)} (${measures.join(', ')}), ${formatDuration(seconds)}`; // prettier-ignore
+  return `epoch ${epoch}: loss ${trainLoss.toFixed(3)}, on others ${valLoss.toFixed(3)}, neighbours ${valAccuracy.toFixed(3)} (${measures.join(', ')}), ${formatDuration(seconds)}`;
 }

@@ -11,7 +11,12 @@ import { vitConfigs } from '../../models/vit';
 import { environment } from '../../system';
 import { writeSafetensors } from '../../tensor/safetensors';
 import { openCheckpoints } from '../../training/checkpoints';
-import { trainSelfDistillation, type SelfDistillationControls, type SelfDistillationResult, type SelfDistillationSettings } from '../../training/self-distillation'; // prettier-ignore
+import {
+  trainSelfDistillation,
+  type SelfDistillationControls,
+  type SelfDistillationResult,
+  type SelfDistillationSettings,
+} from '../../training/self-distillation';
 import { distilledVit } from '../../training/self-distillation/network';
 
 /** Images of an epoch, of those that the loss is measured on after it, and pixels a side at which they are drawn. */
@@ -66,10 +71,20 @@ export async function pretrain(
       settings,
       { ...controls, probes: opened, checkpoints: openCheckpoints(join(folder, 'checkpoint'), key) },
     );
-    const tensors = [...result.values].map(([name, values]) => [name, { shape: network.table[name].shape, values }] as const); // prettier-ignore
+    const tensors = [...result.values].map(
+      ([name, values]) => [name, { shape: network.table[name].shape, values }] as const,
+    );
     writeSafetensors(join(folder, weightsFile), new Map(tensors), { format: 'pt' }, 'F16');
     const { history, stopped, seconds } = result;
-    const record = { ...recipe, probes, epochs: history.length, finished: !stopped, seconds, environment: environment(), history }; // prettier-ignore
+    const record = {
+      ...recipe,
+      probes,
+      epochs: history.length,
+      finished: !stopped,
+      seconds,
+      environment: environment(),
+      history,
+    };
     writeFileAtomic(join(folder, 'training.json'), JSON.stringify(record, undefined, 1));
     return result;
   } finally {

@@ -110,8 +110,19 @@ export function readTrainOptions(args: string[]): TrainRequest | undefined {
   if (positionals.length > 0)
     throw new UserError(`train takes no "${positionals[0]}" without an option's name; --help shows examples.`);
   const { models, encoders } = readModels(values.model, values.encoder);
-  const seeds = readNumbers('seed', values.seed ?? '42', 'whole numbers from 0', (seed) => Number.isInteger(seed) && seed >= 0); // prettier-ignore
-  const given: Record<string, unknown> = { profile: 'paper', seed: 42, encoders, dataset: 'synthetic-lesions', cache: values['no-cache'] !== true }; // prettier-ignore
+  const seeds = readNumbers(
+    'seed',
+    values.seed ?? '42',
+    'whole numbers from 0',
+    (seed) => Number.isInteger(seed) && seed >= 0,
+  );
+  const given: Record<string, unknown> = {
+    profile: 'paper',
+    seed: 42,
+    encoders,
+    dataset: 'synthetic-lesions',
+    cache: values['no-cache'] !== true,
+  };
   for (const [option, parameter] of Object.entries(parameterOf)) {
     const value = values[option as OptionName];
     if (value === undefined || option === 'encoder') continue;
@@ -144,13 +155,18 @@ function readModels(model = 'dino-unet', encoder?: string): { models: Dinov3Mode
     const found = size !== undefined ? 'dino-unet' : (modelAliases[name] ?? dinov3Models.find((one) => one === name));
     if (found !== undefined) return found;
     const known = [...dinov3Models, ...Object.keys(modelAliases)];
-    throw new UserError(`There is no model "${name}"${suggestion(name, known) || '.'} There are ${dinov3Models.join(' and ')}.`); // prettier-ignore
+    throw new UserError(
+      `There is no model "${name}"${suggestion(name, known) || '.'} There are ${dinov3Models.join(' and ')}.`,
+    );
   });
   if (named.length > 0 && encoder !== undefined)
     throw new UserError(
       `--model ${model} names its encoder already: give --model dino-unet with --encoder ${encoder}.`,
     );
-  const given = encoder === undefined ? ['dinov3_vits16'] : listOf('encoder', encoder).map((name) => encoderAliases[name.replace(/^dinov3_/, '')] ?? name); // prettier-ignore
+  const given =
+    encoder === undefined
+      ? ['dinov3_vits16']
+      : listOf('encoder', encoder).map((name) => encoderAliases[name.replace(/^dinov3_/, '')] ?? name);
   return { models: [...new Set(models)], encoders: (named.length > 0 ? named : given).join() };
 }
 
@@ -158,7 +174,9 @@ function readArms(arm = 'corrected'): Dinov3Arm[] {
   return listOf('arm', arm).map((name) => {
     const found = dinov3Arms.find((one) => one === name);
     if (found !== undefined) return found;
-    throw new UserError(`There is no arm "${name}"${suggestion(name, dinov3Arms) || '.'} There are ${dinov3Arms.join(' and ')}.`); // prettier-ignore
+    throw new UserError(
+      `There is no arm "${name}"${suggestion(name, dinov3Arms) || '.'} There are ${dinov3Arms.join(' and ')}.`,
+    );
   });
 }
 

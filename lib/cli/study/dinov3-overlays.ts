@@ -40,7 +40,9 @@ export function samplePictures(
   try {
     const { ids, height, width } = probabilities;
     if (ids.join() !== test.ids.join() || height !== dataset.height || width !== dataset.width)
-      throw new UserError(`Run ${run.run.id} has other test images than ${dataset.name} at ${dataset.height}×${dataset.width} pixels: give the dataset that it was trained on.`); // prettier-ignore
+      throw new UserError(
+        `Run ${run.run.id} has other test images than ${dataset.name} at ${dataset.height}×${dataset.width} pixels: give the dataset that it was trained on.`,
+      );
     return images.map((image) => {
       const pixels = new Uint8Array(height * width * 3);
       const truth = new Uint8Array(height * width);
@@ -51,8 +53,15 @@ export function samplePictures(
       const [id, dice] = [ids[image], run.test.scores[image].dice];
       const size = { height, width };
       const title = `${id}, Dice ${dice.toFixed(3)}`;
-      const overlay = maskOverlay({ pixels, truth: { ...size, pixels: truth }, prediction: { ...size, pixels: prediction }, title, alt: `${title}: truth and prediction` }); // prettier-ignore
-      const part = (values: Uint8Array, channels: number, alt: string): GridImage => enlarged({ ...size, pixels: values, channels, title: id, alt: `${id}: ${alt}` }, overlay); // prettier-ignore
+      const overlay = maskOverlay({
+        pixels,
+        truth: { ...size, pixels: truth },
+        prediction: { ...size, pixels: prediction },
+        title,
+        alt: `${title}: truth and prediction`,
+      });
+      const part = (values: Uint8Array, channels: number, alt: string): GridImage =>
+        enlarged({ ...size, pixels: values, channels, title: id, alt: `${id}: ${alt}` }, overlay);
       return { id, dice, parts: [part(pixels, 3, 'the image'), overlay, part(bytes, 1, 'probability of a lesion')] };
     });
   } finally {
@@ -89,10 +98,15 @@ export async function contactSheet(pictures: readonly SamplePicture[]): Promise<
       left: column * (width + gap),
     })),
   );
-  return sharp({ create: { ...canvas, channels: 3, background: 'white' } }).composite(layers).png().toBuffer(); // prettier-ignore
+  return sharp({ create: { ...canvas, channels: 3, background: 'white' } })
+    .composite(layers)
+    .png()
+    .toBuffer();
 }
 
 /** One picture as a PNG. */
 export async function encodePicture({ pixels, height, width }: GridImage): Promise<Uint8Array> {
-  return sharp(Buffer.from(pixels), { raw: { height, width, channels: 3 } }).png().toBuffer(); // prettier-ignore
+  return sharp(Buffer.from(pixels), { raw: { height, width, channels: 3 } })
+    .png()
+    .toBuffer();
 }

@@ -10,7 +10,26 @@ import { noEncoder, type Dinov3Point, type Dinov3Run } from '../../studies/dinov
 import type { StoredRuns } from './dinov3-runs';
 import { alignColumns } from '../align-columns';
 
-const columns = ['run', 'arm', 'network', 'data', 'seed', 'images', 'Dice', 'Jaccard', 'sensitivity', 'HD95', 'ECE', 'cleaned', 'trained', 'all', 'ms/image', 'epochs', 'first s', 'later s']; // prettier-ignore
+const columns = [
+  'run',
+  'arm',
+  'network',
+  'data',
+  'seed',
+  'images',
+  'Dice',
+  'Jaccard',
+  'sensitivity',
+  'HD95',
+  'ECE',
+  'cleaned',
+  'trained',
+  'all',
+  'ms/image',
+  'epochs',
+  'first s',
+  'later s',
+];
 
 /** Facts that have a column where runs differ in them: what two runs differ in is to be seen. */
 const facts: Readonly<Record<string, (run: Dinov3Run) => string>> = {
@@ -23,11 +42,14 @@ const facts: Readonly<Record<string, (run: Dinov3Run) => string>> = {
 const shownSettings = ['seed', 'epochs'];
 
 function differingFacts(runs: readonly Dinov3Run[]): [title: string, of: (run: Dinov3Run) => string][] {
-  const names = [...new Set(runs.flatMap(({ row }) => Object.keys(row.settings)))].filter((name) => !shownSettings.includes(name)); // prettier-ignore
+  const names = [...new Set(runs.flatMap(({ row }) => Object.keys(row.settings)))].filter(
+    (name) => !shownSettings.includes(name),
+  );
   const settings = names.map((name) => [name, ({ row }: Dinov3Run) => String(row.settings[name] ?? '')] as const);
   const all = [...Object.entries(facts), ...settings];
   // A setting of one network alone, such as the width of a decoder, is told where runs of that network differ in it.
-  const differ = (of: (run: Dinov3Run) => string): boolean => new Set(runs.map(of).filter((text) => text !== '')).size > 1; // prettier-ignore
+  const differ = (of: (run: Dinov3Run) => string): boolean =>
+    new Set(runs.map(of).filter((text) => text !== '')).size > 1;
   return all.filter(([, of]) => differ(of)).map(([title, of]) => [title, of]);
 }
 
@@ -116,7 +138,6 @@ export async function writePictures({
   onWritten,
   onSkipped = () => undefined,
 }: PictureRequest): Promise<void> {
-  // prettier-ignore
   if (!(Number.isInteger(samples) && samples >= 1))
     throw new UserError(`--num-samples is ${samples}, but must be a whole number from 1.`);
   const skipped: string[] = [];
@@ -125,7 +146,9 @@ export async function writePictures({
     const dataset = await open(run);
     try {
       if (dataset.splits.test.ids.join() !== run.test.ids.join()) {
-        skipped.push(`Run ${run.run.id} has other test images than ${dataset.name} as it was opened: choose runs with --run ID, and open their data with --dataset, --split-seed or --synthetic-images as in their training.`); // prettier-ignore
+        skipped.push(
+          `Run ${run.run.id} has other test images than ${dataset.name} as it was opened: choose runs with --run ID, and open their data with --dataset, --split-seed or --synthetic-images as in their training.`,
+        );
         continue;
       }
       const pictures = samplePictures(run, dataset, spacedSamples(alike, samples));

@@ -26,9 +26,18 @@ const runSchema = z.object({
   /** Absent while it is not finished. */
   finished: z
     .object({
-      row: z.custom<Dinov3Run['row']>((row) => z.looseObject({ trainingKey: z.string(), testDice: z.number() }).safeParse(row).success), // prettier-ignore
-      run: z.custom<Dinov3Run['run']>((run) => z.looseObject({ id: z.string(), history: z.array(z.looseObject({})) }).safeParse(run).success), // prettier-ignore
-      test: z.custom<Dinov3Run['test']>((test) => z.looseObject({ ids: z.array(z.string()), scores: z.array(z.looseObject({})), report: z.looseObject({}) }).safeParse(test).success), // prettier-ignore
+      row: z.custom<Dinov3Run['row']>(
+        (row) => z.looseObject({ trainingKey: z.string(), testDice: z.number() }).safeParse(row).success,
+      ),
+      run: z.custom<Dinov3Run['run']>(
+        (run) => z.looseObject({ id: z.string(), history: z.array(z.looseObject({})) }).safeParse(run).success,
+      ),
+      test: z.custom<Dinov3Run['test']>(
+        (test) =>
+          z
+            .looseObject({ ids: z.array(z.string()), scores: z.array(z.looseObject({})), report: z.looseObject({}) })
+            .safeParse(test).success,
+      ),
     })
     .optional(),
 });
@@ -55,7 +64,8 @@ export function readStoredRuns(folder: string): StoredRuns {
     else if (read.data.finished === undefined) unfinished.push({ id, point: read.data.point });
     else finished.push({ point: read.data.point, directory, ...read.data.finished });
   }
-  const ordered = <T extends { readonly point: Dinov3Point }>(runs: T[]): T[] => runs.sort((a, b) => comparePoints(a.point, b.point)); // prettier-ignore
+  const ordered = <T extends { readonly point: Dinov3Point }>(runs: T[]): T[] =>
+    runs.sort((a, b) => comparePoints(a.point, b.point));
   return { finished: ordered(finished), unfinished: ordered(unfinished), problems };
 }
 
@@ -87,7 +97,7 @@ export async function trainDinov3Runs(
     writeFileAtomic(join(directory, runFile), withNumbers({ study: 'dinov3-segmentation', point, finished }));
   };
   const trained = await trainGrid(points, (point) => workOf(point, resources), {
-    ...{ keepWeights: true, mapsOf: 'all' } as const,
+    ...({ keepWeights: true, mapsOf: 'all' } as const),
     ...options,
     folder,
     onPoint(event) {
@@ -98,7 +108,7 @@ export async function trainDinov3Runs(
       const [{ directory, point, row, run, test }] = reportedRuns([trained]);
       write(directory, point, { row, run, test });
     },
-  }); // prettier-ignore
+  });
   return trained && reportedRuns(trained);
 }
 

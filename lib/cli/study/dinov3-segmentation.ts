@@ -10,7 +10,7 @@ import { armsOf, pointsOf } from '../../studies/dinov3-segmentation/arms';
 import { encoderRequest, encodersOf } from '../../studies/dinov3-segmentation/encoders';
 import type { TrainingEvent } from '../../training/events';
 import { noEncoder, type Dinov3Point } from '../../studies/dinov3-segmentation/results';
-import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from './dinov3-runs'; // prettier-ignore
+import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from './dinov3-runs';
 import { parseCommandLine } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';
@@ -80,7 +80,6 @@ async function train(
   args: string[],
   { output = process.stdout, progress = process.stderr }: StudyContext,
 ): Promise<void> {
-  // prettier-ignore
   const request = readTrainOptions(args);
   if (request === undefined) {
     output.write(`${help}\n`);
@@ -106,7 +105,11 @@ async function train(
     const onPoint = describeRuns(line, points.length);
     const runs = (await trainDinov3Runs(points, resources, { folder, onPoint, onProgress: onTraining })) ?? [];
     line.clear();
-    output.write(json ? `${JSON.stringify(evaluationRecord({ finished: runs, unfinished: [], problems: [] }), undefined, 2)}\n` : runTable(runs)); // prettier-ignore
+    output.write(
+      json
+        ? `${JSON.stringify(evaluationRecord({ finished: runs, unfinished: [], problems: [] }), undefined, 2)}\n`
+        : runTable(runs),
+    );
     if (runs.length < points.length)
       line.print(`${points.length - runs.length} more are being trained by another process.`);
   } finally {
@@ -120,7 +123,9 @@ function refuseBegun(begun: readonly { readonly id: string; readonly point: Dino
   if (begun.length === 0) return;
   const [{ id, point }] = begun;
   const others = begun.length === 1 ? '' : ` and ${begun.length - 1} more`;
-  throw new UserError(`Run ${id} (${describeRun(point)})${others} was begun: --resume continues it; to begin anew, delete ${join(folder, id)}.`); // prettier-ignore
+  throw new UserError(
+    `Run ${id} (${describeRun(point)})${others} was begun: --resume continues it; to begin anew, delete ${join(folder, id)}.`,
+  );
 }
 
 function describeRun(point: Dinov3Point): string {
@@ -137,7 +142,10 @@ function describeRuns(line: ProgressLine, count: number): (event: RunEvent) => v
       line.update(`maps of ${point.encoder}: ${training.step} of ${training.steps} batches`);
     if (kind === 'epoch' && training?.kind === 'epoch') {
       const { row, epoch, epochs } = training;
-      line.update(`${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valDice.toFixed(4)}, ${row.seconds.toFixed(1)} s`, `${id} ${epoch}`); // prettier-ignore
+      line.update(
+        `${run}: epoch ${epoch} of ${epochs}, loss ${row.trainLoss.toFixed(4)}, validation Dice ${row.valDice.toFixed(4)}, ${row.seconds.toFixed(1)} s`,
+        `${id} ${epoch}`,
+      );
     }
   };
 }
@@ -168,7 +176,8 @@ function evaluate(args: string[], { output = process.stdout, progress = process.
 
 /** @throws UserError where no run of the folder is finished */
 function storedRuns(folder: string): StoredRuns {
-  if (!existsSync(folder)) throw new UserError(`There is no folder ${folder}: train a run first, or give --output-dir.`); // prettier-ignore
+  if (!existsSync(folder))
+    throw new UserError(`There is no folder ${folder}: train a run first, or give --output-dir.`);
   const stored = readStoredRuns(folder);
   if (stored.finished.length > 0) return stored;
   const problem = stored.problems.length > 0 ? ` ${stored.problems[0]}` : '';
@@ -190,7 +199,6 @@ async function visualize(
   args: string[],
   { output = process.stdout, progress = process.stderr }: StudyContext,
 ): Promise<void> {
-  // prettier-ignore
   const { values, positionals } = parseCommandLine(args, pictureOptions);
   refusePositionals('visualize', positionals);
   if (values.help === true) {
@@ -202,7 +210,14 @@ async function visualize(
   for (const problem of problems) progress.write(`${problem}\n`);
   const chosen = values.run === undefined ? finished : finished.filter(({ run }) => run.id === values.run);
   if (chosen.length === 0)
-    throw new UserError(`${folder} has no finished run "${values.run}"${suggestion(values.run ?? '', finished.map(({ run }) => run.id)) || '.'} "evaluate" lists them.`); // prettier-ignore
+    throw new UserError(
+      `${folder} has no finished run "${values.run}"${
+        suggestion(
+          values.run ?? '',
+          finished.map(({ run }) => run.id),
+        ) || '.'
+      } "evaluate" lists them.`,
+    );
   const dataOptions = (['dataset', 'split-seed', 'synthetic-images'] as const).flatMap((name) => {
     const value = values[name];
     return value === undefined ? [] : [`--${name}`, value];
@@ -220,5 +235,6 @@ async function visualize(
 }
 
 function refusePositionals(command: string, [first]: readonly string[]): void {
-  if (first !== undefined) throw new UserError(`${command} takes no "${first}" without an option's name; --help shows examples.`); // prettier-ignore
+  if (first !== undefined)
+    throw new UserError(`${command} takes no "${first}" without an option's name; --help shows examples.`);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cores, threadVariables } from '../../machine';
 import { projectRoot } from '../../paths';
-import { createLogTail, type Attempt, type AttemptEvents, type AttemptOutcome, type Engine } from './engine'; // prettier-ignore
+import { createLogTail, type Attempt, type AttemptEvents, type AttemptOutcome, type Engine } from './engine';
 import { parseEventLine, type WorkerEvent, type WorkerJob } from './messages';
 
 export interface LocalEngineOptions {

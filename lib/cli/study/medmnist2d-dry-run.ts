@@ -44,13 +44,28 @@ export function describeDryRun(
   const atOnce = request.engine.workers ?? 1;
   if (request.json) {
     const { store } = request;
-    const report = { store, runs: rows, estimate: { ...sums, hours: seconds / 3600, atOnce, wallHours: seconds / 3600 / atOnce } }; // prettier-ignore
+    const report = {
+      store,
+      runs: rows,
+      estimate: { ...sums, hours: seconds / 3600, atOnce, wallHours: seconds / 3600 / atOnce },
+    };
     return `${JSON.stringify(report, undefined, 2)}\n`;
   }
-  const cells = rows.map(({ id, dataset, size, network, initialization, optimizer, arm, fraction, seed, state, seconds: time, source }) => [
-    id, dataset, String(size), network, initialization, optimizer, arm, String(fraction), String(seed), state,
-    time === undefined ? '' : `${source === 'finished' ? '' : 'about '}${formatDuration(time)}`,
-  ]); // prettier-ignore
+  const cells = rows.map(
+    ({ id, dataset, size, network, initialization, optimizer, arm, fraction, seed, state, seconds: time, source }) => [
+      id,
+      dataset,
+      String(size),
+      network,
+      initialization,
+      optimizer,
+      arm,
+      String(fraction),
+      String(seed),
+      state,
+      time === undefined ? '' : `${source === 'finished' ? '' : 'about '}${formatDuration(time)}`,
+    ],
+  );
   const heading = [
     'run',
     'dataset',
@@ -76,9 +91,13 @@ function rowsOf(
   estimate: Estimate,
 ): DryRow[] {
   const states = new Map<GridConfiguration, Pick<DryRow, 'id' | 'state'> & { readonly seconds?: number }>([
-    ...finished.map(({ id, configuration, result: { seconds } }) => [configuration, { id, state: 'finished', seconds }] as const), // prettier-ignore
+    ...finished.map(
+      ({ id, configuration, result: { seconds } }) => [configuration, { id, state: 'finished', seconds }] as const,
+    ),
     ...running.map(({ id, configuration }) => [configuration, { id, state: 'running' }] as const),
-    ...missing.map(({ id, configuration, started }) => [configuration, { id, state: started ? 'begun' : 'missing' }] as const), // prettier-ignore
+    ...missing.map(
+      ({ id, configuration, started }) => [configuration, { id, state: started ? 'begun' : 'missing' }] as const,
+    ),
   ]);
   return configurations.map((configuration) => {
     const { id, state, seconds } = states.get(configuration) ?? { id: '', state: 'missing' as const };
@@ -124,12 +143,18 @@ function summary(
   ];
   if (measured.runs + assumed.runs > 0) {
     const hours = formatDuration(seconds);
-    const share = engine.workers !== undefined && engine.workers > 1 ? `, ${formatDuration(seconds / engine.workers)} with ${engine.workers} at once` : ''; // prettier-ignore
+    const share =
+      engine.workers !== undefined && engine.workers > 1
+        ? `, ${formatDuration(seconds / engine.workers)} with ${engine.workers} at once`
+        : '';
     lines.push(`What is left takes about ${hours} one after the other${share}, if no run stops before its last epoch.`);
   }
   if (measured.runs > 0)
     lines.push(`Measured for ${measured.runs} runs: by finished runs of the same network in this store.`);
-  if (assumed.runs > 0) lines.push(`Assumed for ${assumed.runs} runs: ${assumption(device, plan.configurations)}; a few finished runs make it a measurement.`); // prettier-ignore
+  if (assumed.runs > 0)
+    lines.push(
+      `Assumed for ${assumed.runs} runs: ${assumption(device, plan.configurations)}; a few finished runs make it a measurement.`,
+    );
   if (unknown.runs > 0)
     lines.push(`Not known for ${unknown.runs} runs: nothing of their kind is finished in this store.`);
   return lines;

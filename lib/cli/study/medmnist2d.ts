@@ -41,7 +41,8 @@ export async function main(args: string[], context: Medmnist2dContext = {}): Pro
     output.write(describeDryRun(request, overview, { estimate, device }));
     return;
   }
-  const existing = overview.finished.length + overview.running.length + overview.missing.filter(({ started }) => started).length; // prettier-ignore
+  const existing =
+    overview.finished.length + overview.running.length + overview.missing.filter(({ started }) => started).length;
   if (!request.resume && existing > 0) {
     throw new UserError(
       `${request.store} has ${existing} of these runs already: leave --no-resume out to continue them, or name another folder with --store.`,
@@ -84,7 +85,9 @@ async function work(
   try {
     const summary = await interruptible((given) => {
       signal = given;
-      given.addEventListener('abort', () => view.note('Stopping: running epochs end at their last checkpoint. Once more ends at once.')); // prettier-ignore
+      given.addEventListener('abort', () =>
+        view.note('Stopping: running epochs end at their last checkpoint. Once more ends at once.'),
+      );
       return workOffGrid(store, plan.configurations, engine, {
         retries,
         context: { data: plan.source },
@@ -126,7 +129,12 @@ function jsonOf(
   summary: WorkSummary<GridConfiguration> | undefined,
   seconds: number,
 ): string {
-  const failed = summary?.failed.map(({ id, configuration, message, file }) => ({ id, run: runTitle(configuration), message, file })); // prettier-ignore
+  const failed = summary?.failed.map(({ id, configuration, message, file }) => ({
+    id,
+    run: runTitle(configuration),
+    message,
+    file,
+  }));
   const report = {
     store,
     runs: plan.configurations.length,

@@ -164,7 +164,15 @@ export function createGridView<C>(
     switch (event.kind) {
       case 'submitted':
         waiting.delete(configuration);
-        running.set(id, { configuration, started: now(), where: '', state: 'waits for a machine', attempt: event.attempt, share: 0, firstShare: undefined }); // prettier-ignore
+        running.set(id, {
+          configuration,
+          started: now(),
+          where: '',
+          state: 'waits for a machine',
+          attempt: event.attempt,
+          share: 0,
+          firstShare: undefined,
+        });
         return;
       case 'started':
         if (row !== undefined) Object.assign(row, { where: event.where, state: 'begins' });
@@ -195,7 +203,11 @@ export function createGridView<C>(
         running.delete(id);
         failed++;
         const { message, log, file } = event.failure;
-        const tail = log.split('\n').slice(-shownLogLines).filter((line) => line !== '').map((line) => `            ${line}\n`); // prettier-ignore
+        const tail = log
+          .split('\n')
+          .slice(-shownLogLines)
+          .filter((line) => line !== '')
+          .map((line) => `            ${line}\n`);
         const where = file === undefined ? '' : `            all of it: ${file}`;
         note(`          failed    ${titleOf(configuration)}: ${message}\n${tail.join('')}${where}`.trimEnd());
         return;

@@ -43,7 +43,17 @@ export const drawBlobs: DrawTexture = (size, random) => {
   for (let blob = 0; blob < crowd; blob++) {
     const kind = kinds[random.integer(kinds.length)];
     const middle = (): number => (crowd === 1 ? size * (0.5 + random.normal(0, 0.07)) : between(random, 0, size));
-    addBlob(dye, { x: middle(), y: middle(), radius: kind.radius * Math.exp(kind.spread * random.normal()), outline: kind.outline(random) }, kind, random); // prettier-ignore
+    addBlob(
+      dye,
+      {
+        x: middle(),
+        y: middle(),
+        radius: kind.radius * Math.exp(kind.spread * random.normal()),
+        outline: kind.outline(random),
+      },
+      kind,
+      random,
+    );
   }
   return lit(dye, random);
 };
@@ -54,10 +64,15 @@ function addBlob(dye: Canvas, shape: PlacedShape, kind: BlobKind, random: Random
     for (let channel = 0; channel < 3; channel++) dye.values[3 * pixel + channel] += amount * colour[channel];
   };
   const [bodyDye, coreDye] = kind.dyes;
-  aroundShape(dye, shape, (pixel, distance) => {
-    const atRim = Math.exp(-((distance / kind.rimWidth) ** 2));
-    add(pixel, kind.body * soft(distance) + kind.rim * atRim, bodyDye);
-  }, 1 + 2 * kind.rimWidth); // prettier-ignore
+  aroundShape(
+    dye,
+    shape,
+    (pixel, distance) => {
+      const atRim = Math.exp(-((distance / kind.rimWidth) ** 2));
+      add(pixel, kind.body * soft(distance) + kind.rim * atRim, bodyDye);
+    },
+    1 + 2 * kind.rimWidth,
+  );
   const within = (radius: number, reach: number, outline: PlacedShape['outline']): PlacedShape => {
     const [angle, away] = [between(random, 0, 2 * Math.PI), reach * shape.radius * Math.sqrt(random.uniform())];
     return { x: shape.x + away * Math.cos(angle), y: shape.y + away * Math.sin(angle), radius, outline };
@@ -77,7 +92,9 @@ function addBlob(dye: Canvas, shape: PlacedShape, kind: BlobKind, random: Random
 export function lit({ size, values }: Canvas, random: Random): Canvas {
   const canvas = emptyCanvas(size);
   const absorbs = random.uniform() < 0.75;
-  const ground = absorbs ? drawColour(random).map((value) => 0.6 + 0.4 * value) : drawColour(random).map((value) => 0.25 * value); // prettier-ignore
+  const ground = absorbs
+    ? drawColour(random).map((value) => 0.6 + 0.4 * value)
+    : drawColour(random).map((value) => 0.25 * value);
   const haze = random.uniform() < 0.5 ? noiseField(size, random) : undefined;
   const thick = between(random, 0, 0.5);
   for (let at = 0; at < values.length; at++) {

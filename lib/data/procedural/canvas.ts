@@ -114,7 +114,9 @@ export function normalize(field: Float32Array): void {
 /** Gaussian blur by that many pixels, in place; edges are repeated. */
 export function blurCanvas({ size, values }: Canvas, deviation: number): void {
   const radius = Math.ceil(2.5 * deviation);
-  const weights = Float32Array.from({ length: 2 * radius + 1 }, (_, index) => Math.exp(-0.5 * ((index - radius) / deviation) ** 2)); // prettier-ignore
+  const weights = Float32Array.from({ length: 2 * radius + 1 }, (_, index) =>
+    Math.exp(-0.5 * ((index - radius) / deviation) ** 2),
+  );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const line = new Float32Array(size);
   const along = (start: number, step: number): void => {

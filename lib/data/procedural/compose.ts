@@ -30,7 +30,9 @@ function thing(canvas: Canvas, random: Random): Float32Array {
 function half({ size }: Canvas, random: Random): Float32Array {
   const angle = between(random, 0, 2 * Math.PI);
   const [cos, sin, from] = [Math.cos(angle), Math.sin(angle), random.normal(0, 0.15) * size];
-  return Float32Array.from({ length: size * size }, (_, pixel) => soft(cos * ((pixel % size) - size / 2) + sin * (Math.floor(pixel / size) - size / 2) - from)); // prettier-ignore
+  return Float32Array.from({ length: size * size }, (_, pixel) =>
+    soft(cos * ((pixel % size) - size / 2) + sin * (Math.floor(pixel / size) - size / 2) - from),
+  );
 }
 
 function hills({ size }: Canvas, random: Random): Float32Array {

@@ -25,7 +25,12 @@ function drawSystem(random: Random): AffineMap[] {
     const [turn, back] = [between(random, 0, 2 * Math.PI), between(random, 0, 2 * Math.PI)];
     const [long, short] = [between(random, 0.35, 0.9), between(random, 0.1, 0.75) * (random.uniform() < 0.5 ? -1 : 1)];
     const [c, s, e, f] = [Math.cos(turn), Math.sin(turn), Math.cos(back), Math.sin(back)];
-    const matrix = [c * long * e - s * short * f, -c * long * f - s * short * e, s * long * e + c * short * f, c * short * e - s * long * f] as const; // prettier-ignore
+    const matrix = [
+      c * long * e - s * short * f,
+      -c * long * f - s * short * e,
+      s * long * e + c * short * f,
+      c * short * e - s * long * f,
+    ] as const;
     return { matrix, shift: [between(random, -1, 1), between(random, -1, 1)] as const, area: Math.abs(long * short) };
   });
   const total = maps.reduce((sum, { area }) => sum + area + 0.02, 0);
@@ -106,7 +111,8 @@ export const drawJulia: DrawTexture = (size, random) => {
         x = next;
       }
       const distance = x * x + y * y;
-      field[at] = step < most ? Math.sqrt(Math.max(0, step + 1 - Math.log2(0.5 * Math.log(distance)))) : Math.sqrt(distance); // prettier-ignore
+      field[at] =
+        step < most ? Math.sqrt(Math.max(0, step + 1 - Math.log2(0.5 * Math.log(distance)))) : Math.sqrt(distance);
     }
   }
   return coloured(field, size, drawPalette(random));

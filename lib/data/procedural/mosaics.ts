@@ -34,7 +34,8 @@ export const drawCells: DrawTexture = (size, random) => {
       let [first, second, cell] = [Infinity, Infinity, 0];
       for (let near = 0; near < 9; near++) {
         const pointRow = Math.floor(y) + Math.floor(near / 3);
-        const index = pointRow * width + Math.min(width - 1, Math.max(0, Math.floor(x - (pointRow % 2) * stagger) + (near % 3))); // prettier-ignore
+        const index =
+          pointRow * width + Math.min(width - 1, Math.max(0, Math.floor(x - (pointRow % 2) * stagger) + (near % 3)));
         const [dx, dy] = [Math.abs(points[index][0] - x), Math.abs(points[index][1] - y)];
         const distance = metric === 2 ? Math.sqrt(dx * dx + dy * dy) : dx + dy;
         if (distance < first) [second, first, cell] = [first, distance, index];
@@ -46,7 +47,12 @@ export const drawCells: DrawTexture = (size, random) => {
     }
   }
   if (kind === 'nearest') return coloured(nearestOf, size, drawPalette(random));
-  if (kind === 'border') return coloured(gapOf.map((gap) => Math.min(gap, 0.4)), size, drawPalette(random)); // prettier-ignore
+  if (kind === 'border')
+    return coloured(
+      gapOf.map((gap) => Math.min(gap, 0.4)),
+      size,
+      drawPalette(random),
+    );
   return tiles(size, random, { cellOf, gapOf: kind === 'plain' ? undefined : gapOf, count: points.length });
 };
 
@@ -61,7 +67,9 @@ function tiles(size: number, random: Random, { cellOf, gapOf, count }: Tiles): C
   const canvas = emptyCanvas(size);
   const [base, border] = [drawColour(random), drawColour(random)];
   const variety = between(random, 0.1, 1);
-  const colours = Array.from({ length: count }, () => drawColour(random).map((value, channel) => base[channel] + variety * (value - base[channel]))); // prettier-ignore
+  const colours = Array.from({ length: count }, () =>
+    drawColour(random).map((value, channel) => base[channel] + variety * (value - base[channel])),
+  );
   const [thickness, softness] = [between(random, 0.05, 0.3), between(random, 0.03, 0.3)];
   for (let pixel = 0, at = 0; pixel < cellOf.length; pixel++) {
     const inside = gapOf === undefined ? 1 : Math.min(1, Math.max(0, (gapOf[pixel] - thickness) / softness));

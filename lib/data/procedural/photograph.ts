@@ -34,7 +34,11 @@ function emboss({ size, values }: Canvas, random: Random): void {
 
 /** A lamp at one side, or one in the middle that leaves the corners dark. */
 function illuminate({ size, values }: Canvas, random: Random): void {
-  const [right, down, corner] = [random.normal(0, 0.2), random.normal(0, 0.2), random.uniform() < 0.4 ? between(random, 0.1, 0.6) : 0]; // prettier-ignore
+  const [right, down, corner] = [
+    random.normal(0, 0.2),
+    random.normal(0, 0.2),
+    random.uniform() < 0.4 ? between(random, 0.1, 0.6) : 0,
+  ];
   for (let row = 0, at = 0; row < size; row++) {
     const y = (2 * row) / size - 1;
     for (let column = 0; column < size; column++) {

@@ -30,7 +30,9 @@ function drawLayer(random: Random, inputs: number, outputs: number, strength: nu
 export const drawPatternNetwork: DrawTexture = (size, random) => {
   const units = 4 + random.integer(3);
   const strength = between(random, 1, 3.5);
-  const layers = [4, ...Array<number>(1 + random.integer(2)).fill(units)].map((inputs) => drawLayer(random, inputs, units, strength)); // prettier-ignore
+  const layers = [4, ...Array<number>(1 + random.integer(2)).fill(units)].map((inputs) =>
+    drawLayer(random, inputs, units, strength),
+  );
   const output = drawLayer(random, units, 3, 2);
   const zoom = logBetween(random, 0.7, 3);
   const [startX, startY, phase] = [random.normal(0, 0.5), random.normal(0, 0.5), between(random, 0, 256)];
@@ -54,7 +56,8 @@ export const drawPatternNetwork: DrawTexture = (size, random) => {
         before = values;
       }
       if (isTinted) {
-        for (let channel = 0; channel < 3; channel++) canvas.values[3 * at + channel] = 0.5 + 0.5 * unit(output[channel], values); // prettier-ignore
+        for (let channel = 0; channel < 3; channel++)
+          canvas.values[3 * at + channel] = 0.5 + 0.5 * unit(output[channel], values);
       } else field[at] = unit(output[0], values);
     }
   }
@@ -92,7 +95,8 @@ export const drawOrbits: DrawTexture = (size, random) => {
         const factor = inverts ? 1 / Math.max(0.05, x * x + y * y) : grow;
         [x, y] = [x * factor - shiftX, y * factor - shiftY];
         [x, y] = [x * cos + y * sin, y * cos - x * sin];
-        const distance = trap === 0 ? Math.abs(x) : trap === 1 ? Math.abs(Math.sqrt(x * x + y * y) - 0.6) : Math.abs(x) + Math.abs(y); // prettier-ignore
+        const distance =
+          trap === 0 ? Math.abs(x) : trap === 1 ? Math.abs(Math.sqrt(x * x + y * y) - 0.6) : Math.abs(x) + Math.abs(y);
         if (distance < nearest) nearest = distance;
       }
       field[at] = Math.exp(-sharpness * nearest);

@@ -24,7 +24,11 @@ export const drawStain: DrawTexture = (size, random) => {
   const count = Math.round(between(random, 0, 0.35) * (size / (2 * radius)) ** 2);
   const outline = random.uniform() < 0.6 ? ellipse : rough;
   for (let nucleus = 0; nucleus < count; nucleus++) {
-    const place = { x: between(random, 0, size), y: between(random, 0, size), radius: radius * Math.exp(0.2 * random.normal()) }; // prettier-ignore
+    const place = {
+      x: between(random, 0, size),
+      y: between(random, 0, size),
+      radius: radius * Math.exp(0.2 * random.normal()),
+    };
     const strength = between(random, 0.6, 1.6);
     aroundShape(dye, { ...place, outline: outline(random) }, (pixel, distance) => {
       for (let channel = 0; channel < 3; channel++)

@@ -21,7 +21,13 @@ export const drawWavelets: DrawTexture = (size, random) => {
         y: between(random, 0, size),
         phase: between(random, 0, 2 * Math.PI),
       };
-      addWave(field, size, { ...place, width, strength, kx: (crests * Math.cos(angle)) / width, ky: (crests * Math.sin(angle)) / width }); // prettier-ignore
+      addWave(field, size, {
+        ...place,
+        width,
+        strength,
+        kx: (crests * Math.cos(angle)) / width,
+        ky: (crests * Math.sin(angle)) / width,
+      });
     }
   }
   normalize(field);

@@ -67,7 +67,12 @@ export function drawArtefacts(random: Random, fieldOfView: number): Artefacts {
     const [x, y] = [between(random, -half, half), between(random, -half, half)];
     for (let count = 1 + random.integer(6); count > 0; count--) {
       const radius = Math.min(0.9, 0.22 * Math.exp(random.normal(0, 0.5)));
-      bubbles.push({ x: x + random.normal(0, 0.7), y: y + random.normal(0, 0.7), radius, glint: -2.2 + random.normal(0, 0.2) }); // prettier-ignore
+      bubbles.push({
+        x: x + random.normal(0, 0.7),
+        y: y + random.normal(0, 0.7),
+        radius,
+        glint: -2.2 + random.normal(0, 0.2),
+      });
     }
   }
   return {

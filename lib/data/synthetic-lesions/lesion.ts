@@ -72,13 +72,57 @@ interface Kind {
 
 const kinds: readonly Kind[] = [
   // Common nevus: one or two browns, an even network, a border that fades.
-  { frequency: 0.4, dyes: ['lightBrown', 'darkBrown'], strength: [0.4, 1.15], irregularity: [0.1, 0.55], softness: [0.15, 1], zones: [0, 2], zoneDyes: ['darkBrown', 'lightBrown', 'pink'], network: [0.1, 0.75], globules: [0, 40], globuleDye: 'darkBrown' }, // prettier-ignore
+  {
+    frequency: 0.4,
+    dyes: ['lightBrown', 'darkBrown'],
+    strength: [0.4, 1.15],
+    irregularity: [0.1, 0.55],
+    softness: [0.15, 1],
+    zones: [0, 2],
+    zoneDyes: ['darkBrown', 'lightBrown', 'pink'],
+    network: [0.1, 0.75],
+    globules: [0, 40],
+    globuleDye: 'darkBrown',
+  },
   // Melanoma: several colours, a ragged border, regression.
-  { frequency: 0.26, dyes: ['darkBrown', 'lightBrown', 'blueGrey'], strength: [0.6, 1.3], irregularity: [0.5, 1], softness: [0.1, 0.5], zones: [2, 6], zoneDyes: ['black', 'blueGrey', 'red', 'white', 'lightBrown', 'darkBrown'], network: [0, 0.8], globules: [0, 60], globuleDye: 'black' }, // prettier-ignore
+  {
+    frequency: 0.26,
+    dyes: ['darkBrown', 'lightBrown', 'blueGrey'],
+    strength: [0.6, 1.3],
+    irregularity: [0.5, 1],
+    softness: [0.1, 0.5],
+    zones: [2, 6],
+    zoneDyes: ['black', 'blueGrey', 'red', 'white', 'lightBrown', 'darkBrown'],
+    network: [0, 0.8],
+    globules: [0, 60],
+    globuleDye: 'black',
+  },
   // Hypomelanotic: hardly darker than the skin around it.
-  { frequency: 0.2, dyes: ['pink', 'red', 'lightBrown'], strength: [0.3, 0.7], irregularity: [0.2, 0.8], softness: [0.2, 1], zones: [0, 3], zoneDyes: ['pink', 'white', 'lightBrown', 'red'], network: [0, 0.3], globules: [0, 25], globuleDye: 'red' }, // prettier-ignore
+  {
+    frequency: 0.2,
+    dyes: ['pink', 'red', 'lightBrown'],
+    strength: [0.3, 0.7],
+    irregularity: [0.2, 0.8],
+    softness: [0.2, 1],
+    zones: [0, 3],
+    zoneDyes: ['pink', 'white', 'lightBrown', 'red'],
+    network: [0, 0.3],
+    globules: [0, 25],
+    globuleDye: 'red',
+  },
   // Seborrhoeic keratosis: yellow to brown, sharp, with bright milia-like cysts.
-  { frequency: 0.14, dyes: ['yellow', 'lightBrown', 'darkBrown'], strength: [0.6, 1.1], irregularity: [0.15, 0.6], softness: [0.08, 0.25], zones: [0, 3], zoneDyes: ['darkBrown', 'yellow', 'lightBrown'], network: [0, 0.25], globules: [5, 60], globuleDye: 'cyst' }, // prettier-ignore
+  {
+    frequency: 0.14,
+    dyes: ['yellow', 'lightBrown', 'darkBrown'],
+    strength: [0.6, 1.1],
+    irregularity: [0.15, 0.6],
+    softness: [0.08, 0.25],
+    zones: [0, 3],
+    zoneDyes: ['darkBrown', 'yellow', 'lightBrown'],
+    network: [0, 0.25],
+    globules: [5, 60],
+    globuleDye: 'cyst',
+  },
 ];
 
 export interface LesionPlace {

@@ -42,7 +42,13 @@ export function drawOutline(random: Random, { x, y, radius, irregularity }: Outl
   const meanSquare = logarithms.reduce((sum, value) => sum + Math.exp(2 * value), 0) / steps;
   const scale = radius / Math.sqrt(meanSquare);
   const radii = Float32Array.from({ length: steps + 1 }, (_, step) => scale * Math.exp(logarithms[step % steps]));
-  return { x, y, radii, smallest: radii.reduce((a, b) => Math.min(a, b)), largest: radii.reduce((a, b) => Math.max(a, b)) }; // prettier-ignore
+  return {
+    x,
+    y,
+    radii,
+    smallest: radii.reduce((a, b) => Math.min(a, b)),
+    largest: radii.reduce((a, b) => Math.max(a, b)),
+  };
 }
 
 /** The border's distance from the centre in the direction of dx, dy. */

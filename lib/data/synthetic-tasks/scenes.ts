@@ -30,7 +30,11 @@ export const drawCell: DrawScene = ([label], size, random) => {
   const [x, y] = [between(random, 0.4, 0.6), between(random, 0.4, 0.6)];
   const radius = between(random, 0.16, 0.24);
   const turn = between(random, 0, 2 * Math.PI);
-  paint(canvas, wavyDisc(x, y, between(random, 0.34, 0.4), 3, 0.06, turn), stain.map((value) => (value + 1.2) / 2)); // prettier-ignore
+  paint(
+    canvas,
+    wavyDisc(x, y, between(random, 0.34, 0.4), 3, 0.06, turn),
+    stain.map((value) => (value + 1.2) / 2),
+  );
   const lobes = [0, 1, 2].map((lobe) => {
     const angle = turn + (2 * Math.PI * lobe) / 3;
     return disc(x + 0.75 * radius * Math.cos(angle), y + 0.75 * radius * Math.sin(angle), 0.55 * radius);

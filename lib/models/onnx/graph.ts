@@ -102,7 +102,10 @@ export function collectGraph(weights: OnnxWeights, build: (graph: OnnxGraph) => 
     transposed(name) {
       const [outputs, inputs] = weights.table[name].shape;
       const published = weights.read(name);
-      const values = Float32Array.from(published, (_, index) => published[(index % outputs) * inputs + Math.floor(index / outputs)]); // prettier-ignore
+      const values = Float32Array.from(
+        published,
+        (_, index) => published[(index % outputs) * inputs + Math.floor(index / outputs)],
+      );
       return tensor(`${name}.T`, [inputs, outputs], values);
     },
     floats(values, shape) {

@@ -19,7 +19,12 @@ export function swinGraph(g: OnnxGraph, config: SwinConfig, size: PlaneSize): Va
   let x = layerNorm(g, patches, 'patch_embed.norm', normEpsilon); // N×H×W×C
   depths.forEach((depth, stage) => {
     const scale = patchSize * 2 ** stage;
-    const layout = { height: size.height / scale, width: size.width / scale, channels: width * 2 ** stage, heads: heads[stage] }; // prettier-ignore
+    const layout = {
+      height: size.height / scale,
+      width: size.width / scale,
+      channels: width * 2 ** stage,
+      heads: heads[stage],
+    };
     if (stage > 0) x = mergePatches(g, x, `layers.${stage}.downsample`, layout, normEpsilon);
     for (let index = 0; index < depth; index++) {
       const shift = index % 2 === 1 && layout.height > window ? Math.floor(window / 2) : 0;

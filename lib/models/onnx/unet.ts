@@ -6,7 +6,8 @@ import { batchNorm, convolution } from './layers';
 
 /** N×3×H×W → N×classes×H×W. */
 export function unetGraph(g: OnnxGraph, { widths }: UnetConfig, { height, width }: PlaneSize): Value {
-  const sizeAt = (level: number): [number, number] => [height, width].map((side) => Math.floor(side / 2 ** level)) as [number, number]; // prettier-ignore
+  const sizeAt = (level: number): [number, number] =>
+    [height, width].map((side) => Math.floor(side / 2 ** level)) as [number, number];
   const encoder: Value[] = [];
   widths.forEach((_, level) => {
     const halved = (): Value => g.node('MaxPool', [encoder[level - 1]], { kernel_shape: [2, 2], strides: [2, 2] });

@@ -12,13 +12,22 @@ const convolutions = {
     const residual = shape === 1 ? noise(rows * width, 4) : [];
     const inputs = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset), tf.tensor(residual)];
     const [output] = tf.execute('NotebookChannelAffine', { relu: ['bool', true] }, inputs, 1);
-    const wanted = map(width)(x, (value, row, at) => relu(value * scale[at] + offset[at] + (residual[row * width + at] ?? 0))); // prettier-ignore
+    const wanted = map(width)(x, (value, row, at) =>
+      relu(value * scale[at] + offset[at] + (residual[row * width + at] ?? 0)),
+    );
     return differs('output', tf.values(output), wanted);
   },
   batchNorm(tf, shape) {
     const { rows, width } = shapes[shape];
     const isFirst = shape === 0; // neither a shortcut nor ReLU
-    const [x, scale, offset, mean, variance, weights] = [noise(rows * width), positive(width, 2), noise(width, 3), noise(width, 4), positive(width, 5), noise(rows * width, 6)]; // prettier-ignore
+    const [x, scale, offset, mean, variance, weights] = [
+      noise(rows * width),
+      positive(width, 2),
+      noise(width, 3),
+      noise(width, 4),
+      positive(width, 5),
+      noise(rows * width, 6),
+    ];
     const residual = shape === 1 ? noise(rows * width, 7) : [];
     const statistics = (/** @type {number[]} */ x) =>
       times(width, (column) => {
@@ -26,17 +35,30 @@ const convolutions = {
         const average = sum(own) / rows;
         return { average, spread: sum(own.map((value) => (value - average) ** 2)) / rows };
       });
-    const normalized = (/** @type {number[]} */ x, /** @type {number[]} */ scale, /** @type {number[]} */ offset, residual = /** @type {number[]} */ ([])) => {
+    const normalized = (
+      /** @type {number[]} */ x,
+      /** @type {number[]} */ scale,
+      /** @type {number[]} */ offset,
+      residual = /** @type {number[]} */ ([]),
+    ) => {
       const found = statistics(x);
       return map(width)(x, (value, row, at) => {
         const { average, spread } = found[at];
-        const sum = ((value - average) / Math.sqrt(spread + epsilon)) * scale[at] + offset[at] + (residual[row * width + at] ?? 0);
+        const sum =
+          ((value - average) / Math.sqrt(spread + epsilon)) * scale[at] +
+          offset[at] +
+          (residual[row * width + at] ?? 0);
         return isFirst ? sum : relu(sum);
       });
-    }; // prettier-ignore
+    };
     const given = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset)];
     const attributes = { epsilon: ['float', epsilon], momentum: ['float', 0.1], relu: ['bool', !isFirst] };
-    const inputs = [...given, tf.tensor(mean), tf.tensor(variance), tf.tensor(residual, residual.length ? [rows, width] : [0])]; // prettier-ignore
+    const inputs = [
+      ...given,
+      tf.tensor(mean),
+      tf.tensor(variance),
+      tf.tensor(residual, residual.length ? [rows, width] : [0]),
+    ];
     const [output, newMean, newVariance, ...own] = tf.execute('NotebookBatchNorm', attributes, inputs, 5);
     const plain = tf.execute('NotebookNormalize', { relu: attributes.relu }, [...given, ...own], 1)[0];
     const forGradient = [tf.tensor(weights, [rows, width]), ...given, ...own, output];
@@ -44,22 +66,41 @@ const convolutions = {
       .execute('NotebookBatchNormGrad', { relu: attributes.relu, residual: ['bool', shape === 1] }, forGradient, 4)
       .map(tf.values);
     const found = statistics(x);
-    const running = (/** @type {number[]} */ before, /** @type {number[]} */ batch) => before.map((value, at) => 0.9 * value + 0.1 * batch[at]); // prettier-ignore
+    const running = (/** @type {number[]} */ before, /** @type {number[]} */ batch) =>
+      before.map((value, at) => 0.9 * value + 0.1 * batch[at]);
     return (
       differs('output', tf.values(output), normalized(x, scale, offset, residual)) ??
       differs('normalized', tf.values(plain), normalized(x, scale, offset)) ??
-      differs('mean', tf.values(newMean), running(mean, found.map(({ average }) => average))) ??
-      differs('variance', tf.values(newVariance), running(variance, found.map(({ spread }) => (spread * rows) / (rows - 1)))) ??
+      differs(
+        'mean',
+        tf.values(newMean),
+        running(
+          mean,
+          found.map(({ average }) => average),
+        ),
+      ) ??
+      differs(
+        'variance',
+        tf.values(newVariance),
+        running(
+          variance,
+          found.map(({ spread }) => (spread * rows) / (rows - 1)),
+        ),
+      ) ??
       gradientDiffers(normalized, [x, scale, offset, residual], weights, {
         x: gradients[0],
         scale: gradients[1],
         offset: gradients[2],
         ...(shape === 1 && { residual: gradients[3] }),
       })
-    ); // prettier-ignore
+    );
   },
   maxPool(tf, shape) {
-    const [images, height, width, channels, size, stride, padding] = [[1, 4, 6, 5, 2, 2, 0], [2, 7, 7, 64, 3, 2, 1], [1, 9, 5, 83, 3, 1, 1]][shape]; // prettier-ignore
+    const [images, height, width, channels, size, stride, padding] = [
+      [1, 4, 6, 5, 2, 2, 0],
+      [2, 7, 7, 64, 3, 2, 1],
+      [1, 9, 5, 83, 3, 1, 1],
+    ][shape];
     const [newHeight, newWidth] = [height, width].map((side) => Math.floor((side + 2 * padding - size) / stride) + 1);
     // No two alike within a window, so that the gradient is one.
     const x = noise(images * height * width * channels).map((value, at) => value + ((at * 0.618) % 1) / 100);

@@ -29,13 +29,19 @@ const optimizers = {
     const seconds = counts.map((count) => positive(count, 4));
     const [keep, beta1, beta2, epsilon, rate, root] = [0.99, 0.9, 0.999, 1e-8, 0.01, 1.5];
     const variables = [...weights, ...firsts, ...seconds].map((values) => variable(tf, values));
-    const inputs = [...variables, tf.tensor([keep, beta1, beta2, epsilon, rate, root]), ...gradients.map((values) => tf.tensor(values))]; // prettier-ignore
+    const inputs = [
+      ...variables,
+      tf.tensor([keep, beta1, beta2, epsilon, rate, root]),
+      ...gradients.map((values) => tf.tensor(values)),
+    ];
     tf.execute('NotebookAdamW', { N: ['int', counts.length] }, inputs, 0);
     const m = firsts.map((values, n) => values.map((value, at) => value * beta1 + gradients[n][at] * (1 - beta1)));
     const v = seconds.map((values, n) =>
       values.map((value, at) => value * beta2 + gradients[n][at] ** 2 * (1 - beta2)),
     );
-    const w = weights.map((values, n) => values.map((value, at) => value * keep - (rate * m[n][at]) / (Math.sqrt(v[n][at]) * root + epsilon))); // prettier-ignore
+    const w = weights.map((values, n) =>
+      values.map((value, at) => value * keep - (rate * m[n][at]) / (Math.sqrt(v[n][at]) * root + epsilon)),
+    );
     return variablesDiffer(tf, variables, [...w, ...m, ...v]);
   },
   sgd(tf, shape) {
@@ -44,7 +50,11 @@ const optimizers = {
     const [rate, decay, momentum, nesterov] = [0.1, 0.01, 0.9, shape === 2 ? 1 : 0];
     const kept = shape === 0 ? [] : velocities;
     const variables = [...weights, ...kept].map((values) => variable(tf, values));
-    const inputs = [...variables, tf.tensor([rate, decay, momentum, nesterov]), ...gradients.map((values) => tf.tensor(values))]; // prettier-ignore
+    const inputs = [
+      ...variables,
+      tf.tensor([rate, decay, momentum, nesterov]),
+      ...gradients.map((values) => tf.tensor(values)),
+    ];
     tf.execute('NotebookSgd', { N: ['int', counts.length], M: ['int', kept.length] }, inputs, 0);
     const decayed = gradients.map((values, n) => values.map((value, at) => value + decay * weights[n][at]));
     const v = kept.map((values, n) => values.map((value, at) => value * momentum + decayed[n][at]));

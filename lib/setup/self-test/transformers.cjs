@@ -25,14 +25,18 @@ function normalDistribution(z) {
 }
 
 /** @param {number} width */
-const layerNormOf = (width) => (/** @type {number[]} */ x, /** @type {number[]} */ scale, /** @type {number[]} */ offset) => {
-  const statistics = times(x.length / width, (row) => {
-    const own = x.slice(row * width, (row + 1) * width);
-    const mean = sum(own) / width;
-    return [mean, 1 / Math.sqrt(sum(own.map((value) => (value - mean) ** 2)) / width + epsilon)];
-  });
-  return map(width)(x, (value, row, at) => (value - statistics[row][0]) * statistics[row][1] * scale[at] + offset[at]);
-}; // prettier-ignore
+const layerNormOf =
+  (width) => (/** @type {number[]} */ x, /** @type {number[]} */ scale, /** @type {number[]} */ offset) => {
+    const statistics = times(x.length / width, (row) => {
+      const own = x.slice(row * width, (row + 1) * width);
+      const mean = sum(own) / width;
+      return [mean, 1 / Math.sqrt(sum(own.map((value) => (value - mean) ** 2)) / width + epsilon)];
+    });
+    return map(width)(
+      x,
+      (value, row, at) => (value - statistics[row][0]) * statistics[row][1] * scale[at] + offset[at],
+    );
+  };
 
 /** @param {number} width */
 const biasGeluOf = (width) => (/** @type {number[]} */ x, /** @type {number[]} */ bias) =>
@@ -42,7 +46,12 @@ const biasGeluOf = (width) => (/** @type {number[]} */ x, /** @type {number[]} *
 const transformers = {
   layerNorm(tf, shape) {
     const { rows, width } = shapes[shape];
-    const [x, scale, offset, weights] = [noise(rows * width), positive(width, 2), noise(width, 3), noise(rows * width, 4)]; // prettier-ignore
+    const [x, scale, offset, weights] = [
+      noise(rows * width),
+      positive(width, 2),
+      noise(width, 3),
+      noise(rows * width, 4),
+    ];
     const f = layerNormOf(width);
     const run = (/** @type {string} */ type) => {
       const inputs = [tf.tensor(x, [rows, width], type), tf.tensor(scale), tf.tensor(offset)];
@@ -71,12 +80,21 @@ const transformers = {
   },
   biasResidual(tf, shape) {
     const { rows, width } = shapes[shape];
-    const [residual, x, bias, weights] = [noise(rows * width), noise(rows * width, 2), noise(width, 3), noise(rows * width, 4)]; // prettier-ignore
+    const [residual, x, bias, weights] = [
+      noise(rows * width),
+      noise(rows * width, 2),
+      noise(width, 3),
+      noise(rows * width, 4),
+    ];
     const scale = shape === 0 ? [] : positive(width, 5);
     const f = (/** @type {number[]} */ x, /** @type {number[]} */ bias, /** @type {number[]} */ scale) =>
       map(width)(x, (value, row, at) => residual[row * width + at] + (value + bias[at]) * (scale[at] ?? 1));
     const run = (/** @type {string} */ type) => {
-      const inputs = [...[residual, x].map((values) => tf.tensor(values, [rows, width], type)), tf.tensor(bias), tf.tensor(scale)]; // prettier-ignore
+      const inputs = [
+        ...[residual, x].map((values) => tf.tensor(values, [rows, width], type)),
+        tf.tensor(bias),
+        tf.tensor(scale),
+      ];
       return tf.values(tf.execute('NotebookBiasResidual', { T: ['type', type] }, inputs, 1)[0]);
     };
     const difference = inBothTypes(tf, (type, tolerance) => differs(type, run(type), f(x, bias, scale), tolerance));
@@ -86,10 +104,16 @@ const transformers = {
     return gradientDiffers(f, [x, bias, scale], weights, { x: gradients[0], bias: gradients[1], scale: gradients[2] });
   },
   attention(tf, shape) {
-    const [images, tokens, heads, width, rotated] = [[1, 3, 2, 8, 0], [1, 70, 1, 16, 66], [2, 20, 1, 64, 16]][shape]; // prettier-ignore
+    const [images, tokens, heads, width, rotated] = [
+      [1, 3, 2, 8, 0],
+      [1, 70, 1, 16, 66],
+      [2, 20, 1, 64, 16],
+    ][shape];
     const channels = heads * width;
     const bias = shape === 0 ? [] : noise(3 * channels, 2);
-    const [sine, cosine] = [Math.sin, Math.cos].map((turn) => times(rotated * width, (at) => turn(at % (width / 2) + at / width))); // prettier-ignore
+    const [sine, cosine] = [Math.sin, Math.cos].map((turn) =>
+      times(rotated * width, (at) => turn((at % (width / 2)) + at / width)),
+    );
     const [qkv, weights] = [noise(images * tokens * 3 * channels), noise(images * tokens * channels, 3)];
     const f = attentionOf({ images, tokens, heads, width, rotated, bias, sine, cosine });
     const sizes = { heads: ['int', heads], tokens: ['int', tokens] };
@@ -116,7 +140,10 @@ function attentionOf({ images, tokens, heads, width, rotated, bias, sine, cosine
       const rows = (/** @type {number} */ part) =>
         times(tokens, (token) => {
           const first = part * channels + head * width;
-          const row = times(width, (at) => qkv[(image * tokens + token) * 3 * channels + first + at] + (bias[first + at] ?? 0)); // prettier-ignore
+          const row = times(
+            width,
+            (at) => qkv[(image * tokens + token) * 3 * channels + first + at] + (bias[first + at] ?? 0),
+          );
           const patch = token - (tokens - rotated);
           if (part === 2 || patch < 0) return row;
           const half = width / 2;
@@ -128,7 +155,9 @@ function attentionOf({ images, tokens, heads, width, rotated, bias, sine, cosine
         const scores = k.map((key) => Math.exp(sum(key.map((value, at) => value * query[at])) / Math.sqrt(width)));
         const total = sum(scores);
         for (let at = 0; at < width; at++)
-          output[(image * tokens + token) * channels + head * width + at] = sum(v.map((value, other) => (value[at] * scores[other]) / total)); // prettier-ignore
+          output[(image * tokens + token) * channels + head * width + at] = sum(
+            v.map((value, other) => (value[at] * scores[other]) / total),
+          );
       });
     }
     return output;

@@ -48,7 +48,11 @@ function gradientDiffers(f, inputs, weights, gradients, step = 1e-4) {
   }
 }
 
-const shapes = [{ rows: 3, width: 5 }, { rows: 40, width: 64 }, { rows: 17, width: 83 }]; // prettier-ignore
+const shapes = [
+  { rows: 3, width: 5 },
+  { rows: 40, width: 64 },
+  { rows: 17, width: 83 },
+];
 const epsilon = 1e-5;
 
 /** By columns of x: rows × width. @param {number} width @returns {(x: number[], f: (value: number, row: number, column: number) => number) => number[]} */

@@ -7,7 +7,15 @@ import { marginOf, type Estimate } from '../../metrics/interval-over-draws';
 import { mean, sampleDeviation, wilsonInterval } from '../../metrics/intervals';
 import { comparableResults, currentRun } from '../../runs/notebook-run';
 import { classificationRows, type ClassificationRow, type Results } from '../../runs/results';
-import { claimRows as rowsOfClaims, differenceFinding, isWithin, notTested, signed, type Claim, type Finding } from '../../workbench/claims'; // prettier-ignore
+import {
+  claimRows as rowsOfClaims,
+  differenceFinding,
+  isWithin,
+  notTested,
+  signed,
+  type Claim,
+  type Finding,
+} from '../../workbench/claims';
 import { publishedBloodCells } from './published';
 
 /** The study's five models: of which notebook they are, and how they were trained. */
@@ -91,7 +99,8 @@ function lacking({ of }: Trainings, names: readonly StudyModel[]): Finding | und
     const titles = absent.map((name) => `${models[name].title} (notebook ${models[name].notebook.slice(0, 2)})`);
     return notTested(`not trained on these data: ${titles.join(', ')}`);
   }
-  const isRandom = (name: StudyModel): boolean => transferred.includes(name) && [...of[name].values()].some(({ weights }) => weights === 'random'); // prettier-ignore
+  const isRandom = (name: StudyModel): boolean =>
+    transferred.includes(name) && [...of[name].values()].some(({ weights }) => weights === 'random');
   return names.some(isRandom) ? notTested('the weights are random: nothing was transferred') : undefined;
 }
 
@@ -148,7 +157,10 @@ const slower: Claim<Trainings> = {
     if (missing !== undefined) return missing;
     const secondsOf = (name: StudyModel, epochs: (row: ClassificationRow) => number): number =>
       mean([...trainings.of[name].values()].map((row) => epochs(row) / Number(row.settings.epochs)));
-    const frozen = secondsOf('dinoFrozen', (row) => Number(row.headSeconds) + Number(row.settings.epochs) * Number(row.passSeconds)); // prettier-ignore
+    const frozen = secondsOf(
+      'dinoFrozen',
+      (row) => Number(row.headSeconds) + Number(row.settings.epochs) * Number(row.passSeconds),
+    );
     const tuned = secondsOf('dinoTuned', ({ seconds }) => seconds);
     if (!Number.isFinite(frozen)) return notTested('what a pass over the images takes was not measured');
     const value = `${formatDecimal(tuned / frozen, 1)}×`;
@@ -163,8 +175,18 @@ const slower: Claim<Trainings> = {
 };
 
 const claims: readonly Claim<Trainings>[] = [
-  orderClaim('The fine-tuned ViT is ahead of the ResNet', 'vitTuned', 'resnet', vitFineTuned.testAccuracy - resnet18.testAccuracy), // prettier-ignore
-  orderClaim('The ResNet is ahead of frozen DINO', 'resnet', 'dinoFrozen', resnet18.testAccuracy - dinoFrozen.testAccuracy), // prettier-ignore
+  orderClaim(
+    'The fine-tuned ViT is ahead of the ResNet',
+    'vitTuned',
+    'resnet',
+    vitFineTuned.testAccuracy - resnet18.testAccuracy,
+  ),
+  orderClaim(
+    'The ResNet is ahead of frozen DINO',
+    'resnet',
+    'dinoFrozen',
+    resnet18.testAccuracy - dinoFrozen.testAccuracy,
+  ),
   numberClaim('The frozen ViT reaches 86 %', 'vitFrozen', 0.86),
   numberClaim('Frozen DINO reaches 92 %', 'dinoFrozen', 0.92),
   orderClaim('Fine-tuned DINO is slightly ahead of frozen', 'dinoTuned', 'dinoFrozen'),
@@ -193,6 +215,14 @@ export function claimTable(data: Dataset): Displayable {
   const trainings = trainingsOf(comparableResults(currentRun(), data, notebooks), data);
   return table(claimRows(trainings), {
     caption: `The study’s claims, ${trainings.comparable ? 'measured again' : `asked of other data or weights: ${data.title}`}`,
-    columns: ['claim', 'published', 'ours', 'interval', ...(trainings.comparable ? ['difference'] : []), 'verdict', 'why'], // prettier-ignore
+    columns: [
+      'claim',
+      'published',
+      'ours',
+      'interval',
+      ...(trainings.comparable ? ['difference'] : []),
+      'verdict',
+      'why',
+    ],
   });
 }

@@ -60,15 +60,21 @@ export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
  */
 export function checkNetworks(networks: readonly ChosenNetwork[], weights: string): void {
   if (networks.length > 1 && weights.endsWith('.safetensors'))
-    throw new UserError(`weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`); // prettier-ignore
+    throw new UserError(
+      `weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`,
+    );
   const known = [...pretrainedNames(), ...architectureNames()];
   const vits = known.filter((name) => findModel(name).family === 'vit');
   const usable = [automaticModel, ...vits];
   for (const { model, size } of networks) {
     if (!known.includes(model))
-      throw new UserError(`There is no model "${model}"${suggestion(model, usable) || '.'} For this notebook there are ${usable.join(', ')}.`); // prettier-ignore
+      throw new UserError(
+        `There is no model "${model}"${suggestion(model, usable) || '.'} For this notebook there are ${usable.join(', ')}.`,
+      );
     if (!usable.includes(model))
-      throw new UserError(`${model} is a ${findModel(model).family}, but this notebook is about vision transformers: ${usable.join(', ')}.`); // prettier-ignore
+      throw new UserError(
+        `${model} is a ${findModel(model).family}, but this notebook is about vision transformers: ${usable.join(', ')}.`,
+      );
     checkBackbone({ model, size, weights });
   }
 }

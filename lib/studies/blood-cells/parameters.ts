@@ -1,6 +1,17 @@
 /** The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the lengths of the tour. */
 import { imageSizes } from '../../data/registry-types';
-import { booleanParameter, choiceParameter, common, integerParameter, ownImages, sizesParameter, textParameter, weightsParameter, type ParameterSpec, type Profile } from '../../runs/parameters'; // prettier-ignore
+import {
+  booleanParameter,
+  choiceParameter,
+  common,
+  integerParameter,
+  ownImages,
+  sizesParameter,
+  textParameter,
+  weightsParameter,
+  type ParameterSpec,
+  type Profile,
+} from '../../runs/parameters';
 
 /** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
@@ -11,14 +22,22 @@ export const automaticSizes = 'auto';
 const both = <T>(value: T): Record<Profile, T> => ({ tour: value, paper: value });
 const forTour = <T>(tour: T, paper: T): Record<Profile, T> => ({ tour, paper });
 
-const dataset = textParameter('Registry name, synthetic-blood, or the path of a folder of classes, a table or an .npz file', forTour('synthetic-blood', 'bloodmnist'), 'a dataset’s name or path'); // prettier-ignore
+const dataset = textParameter(
+  'Registry name, synthetic-blood, or the path of a folder of classes, a table or an .npz file',
+  forTour('synthetic-blood', 'bloodmnist'),
+  'a dataset’s name or path',
+);
 const size = choiceParameter('Pixels a side, for datasets that come in several sizes', both<number>(28), imageSizes);
 const syntheticImages = (tour: number): ParameterSpec<number> =>
   integerParameter('Training images that synthetic-blood makes', forTour(tour, 11959), 100, 11959);
 const epochs = (of: string, defaults: Record<Profile, number>, least = 1): ParameterSpec<number> =>
   integerParameter(`Passes over the training images${of}`, defaults, least, 1000);
 const model = (networks: string): ParameterSpec<string> =>
-  textParameter(`auto (${networks}) or any vision transformer of the registry`, both(automaticModel), 'auto or a model’s name'); // prettier-ignore
+  textParameter(
+    `auto (${networks}) or any vision transformer of the registry`,
+    both(automaticModel),
+    'auto or a model’s name',
+  );
 
 /** The tour's images make too few steps of 128. */
 const tourBatchSize = integerParameter('Images a step', forTour(32, 128), 1, 4096);
@@ -54,7 +73,10 @@ export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1000
 
 export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
-  sizes: sizesParameter('Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224', both(automaticSizes)), // prettier-ignore
+  sizes: sizesParameter(
+    'Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224',
+    both(automaticSizes),
+  ),
   syntheticImages: syntheticImages(400),
   weights: weightsParameter,
   model: model('ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own'),

@@ -39,7 +39,6 @@ function commonOf(
   { model, protocol, weights, weightsSha256, settings }: ClassificationRow,
   without: readonly string[] = [],
 ): string {
-  // prettier-ignore
   const names = Object.keys(settings).filter((name) => ![...alongLine, ...without].includes(name));
   const common = names.sort().map((name) => [name, settings[name]]);
   return JSON.stringify([model, protocol, weights, weightsSha256, common]);
@@ -60,8 +59,18 @@ export function sizeSeries(rows: readonly (ClassificationRow | undefined)[]): Si
     const shared = all.filter((row) => isShared(row, own));
     for (const row of [...shared, ...own]) bySize.set(row.settings.sourceSize, row);
     const [{ model, settings }] = own;
-    const line = { model, training: trainingTitle(own[0]), input: String(settings.inputMode), apart: told[index].join(', ') }; // prettier-ignore
-    return { ...line, rows: [...bySize.values()].sort((one, other) => Number(one.settings.sourceSize) - Number(other.settings.sourceSize)) }; // prettier-ignore
+    const line = {
+      model,
+      training: trainingTitle(own[0]),
+      input: String(settings.inputMode),
+      apart: told[index].join(', '),
+    };
+    return {
+      ...line,
+      rows: [...bySize.values()].sort(
+        (one, other) => Number(one.settings.sourceSize) - Number(other.settings.sourceSize),
+      ),
+    };
   });
 }
 
@@ -90,7 +99,13 @@ export function sizeRows(rows: readonly (ClassificationRow | undefined)[], { siz
   const isApart = series.some(({ apart }) => apart !== '');
   return series.map(({ model, training, input, apart, rows: own }) => {
     const at = (size: number): number => own.find(({ settings }) => settings.sourceSize === size)?.testAccuracy ?? NaN;
-    return { model, training, input, ...(isApart ? { apart } : {}), ...Object.fromEntries(sizes.map((size) => [sizeHeading(size), at(size)])) }; // prettier-ignore
+    return {
+      model,
+      training,
+      input,
+      ...(isApart ? { apart } : {}),
+      ...Object.fromEntries(sizes.map((size) => [sizeHeading(size), at(size)])),
+    };
   });
 }
 

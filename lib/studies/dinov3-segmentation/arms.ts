@@ -65,7 +65,10 @@ export function armsOf({ seeds }: { readonly seeds: number }): Dinov3Arms {
 
 /** What the study did and neither arm does. */
 export const leftOut: readonly { readonly what: string; readonly why: string }[] = [
-  { what: 'Mean over batches of the batches’ means', why: 'each image counts once; with batches of equal size it is the same' }, // prettier-ignore
+  {
+    what: 'Mean over batches of the batches’ means',
+    why: 'each image counts once; with batches of equal size it is the same',
+  },
   {
     what: 'Half precision with a gradient scaler',
     why: 'trainings are float32 here; the frozen encoder may be bfloat16',
@@ -127,7 +130,6 @@ export function rowOf(
   { arm, encoder, fraction }: Pick<Dinov3Point, 'arm' | 'encoder' | 'fraction'>,
   settings: Dinov3Parameters,
 ): RowFacts {
-  // prettier-ignore
   const { flips, flipTta, nativeScores, unetWidth, decoderWidth, diceWeight, epochs, precision } = settings;
   const isUnet = encoder === noEncoder;
   return {
@@ -186,7 +188,8 @@ export function networkOf(
   const isNormalised = images === 'normalised';
   if (encoder === noEncoder)
     return unet({ width, normalization: isNormalised ? imagenetNormalization : byteNormalization });
-  if (!Object.hasOwn(vits, encoder)) throw new UserError(`The run needs ${encoder}, which was not opened: open it first.`); // prettier-ignore
+  if (!Object.hasOwn(vits, encoder))
+    throw new UserError(`The run needs ${encoder}, which was not opened: open it first.`);
   const vit = vits[encoder];
   const maps = blockMaps(
     { ...vit, normalization: isNormalised ? vit.normalization : byteNormalization },

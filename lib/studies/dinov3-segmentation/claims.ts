@@ -4,7 +4,14 @@ import { claimRows as rowsOfClaims, notTested, signed, type Claim } from '../../
 import { baseOf, pairAt, publishedCrossing, publishedEfficiency } from './curves';
 import { armTitle, groupRuns, type RunGroup } from './groups';
 import type { Dinov3Run } from './results';
-import { crossingClaim, differenceClaim, efficiencyClaim, hardCasesClaim, hierarchyClaim, winRateClaim } from './measures'; // prettier-ignore
+import {
+  crossingClaim,
+  differenceClaim,
+  efficiencyClaim,
+  hardCasesClaim,
+  hierarchyClaim,
+  winRateClaim,
+} from './measures';
 import { publishedClaims, publishedScore } from './published';
 
 const { advantageAtQuarter, deficitAtAll, winRates, crossingBetween, dataEfficiency } = publishedClaims;
@@ -78,7 +85,13 @@ const unetFirst = (pair: Pair) => pair && { first: pair.unet, second: pair.dino 
 export function claimRows(runs: readonly Dinov3Run[], { comparable }: { readonly comparable: boolean }) {
   const groups = groupRuns(runs);
   const arms = [...new Set(groups.map(({ arm }) => arm))];
-  const byArm = arms.map((arm) => rowsOfClaims(claims, groups.filter((group) => group.arm === arm), { comparable })); // prettier-ignore
+  const byArm = arms.map((arm) =>
+    rowsOfClaims(
+      claims,
+      groups.filter((group) => group.arm === arm),
+      { comparable },
+    ),
+  );
   return claims.flatMap((_, index) =>
     arms.map((arm, place) => {
       const { claim, published, ...found } = byArm[place][index];

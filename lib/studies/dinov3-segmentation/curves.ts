@@ -27,12 +27,17 @@ export function crossingPoint({ images, dice }: LearningCurve, second: readonly 
 /** The number of training images at which a curve first reaches a Dice, between sizes as in `crossingPoint`. Infinity where it never does. */
 export function imagesToReach({ images, dice }: LearningCurve, wanted: number): number {
   const falling = dice.map((value) => wanted - value);
-  return crossingPoint({ images, dice: falling }, images.map(() => 0)); // prettier-ignore
+  return crossingPoint(
+    { images, dice: falling },
+    images.map(() => 0),
+  );
 }
 
 /** The groups of one arm at one fraction: the U-Net, and the network that stands for the study's Base. */
 export function pairAt(groups: readonly RunGroup[], fraction: number): { unet: RunGroup; dino: RunGroup } | undefined {
-  const [unet, dino] = [unetOf(groups), baseOf(groups)].map((series) => series.find((one) => one.fraction === fraction)); // prettier-ignore
+  const [unet, dino] = [unetOf(groups), baseOf(groups)].map((series) =>
+    series.find((one) => one.fraction === fraction),
+  );
   return unet === undefined || dino === undefined ? undefined : { unet, dino };
 }
 
@@ -87,7 +92,9 @@ export function signChange(images: readonly number[], differences: readonly (rea
     intervalOverDraws(
       share === 0
         ? differences[size]
-        : differences[size].map((row, seed) => row.map((value, image) => value + share * (differences[size + 1][seed][image] - value))), // prettier-ignore
+        : differences[size].map((row, seed) =>
+            row.map((value, image) => value + share * (differences[size + 1][seed][image] - value)),
+          ),
     );
   const places = images.flatMap((count, size) => {
     const isLast = size === images.length - 1;
@@ -98,7 +105,10 @@ export function signChange(images: readonly number[], differences: readonly (rea
   });
   const open = places.filter(({ difference: { low, high } }) => low <= 0 && 0 <= high).map(({ count }) => count);
   const means = differences.map((rows) => mean(rows.map(mean)));
-  const at = crossingPoint({ images, dice: means }, means.map(() => 0)); // prettier-ignore
+  const at = crossingPoint(
+    { images, dice: means },
+    means.map(() => 0),
+  );
   const ends = [places[0].difference, places[places.length - 1].difference] as const;
   const seeds = differences[0].length;
   if (ends[0].high < 0) return { at, low: images[0], high: images[0], ends, seeds };

@@ -5,7 +5,14 @@ import type { ParameterTable } from '../../models/parameters';
 import { findModel } from '../../models/pretrained';
 import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } from '../../models/vit';
 import { checkWeights } from '../../models/weights-source';
-import { automaticEncoders, dinov3EncoderNames, encodersOfStudy, ownEncoders, type Dinov3EncoderName, type encodersOfTour } from './parameters'; // prettier-ignore
+import {
+  automaticEncoders,
+  dinov3EncoderNames,
+  encodersOfStudy,
+  ownEncoders,
+  type Dinov3EncoderName,
+  type encodersOfTour,
+} from './parameters';
 
 interface EncoderRecord {
   readonly title: string;
@@ -69,12 +76,15 @@ const namesOfTour = ['dinov3_tour_b', 'dinov3_tour_l'] as const satisfies readon
  * @throws UserError for names that are none, and for weights or a size that do not fit one of them
  */
 export function encodersOf({ encoders, profile, weights, imageSize }: EncoderChoice): Dinov3EncoderName[] {
-  const small = weights === 'embedded' ? ownEncoders : profile === 'tour' && weights === 'random' ? namesOfTour : undefined; // prettier-ignore
+  const small =
+    weights === 'embedded' ? ownEncoders : profile === 'tour' && weights === 'random' ? namesOfTour : undefined;
   const automatic = small ?? encodersOfStudy;
   const names =
     encoders === automaticEncoders ? automatic : [...new Set(encoders.split(',').map((name) => name.trim()))];
   if (names.length > 1 && weights.endsWith('.safetensors') && !weights.includes('{encoder}'))
-    throw new UserError(`weights is ${weights}, but there are ${names.length} encoders: give one of them in encoders, or {encoder} in the path for its name.`); // prettier-ignore
+    throw new UserError(
+      `weights is ${weights}, but there are ${names.length} encoders: give one of them in encoders, or {encoder} in the path for its name.`,
+    );
   return names.map((name) => checkEncoder(name, { weights, imageSize }));
 }
 
@@ -84,11 +94,15 @@ function checkEncoder(
 ): Dinov3EncoderName {
   const name = dinov3EncoderNames.find((known) => known === given);
   if (name === undefined)
-    throw new UserError(`There is no encoder "${given}"${suggestion(given, dinov3EncoderNames) || '.'} There are ${dinov3EncoderNames.join(', ')}.`); // prettier-ignore
+    throw new UserError(
+      `There is no encoder "${given}"${suggestion(given, dinov3EncoderNames) || '.'} There are ${dinov3EncoderNames.join(', ')}.`,
+    );
   patchGrid({ height: imageSize, width: imageSize }, isTour(name) ? tourVit : vitConfigs[records[name].architecture]);
   if (!isTour(name)) checkWeights(weightsOf(name, weights), records[name].pretrained);
   else if (weights !== 'random')
-    throw new UserError(`${name} has random weights only: give weights=random, or one of ${encodersOfStudy.join(', ')}.`); // prettier-ignore
+    throw new UserError(
+      `${name} has random weights only: give weights=random, or one of ${encodersOfStudy.join(', ')}.`,
+    );
   return name;
 }
 
@@ -107,7 +121,12 @@ function isTour(name: Dinov3EncoderName): name is keyof typeof tourEncoders {
 /** What `openVit` is to open. */
 export function encoderRequest(
   name: Dinov3EncoderName,
-  { weights, imageSize, seed, precision }: Pick<EncoderChoice, 'weights' | 'imageSize'> & Pick<VitRequest, 'seed' | 'precision'>, // prettier-ignore
+  {
+    weights,
+    imageSize,
+    seed,
+    precision,
+  }: Pick<EncoderChoice, 'weights' | 'imageSize'> & Pick<VitRequest, 'seed' | 'precision'>,
 ): VitRequest {
   const { mean, std } = findModel(records[isTour(name) ? 'dinov3_vits16' : name].pretrained);
   const common = { name, title: encoderTitle(name), normalization: { mean, std }, imageSize, seed } as const;

@@ -110,7 +110,7 @@ export function reliabilityOfPixels(
     {
       label:
         'Share of lesion pixels over their predicted probability for each network, of all pixels and near the border',
-      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${test.report.bandWidth} pixels of it. Scaled: logits divided by the temperature.`, // prettier-ignore
+      caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${test.report.bandWidth} pixels of it. Scaled: logits divided by the temperature.`,
     },
   );
 }
@@ -141,7 +141,11 @@ export function trainingCurves(runs: readonly Dinov3Run[]): FigureDisplay {
           .filter((group) => group.fraction === fraction)
           .map((group) => {
             const [{ run }] = group.runs;
-            const history = run.history.map(({ epoch, trainDice, valDice }) => ({ epoch, trainLoss: trainDice, valLoss: valDice })); // prettier-ignore
+            const history = run.history.map(({ epoch, trainDice, valDice }) => ({
+              epoch,
+              trainLoss: trainDice,
+              valLoss: valDice,
+            }));
             return { name: nameOf(group), history, bestEpoch: run.bestEpoch };
           }),
       })),

@@ -102,7 +102,9 @@ function titlesOf(all: readonly Series[]): Map<string, string> {
   return new Map(
     all.map(({ key, arm, network, settings }) => {
       const others = all.filter((one) => one.arm === arm && one.network === network);
-      const different = Object.keys(settings).filter((name) => others.some((one) => one.settings[name] !== settings[name])); // prettier-ignore
+      const different = Object.keys(settings).filter((name) =>
+        others.some((one) => one.settings[name] !== settings[name]),
+      );
       return [key, [network, ...different.map((name) => `${name} ${settings[name]}`)].join(', ')];
     }),
   );

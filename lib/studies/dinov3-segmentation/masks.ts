@@ -25,7 +25,9 @@ export function openMasks(runs: readonly Dinov3Run[], dataset: SegmentationDatas
   const wanted = splits.test.ids.join('\n');
   const other = runs.find(({ test }) => test.ids.join('\n') !== wanted);
   if (other !== undefined)
-    throw new UserError(`Run ${other.run.id} was tested on other images than those of ${dataset.name}: show it with its own data.`); // prettier-ignore
+    throw new UserError(
+      `Run ${other.run.id} was tested on other images than those of ${dataset.name}: show it with its own data.`,
+    );
   const files = runs.map(openTestProbabilities);
   return {
     read: (index) =>
@@ -48,7 +50,8 @@ export function firstRuns(runs: readonly Dinov3Run[], fraction: number): { group
 /** How many of the masks have each pixel. */
 export function countVotes(masks: readonly Mask[]): Uint8Array {
   const votes = new Uint8Array(masks[0].pixels.length);
-  for (const { pixels } of masks) for (let index = 0; index < votes.length; index++) votes[index] += pixels[index] !== 0 ? 1 : 0; // prettier-ignore
+  for (const { pixels } of masks)
+    for (let index = 0; index < votes.length; index++) votes[index] += pixels[index] !== 0 ? 1 : 0;
   return votes;
 }
 
@@ -83,7 +86,10 @@ export function consensusRows(runs: readonly Dinov3Run[], dataset: SegmentationD
       const chosen = firstRuns(runs, fraction).filter(({ group }) => group.arm === arm);
       if (chosen.length < 2) return [];
       const dices = chosen.map(({ run }) => mean(run.test.scores.map(({ dice }) => dice)));
-      const images = readConsensus(chosen.map(({ run }) => run), dataset); // prettier-ignore
+      const images = readConsensus(
+        chosen.map(({ run }) => run),
+        dataset,
+      );
       return [
         {
           arm: armTitle(arm),
@@ -102,7 +108,10 @@ export function consensusRows(runs: readonly Dinov3Run[], dataset: SegmentationD
 
 /** Whether the majority's mask is better where networks agree: their rank correlation over images. */
 function agreementAndDice(images: ReturnType<typeof readConsensus>) {
-  const found = rankCorrelation(images.map(({ agreement }) => agreement), images.map(({ dice }) => dice)); // prettier-ignore
+  const found = rankCorrelation(
+    images.map(({ agreement }) => agreement),
+    images.map(({ dice }) => dice),
+  );
   return { correlation: found.correlation, interval: Number.isNaN(found.low) ? '' : formatInterval(found, 2) };
 }
 

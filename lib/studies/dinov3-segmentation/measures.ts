@@ -53,8 +53,12 @@ export function crossingClaim(groups: readonly RunGroup[]): Finding {
   if (curves === undefined) return notRun;
   const { images, pairs, dice } = curves;
   const [first, last] = [images[0], images[images.length - 1]];
-  const change = signChange(images, dice.map(({ unet, dino }) => pairedDifferences(dino, unet))); // prettier-ignore
-  const text = (value: number): string => (value <= first ? `≤ ${first}` : value > last ? `> ${last}` : `${Math.round(value)}`); // prettier-ignore
+  const change = signChange(
+    images,
+    dice.map(({ unet, dino }) => pairedDifferences(dino, unet)),
+  );
+  const text = (value: number): string =>
+    value <= first ? `≤ ${first}` : value > last ? `> ${last}` : `${Math.round(value)}`;
   return {
     compared: `${pairs[0].dino.network} ahead of ${pairs[0].unet.network} up to`,
     value: `${text(change.at)} images`,
@@ -64,7 +68,8 @@ export function crossingClaim(groups: readonly RunGroup[]): Finding {
 }
 
 function judgeCrossing({ ends: [first, last] }: SignChange): Pick<Finding, 'outcome' | 'why'> {
-  if (first.low > 0 && last.high < 0) return { outcome: 'holds', why: 'surely ahead at the smallest size, surely behind at the largest' }; // prettier-ignore
+  if (first.low > 0 && last.high < 0)
+    return { outcome: 'holds', why: 'surely ahead at the smallest size, surely behind at the largest' };
   if (first.high < 0) return { outcome: 'fails', why: 'surely behind at the smallest size' };
   if (last.low > 0) return { outcome: 'fails', why: 'surely ahead at the largest size still' };
   return { outcome: 'undecided', why: 'who is ahead at the ends is not sure' };
@@ -84,8 +89,16 @@ export function efficiencyClaim(groups: readonly RunGroup[]): Finding {
   if (curves === undefined) return notRun;
   const { images, pairs, dice } = curves;
   const largest = images[images.length - 1] / images[0];
-  const change = signChange(images, dice.map(({ unet }) => pairedDifferences(dice[0].dino, unet))); // prettier-ignore
-  const text = (value: number): string => (value <= images[0] ? '≤ 1' : value === Infinity ? `> ${formatDecimal(largest, 1)}` : formatDecimal(value / images[0], 1)); // prettier-ignore
+  const change = signChange(
+    images,
+    dice.map(({ unet }) => pairedDifferences(dice[0].dino, unet)),
+  );
+  const text = (value: number): string =>
+    value <= images[0]
+      ? '≤ 1'
+      : value === Infinity
+        ? `> ${formatDecimal(largest, 1)}`
+        : formatDecimal(value / images[0], 1);
   return {
     compared: `images that ${pairs[0].unet.network} needs for what ${pairs[0].dino.network} reaches with ${images[0]}`,
     value: `${text(change.at)}×`,
@@ -112,7 +125,9 @@ const sizesOfStudy: readonly PublishedNetwork[] = ['small', 'base', 'large'];
 export function hierarchyClaim(groups: readonly RunGroup[]): Finding {
   const fractions = [...new Set(groups.map(({ fraction }) => fraction))].sort((a, b) => a - b);
   const steps = fractions.flatMap((fraction) => {
-    const sizes = sizesOfStudy.flatMap((size) => groups.find((one) => one.networkOfStudy === size && one.fraction === fraction) ?? []); // prettier-ignore
+    const sizes = sizesOfStudy.flatMap(
+      (size) => groups.find((one) => one.networkOfStudy === size && one.fraction === fraction) ?? [],
+    );
     return sizes.slice(1).map((larger, index) => ({ larger, smaller: sizes[index] }));
   });
   const confidence = 1 - 0.05 / steps.length;
@@ -124,10 +139,21 @@ export function hierarchyClaim(groups: readonly RunGroup[]): Finding {
     compared: [...new Set(steps.map(({ larger, smaller }) => comparedNames(larger, smaller)))].join('; '),
     value: `${better.length} up, ${worse.length} down`,
   };
-  if (compared.some(({ draws }) => draws === 1)) return { ...finding, outcome: 'undecided', why: 'one seed: another may turn it round' }; // prettier-ignore
-  if (worse.length > 0) return { ...finding, outcome: 'holds', why: `in ${worse.length} of ${compared.length} steps the larger one is worse` }; // prettier-ignore
-  if (better.length === compared.length) return { ...finding, outcome: 'fails', why: 'in each step the larger one is better' }; // prettier-ignore
-  return { ...finding, outcome: 'undecided', why: `0 is within ${compared.length - better.length} of ${compared.length} intervals` }; // prettier-ignore
+  if (compared.some(({ draws }) => draws === 1))
+    return { ...finding, outcome: 'undecided', why: 'one seed: another may turn it round' };
+  if (worse.length > 0)
+    return {
+      ...finding,
+      outcome: 'holds',
+      why: `in ${worse.length} of ${compared.length} steps the larger one is worse`,
+    };
+  if (better.length === compared.length)
+    return { ...finding, outcome: 'fails', why: 'in each step the larger one is better' };
+  return {
+    ...finding,
+    outcome: 'undecided',
+    why: `0 is within ${compared.length - better.length} of ${compared.length} intervals`,
+  };
 }
 
 /** On the quarter of the test images that is hardest for both: choosing by one network's failures would favour the other. */

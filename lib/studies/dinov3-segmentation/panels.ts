@@ -9,7 +9,7 @@ import { mean } from '../../metrics/intervals';
 import { createRandom } from '../../random';
 import { armsTitle, seriesNames } from './figures';
 import { fractionTitle } from './groups';
-import { agreementOf, countVotes, firstRuns, majorityMask, openMasks, readConsensus } from './masks'; // prettier-ignore
+import { agreementOf, countVotes, firstRuns, majorityMask, openMasks, readConsensus } from './masks';
 import type { Dinov3Run } from './results';
 import { readPair, syntheticNote } from '../../workbench/mask-views';
 
@@ -41,7 +41,11 @@ export function worstPanel(
   { fraction, count = 3 }: PanelOptions,
 ): Promise<Displayable> {
   const indices = hardestImages(runs, fraction).slice(0, count);
-  return predictions(runs, dataset, { fraction, indices, which: 'The test images that are hardest for all networks together' }); // prettier-ignore
+  return predictions(runs, dataset, {
+    fraction,
+    indices,
+    which: 'The test images that are hardest for all networks together',
+  });
 }
 
 /** Test images by their mean Dice over the networks of a fraction, the lowest first. */
@@ -66,7 +70,10 @@ async function predictions(
   const groups = chosen.map(({ group }) => group);
   const nameOf = seriesNames(groups);
   const { test } = dataset.splits;
-  const opened = openMasks(chosen.map(({ run }) => run), dataset); // prettier-ignore
+  const opened = openMasks(
+    chosen.map(({ run }) => run),
+    dataset,
+  );
   try {
     const columns = indices.map((index) => ({ ...readPair(dataset, test, index), masks: opened.read(index), index }));
     const images = chosen.flatMap(({ group, run }, row) =>
@@ -76,9 +83,13 @@ async function predictions(
         return maskOverlay({ pixels, truth, prediction: masks[row], title: `${nameOf(group)}\nDice ${dice}`, alt });
       }),
     );
-    const trained = `trained on ${fractionTitle(fraction)} of the images (${groups[0].trainImages}), ${armsTitle(groups)}`; // prettier-ignore
+    const trained = `trained on ${fractionTitle(fraction)} of the images (${groups[0].trainImages}), ${armsTitle(groups)}`;
     const ids = `For each network: ${indices.map((index) => test.ids[index]).join(', ')}.`;
-    return await grid(dataset, { images, columns: indices.length, caption: `${which}, ${trained}. ${ids} ${overlayLegend}` }); // prettier-ignore
+    return await grid(dataset, {
+      images,
+      columns: indices.length,
+      caption: `${which}, ${trained}. ${ids} ${overlayLegend}`,
+    });
   } finally {
     opened.close();
   }
@@ -121,18 +132,30 @@ function consensusImages(
   index: number,
   masks: readonly Mask[],
 ): { above: GridImage; below: GridImage } {
-  // prettier-ignore
   const { test } = dataset.splits;
   const { height, width } = dataset;
   const { pixels, truth } = readPair(dataset, test, index);
   const votes = countVotes(masks);
   const agreement = `agreement ${(100 * agreementOf(votes, masks.length)).toFixed(0)} %`;
   const id = test.ids[index];
-  const above = { pixels, truth, prediction: majorityMask(masks), title: id, alt: `Test image ${id} with its mask and the majority’s` }; // prettier-ignore
+  const above = {
+    pixels,
+    truth,
+    prediction: majorityMask(masks),
+    title: id,
+    alt: `Test image ${id} with its mask and the majority’s`,
+  };
   const map = heatPixels(votes, [0, masks.length]);
   return {
     above: maskOverlay(above),
-    below: { pixels: map, height, width, channels: 3, title: `${id}\n${agreement}`, alt: `How many networks have each pixel of test image ${id} in their mask, ${agreement}` }, // prettier-ignore
+    below: {
+      pixels: map,
+      height,
+      width,
+      channels: 3,
+      title: `${id}\n${agreement}`,
+      alt: `How many networks have each pixel of test image ${id} in their mask, ${agreement}`,
+    },
   };
 }
 

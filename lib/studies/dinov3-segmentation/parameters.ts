@@ -1,7 +1,17 @@
 /** The parameters of notebook 07. */
 import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
-import { booleanParameter, choiceParameter, common, integerParameter, numberParameter, textParameter, weightsParameter, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import {
+  booleanParameter,
+  choiceParameter,
+  common,
+  integerParameter,
+  numberParameter,
+  textParameter,
+  weightsParameter,
+  type ParameterSpec,
+  type ResolvedParameters,
+} from '../../runs/parameters';
 
 /** Meta's names. */
 export const encodersOfStudy = ['dinov3_vits16', 'dinov3_vitb16', 'dinov3_vitl16'] as const;
@@ -45,22 +55,47 @@ export const dinov3ParameterSpecs = {
     { tour: automaticEncoders, paper: automaticEncoders },
     `auto or some of ${dinov3EncoderNames.join(', ')}`,
   ),
-  precision: choiceParameter<'float32' | 'bfloat16'>('What the frozen encoder computes in', { tour: 'float32', paper: 'float32' }, ['float32', 'bfloat16']), // prettier-ignore
+  precision: choiceParameter<'float32' | 'bfloat16'>(
+    'What the frozen encoder computes in',
+    { tour: 'float32', paper: 'float32' },
+    ['float32', 'bfloat16'],
+  ),
   fractions: fractionsParameter,
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
   epochs: integerParameter('Passes over the training images, at most', { tour: 6, paper: 100 }, 1, 10_000),
   ...common,
   batchSize: integerParameter('Images a step', { tour: 8, paper: 8 }, 1, 1024),
-  learningRate: numberParameter('Learning rate of AdamW at the start of the cosine', { tour: 6e-3, paper: 3e-4 }, 1e-8, 10), // prettier-ignore
+  learningRate: numberParameter(
+    'Learning rate of AdamW at the start of the cosine',
+    { tour: 6e-3, paper: 3e-4 },
+    1e-8,
+    10,
+  ),
   weightDecay: numberParameter('Weight decay of AdamW', { tour: 1e-4, paper: 1e-4 }, 0, 1),
   diceWeight: numberParameter('Weight of a soft Dice loss beside the cross-entropy', { tour: 0, paper: 0 }, 0, 100),
-  patience: integerParameter('Epochs without a better validation Dice that end a training', { tour: 10, paper: 10 }, 1, 10_000), // prettier-ignore
-  flips: booleanParameter('Whether training images are flipped at random; not in the study', { tour: false, paper: false }), // prettier-ignore
+  patience: integerParameter(
+    'Epochs without a better validation Dice that end a training',
+    { tour: 10, paper: 10 },
+    1,
+    10_000,
+  ),
+  flips: booleanParameter('Whether training images are flipped at random; not in the study', {
+    tour: false,
+    paper: false,
+  }),
   flipTta: booleanParameter('Whether test images are predicted in four flips too', { tour: true, paper: false }),
-  nativeScores: booleanParameter('Whether masks are scored at the size of the files too', { tour: false, paper: false }), // prettier-ignore
+  nativeScores: booleanParameter('Whether masks are scored at the size of the files too', {
+    tour: false,
+    paper: false,
+  }),
   unetWidth: integerParameter('Channels of the U-Net’s first level', { tour: 8, paper: 32 }, 1, 64),
-  decoderWidth: integerParameter('Channels of the decoder’s deepest level; a multiple of 8', { tour: 32, paper: 256 }, 8, 1024), // prettier-ignore
+  decoderWidth: integerParameter(
+    'Channels of the decoder’s deepest level; a multiple of 8',
+    { tour: 32, paper: 256 },
+    8,
+    1024,
+  ),
 };
 
 export type Dinov3Parameters = ResolvedParameters<typeof dinov3ParameterSpecs>;

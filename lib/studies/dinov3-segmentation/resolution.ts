@@ -42,7 +42,15 @@ export function decoderLevels(
   }));
   const last = (arm: Dinov3Arm): string => `image: × ${height / logitPlaces(encoder, arm)}`;
   const empty = { channels: 1, blockAsPublished: '', blockCorrected: '' };
-  return [...levels, { ...empty, level: 'last interpolation', placesAsPublished: last('as-published'), placesCorrected: last('corrected') }]; // prettier-ignore
+  return [
+    ...levels,
+    {
+      ...empty,
+      level: 'last interpolation',
+      placesAsPublished: last('as-published'),
+      placesCorrected: last('corrected'),
+    },
+  ];
 }
 
 function placesOf(encoder: EncoderShape, arm: Dinov3Arm, level: number): string {
@@ -112,6 +120,6 @@ export function resolutionPanel(
       return maskOverlay({ pixels, truth, prediction, title: `${places} × ${places} places\nDice ${dice}`, alt });
     });
   });
-  const caption = `What the resolution of the decoder leaves of a mask that is known exactly: as published (above) and corrected (below). No network is in this picture. ${overlayLegend.replace('the prediction', 'what is left')}`; // prettier-ignore
+  const caption = `What the resolution of the decoder leaves of a mask that is known exactly: as published (above) and corrected (below). No network is in this picture. ${overlayLegend.replace('the prediction', 'what is left')}`;
   return grid(dataset, { images, columns: indices.length, caption });
 }

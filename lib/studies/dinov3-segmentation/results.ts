@@ -36,7 +36,8 @@ export interface Dinov3Run {
 export function reportedRuns(runs: readonly GridRun<Dinov3Point>[]): Dinov3Run[] {
   return runs.map(({ point, directory, row, run, test }) => {
     const { ids, scores, report } = test;
-    if (report === undefined) throw new Error('A run of this study is tested with a report: give `test: { report: {} }`.'); // prettier-ignore
+    if (report === undefined)
+      throw new Error('A run of this study is tested with a report: give `test: { report: {} }`.');
     const { id, history, bestEpoch } = run;
     return { point, directory, row, run: { id, history, bestEpoch }, test: { ids, scores, report } };
   });
@@ -57,7 +58,9 @@ export function openTestProbabilities({ directory, test }: Pick<Dinov3Run, 'dire
   const [count, height, width] = file.shape;
   if (file.type !== '|u1' || file.shape.length !== 3 || count !== test.ids.length) {
     file.close();
-    throw new UserError(`${file.path} does not have the ${test.ids.length} test images of its run: delete the run's folder to run it again.`); // prettier-ignore
+    throw new UserError(
+      `${file.path} does not have the ${test.ids.length} test images of its run: delete the run's folder to run it again.`,
+    );
   }
   return {
     ids: test.ids,

@@ -19,7 +19,8 @@ export function metricBySeed(
 ): Float64Array[] {
   return runs.map(({ run, test }) => {
     const scores: readonly SegmentationScores[] | undefined = of === 'scores' ? test.scores : test.report[of];
-    if (scores === undefined) throw new UserError(`Run ${run.id} has no scores of flipped test images: set flipTta to true.`); // prettier-ignore
+    if (scores === undefined)
+      throw new UserError(`Run ${run.id} has no scores of flipped test images: set flipTta to true.`);
     return metricOfImages(scores, metric);
   });
 }
@@ -31,7 +32,10 @@ export function metricOfGroup(group: Pick<RunGroup, 'runs'>, metric: Segmentatio
 
 /** Mean of a metric and its 95 % interval over test images and seeds; over images alone where there is one seed. */
 export function estimateOf({ runs }: Pick<RunGroup, 'runs'>, metric: SegmentationMetric): Estimate {
-  return estimateMetric(runs.map(({ test }) => test.scores), metric); // prettier-ignore
+  return estimateMetric(
+    runs.map(({ test }) => test.scores),
+    metric,
+  );
 }
 
 /** A fact of the reports, the mean over seeds. */

@@ -7,7 +7,7 @@ import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from 
 import { comparePaired } from '../../metrics/paired-comparison';
 import { estimateOf, meanOf, metricBySeed, metricOfGroup, type ScoredMasks } from './scores';
 import { noEncoder, type Dinov3Run } from './results';
-import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './published'; // prettier-ignore
+import { dataOfStudy, networkTitles, publishedDice, publishedMillions, publishedNetworks } from './published';
 
 /** What every table says of a group first. */
 function place({ arm, network, fraction, trainImages }: RunGroup) {
@@ -30,7 +30,7 @@ export function isDataOfStudy({
  */
 export function areComparable(runs: readonly Dinov3Run[], dataset: Parameters<typeof isDataOfStudy>[0]): boolean {
   const isOfStudy = ({ point: { encoder }, row: { weights, settings } }: Dinov3Run): boolean =>
-    encoder === noEncoder ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random'; // prettier-ignore
+    encoder === noEncoder ? settings.unetWidth === 32 : Object.hasOwn(dinov3Encoders, encoder) && weights !== 'random';
   return runs.length > 0 && isDataOfStudy(dataset) && runs.every(isOfStudy);
 }
 

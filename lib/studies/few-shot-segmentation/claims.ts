@@ -4,7 +4,16 @@ import { formatPercent } from '../../display/format';
 import { intervalOverDraws, type Estimate } from '../../metrics/interval-over-draws';
 import { pairedDifferences } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
-import { claimRows as rowsOfClaims, differenceFinding, isWithin, judge, notTested, signed, type Claim, type Finding } from '../../workbench/claims'; // prettier-ignore
+import {
+  claimRows as rowsOfClaims,
+  differenceFinding,
+  isWithin,
+  judge,
+  notTested,
+  signed,
+  type Claim,
+  type Finding,
+} from '../../workbench/claims';
 import { isDataOfStudy, savedOfStudy, scoresOfStudy, sizesOfStudy } from './published';
 import type { FewShotTraining, SeriesName } from './series';
 import { groupTrainings } from './tables';
@@ -65,7 +74,8 @@ function sensitivityClaim(series: 'E' | 'F'): Claim<readonly FewShotTraining[]> 
 
 /** Share of E's seconds that F saves with the encoder in every epoch, the mean over sizes; the interval is over draws. */
 function measureSaved(all: readonly FewShotTraining[]): Finding {
-  const find = (series: SeriesName, of: FewShotTraining) => all.find(({ point }) => point.series === series && point.size === of.point.size && point.draw === of.point.draw); // prettier-ignore
+  const find = (series: SeriesName, of: FewShotTraining) =>
+    all.find(({ point }) => point.series === series && point.size === of.point.size && point.draw === of.point.draw);
   const pairs = all.flatMap((e) => {
     const f = e.point.series === 'E' ? find('F', e) : undefined;
     return f === undefined
@@ -79,7 +89,10 @@ function measureSaved(all: readonly FewShotTraining[]): Finding {
     return own.reduce((sum, { saved }) => sum + saved, 0) / own.length;
   });
   const [only] = ofDraws;
-  const estimate: Estimate = draws.length === 1 ? { mean: only, low: only, high: only, draws: 1 } : { ...intervalOverDraws([ofDraws]), draws: draws.length }; // prettier-ignore
+  const estimate: Estimate =
+    draws.length === 1
+      ? { mean: only, low: only, high: only, draws: 1 }
+      : { ...intervalOverDraws([ofDraws]), draws: draws.length };
   return {
     compared: 'seconds of F with the encoder in every epoch, against E',
     value: formatPercent(estimate.mean),
@@ -108,6 +121,7 @@ export function claimRows(trainings: readonly FewShotTraining[], { comparable }:
 
 /** Whether trainings are on the study's data, at its size, with torchvision's weights. */
 export function areComparable(trainings: readonly FewShotTraining[], data: SegmentationDataset): boolean {
-  const isOfStudy = ({ row: { encoder, weights } }: FewShotTraining): boolean => encoder === 'vit_b_16.IMAGENET1K_V1' && weights !== 'random'; // prettier-ignore
+  const isOfStudy = ({ row: { encoder, weights } }: FewShotTraining): boolean =>
+    encoder === 'vit_b_16.IMAGENET1K_V1' && weights !== 'random';
   return isDataOfStudy(data) && data.height === 224 && trainings.every(isOfStudy);
 }

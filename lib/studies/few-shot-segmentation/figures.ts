@@ -81,7 +81,9 @@ export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDispl
   const sizes = distinct(shown.map(({ point }) => point.size)).sort((a, b) => b - a);
   return lossCurves(
     {
-      title: `Loss per epoch, ${distinct(shown.map(({ point }) => point.arm)).map(armTitle).join(' and ')}`, // prettier-ignore
+      title: `Loss per epoch, ${distinct(shown.map(({ point }) => point.arm))
+        .map(armTitle)
+        .join(' and ')}`,
       lossTitle: 'Binary cross-entropy',
       panels: sizes.map((size) => ({
         title: `${size} training images`,
@@ -186,7 +188,8 @@ export function casePanel(
 /** A score of the study as its text means it; the legend of its figures has the two series swapped. */
 export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDisplay {
   const sizes = distinct(scoresOfStudy.map(({ size }) => size));
-  const of = (name: string) => sizes.map((size) => scoresOfStudy.find((row) => row.size === size && row.series === name)?.[metric] ?? null); // prettier-ignore
+  const of = (name: string) =>
+    sizes.map((size) => scoresOfStudy.find((row) => row.size === size && row.series === name)?.[metric] ?? null);
   return barComparison(
     {
       groups: sizes.map((size) => `${size} images`),
@@ -205,7 +208,11 @@ export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDispl
 /** Loss of one segmentation network per epoch with its best epoch. */
 export function segmentationLosses({ model, history, bestEpoch }: TrainingHistory): FigureDisplay {
   return lossCurves(
-    { title: `${model}: loss per epoch`, lossTitle: 'Binary cross-entropy', panels: [{ curves: [{ name: model, history, bestEpoch }] }] }, // prettier-ignore
+    {
+      title: `${model}: loss per epoch`,
+      lossTitle: 'Binary cross-entropy',
+      panels: [{ curves: [{ name: model, history, bestEpoch }] }],
+    },
     {
       label: `Training and validation loss of ${model} per epoch`,
       caption: 'Dashed vertical line: the epoch with the lowest validation loss, whose weights are tested.',

@@ -1,7 +1,15 @@
 /** The parameters of the few-shot notebook. */
 import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
-import { booleanParameter, common, integerParameter, numberParameter, weightsParameter, type ParameterSpec, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import {
+  booleanParameter,
+  common,
+  integerParameter,
+  numberParameter,
+  weightsParameter,
+  type ParameterSpec,
+  type ResolvedParameters,
+} from '../../runs/parameters';
 
 export const fewShotNotebook = '06_few_shot_segmentation';
 
@@ -24,7 +32,12 @@ export const fewShotParameterSpecs = {
   sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over 160 images; over fewer more, in the study’s proportion', { tour: 3, paper: 200 }, 1, 10_000), // prettier-ignore
+  epochs: integerParameter(
+    'Passes over 160 images; over fewer more, in the study’s proportion',
+    { tour: 3, paper: 200 },
+    1,
+    10_000,
+  ),
   ...common,
   batchSize: integerParameter('Images a step, at 20 to 160 images', { tour: 10, paper: 10 }, 1, 1024),
   learningRate: numberParameter('Learning rate of SGD with momentum 0.9', { tour: 0.03, paper: 2e-4 }, 1e-8, 10),
@@ -32,7 +45,12 @@ export const fewShotParameterSpecs = {
   denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 6, paper: 32 }, 1, 10_000),
   denoisingBatchSize: integerParameter('Images a step, of denoising', { tour: 20, paper: 40 }, 1, 1024),
   denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-4, paper: 2e-5 }, 1e-8, 1),
-  unetEpochs: integerParameter('Passes over the training images, of the U-Net; 0 leaves it out', { tour: 8, paper: 30 }, 0, 10_000), // prettier-ignore
+  unetEpochs: integerParameter(
+    'Passes over the training images, of the U-Net; 0 leaves it out',
+    { tour: 8, paper: 30 },
+    0,
+    10_000,
+  ),
   unetImages: integerParameter('Training images of the U-Net, at most', { tour: 200, paper: 2000 }, 1, 1_000_000),
   unetWidth: integerParameter('Channels of the U-Net’s first level', { tour: 8, paper: 32 }, 1, 64),
 };

@@ -71,7 +71,9 @@ export function usableSizes(sizes: string | number, available: number): number[]
   const wanted = [...new Set(String(sizes).split(',').map(Number))].sort((a, b) => b - a);
   const usable = wanted.filter((size) => size <= available);
   if (usable.length === 0)
-    throw new UserError(`sizes is ${sizes}, but there are ${available} training images: give numbers up to ${available}.`); // prettier-ignore
+    throw new UserError(
+      `sizes is ${sizes}, but there are ${available} training images: give numbers up to ${available}.`,
+    );
   return usable;
 }
 

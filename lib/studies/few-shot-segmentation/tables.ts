@@ -17,7 +17,13 @@ import { isDataOfStudy, savedOfStudy, scoresOfStudy, sizesOfStudy } from './publ
 import type { FewShotArm, FewShotTraining, SeriesName } from './series';
 import { grouped } from '../../grouped';
 
-export const shownMetrics = ['jaccard', 'dice', 'sensitivity', 'accuracy', 'hd95'] as const satisfies readonly SegmentationMetric[]; // prettier-ignore
+export const shownMetrics = [
+  'jaccard',
+  'dice',
+  'sensitivity',
+  'accuracy',
+  'hd95',
+] as const satisfies readonly SegmentationMetric[];
 export type ShownMetric = (typeof shownMetrics)[number];
 
 /** All draws of one series at one size. */
@@ -39,7 +45,10 @@ export function groupTrainings(trainings: readonly FewShotTraining[]): ScoreGrou
 
 /** Mean of a metric and its interval over images and draws; over images alone where there is one draw. */
 export function scoreOf({ trainings }: Pick<ScoreGroup, 'trainings'>, metric: SegmentationMetric): Estimate {
-  return estimateMetric(trainings.map(({ test }) => test.scores), metric); // prettier-ignore
+  return estimateMetric(
+    trainings.map(({ test }) => test.scores),
+    metric,
+  );
 }
 
 /** One row for each series and size of an arm: means over test images and draws, the interval of the Jaccard index. */
@@ -47,7 +56,8 @@ export function scoreRows(trainings: readonly FewShotTraining[]) {
   return groupTrainings(trainings).map((group) => {
     const jaccard = scoreOf(group, 'jaccard');
     const { arm, series, size } = group;
-    const of = (metric: ShownMetric): number => mean(group.trainings.map(({ test }) => mean(metricOfImages(test.scores, metric)))); // prettier-ignore
+    const of = (metric: ShownMetric): number =>
+      mean(group.trainings.map(({ test }) => mean(metricOfImages(test.scores, metric))));
     return {
       series,
       arm,
@@ -67,7 +77,9 @@ export function scoreRows(trainings: readonly FewShotTraining[]) {
 
 /** `scoreRows`, the study's own beside them where the data are its. */
 export function scoreTable(trainings: readonly FewShotTraining[], data: SegmentationDataset) {
-  const published = isDataOfStudy(data) ? publishedScoreRows().map((row) => ({ ...row, series: `${row.series} (the study)` })) : []; // prettier-ignore
+  const published = isDataOfStudy(data)
+    ? publishedScoreRows().map((row) => ({ ...row, series: `${row.series} (the study)` }))
+    : [];
   return [...published, ...scoreRows(trainings)];
 }
 
@@ -92,7 +104,9 @@ export function compareSeries(trainings: readonly FewShotTraining[], first: Seri
         ({ series, size, arm }) => series === second && size === group.size && arm === group.arm,
       );
       if (other === undefined) return [];
-      const [a, b] = [group, other].map(({ trainings: draws }) => draws.map(({ test }) => metricOfImages(test.scores, 'jaccard'))); // prettier-ignore
+      const [a, b] = [group, other].map(({ trainings: draws }) =>
+        draws.map(({ test }) => metricOfImages(test.scores, 'jaccard')),
+      );
       const deviation = sampleDeviation(pairedDifferences(a, b).map(mean));
       return [{ group, deviation, paired: comparePaired(a, b) }];
     });
@@ -131,7 +145,8 @@ export function timingRows(trainings: readonly FewShotTraining[]) {
 
 function timingOfArm(trainings: readonly FewShotTraining[]) {
   const groups = groupTrainings(trainings);
-  const meanOf = (group: ScoreGroup, of: (training: FewShotTraining) => number): number => mean(group.trainings.map(of)); // prettier-ignore
+  const meanOf = (group: ScoreGroup, of: (training: FewShotTraining) => number): number =>
+    mean(group.trainings.map(of));
   const rows = groups
     .filter(({ series }) => series === 'E')
     .flatMap((e) => {
@@ -183,7 +198,6 @@ export function modelSizes({
   segmentation,
   unet,
 }: { readonly encoder: Encoder } & Readonly<Record<'reconstruction' | 'segmentation' | 'unet', Network>>) {
-  // prettier-ignore
   const row = (network: string, study: ParameterTable, own: ParameterTable) => {
     const [inStudy, here] = [study, own].map((table) => countParameters({ table }));
     return { network, study: inStudy, megabytes: (4 * inStudy) / 2 ** 20, here };

@@ -17,7 +17,15 @@ import { onceEach } from '../../runs/once';
 import { shortHash } from '../../runs/results';
 import { openRunStore, type RunStore } from '../../runs/store';
 import type { Recipe } from '../../training/recipe';
-import { findGridData, openGridData, readTestLabels, type GridDataset, type GridDataSource, type SplitCounts, type TestLabels } from './datasets'; // prettier-ignore
+import {
+  findGridData,
+  openGridData,
+  readTestLabels,
+  type GridDataset,
+  type GridDataSource,
+  type SplitCounts,
+  type TestLabels,
+} from './datasets';
 import type { GridConfiguration } from './grid';
 import { gridRecipe } from './networks';
 import { configurationsOf, gridStoreFolder, type Medmnist2dParameters } from './parameters';
@@ -30,7 +38,14 @@ import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './st
 import { multiLabelRows } from './tables';
 
 export { describeGridDatasets } from './datasets';
-export { differenceFigure, fractionFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './figures'; // prettier-ignore
+export {
+  differenceFigure,
+  fractionFigure,
+  networkFigure,
+  optimizerFigure,
+  publishedFigure,
+  rankFigure,
+} from './figures';
 export type { GridConfiguration as Run } from './grid';
 export { gridNetwork as network, gridRecipe as recipe } from './networks';
 export { methodTitle } from './results';
@@ -63,7 +78,12 @@ export async function openData(settings: Medmnist2dParameters): Promise<GridData
     const here = !datasetNames().includes(name) || (await locateDataset(name, size)).path !== undefined;
     if (here) images.push({ ...(await openGridData(dataset, source)), name });
   }
-  const counts = new Map(images.map(({ name, splits: { train, val, test } }) => [name, { train: train.count, val: val.count, test: test.count }])); // prettier-ignore
+  const counts = new Map(
+    images.map(({ name, splits: { train, val, test } }) => [
+      name,
+      { train: train.count, val: val.count, test: test.count },
+    ]),
+  );
   return { datasets, source, images, counts };
 }
 
@@ -79,7 +99,11 @@ export function byValue<T extends object>(
   of: (run: GridConfiguration) => T,
 ): Record<string, T> {
   const titleOf = (run: GridConfiguration): string =>
-    setting === 'arm' ? armTitle(run.arm) : setting === 'network' ? gridNetworks[run.network].title : optimizerTitles[run.optimizer.name]; // prettier-ignore
+    setting === 'arm'
+      ? armTitle(run.arm)
+      : setting === 'network'
+        ? gridNetworks[run.network].title
+        : optimizerTitles[run.optimizer.name];
   const firstOf = (title: string): GridConfiguration => runs.find((run) => titleOf(run) === title) ?? runs[0];
   return Object.fromEntries([...new Set(runs.map(titleOf))].map((title) => [title, of(firstOf(title))]));
 }
@@ -123,7 +147,9 @@ export function look({ store, configurations, run, data }: OpenGrid): GridSnapsh
  */
 export async function trainGrid(
   grid: OpenGrid,
-  { onProgress = progressBar('Runs of the grid', { step: 'run' }) }: { readonly onProgress?: ReturnType<typeof progressBar> } = {}, // prettier-ignore
+  {
+    onProgress = progressBar('Runs of the grid', { step: 'run' }),
+  }: { readonly onProgress?: ReturnType<typeof progressBar> } = {},
 ): Promise<GridSnapshot> {
   const { store, configurations, data, recipe, settings } = grid;
   const { finished, running } = store.overview(configurations);
@@ -150,7 +176,9 @@ export async function trainGrid(
   if (stopped) onProgress({ kind: 'stopped', epoch: 0, epochs: 1, seconds });
   else onProgress({ kind: 'done', epochs: 1, seconds });
   if (failed.length > 0)
-    throw new UserError(`${failed.length} of ${steps} runs failed, the first of them ${failed[0].id}: ${failed[0].error.message}`); // prettier-ignore
+    throw new UserError(
+      `${failed.length} of ${steps} runs failed, the first of them ${failed[0].id}: ${failed[0].error.message}`,
+    );
   return look(grid);
 }
 

@@ -101,8 +101,10 @@ export async function findGridData(
   list: string,
   { size, syntheticImages }: { readonly size: number; readonly syntheticImages: number },
 ): Promise<{ readonly datasets: GridDataset[]; readonly source: GridDataSource }> {
-  const names = list === standIns ? Object.keys(syntheticTasks) : list === allDatasets ? gridDatasetNames() : list.split(','); // prettier-ignore
-  const isPath = (name: string): boolean => !datasetNames().includes(name) && (name.includes('/') || name.endsWith('.npz')); // prettier-ignore
+  const names =
+    list === standIns ? Object.keys(syntheticTasks) : list === allDatasets ? gridDatasetNames() : list.split(',');
+  const isPath = (name: string): boolean =>
+    !datasetNames().includes(name) && (name.includes('/') || name.endsWith('.npz'));
   const places = names.map((given) => (isPath(given) ? findPath(given) : given));
   const twice = places.find((place, at) => places.indexOf(place) !== at);
   if (twice !== undefined) throw new UserError(`datasets names ${twice} twice, but each may be there once only.`);
@@ -116,7 +118,12 @@ export async function findGridData(
     const opened = await openDataset(place, { size, syntheticImages });
     try {
       checkUsable(opened);
-      const name = isPath(place) ? shortName(place, places.filter((other) => other !== place)) : place; // prettier-ignore
+      const name = isPath(place)
+        ? shortName(
+            place,
+            places.filter((other) => other !== place),
+          )
+        : place;
       // Whether a mirrored image would carry a wrong label, nobody knows but who made the file.
       const dataset = openGridDataset({ ...opened, name }, { horizontalFlip: opened.synthetic });
       const same = datasets.find(({ hash }) => hash === dataset.hash);
@@ -144,7 +151,9 @@ function shortName(path: string, others: readonly string[]): string {
 function checkUsable(dataset: Dataset): void {
   const { title, height, width } = dataset;
   if (height !== width)
-    throw new UserError(`${title} has images of ${height}×${width} pixels, but the grid takes square ones: crop or pad them first.`); // prettier-ignore
+    throw new UserError(
+      `${title} has images of ${height}×${width} pixels, but the grid takes square ones: crop or pad them first.`,
+    );
   checkGridSplits(dataset);
 }
 

@@ -110,12 +110,26 @@ export function gridConfigurations(options: GridOptions = {}): GridConfiguration
     augmentation,
     resnetWeights: ofResnet,
   };
-  checkAxis('Seeds', seeds, (seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31, `a whole number from 0 to ${2 ** 31 - 1}`); // prettier-ignore
+  checkAxis(
+    'Seeds',
+    seeds,
+    (seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31,
+    `a whole number from 0 to ${2 ** 31 - 1}`,
+  );
   checkAxis('Fractions', fractions, (fraction) => fraction > 0 && fraction <= 1, 'above 0 and at most 1');
   // Of others the number is not known here, and NaN would not sort: they come first.
-  const trainImages = ({ name }: GridDataset): number => (datasetNames().includes(name) ? findDataset(name).splits.train : 0); // prettier-ignore
+  const trainImages = ({ name }: GridDataset): number =>
+    datasetNames().includes(name) ? findDataset(name).splits.train : 0;
   const bySize = [...datasets].sort((a, b) => trainImages(a) - trainImages(b));
-  const choices = product({ seed: seeds, dataset: bySize, arm: chosenArms, fraction: fractions, network: networks, initialization: initializations, optimizer: optimizers }); // prettier-ignore
+  const choices = product({
+    seed: seeds,
+    dataset: bySize,
+    arm: chosenArms,
+    fraction: fractions,
+    network: networks,
+    initialization: initializations,
+    optimizer: optimizers,
+  });
   return choices.map((choice) => configurationOf(choice, shared));
 }
 
@@ -183,7 +197,8 @@ function chosen<K extends string>(what: string, given: readonly string[] | undef
   const names = Object.keys(table) as K[];
   if (given === undefined) return names;
   const twice = given.find((name, at) => given.indexOf(name) !== at);
-  if (twice !== undefined) throw new UserError(`The ${what} "${twice}" is named twice, but each may be there once only.`); // prettier-ignore
+  if (twice !== undefined)
+    throw new UserError(`The ${what} "${twice}" is named twice, but each may be there once only.`);
   return given.map((name) => {
     const known = names.find((candidate) => candidate === name);
     if (known !== undefined) return known;

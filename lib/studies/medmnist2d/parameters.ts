@@ -5,7 +5,16 @@ import { imageSizes } from '../../data/registry-types';
 import { UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
 import { arms } from '../../runs/arms';
-import { booleanParameter, choiceParameter, common, integerParameter, textParameter, type ParameterSpec, type Profile, type ResolvedParameters } from '../../runs/parameters'; // prettier-ignore
+import {
+  booleanParameter,
+  choiceParameter,
+  common,
+  integerParameter,
+  textParameter,
+  type ParameterSpec,
+  type Profile,
+  type ResolvedParameters,
+} from '../../runs/parameters';
 import { allDatasets, findGridData, standIns, type GridDataset, type GridDataSource } from './datasets';
 import { gridConfigurations, type GridConfiguration } from './grid';
 import { gridAugmentations, gridSchedule, gridSeeds, medmnist2dStudy, networkPairs, resnetWeights } from './study';
@@ -37,7 +46,12 @@ function numbersParameter(
 
 const decimals = /^(\d+(\.\d+)?(e-?\d+)?)(,\d+(\.\d+)?(e-?\d+)?)*$/;
 const byOptimizer = (meaning: string): ParameterSpec<string | number> =>
-  numbersParameter(meaning, { tour: automatic, paper: automatic }, new RegExp(`^auto$|${decimals.source}`), 'auto, or a number for each of optimizers, with commas between them'); // prettier-ignore
+  numbersParameter(
+    meaning,
+    { tour: automatic, paper: automatic },
+    new RegExp(`^auto$|${decimals.source}`),
+    'auto, or a number for each of optimizers, with commas between them',
+  );
 
 /** The paper profile is the study's grid; the tour's is made for a minute on two cores. */
 export const medmnist2dParameterSpecs = {
@@ -95,7 +109,12 @@ export const medmnist2dParameterSpecs = {
     10_000,
   ),
   batchSize: integerParameter('Images a step', { tour: 24, paper: gridSchedule.batchSize }, 1, 4096),
-  patience: integerParameter('Epochs without a better validation AUC that end a training', { tour: gridSchedule.patience, paper: gridSchedule.patience }, 1, 10_000), // prettier-ignore
+  patience: integerParameter(
+    'Epochs without a better validation AUC that end a training',
+    { tour: gridSchedule.patience, paper: gridSchedule.patience },
+    1,
+    10_000,
+  ),
   train: booleanParameter('Whether this notebook does missing runs itself, one after the other', {
     tour: true,
     paper: false,
@@ -132,7 +151,9 @@ export async function planGrid(settings: GridSettings): Promise<GridPlan> {
 /** The runs that parameters name on these datasets. @throws UserError for a name that is none or a setting out of range */
 export function configurationsOf(settings: GridSettings, datasets: readonly GridDataset[]): GridConfiguration[] {
   const { size, epochs, batchSize, patience, augmentation, resnetWeights: ofResnet } = settings;
-  const [networks, initializations, optimizers, chosenArms] = (['networks', 'initializations', 'optimizers', 'arms'] as const).map((name) => settings[name].split(',')); // prettier-ignore
+  const [networks, initializations, optimizers, chosenArms] = (
+    ['networks', 'initializations', 'optimizers', 'arms'] as const
+  ).map((name) => settings[name].split(','));
   return gridConfigurations({
     datasets,
     size,
@@ -162,7 +183,9 @@ function numbersOf(
   if (settings[name] === automatic) return {};
   const numbers = numbersIn(settings[name]);
   if (numbers.length !== optimizers.length)
-    throw new UserError(`${name} has ${numbers.length} numbers, but there are ${optimizers.length} optimizers (${optimizers.join(', ')}): give one for each.`); // prettier-ignore
+    throw new UserError(
+      `${name} has ${numbers.length} numbers, but there are ${optimizers.length} optimizers (${optimizers.join(', ')}): give one for each.`,
+    );
   return Object.fromEntries(optimizers.map((optimizer, at) => [optimizer, numbers[at]]));
 }
 

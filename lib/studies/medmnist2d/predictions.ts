@@ -30,7 +30,9 @@ export function readPredictions(
     const path = join(folder, run.id, run.result.predictionFile);
     const { auc } = evaluatePredictionFile(path, labels);
     if (Math.abs(auc - run.result.testAuc) > 1e-12) {
-      throw new UserError(`${path} gives an AUC of ${auc}, but run ${run.id} recorded ${run.result.testAuc}: delete the run's folder to run it again.`); // prettier-ignore
+      throw new UserError(
+        `${path} gives an AUC of ${auc}, but run ${run.id} recorded ${run.result.testAuc}: delete the run's folder to run it again.`,
+      );
     }
     return { ...labels, scores: readPredictionFile(path).scores };
   });
@@ -84,7 +86,13 @@ export async function compareOnTestImages(
         return undefined;
       }
       datasets.push(differenceInterval(snapshot, comparison, dataset, await labelsOf(dataset), resampling));
-      onProgress({ kind: 'batch', epoch: 1, epochs: 1, step: found.length * snapshot.datasets.length + datasets.length, steps }); // prettier-ignore
+      onProgress({
+        kind: 'batch',
+        epoch: 1,
+        epochs: 1,
+        step: found.length * snapshot.datasets.length + datasets.length,
+        steps,
+      });
     }
     found.push({ comparison, datasets });
   }
@@ -103,7 +111,8 @@ function differenceInterval(
   const without = { dataset, pairs: seeds.length, interval: undefined };
   if (seeds.length === 0) return { ...without, images: 0, note: 'No seed is finished on both sides.' };
   if (labels === undefined) {
-    const note = 'The test labels are not on this machine, so that there is no interval: npm run data -- download DATASET.'; // prettier-ignore
+    const note =
+      'The test labels are not on this machine, so that there is no interval: npm run data -- download DATASET.';
     return { ...without, images: 0, note };
   }
   const [a, b] = [first, second].map((method) => readPredictions(snapshot, { dataset, method, seeds }, labels));

@@ -45,7 +45,13 @@ export function writeGridResults(
       name: datasets.map(({ name }) => name).join(', '),
       sha256: hash.digest('hex'),
       splits: Object.fromEntries(splitNames.map((split) => [split, sum(split)])),
-      datasets: datasets.map(({ name, size, hash: own, task }, at) => ({ name, size, hash: own, task, splits: counts[at] })), // prettier-ignore
+      datasets: datasets.map(({ name, size, hash: own, task }, at) => ({
+        name,
+        size,
+        hash: own,
+        task,
+        splits: counts[at],
+      })),
     },
     results: finished.map(gridRow),
     history: Object.fromEntries(finished.map(({ id, result }) => [id, result.history])),

@@ -118,7 +118,10 @@ function kappaOf({ splits, classNames }: Dataset, { probabilities }: TestResult)
 function predictionNaming({ name, size }: GridDataset, run: string) {
   const split = 'test' as const;
   if (datasetNames().includes(name)) return { dataset: name, size, split, run };
-  const plain = basename(name, '.npz').toLowerCase().replace(/[^a-z0-9]/g, '') || 'data'; // prettier-ignore
+  const plain =
+    basename(name, '.npz')
+      .toLowerCase()
+      .replace(/[^a-z0-9]/g, '') || 'data';
   const isOfficial = (imageSizes as readonly number[]).includes(size);
   return { dataset: isOfficial ? plain : `${plain}${size}`, size: isOfficial ? size : 28, split, run };
 }

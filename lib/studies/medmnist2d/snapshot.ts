@@ -2,7 +2,15 @@
 import { gridDatasetNames } from './study';
 import type { GridConfiguration } from './grid';
 import type { GridDataset } from './datasets';
-import { datasetsOf, methodOf, methodTitle, methodsOf, type GridFinishedRun, type GridMethod, type GridResult } from './results'; // prettier-ignore
+import {
+  datasetsOf,
+  methodOf,
+  methodTitle,
+  methodsOf,
+  type GridFinishedRun,
+  type GridMethod,
+  type GridResult,
+} from './results';
 import { datasetTitle } from './views';
 import type { RunStore } from '../../runs/store';
 
@@ -92,7 +100,10 @@ export function progressRows(snapshot: GridSnapshot): Record<string, string>[] {
 export function incompleteRows(snapshot: GridSnapshot) {
   const list = (seeds: readonly number[]): string => [...seeds].sort((a, b) => a - b).join(', ');
   const cells = cellStates(snapshot);
-  const groups = new Map<string, { dataset: string; methods: string[]; finishedSeeds: string; runningSeeds: string; missingSeeds: string }>(); // prettier-ignore
+  const groups = new Map<
+    string,
+    { dataset: string; methods: string[]; finishedSeeds: string; runningSeeds: string; missingSeeds: string }
+  >();
   for (const { dataset, method, expected, finished, running, missing } of cells) {
     if (finished.length === expected) continue;
     const state = { finishedSeeds: list(finished), runningSeeds: list(running), missingSeeds: list(missing) };

@@ -6,21 +6,35 @@ import { dialectNames, dialects } from '../../../lib/cli/page/dialects';
 import { pageMetadata } from '../../../lib/cli/page/metadata';
 import { evil, metadata } from './example';
 
-const notebook = { cells: [], metadata: { ...metadata, title: `${evil}\u007f\u0085\u2028` }, nbformat: 4, nbformat_minor: 5 }; // prettier-ignore
+const notebook = {
+  cells: [],
+  metadata: { ...metadata, title: `${evil}\u007f\u0085\u2028` },
+  nbformat: 4,
+  nbformat_minor: 5,
+};
 const parsed = pageMetadata(notebook, '');
 
 /** Front matter as PyYAML reads it; dates as texts. */
 function read(frontMatter: string): Record<string, unknown> {
   const program =
     'import sys, json, yaml; print(json.dumps(yaml.safe_load(sys.stdin.buffer.read().decode()), default=str))';
-  return JSON.parse(execFileSync(pythonPath, ['-c', program], { input: frontMatter, encoding: 'utf8' })) as Record<string, unknown>; // prettier-ignore
+  return JSON.parse(execFileSync(pythonPath, ['-c', program], { input: frontMatter, encoding: 'utf8' })) as Record<
+    string,
+    unknown
+  >;
 }
 
 test('front matter is YAML that gives every text back', () => {
   const expected = {
     hugo: ['authors', ['Ada O’Hara', 'Blaise & Co'], 'tags', 'images', ['figures/figure-2.png']],
     jekyll: ['author', 'Ada O’Hara, Blaise & Co', 'tags', 'image', '/assets/name/figure-2.png'],
-    quarto: ['author', [{ name: 'Ada O’Hara', url: 'https://example.org/ada' }, { name: 'Blaise & Co' }], 'categories', 'image', 'figures/figure-2.png'], // prettier-ignore
+    quarto: [
+      'author',
+      [{ name: 'Ada O’Hara', url: 'https://example.org/ada' }, { name: 'Blaise & Co' }],
+      'categories',
+      'image',
+      'figures/figure-2.png',
+    ],
     markdown: ['authors', ['Ada O’Hara', 'Blaise & Co'], 'tags', 'image', 'figures/figure-2.png'],
   } as const;
   for (const name of dialectNames) {
@@ -67,5 +81,8 @@ test('files are where each generator looks for them', () => {
   assert.equal(dialects.hugo.file('01_x', undefined), 'index.md');
   assert.equal(dialects.quarto.file('01_x', undefined), 'index.qmd');
   assert.equal(dialects.hugo.embed, undefined, 'Hugo leaves raw HTML out');
-  assert.match(dialects.jekyll.embed?.(`{{ "/a.html" | relative_url }}`, '"A" & b', 300) ?? '', /src="\{\{ '\/a\.html' \| relative_url \}\}" title="&quot;A&quot; &amp; b"/); // prettier-ignore
+  assert.match(
+    dialects.jekyll.embed?.(`{{ "/a.html" | relative_url }}`, '"A" & b', 300) ?? '',
+    /src="\{\{ '\/a\.html' \| relative_url \}\}" title="&quot;A&quot; &amp; b"/,
+  );
 });

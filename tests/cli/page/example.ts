@@ -38,11 +38,20 @@ const code = (
     },
   },
   source,
-  outputs: displays.map(({ html, text }) => ({ output_type: 'display_data', data: { 'text/html': html, 'text/plain': text }, metadata: {} })), // prettier-ignore
+  outputs: displays.map(({ html, text }) => ({
+    output_type: 'display_data',
+    data: { 'text/html': html, 'text/plain': text },
+    metadata: {},
+  })),
   execution_count: at,
 });
 
-const prose = (source: string, at: number): NotebookCell => ({ cell_type: 'markdown', id: `text-${at}`, metadata: {}, source }); // prettier-ignore
+const prose = (source: string, at: number): NotebookCell => ({
+  cell_type: 'markdown',
+  id: `text-${at}`,
+  metadata: {},
+  source,
+});
 
 /** @param asked whether it has a cell of parameters, and an output that shows a path that was given there */
 export async function exampleNotebook(asked = false): Promise<Notebook> {
@@ -69,10 +78,22 @@ export async function exampleNotebook(asked = false): Promise<Notebook> {
       prose(`# A heading\n\n${'word '.repeat(660)}`, 0),
       code(`import * as nb from './lib/notebook';`, [displayLibrary()], ['hide-input'], 1),
       ...(asked
-        ? [code('let dataset;', [table([{ dataset: '/home/somebody/cells.npz' }], { caption: 'Parameters' })], ['parameters'], 8)] // prettier-ignore
+        ? [
+            code(
+              'let dataset;',
+              [table([{ dataset: '/home/somebody/cells.npz' }], { caption: 'Parameters' })],
+              ['parameters'],
+              8,
+            ),
+          ]
         : []),
       prose('## Data\n\n| | |\n|---|---|\n| a | b |\n\nText, with `{{ liquid }}` and @tensorflow/tfjs.', 2),
-      code(`const text = '{{< shortcode >}} {% raw %} \`\`\`';`, [table([{ name: 'a|b', accuracy: 0.93125 }], { caption: 'A table' }), grid], [], 3), // prettier-ignore
+      code(
+        `const text = '{{< shortcode >}} {% raw %} \`\`\`';`,
+        [table([{ name: 'a|b', accuracy: 0.93125 }], { caption: 'A table' }), grid],
+        [],
+        3,
+      ),
       prose('## Training\n\n### A part', 4),
       code('nb.show(chart);', [chart('Accuracy of "a" & b', 'A caption of its own')], ['headline'], 5),
       prose('## Results', 6),

@@ -36,7 +36,11 @@ test('figures are replaced where they are, lines or not, and hidden ones are non
   };
   assert.deepEqual(findFigures(hidden), []);
   const [{ html }] = findFigures(notebook);
-  assert.deepEqual(splitFigures(`a${html}b`), [{ html: 'a', isFigure: false }, { html, isFigure: true }, { html: 'b', isFigure: false }]); // prettier-ignore
+  assert.deepEqual(splitFigures(`a${html}b`), [
+    { html: 'a', isFigure: false },
+    { html, isFigure: true },
+    { html: 'b', isFigure: false },
+  ]);
 });
 
 test('a table becomes a pipe table that no cell breaks', () => {

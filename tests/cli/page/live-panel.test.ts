@@ -60,13 +60,19 @@ test('the panel holds the model in float16, and no name of a class ends a script
   assert.deepEqual(model.classNames, ['a', '</script><!--']);
   assert.equal(nodes.filter(({ operator }) => operator === 'Conv').length, 20);
   assert.deepEqual(tensors['conv1.weight'], { offset: 0, type: 'F16', shape: [7, 7, 3, 8] });
-  const bytes = Object.values(tensors).reduce((sum, { type, shape }) => sum + (type === 'F16' ? 2 : 4) * shape.reduce((a, b) => a * b, 1), 0); // prettier-ignore
+  const bytes = Object.values(tensors).reduce(
+    (sum, { type, shape }) => sum + (type === 'F16' ? 2 : 4) * shape.reduce((a, b) => a * b, 1),
+    0,
+  );
   assert.equal(Buffer.from(values, 'base64').length, bytes);
 });
 
 test('what a page cannot have is refused with the next step', async () => {
   const large = await modelOf('large', resnet18({ classes: 2 }));
-  assert.throws(() => livePanel(large), userError(/makes a page \d+\.\d MB larger, but 2 MB are the most: train a narrower network/)); // prettier-ignore
+  assert.throws(
+    () => livePanel(large),
+    userError(/makes a page \d+\.\d MB larger, but 2 MB are the most: train a narrower network/),
+  );
   const transformer = await modelOf('vit', vit({ classes: 2, size: 32, patchSize: 8, width: 48, depth: 1 }));
   assert.throws(() => livePanel(transformer), userError(/a page can have a ResNet/));
   const masks = await modelOf('unet', unet({ width: 8 }), 'segmentation').catch((error: Error) => error);

@@ -6,11 +6,24 @@ import { notebookNames, notebooksDirectory } from '../../../lib/runs/notebook-fi
 import { readNotebook } from '../../../lib/cli/notebook-file';
 import { userError } from '../../data/user-error';
 
-const notebook = (metadata: Notebook['metadata'], ...cells: NotebookCell[]): Notebook => ({ cells, metadata, nbformat: 4, nbformat_minor: 5 }); // prettier-ignore
+const notebook = (metadata: Notebook['metadata'], ...cells: NotebookCell[]): Notebook => ({
+  cells,
+  metadata,
+  nbformat: 4,
+  nbformat_minor: 5,
+});
 const prose = (source: string | string[]): NotebookCell => ({ cell_type: 'markdown', metadata: {}, source });
 
 test('everything may be left out; the title is then the first heading, else the name', () => {
-  const nothing = { description: '', date: undefined, authors: [], tags: [], license: undefined, study: undefined, image: undefined }; // prettier-ignore
+  const nothing = {
+    description: '',
+    date: undefined,
+    authors: [],
+    tags: [],
+    license: undefined,
+    study: undefined,
+    image: undefined,
+  };
   assert.deepEqual(pageMetadata(notebook({}), 'name'), { title: 'name', ...nothing });
   const headed = notebook({}, prose(['# The `fit` *loop*\n', 'text']));
   assert.deepEqual(pageMetadata(headed, 'name'), { title: 'The fit loop', ...nothing });
@@ -23,7 +36,13 @@ test('names may be texts or objects, and one author needs no list', () => {
     notebook({ authors: ['A', { name: 'B', url: 'https://b.org', orcid: 'x' }], tags: 'one', licence: 'MIT' }),
     '',
   );
-  assert.deepEqual(authors.map(({ name, url }) => [name, url]), [['A', undefined], ['B', 'https://b.org']]); // prettier-ignore
+  assert.deepEqual(
+    authors.map(({ name, url }) => [name, url]),
+    [
+      ['A', undefined],
+      ['B', 'https://b.org'],
+    ],
+  );
   assert.deepEqual([tags, license], [['one'], 'MIT']);
   assert.deepEqual(pageMetadata(notebook({ authors: 'A' }), '').authors, [{ name: 'A' }]);
 });
@@ -51,7 +70,12 @@ test('reading takes a minute for 220 words of text, code excepted', () => {
   assert.equal(readingMinutes(notebook({}, prose('word '.repeat(1100)), code)), 5);
 });
 
-const ran = (start: string, end: string): NotebookCell => ({ cell_type: 'code', source: '', outputs: [], metadata: { execution: { 'iopub.status.busy': start, 'iopub.status.idle': end } } }); // prettier-ignore
+const ran = (start: string, end: string): NotebookCell => ({
+  cell_type: 'code',
+  source: '',
+  outputs: [],
+  metadata: { execution: { 'iopub.status.busy': start, 'iopub.status.idle': end } },
+});
 
 test('the run time is that of all cells, or of what was spent in them where it was no one run', () => {
   assert.equal(runSeconds(notebook({}, prose('text'))), undefined);
@@ -66,7 +90,10 @@ test('every notebook of the project says what a page needs, and names the study 
     const notebook = readNotebook(`${notebooksDirectory}/${name}.ipynb`);
     const { title, description, date, authors, tags, license, study } = pageMetadata(notebook, '');
     assert.ok(title && description && date && authors.length > 0 && tags.length > 1 && license, name);
-    const text = notebook.cells.filter((cell) => cell.cell_type === 'markdown').map(({ source }) => [source].flat().join('')).join('\n'); // prettier-ignore
+    const text = notebook.cells
+      .filter((cell) => cell.cell_type === 'markdown')
+      .map(({ source }) => [source].flat().join(''))
+      .join('\n');
     if (study === undefined) continue; // of the vocabulary
     assert.ok(text.includes(study.title), `${name} is said to be about "${study.title}"`);
     for (const author of study.authors ?? []) assert.ok(text.includes(author.split(' ').at(-1) ?? author), author);

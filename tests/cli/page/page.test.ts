@@ -52,14 +52,21 @@ function meta(name: string): string {
 }
 
 function resolved(text: string): string {
-  return text.replace(/&(amp|lt|gt|quot|#34|#39);/g, (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#34': '"', '#39': "'" })[name] ?? ''); // prettier-ignore
+  return text.replace(
+    /&(amp|lt|gt|quot|#34|#39);/g,
+    (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#34': '"', '#39': "'" })[name] ?? '',
+  );
 }
 
 test('the page loads nothing, and stays below its limit', () => {
   assert.equal(bytes, Buffer.byteLength(page));
   assert.equal(bytes, statSync(target).size);
   assert.ok(bytes < pageLimit / 3, `${bytes} bytes for two charts`);
-  const loading = [...page.matchAll(/<(?:script|img|source|link|iframe|embed|object|video|audio)\b[^>]*\b(?:src|srcset|href|data)="([^"]*)"/g)]; // prettier-ignore
+  const loading = [
+    ...page.matchAll(
+      /<(?:script|img|source|link|iframe|embed|object|video|audio)\b[^>]*\b(?:src|srcset|href|data)="([^"]*)"/g,
+    ),
+  ];
   assert.ok(loading.length > 2);
   for (const [tag, address] of loading) assert.match(address, /^data:/, tag);
   assert.doesNotMatch(page, /@import|url\((?!['"]?(data:|#))/);
@@ -229,6 +236,10 @@ test('a post holds everything by files beside it, in the generator’s own layou
     assert.ok(text.includes('## How this was run') && text.includes('```bibtex'));
     assert.doesNotMatch(text, /data:image|<script|plotly-library/);
   }
-  assert.ok(readFileSync(join(folder, 'jekyll/_posts/2026-11-24-01_resnet_from_scratch.md'), 'utf8').includes('`{{ "{{" }} liquid }}`')); // prettier-ignore
+  assert.ok(
+    readFileSync(join(folder, 'jekyll/_posts/2026-11-24-01_resnet_from_scratch.md'), 'utf8').includes(
+      '`{{ "{{" }} liquid }}`',
+    ),
+  );
   assert.ok(readFileSync(join(folder, 'hugo/index.md'), 'utf8').includes(`'{{</* shortcode */>}} {% raw %}`));
 });

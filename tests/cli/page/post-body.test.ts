@@ -51,7 +51,15 @@ test('Hugo: nothing that needs raw HTML or a shortcode; many numbers go into a f
 
 test('Jekyll: tables scroll, and Liquid in them stays text', () => {
   const { text, files } = bodyOf('jekyll', 13);
-  assert.ok(text.includes('<div style="overflow-x: auto" markdown="1">\n\n| Name | Value |\n| --- | ---: |\n| {{ "{" }}'.replace('{{ "{" }}', '\\{')), text); // prettier-ignore
+  assert.ok(
+    text.includes(
+      '<div style="overflow-x: auto" markdown="1">\n\n| Name | Value |\n| --- | ---: |\n| {{ "{" }}'.replace(
+        '{{ "{" }}',
+        '\\{',
+      ),
+    ),
+    text,
+  );
   assert.ok(text.includes('<details markdown="1">') && text.includes("<iframe src=\"{{ '/assets/n/figure-1.html'"));
   assert.ok(!files.has('figure-1.csv'));
 });
@@ -64,7 +72,13 @@ test('Quarto: a picture has its caption once', () => {
 });
 
 test('a table in HTML as Markdown, as rows and as CSV', () => {
-  const { html } = table([{ name: 'a|b', score: 0.5 }, { name: 'c\nd', score: 1 }], { caption: 'A *caption*' }); // prettier-ignore
+  const { html } = table(
+    [
+      { name: 'a|b', score: 0.5 },
+      { name: 'c\nd', score: 1 },
+    ],
+    { caption: 'A *caption*' },
+  );
   assert.equal(
     htmlToMarkdown(html),
     '**A \\*caption\\***\n\n| Name | Score |\n| --- | ---: |\n| a\\|b | 0.500 |\n| c d | 1.000 |',

@@ -28,15 +28,31 @@ test('a path by its last name, also of several; names of the hub and of datasets
 test('no folder of the machine is left in code or outputs, whatever form it has there', () => {
   const figure = { data: [{ name: path }] };
   const given = notebookOf(
-    [`dataset = ${JSON.stringify(path)};\n`, `weights = '/opt/models/w.safetensors';\n`, `import './lib/notebook';\n`, 'const half = 1 / 2;'], // prettier-ignore
+    [
+      `dataset = ${JSON.stringify(path)};\n`,
+      `weights = '/opt/models/w.safetensors';\n`,
+      `import './lib/notebook';\n`,
+      'const half = 1 / 2;',
+    ],
     [
       output({ 'text/html': [`<td>${escapeHtml(path)}</td>\n`, `<script>${JSON.stringify(figure)}</script>`] }),
-      output({ 'text/plain': `${path}  kept in ${join(projectRoot, 'outputs', 'x')} and ${join(homedir(), '.cache', 'hub')}` }), // prettier-ignore
-      { output_type: 'stream', name: 'stdout', text: ['/opt/models/w.safetensors is used\n', `HOME=${homedir()} file://${homedir()}/a`] }, // prettier-ignore
+      output({
+        'text/plain': `${path}  kept in ${join(projectRoot, 'outputs', 'x')} and ${join(homedir(), '.cache', 'hub')}`,
+      }),
+      {
+        output_type: 'stream',
+        name: 'stdout',
+        text: ['/opt/models/w.safetensors is used\n', `HOME=${homedir()} file://${homedir()}/a`],
+      },
     ],
   );
   const [{ source, outputs }] = withoutPrivatePaths(given).cells;
-  assert.deepEqual(source, [`dataset = "cells.npz";\n`, `weights = 'w.safetensors';\n`, `import './lib/notebook';\n`, 'const half = 1 / 2;']); // prettier-ignore
+  assert.deepEqual(source, [
+    `dataset = "cells.npz";\n`,
+    `weights = 'w.safetensors';\n`,
+    `import './lib/notebook';\n`,
+    'const half = 1 / 2;',
+  ]);
   assert.deepEqual(outputs, [
     output({ 'text/html': ['<td>cells.npz</td>\n', '<script>{"data":[{"name":"cells.npz"}]}</script>'] }),
     output({ 'text/plain': 'cells.npz  kept in outputs/x and ~/.cache/hub' }),
@@ -52,6 +68,8 @@ test('the longer of two paths is not cut by the shorter, and pictures are left a
 });
 
 test('a notebook without paths stays as it is', () => {
-  const given = notebookOf('nb.show(1 / 2);', [output({ 'text/html': '<img src="data:image/png;base64,AA/root/x/BB">' })]); // prettier-ignore
+  const given = notebookOf('nb.show(1 / 2);', [
+    output({ 'text/html': '<img src="data:image/png;base64,AA/root/x/BB">' }),
+  ]);
   assert.deepEqual(withoutPrivatePaths(given), given);
 });

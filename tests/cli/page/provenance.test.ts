@@ -14,14 +14,23 @@ test('the command sets what differs from the profile, and tells no path', () => 
   const data = (name: string) => ({ ...results.data, name });
   const told = (notebook: string, name: string, parameters: Readonly<Record<string, unknown>>) =>
     repeatCommand({ ...results, notebook, data: data(name), parameters });
-  assert.equal(told('06', 'lesions', { dataset: 'lesions', weights: 'vit.safetensors' }), 'npm run notebook -- 06 --set dataset=path/to/lesions --set weights=path/to/vit.safetensors'); // prettier-ignore
+  assert.equal(
+    told('06', 'lesions', { dataset: 'lesions', weights: 'vit.safetensors' }),
+    'npm run notebook -- 06 --set dataset=path/to/lesions --set weights=path/to/vit.safetensors',
+  );
   assert.equal(told('01', 'bloodmnist', { dataset: 'bloodmnist' }), 'npm run notebook -- 01 --set dataset=bloodmnist');
-  assert.equal(told('05', 'a', { datasets: 'breastmnist,a.npz', store: 'runs' }), 'npm run notebook -- 05 --set datasets=breastmnist,path/to/a.npz --set store=path/to/runs'); // prettier-ignore
+  assert.equal(
+    told('05', 'a', { datasets: 'breastmnist,a.npz', store: 'runs' }),
+    'npm run notebook -- 05 --set datasets=breastmnist,path/to/a.npz --set store=path/to/runs',
+  );
 });
 
 test('parameters, seed, data, versions and hardware are told, in groups', () => {
   const told = provenance(results, 75);
-  assert.deepEqual(told?.groups.map(({ title }) => title), ['Run', 'Data', 'Parameters', 'Software', 'Hardware']); // prettier-ignore
+  assert.deepEqual(
+    told?.groups.map(({ title }) => title),
+    ['Run', 'Data', 'Parameters', 'Software', 'Hardware'],
+  );
   const rows = Object.fromEntries(told?.groups.flatMap((group) => group.rows) ?? []);
   assert.deepEqual(rows, {
     Run: 'abcdef0123',

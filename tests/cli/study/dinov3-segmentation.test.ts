@@ -31,15 +31,43 @@ describe('the options of training', () => {
     const request = readTrainOptions([]);
     assert.ok(request);
     const { epochs, learningRate, batchSize, imageSize, dataset, weights, seed } = request.parameters;
-    assert.deepEqual({ epochs, learningRate, batchSize, imageSize, dataset, weights, seed }, { epochs: 100, learningRate: 3e-4, batchSize: 8, imageSize: 256, dataset: 'synthetic-lesions', weights: 'hub', seed: 42 }); // prettier-ignore
-    assert.deepEqual(request.selection, { arms: ['corrected'], models: ['dino-unet'], fractions: [0.25, 0.5, 1], seeds: [42] }); // prettier-ignore
-    assert.deepEqual([request.resume, request.parameters.cache, request.json, request.parameters.encoders], [false, true, false, 'dinov3_vits16']); // prettier-ignore
+    assert.deepEqual(
+      { epochs, learningRate, batchSize, imageSize, dataset, weights, seed },
+      {
+        epochs: 100,
+        learningRate: 3e-4,
+        batchSize: 8,
+        imageSize: 256,
+        dataset: 'synthetic-lesions',
+        weights: 'hub',
+        seed: 42,
+      },
+    );
+    assert.deepEqual(request.selection, {
+      arms: ['corrected'],
+      models: ['dino-unet'],
+      fractions: [0.25, 0.5, 1],
+      seeds: [42],
+    });
+    assert.deepEqual(
+      [request.resume, request.parameters.cache, request.json, request.parameters.encoders],
+      [false, true, false, 'dinov3_vits16'],
+    );
   });
 
   it('are what was given, and the study’s names mean its networks', () => {
-    const request = readTrainOptions('--model baseline,dinov3 --encoder base --data-fraction 0.25 --seed 1,2 --arm as-published --lr 1e-3 --early-patience 5 --base-channels 16 --no-cache --flips --resume'.split(' ')); // prettier-ignore
+    const request = readTrainOptions(
+      '--model baseline,dinov3 --encoder base --data-fraction 0.25 --seed 1,2 --arm as-published --lr 1e-3 --early-patience 5 --base-channels 16 --no-cache --flips --resume'.split(
+        ' ',
+      ),
+    );
     assert.ok(request);
-    assert.deepEqual(request.selection, { arms: ['as-published'], models: ['unet', 'dino-unet'], fractions: [0.25], seeds: [1, 2] }); // prettier-ignore
+    assert.deepEqual(request.selection, {
+      arms: ['as-published'],
+      models: ['unet', 'dino-unet'],
+      fractions: [0.25],
+      seeds: [1, 2],
+    });
     const { encoders, learningRate, patience, unetWidth, flips } = request.parameters;
     assert.deepEqual([encoders, learningRate, patience, unetWidth, flips], ['dinov3_vitb16', 1e-3, 5, 16, true]);
     assert.deepEqual([request.resume, request.parameters.cache], [true, false]);
@@ -66,7 +94,8 @@ describe('the options of training', () => {
       ['runs', /^train takes no "runs" without an option's name/],
       ['--lr', /^--lr needs a value/],
     ];
-    for (const [line, message] of refusals) assert.throws(() => readTrainOptions(line.split(' ')), userError(message), line); // prettier-ignore
+    for (const [line, message] of refusals)
+      assert.throws(() => readTrainOptions(line.split(' ')), userError(message), line);
   });
 });
 
@@ -93,7 +122,26 @@ describe('the table of runs', () => {
 
 describe('the command', () => {
   const store = join(scratch, 'store');
-  const small = ['--profile', 'tour', '--synthetic-images', '16', '--image-size', '48', '--weights', 'random', '--encoder', 'dinov3_tour_s', '--epochs', '1', '--decoder-channels', '8', '--base-channels', '2', '--output-dir', store]; // prettier-ignore
+  const small = [
+    '--profile',
+    'tour',
+    '--synthetic-images',
+    '16',
+    '--image-size',
+    '48',
+    '--weights',
+    'random',
+    '--encoder',
+    'dinov3_tour_s',
+    '--epochs',
+    '1',
+    '--decoder-channels',
+    '8',
+    '--base-channels',
+    '2',
+    '--output-dir',
+    store,
+  ];
 
   it('trains each run once, shows all in a table, and refuses runs that were begun unless it is to continue them', async () => {
     const trained = await study('train', ...small, '--model', 'unet,dino-unet', '--data-fraction', '0.5', '--no-cache');
@@ -108,19 +156,27 @@ describe('the command', () => {
 
     const [unet] = readdirSync(store).filter((id) => lines[1].startsWith(id));
     rmSync(join(store, unet, 'result.json'));
-    await assert.rejects(study('train', ...small, '--model', 'unet', '--data-fraction', '0.5'), userError(new RegExp(`^Run ${unet} \\(unet, corrected, 50 %, seed 42\\) was begun: --resume continues it`))); // prettier-ignore
+    await assert.rejects(
+      study('train', ...small, '--model', 'unet', '--data-fraction', '0.5'),
+      userError(new RegExp(`^Run ${unet} \\(unet, corrected, 50 %, seed 42\\) was begun: --resume continues it`)),
+    );
     const resumed = await study('train', ...small, '--model', 'unet', '--data-fraction', '0.5', '--resume', '--json');
     const record = JSON.parse(resumed.output) as { runs: { id: string; scores: unknown[] }[] };
-    assert.deepEqual(record.runs.map(({ id }) => id), [unet]); // prettier-ignore
+    assert.deepEqual(
+      record.runs.map(({ id }) => id),
+      [unet],
+    );
     assert.ok(record.runs[0].scores.length > 0);
   });
 
   it('evaluates all runs that are whole, and names those that are not', async () => {
     writeFileSync(join(scratch, 'notes.txt'), '');
     const { output, progress } = await study('evaluate', '--output-dir', store);
-    assert.equal(output.split('\n').filter((line) => /^[0-9a-f]{10} /.test(line)).length, 2); // prettier-ignore
+    assert.equal(output.split('\n').filter((line) => /^[0-9a-f]{10} /.test(line)).length, 2);
     assert.equal(progress, '');
-    const written = JSON.parse(readFileSync(join(store, 'evaluation.json'), 'utf8')) as { runs: { row: { testDice: number } }[] }; // prettier-ignore
+    const written = JSON.parse(readFileSync(join(store, 'evaluation.json'), 'utf8')) as {
+      runs: { row: { testDice: number } }[];
+    };
     assert.ok(written.runs.every(({ row }) => row.testDice >= 0 && row.testDice <= 1));
     assert.deepEqual(JSON.parse((await study('evaluate', '--output-dir', store, '--json')).output), written);
     const [first] = readdirSync(store).filter((id) => existsSync(join(store, id, 'run.json')));
@@ -129,7 +185,7 @@ describe('the command', () => {
     writeFileSync(path, '{');
     const damaged = await study('evaluate', '--output-dir', store);
     assert.match(damaged.progress, /run\.json is damaged/);
-    assert.equal(damaged.output.split('\n').filter((line) => /^[0-9a-f]{10} /.test(line)).length, 1); // prettier-ignore
+    assert.equal(damaged.output.split('\n').filter((line) => /^[0-9a-f]{10} /.test(line)).length, 1);
     writeFileSync(path, whole);
   });
 
@@ -142,7 +198,10 @@ describe('the command', () => {
     assert.deepEqual(files[1], files[0]);
     assert.equal(files[0].length, 3);
     assert.ok(files[0].includes('contact-sheet.png'));
-    await assert.rejects(study('visualize', ...data.slice(0, 2), '--synthetic-images', '40'), userError(/has other test images than synthetic-lesions/)); // prettier-ignore
+    await assert.rejects(
+      study('visualize', ...data.slice(0, 2), '--synthetic-images', '40'),
+      userError(/has other test images than synthetic-lesions/),
+    );
     await assert.rejects(study('visualize', ...data, '--num-samples', '0'), userError(/^--num-samples is 0/));
     await assert.rejects(study('visualize', ...data, '--run', 'x'), userError(/has no finished run "x"/));
   });
@@ -151,7 +210,8 @@ describe('the command', () => {
     const { finished } = readStoredRuns(store);
     const skipped: string[] = [];
     const other = recordOf({ dice: [0.5, 0.6] });
-    const open = () => openMaskData({ dataset: 'synthetic-lesions', imageSize: 48, syntheticImages: 16, skipBroken: false, seed: 42 }); // prettier-ignore
+    const open = () =>
+      openMaskData({ dataset: 'synthetic-lesions', imageSize: 48, syntheticImages: 16, skipBroken: false, seed: 42 });
     const written: string[] = [];
     const request = {
       samples: 1,
@@ -162,18 +222,28 @@ describe('the command', () => {
     await writePictures({ ...request, runs: [...finished, other], onSkipped: (message) => skipped.push(message) });
     assert.equal(written.length, finished.length);
     assert.match(skipped[0], /^Run [0-9a-f]{10} has other test images than synthetic-lesions .*--run ID.*--split-seed/);
-    await assert.rejects(writePictures({ ...request, runs: [other], open: () => Promise.resolve(toySegmentation()) }), userError(/--split-seed/)); // prettier-ignore
+    await assert.rejects(
+      writePictures({ ...request, runs: [other], open: () => Promise.resolve(toySegmentation()) }),
+      userError(/--split-seed/),
+    );
   });
 
   it('says what it can do, and what it cannot', async () => {
     const { output } = await study('--help');
-    for (const option of ['--model', '--encoder', '--data-fraction', '--resume', 'evaluate', 'visualize', 'Examples']) assert.ok(output.includes(option), option); // prettier-ignore
+    for (const option of ['--model', '--encoder', '--data-fraction', '--resume', 'evaluate', 'visualize', 'Examples'])
+      assert.ok(output.includes(option), option);
     for (const line of output.split('\n')) assert.ok(line.length <= 130, line);
     await assert.rejects(study('evaluat'), userError(/^There is no "evaluat", did you mean "evaluate"\?/));
     await assert.rejects(study(), userError(/^Which of train, evaluate, visualize\?/));
-    await assert.rejects(study('evaluate', '--output-dir', join(scratch, 'nothing')), userError(/^There is no folder .*nothing: train a run first/)); // prettier-ignore
+    await assert.rejects(
+      study('evaluate', '--output-dir', join(scratch, 'nothing')),
+      userError(/^There is no folder .*nothing: train a run first/),
+    );
     await assert.rejects(study('evaluate', '--output-dir', scratch), userError(/has no finished run, 0 unfinished/));
     await assert.rejects(study('evaluate', 'runs'), userError(/^evaluate takes no "runs"/));
-    await assert.rejects(study('train', '--image-size', '100', '--weights', 'random'), (error) => error instanceof UserError && error.message.startsWith('--image-size is 100')); // prettier-ignore
+    await assert.rejects(
+      study('train', '--image-size', '100', '--weights', 'random'),
+      (error) => error instanceof UserError && error.message.startsWith('--image-size is 100'),
+    );
   });
 });

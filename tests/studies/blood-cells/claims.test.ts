@@ -39,9 +39,14 @@ const all = [
   results(dino, [...seeds('frozen', 0.92, { headSeconds: 10, passSeconds: 1 }), ...seeds('fine-tuned', 0.93)]),
 ];
 
-const rowsOf = (given: readonly Results[], of = data) => new Map(claimRows(trainingsOf(given, of)).map((row) => [row.claim, row])); // prettier-ignore
+const rowsOf = (given: readonly Results[], of = data) =>
+  new Map(claimRows(trainingsOf(given, of)).map((row) => [row.claim, row]));
 
-const [order, resnetFirst, number] = ['The fine-tuned ViT is ahead of the ResNet', 'The ResNet is ahead of frozen DINO', 'The frozen ViT reaches 86 %']; // prettier-ignore
+const [order, resnetFirst, number] = [
+  'The fine-tuned ViT is ahead of the ResNet',
+  'The ResNet is ahead of frozen DINO',
+  'The frozen ViT reaches 86 %',
+];
 
 describe('the claims of the blood-cell study', () => {
   it('are measured on the seeds that both models have, with the study’s numbers beside', () => {
@@ -68,7 +73,10 @@ describe('the claims of the blood-cell study', () => {
   it('take learned weights where random ones stand beside them', () => {
     const both = [...seeds('fine-tuned', 0.98), ...seeds('fine-tuned', 0.5, { weights: 'random' })];
     const { vitTuned } = trainingsOf([all[0], results(vit, both)], data).of;
-    assert.deepEqual([...vitTuned.values()].map(({ weights }) => weights), ['hub', 'hub', 'hub']); // prettier-ignore
+    assert.deepEqual(
+      [...vitTuned.values()].map(({ weights }) => weights),
+      ['hub', 'hub', 'hub'],
+    );
   });
 
   it('are not tested without the models, nor of weights that are random', () => {

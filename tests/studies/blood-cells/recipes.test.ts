@@ -23,14 +23,23 @@ function recipesOf(name: string, { learningRate, weightDecay, source = 'hub' }: 
   const { cells } = readNotebook(join(notebooksDirectory, `${name}.ipynb`));
   const wanted = ['const publishedRecipe', 'const isPretrained', 'const arms ='];
   const code = wanted.map((start) => {
-    const found = cells.filter((cell) => cell.cell_type === 'code').map(cellSource).filter((text) => text.startsWith(start)); // prettier-ignore
+    const found = cells
+      .filter((cell) => cell.cell_type === 'code')
+      .map(cellSource)
+      .filter((text) => text.startsWith(start));
     assert.equal(found.length, 1, `${name} has one cell that begins with ${start}`);
     return found[0];
   });
   const { outputText } = transpileModule(code.join('\n'), { compilerOptions: { module: ModuleKind.ESNext } });
   const shown: Displayable[] = [];
   const nb = { ...notebook, show: (displayable: Displayable) => shown.push(displayable) };
-  const settings = { fineTuneEpochs: 10, batchSize: 64, seed: 4, learningRate: learningRate ?? 1e-3, weightDecay: weightDecay ?? 1e-5 }; // prettier-ignore
+  const settings = {
+    fineTuneEpochs: 10,
+    batchSize: 64,
+    seed: 4,
+    learningRate: learningRate ?? 1e-3,
+    weightDecay: weightDecay ?? 1e-5,
+  };
   const inputs = { published: input({ size: 28, crop: 0.9 }), corrected: input({ size: 28 }) };
   const made = runInNewContext(`(() => { ${outputText}; return { publishedRecipe, correctedRecipe }; })()`, {
     ...{ nb, settings, inputs, learningRate, weightDecay, backbone: { weights: { source } } },
@@ -46,8 +55,24 @@ function numbersOf({ optimizer, schedule, ...rest }: Recipe) {
 for (const name of ['02_vit_frozen_and_finetuned', '03_dino_frozen'])
   describe(`fine-tuning in ${name}`, () => {
     const common = { epochs: 10, batchSize: 64, seed: 4, select: 'accuracy' };
-    const published = { ...common, learningRate: 1e-3, weightDecay: 1e-5, decayAll: true, layerDecay: 1, warmup: 0, per: 'epoch' }; // prettier-ignore
-    const corrected = { ...common, learningRate: 1.25e-4, weightDecay: 0.05, decayAll: false, layerDecay: 0.65, warmup: 1, per: 'step' }; // prettier-ignore
+    const published = {
+      ...common,
+      learningRate: 1e-3,
+      weightDecay: 1e-5,
+      decayAll: true,
+      layerDecay: 1,
+      warmup: 0,
+      per: 'epoch',
+    };
+    const corrected = {
+      ...common,
+      learningRate: 1.25e-4,
+      weightDecay: 0.05,
+      decayAll: false,
+      layerDecay: 0.65,
+      warmup: 1,
+      per: 'step',
+    };
 
     it('is the study’s as published, and corrected as published weights allow', () => {
       const { publishedRecipe, correctedRecipe, table } = recipesOf(name);

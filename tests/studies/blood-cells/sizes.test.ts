@@ -61,7 +61,10 @@ const request = { profile: 'tour', sizes: 'auto', syntheticImages: 100 };
 test('sizes are read in order, each once, and of a registry’s dataset only published ones', () => {
   assert.deepEqual(parseSizes('64,28,64', 'cells.npz'), [28, 64]);
   assert.deepEqual(parseSizes('224', 'bloodmnist'), [224]);
-  assert.throws(() => parseSizes('28,40', 'bloodmnist'), userError(/^bloodmnist is published at 28, 64, 128, 224 pixels, not 40/)); // prettier-ignore
+  assert.throws(
+    () => parseSizes('28,40', 'bloodmnist'),
+    userError(/^bloodmnist is published at 28, 64, 128, 224 pixels, not 40/),
+  );
 });
 
 test('the parameters say which sizes are allowed; a single number may come as one', () => {
@@ -74,7 +77,13 @@ test('the parameters say which sizes are allowed; a single number may come as on
 
 test('synthetic images are the same cells at each size', async () => {
   const data = await openSizes({ ...request, dataset: 'synthetic-blood', sizes: '16,24' });
-  assert.deepEqual([...data.bySize].map(([size, { height }]) => [size, height]), [[16, 16], [24, 24]]); // prettier-ignore
+  assert.deepEqual(
+    [...data.bySize].map(([size, { height }]) => [size, height]),
+    [
+      [16, 16],
+      [24, 24],
+    ],
+  );
   assert.match(data.all.sha256, /^[0-9a-f]{64}$/);
   data.close();
 });
@@ -89,13 +98,22 @@ test('a file is reduced to sizes below its own, and not enlarged', async () => {
   reduced?.splits.val.readImages([3, 1], pixels);
   const whole = new Uint8Array(2 * 40 * 40 * 3);
   original.splits.val.readImages([3, 1], whole);
-  const transform = { height: 28, width: 28, interpolation: 'bicubic', cropFraction: 1, normalization: halfNormalization } as const; // prettier-ignore
+  const transform = {
+    height: 28,
+    width: 28,
+    interpolation: 'bicubic',
+    cropFraction: 1,
+    normalization: halfNormalization,
+  } as const;
   assert.deepEqual(pixels, transformBatch(whole, [2, 40, 40, 3], transform));
   data.close();
   const own = await openSizes({ ...request, dataset: cellsFile(24) });
   assert.deepEqual(own.sizes, [24], 'its own where all are larger');
   own.close();
-  await assert.rejects(openSizes({ ...request, dataset, sizes: '28,64' }), userError(/has 40×40 pixels, which cannot be 64/)); // prettier-ignore
+  await assert.rejects(
+    openSizes({ ...request, dataset, sizes: '28,64' }),
+    userError(/has 40×40 pixels, which cannot be 64/),
+  );
 });
 
 test('a reduced dataset is another one to the cache, and itself at its own size', () => {
@@ -132,7 +150,10 @@ test('points are the source’s pixels, enlarged ones, or the source on black, b
 test('the study’s networks are run but for embedded weights and the tour’s random ones; one file fits one network', () => {
   const choice = { profile: 'paper', model: 'auto', weights: 'hub' };
   const [vit, dino] = ['vit_tiny_patch16_224.augreg_in21k', 'vit_small_patch14_dinov2.lvd142m'];
-  assert.deepEqual(sizeNetworks(choice), [{ model: vit, size: 224 }, { model: dino, size: 224 }]); // prettier-ignore
+  assert.deepEqual(sizeNetworks(choice), [
+    { model: vit, size: 224 },
+    { model: dino, size: 224 },
+  ]);
   const tour = { profile: 'tour', model: 'auto', weights: 'random' };
   assert.deepEqual(sizeNetworks(tour), [{ model: 'vit_mini_patch4', size: 64 }]);
   assert.deepEqual(sizeNetworks({ ...choice, weights: 'embedded' }), sizeNetworks(tour));
@@ -140,7 +161,10 @@ test('the study’s networks are run but for embedded weights and the tour’s r
   assert.deepEqual(vitTiny({ ...tour, weights: 'hub' }), { model: vit, size: 224 });
   assert.deepEqual(dinoSmall({ ...tour, model: 'vit_base_patch16_224' }), { model: 'vit_base_patch16_224', size: 224 });
   checkNetworks(sizeNetworks(choice), 'hub');
-  assert.throws(() => checkNetworks(sizeNetworks(choice), 'x.safetensors'), userError(/^weights is one file, but there are 2 networks: set model/)); // prettier-ignore
+  assert.throws(
+    () => checkNetworks(sizeNetworks(choice), 'x.safetensors'),
+    userError(/^weights is one file, but there are 2 networks: set model/),
+  );
   const check = (model: string) => () => checkNetworks([{ model, size: 224 }], 'random');
   assert.throws(check('resnet18'), userError(/^resnet18 is a resnet, but this notebook is about vision transformers/));
   assert.throws(check('vit_tiny'), userError(/^There is no model "vit_tiny"/));
@@ -151,7 +175,12 @@ const recorded = (): ClassificationRow[] => classificationRows([readResults(curr
 test('points go on where they were stopped, and none is drawn where the ResNet is left out', async () => {
   const data = sizedCells([16, 20], { train: 24, val: 12, test: 12 });
   const points = sizePoints(data, { modes: ['native', 'resized'], size: 20 });
-  const recipe = { batchSize: 12, seed: 1, optimizer: adamW({ weightDecay: 0 }), schedule: cosine({ learningRate: 1e-3 }) }; // prettier-ignore
+  const recipe = {
+    batchSize: 12,
+    seed: 1,
+    optimizer: adamW({ weightDecay: 0 }),
+    schedule: cosine({ learningRate: 1e-3 }),
+  };
   let trained = 0;
   const sweep = (epochs: number, most = 3) =>
     untilStopped(points.slice(0, most), async ({ data: images, input, recording }) => {
@@ -165,11 +194,21 @@ test('points go on where they were stopped, and none is drawn where the ResNet i
   assert.equal(trained, 3, 'the first point was not trained again');
   assert.deepEqual(
     recorded().map(({ settings }) => [settings.sourceSize, settings.inputMode, settings.inputSize]),
-    [[16, 'native', 16], [16, 'resized', 20], [20, 'native', 20]], // prettier-ignore
+    [
+      [16, 'native', 16],
+      [16, 'resized', 20],
+      [20, 'native', 20],
+    ],
   );
   assert.equal((readResults(currentRun().directory) as Results).data.sha256, data.all.sha256);
   const drawn = sizeChart(rows, data).figure.data as unknown as { name: string; x: number[] }[];
-  assert.deepEqual(drawn.map(({ name, x }) => [name, x.length]), [['ResNet-18, from scratch, native', 2], ['ResNet-18, from scratch, resized', 2]]); // prettier-ignore
+  assert.deepEqual(
+    drawn.map(({ name, x }) => [name, x.length]),
+    [
+      ['ResNet-18, from scratch, native', 2],
+      ['ResNet-18, from scratch, resized', 2],
+    ],
+  );
 
   // `cnnEpochs=0`: nothing is trained, and what an earlier run has recorded is not drawn.
   assert.deepEqual(await sweep(0), []);
@@ -181,7 +220,16 @@ const row = (change: Partial<ClassificationRow>, settings: ClassificationRow['se
   ...{ trainingKey: JSON.stringify([change, settings]), model: 'ResNet-18', weights: 'random', protocol: 'scratch' },
   ...{ arm: 'corrected', parameters: 1, trainableParameters: 1, seconds: 1, epoch: 1, bestValAccuracy: 0.5 },
   ...{ testAccuracy: 0.5, testMacroF1: 0.5, testAuc: 0.5 },
-  settings: { epochs: 4, learningRate: 1e-3, seed: 42, sourceSize: 28, inputMode: 'native', inputSize: 28, input: 'bicubic 28×28, crop 1', ...settings }, // prettier-ignore
+  settings: {
+    epochs: 4,
+    learningRate: 1e-3,
+    seed: 42,
+    sourceSize: 28,
+    inputMode: 'native',
+    inputSize: 28,
+    input: 'bicubic 28×28, crop 1',
+    ...settings,
+  },
   ...change,
 });
 const at64 = { sourceSize: 64, inputSize: 64, input: 'bicubic 64×64, crop 1' };
@@ -194,17 +242,27 @@ test('a line never mixes learning rates, epochs, seeds or weights, and tells wha
   ] as const) {
     const rows = [row({}, {}), row({}, { ...at64, [name]: other }), row({}, at64)];
     const series = sizeSeries(rows);
-    assert.deepEqual(series.map(({ rows: own }) => own.length), [2, 1], name); // prettier-ignore
+    assert.deepEqual(
+      series.map(({ rows: own }) => own.length),
+      [2, 1],
+      name,
+    );
     assert.equal(series[1].apart, `${name} ${other}`);
     assert.ok(series[0].rows.every(({ settings }) => settings[name] !== other));
   }
   const frozen = { model: 'small ViT', protocol: 'frozen' } as const;
   const rows = ['aaaaaaaaaa', 'bbbbbbbbbb'].map((weightsSha256) => row({ ...frozen, weightsSha256 }, {}));
   const series = sizeSeries(rows);
-  assert.deepEqual(series.map(({ apart }) => apart), ['weights random aaaaaaaa', 'weights random bbbbbbbb']); // prettier-ignore
+  assert.deepEqual(
+    series.map(({ apart }) => apart),
+    ['weights random aaaaaaaa', 'weights random bbbbbbbb'],
+  );
   // What was selected on the validation split may differ along a line.
   const knn = [row({ protocol: 'knn' }, { k: 5 }), row({ protocol: 'knn' }, { ...at64, k: 20 })];
-  assert.deepEqual(sizeSeries(knn).map(({ rows: own, apart }) => [own.length, apart]), [[2, '']]); // prettier-ignore
+  assert.deepEqual(
+    sizeSeries(knn).map(({ rows: own, apart }) => [own.length, apart]),
+    [[2, '']],
+  );
 });
 
 test('the chart and the table show each line at all sizes, and the benchmark only beside BloodMNIST', async () => {
@@ -222,15 +280,32 @@ test('the chart and the table show each line at all sizes, and the benchmark onl
   const rows = sizeRows(all, data) as unknown as Record<string, unknown>[];
   assert.deepEqual(
     rows.map(({ model, training, input }) => [model, training, input].join(', ')),
-    ['mini ViT, linear, resized', 'mini ViT, kNN, resized', 'mini ViT, linear, zero-padded', 'mini ViT, kNN, zero-padded'], // prettier-ignore
+    [
+      'mini ViT, linear, resized',
+      'mini ViT, kNN, resized',
+      'mini ViT, linear, zero-padded',
+      'mini ViT, kNN, zero-padded',
+    ],
   );
   // At the input's own size there is nothing to pad: both lines end in the same point.
-  for (const [padded, resized] of [[2, 0], [3, 1]]) assert.equal(rows[padded]['64 px'], rows[resized]['64 px']); // prettier-ignore
+  for (const [padded, resized] of [
+    [2, 0],
+    [3, 1],
+  ])
+    assert.equal(rows[padded]['64 px'], rows[resized]['64 px']);
   assert.ok(rows.every((each) => Number.isFinite(each['28 px'])));
   assert.equal(sizeChart(all, data).figure.data.length, 4);
   const blood = { ...data, all: { ...data.all, name: 'bloodmnist' } };
   const dotted = sizeChart(all, blood).figure.data.slice(4) as unknown as { name: string; y: number[] }[];
-  assert.deepEqual(dotted.map(({ name }) => name), ['ResNet-18, end to end (MedMNIST+)', 'ResNet-18, linear (MedMNIST+)', 'ViT-B/16, linear (MedMNIST+)', 'DINO ViT-B/16, linear (MedMNIST+)']); // prettier-ignore
+  assert.deepEqual(
+    dotted.map(({ name }) => name),
+    [
+      'ResNet-18, end to end (MedMNIST+)',
+      'ResNet-18, linear (MedMNIST+)',
+      'ViT-B/16, linear (MedMNIST+)',
+      'DINO ViT-B/16, linear (MedMNIST+)',
+    ],
+  );
   assert.deepEqual(dotted[3].y, [0.8879, 0.9715, 0.9825, 0.987]);
 });
 
@@ -251,7 +326,8 @@ test('what notebook 04 says of the benchmark is so', () => {
   const [dino, supervised] = ['DINO ViT-B/16', 'ViT-B/16'];
   assert.deepEqual([gain('linear', dino), gain('linear', dino) - gain('linear', dino, 64)], [10, 8]);
   assert.deepEqual([gain('linear', supervised), gain('end to end', supervised)], [17, 8]);
-  const of = (training: string, model: string) => medmnistPlusBlood.find((one) => one.training === training && one.model === model)?.accuracy ?? assert.fail(); // prettier-ignore
+  const of = (training: string, model: string) =>
+    medmnistPlusBlood.find((one) => one.training === training && one.model === model)?.accuracy ?? assert.fail();
   for (const size of [64, 128, 224] as const) assert.ok(of('linear', dino)[size] > of('end to end', supervised)[size]);
   assert.ok(of('linear', dino)[28] < of('end to end', supervised)[28]);
   const text = readFileSync(join(__dirname, '../../../notebooks/04_resolution_study.ipynb'), 'utf8');

@@ -81,7 +81,10 @@ describe('a verdict', () => {
     assert.equal(judge({ estimate, claimed: 'above' }).outcome, 'holds');
     assert.equal(judge({ estimate, claimed: 'below' }).outcome, 'fails');
     assert.equal(judge({ estimate, threshold: 0.05, claimed: 'below' }).outcome, 'holds');
-    assert.deepEqual(judge({ estimate, threshold: 0.05, claimed: 'above' }), { outcome: 'fails', why: 'all of the interval is below 0.05' }); // prettier-ignore
+    assert.deepEqual(judge({ estimate, threshold: 0.05, claimed: 'above' }), {
+      outcome: 'fails',
+      why: 'all of the interval is below 0.05',
+    });
     for (const claimed of ['above', 'below'] as const) {
       for (const threshold of [0.01, 0.02, 0.03])
         assert.equal(judge({ estimate, threshold, claimed }).outcome, 'undecided', `${threshold}`);
@@ -111,14 +114,17 @@ describe('a change of sign', () => {
   const images = [100, 200, 400];
   const random = createRandom(3, 'sign');
   /** Three seeds × 40 images around a mean. */
-  const around = (center: number) => [0, 1, 2].map(() => Float64Array.from({ length: 40 }, () => random.normal(center, 0.05))); // prettier-ignore
+  const around = (center: number) =>
+    [0, 1, 2].map(() => Float64Array.from({ length: 40 }, () => random.normal(center, 0.05)));
 
   it('has an interval that covers it as often as it says', () => {
     let covered = 0;
     const studies = 200;
     for (let study = 0; study < studies; study++) {
       const shift = [0, 1, 2].map(() => random.normal(0, 0.01)); // of each seed, at all sizes
-      const differences = [0.1, 0, -0.1].map((center) => around(center).map((row, seed) => row.map((value) => value + shift[seed]))); // prettier-ignore
+      const differences = [0.1, 0, -0.1].map((center) =>
+        around(center).map((row, seed) => row.map((value) => value + shift[seed])),
+      );
       const { low, high } = signChange(images, differences);
       if (low <= 200 && 200 <= high) covered++;
     }
@@ -127,7 +133,10 @@ describe('a change of sign', () => {
 
   it('is beyond the sizes where it was not met, and before them where it was behind from the start', () => {
     const [above, below] = [around(0.2), around(-0.2)];
-    assert.deepEqual({ ...signChange(images, [above, above, above]), ends: [] }, { at: Infinity, low: Infinity, high: Infinity, ends: [], seeds: 3 }); // prettier-ignore
+    assert.deepEqual(
+      { ...signChange(images, [above, above, above]), ends: [] },
+      { at: Infinity, low: Infinity, high: Infinity, ends: [], seeds: 3 },
+    );
     const behind = signChange(images, [below, below, above]);
     assert.deepEqual([behind.at, behind.low, behind.high], [100, 100, 100]);
     assert.ok(behind.ends[0].high < 0 && behind.ends[1].low > 0);
@@ -140,7 +149,10 @@ describe('learning curves', () => {
   it('of the study cross where numpy says, and need as many images', () => {
     const { images } = fixture;
     for (const network of publishedNetworks)
-      assert.deepEqual([0.25, 0.5, 1].map((fraction) => publishedScore(network, fraction)), fixture.published[network]); // prettier-ignore
+      assert.deepEqual(
+        [0.25, 0.5, 1].map((fraction) => publishedScore(network, fraction)),
+        fixture.published[network],
+      );
     const unet = { images, dice: fixture.published.unet };
     for (const { network, crossing, needed } of fixture.curves) {
       const dice = fixture.published[network];

@@ -4,8 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { FigureDisplay } from '../../../lib/display/figure';
-import { diceOverImages, mergeBins, publishedDiceChart, reliabilityOfPixels, trainingCurves } from '../../../lib/studies/dinov3-segmentation/figures'; // prettier-ignore
-import { agreementOf, consensusRows, countVotes, majorityMask, openMasks } from '../../../lib/studies/dinov3-segmentation/masks'; // prettier-ignore
+import {
+  diceOverImages,
+  mergeBins,
+  publishedDiceChart,
+  reliabilityOfPixels,
+  trainingCurves,
+} from '../../../lib/studies/dinov3-segmentation/figures';
+import {
+  agreementOf,
+  consensusRows,
+  countVotes,
+  majorityMask,
+  openMasks,
+} from '../../../lib/studies/dinov3-segmentation/masks';
 import {
   consensusPanel,
   hardestImages,
@@ -13,7 +25,13 @@ import {
   worstPanel,
 } from '../../../lib/studies/dinov3-segmentation/panels';
 import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
-import { decoderLevels, logitPlaces, resolutionPanel, resolutionRows, throughPlaces } from '../../../lib/studies/dinov3-segmentation/resolution'; // prettier-ignore
+import {
+  decoderLevels,
+  logitPlaces,
+  resolutionPanel,
+  resolutionRows,
+  throughPlaces,
+} from '../../../lib/studies/dinov3-segmentation/resolution';
 import { vitConfigs } from '../../../lib/models/vit';
 import { tf } from '../../../lib/tf';
 import { userError } from '../../data/user-error';
@@ -33,7 +51,10 @@ const traces = ({ figure }: FigureDisplay) => figure.data as unknown as Record<s
 function shifted(shift: number, facts: Omit<RunFacts, 'dice'>): Dinov3Run {
   const dice = test.ids.map((_, index) => 0.9 - 0.1 * index);
   const truth = new Uint8Array(test.count * area);
-  test.readMasks(test.ids.map((_, index) => index), truth); // prettier-ignore
+  test.readMasks(
+    test.ids.map((_, index) => index),
+    truth,
+  );
   const pixels = truth.map((_, index) => (index - shift >= 0 && truth[index - shift] === 1 ? 128 : 127));
   return withProbabilities(recordOf({ ...facts, dice }), scratch, side, pixels);
 }
@@ -44,7 +65,10 @@ describe('charts of the DINOv3 study', () => {
   it('have a line a network with its interval at each number of images, and the study’s only where asked for', () => {
     const figure = diceOverImages(runs);
     const lines = traces(figure);
-    assert.deepEqual(lines.map(({ name }) => name), ['U-Net', 'DINOv3-S', 'DINOv3-B']); // prettier-ignore
+    assert.deepEqual(
+      lines.map(({ name }) => name),
+      ['U-Net', 'DINOv3-S', 'DINOv3-B'],
+    );
     assert.deepEqual(lines[0].text, ['1297', '2594']);
     const [first] = lines[0].y as number[];
     assert.ok(Math.abs(first - 0.7) < 1e-12);
@@ -63,11 +87,14 @@ describe('charts of the DINOv3 study', () => {
   it('name the arm where there are several', () => {
     const both = [...runs, shifted(0, { arm: 'as-published' })];
     const names = traces(diceOverImages(both)).map(({ name }) => name);
-    assert.deepEqual(names, ['U-Net, corrected', 'DINOv3-S, corrected', 'DINOv3-B, corrected', 'U-Net, as published']); // prettier-ignore
+    assert.deepEqual(names, ['U-Net, corrected', 'DINOv3-S, corrected', 'DINOv3-B, corrected', 'U-Net, as published']);
   });
 
   it('put the pixels of several seeds into the same bins', () => {
-    const other = [{ ...someBins[0], count: 30, confidence: 0.4, accuracy: 0.1 }, { ...someBins[1], count: 5, confidence: 0.9, accuracy: 0.8 }]; // prettier-ignore
+    const other = [
+      { ...someBins[0], count: 30, confidence: 0.4, accuracy: 0.1 },
+      { ...someBins[1], count: 5, confidence: 0.9, accuracy: 0.8 },
+    ];
     const [low, high] = mergeBins([someBins, other]);
     assert.equal(low.count, 40);
     assert.ok(Math.abs(low.confidence - 0.35) < 1e-12 && Math.abs(low.accuracy - 0.15) < 1e-12);
@@ -121,13 +148,22 @@ describe('masks of runs', () => {
 
   it('of a majority are scored beside the best network', () => {
     const rows = consensusRows(runs, dataset);
-    assert.deepEqual(rows.map(({ fraction, networks }) => [fraction, networks]), [['50 %', 3], ['100 %', 3]]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ fraction, networks }) => [fraction, networks]),
+      [
+        ['50 %', 3],
+        ['100 %', 3],
+      ],
+    );
     assert.ok(rows[0].agreement > 0.4 && rows[0].agreement < 1, `${rows[0].agreement}`);
     assert.ok(rows[0].majorityDice > rows[0].agreement && rows[0].majorityDice < 1);
     assert.ok(rows.every(({ correlation }) => Number.isNaN(correlation) || Math.abs(correlation) <= 1));
     assert.deepEqual(consensusRows(runs.slice(0, 1), dataset), []);
     const alike = [shifted(0, { seed: 7 }), shifted(0, { seed: 7, encoder: 'dinov3_vits16' })];
-    assert.deepEqual(consensusRows(alike, dataset).map(({ agreement, majorityDice }) => [agreement, majorityDice]), [[1, 1]]); // prettier-ignore
+    assert.deepEqual(
+      consensusRows(alike, dataset).map(({ agreement, majorityDice }) => [agreement, majorityDice]),
+      [[1, 1]],
+    );
   });
 });
 
@@ -160,11 +196,26 @@ describe('the decoder’s resolution', () => {
   it('is the patches’ as published, and four times as fine corrected', () => {
     assert.deepEqual([logitPlaces(encoder, 'as-published'), logitPlaces(encoder, 'corrected')], [2, 8]);
     const rows = decoderLevels({ ...encoder, size: 128 }, { height: 256 }, 256);
-    assert.deepEqual(rows.map(({ placesAsPublished }) => placesAsPublished), ['16 × 16', '16 × 16', '16 × 16', '16 × 16', 'image: × 16']); // prettier-ignore
-    assert.deepEqual(rows.map(({ placesCorrected }) => placesCorrected), ['8 × 8', '16 × 16', '32 × 32', '64 × 64', 'image: × 4']); // prettier-ignore
-    assert.deepEqual(rows.map(({ blockAsPublished }) => blockAsPublished), ['2', '5', '8', '11', '']); // prettier-ignore
-    assert.deepEqual(rows.map(({ blockCorrected }) => blockCorrected), ['11', '8', '5', '2', '']); // prettier-ignore
-    assert.deepEqual(rows.map(({ channels }) => channels), [256, 128, 64, 32, 1]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ placesAsPublished }) => placesAsPublished),
+      ['16 × 16', '16 × 16', '16 × 16', '16 × 16', 'image: × 16'],
+    );
+    assert.deepEqual(
+      rows.map(({ placesCorrected }) => placesCorrected),
+      ['8 × 8', '16 × 16', '32 × 32', '64 × 64', 'image: × 4'],
+    );
+    assert.deepEqual(
+      rows.map(({ blockAsPublished }) => blockAsPublished),
+      ['2', '5', '8', '11', ''],
+    );
+    assert.deepEqual(
+      rows.map(({ blockCorrected }) => blockCorrected),
+      ['11', '8', '5', '2', ''],
+    );
+    assert.deepEqual(
+      rows.map(({ channels }) => channels),
+      [256, 128, 64, 32, 1],
+    );
   });
 
   it('leaves a mask as it is where every pixel has a place, and nothing of one that is smaller than half a place', () => {
@@ -181,7 +232,13 @@ describe('the decoder’s resolution', () => {
 
   it('is shown on the test masks of both arms', async () => {
     const rows = resolutionRows(encoder, dataset);
-    assert.deepEqual(rows.map(({ arm, places, pixelsPerPlace }) => [arm, places, pixelsPerPlace]), [['as published', '2 × 2', 8], ['corrected', '8 × 8', 2]]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ arm, places, pixelsPerPlace }) => [arm, places, pixelsPerPlace]),
+      [
+        ['as published', '2 × 2', 8],
+        ['corrected', '8 × 8', 2],
+      ],
+    );
     assert.ok(rows[1].dice > rows[0].dice && rows[1].lowest <= rows[1].dice);
     const { html } = await resolutionPanel(encoder, dataset, { count: 2 });
     assert.equal(html.match(/<img/g)?.length, 4);

@@ -10,8 +10,22 @@ import { scoreSegmentation } from '../../../lib/metrics/segmentation';
 import { trainingIdentity } from '../../../lib/runs/identity';
 import { resolveParameters } from '../../../lib/runs/parameters';
 import { shortHash } from '../../../lib/runs/results';
-import { armsOf, epochsOf, imagesOf, partOf, pointsOf, seedsFrom, workOf, type Dinov3Resources } from '../../../lib/studies/dinov3-segmentation/arms'; // prettier-ignore
-import { dinov3Encoders, encoderRequest, encodersOf, encoderTitle } from '../../../lib/studies/dinov3-segmentation/encoders'; // prettier-ignore
+import {
+  armsOf,
+  epochsOf,
+  imagesOf,
+  partOf,
+  pointsOf,
+  seedsFrom,
+  workOf,
+  type Dinov3Resources,
+} from '../../../lib/studies/dinov3-segmentation/arms';
+import {
+  dinov3Encoders,
+  encoderRequest,
+  encodersOf,
+  encoderTitle,
+} from '../../../lib/studies/dinov3-segmentation/encoders';
 import { dinov3ParameterSpecs, fractionsOf } from '../../../lib/studies/dinov3-segmentation/parameters';
 import { openTestProbabilities } from '../../../lib/studies/dinov3-segmentation/results';
 import { readStoredRuns, trainDinov3Runs } from '../../../lib/cli/study/dinov3-runs';
@@ -23,7 +37,14 @@ const scratch = mkdtempSync(join(tmpdir(), 'dinov3-plan-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const data = toySegmentation({ counts: { train: 20, val: 6, test: 7 } });
-const settings = resolveParameters(dinov3ParameterSpecs, { weights: 'random', imageSize: 48, epochs: 2, unetWidth: 2, decoderWidth: 16, flipTta: true }); // prettier-ignore
+const settings = resolveParameters(dinov3ParameterSpecs, {
+  weights: 'random',
+  imageSize: 48,
+  epochs: 2,
+  unetWidth: 2,
+  decoderWidth: 16,
+  flipTta: true,
+});
 const arms = armsOf({ seeds: 2 });
 
 async function resources(): Promise<Dinov3Resources> {
@@ -33,7 +54,10 @@ async function resources(): Promise<Dinov3Resources> {
 
 describe('the fractions of the training images', () => {
   it('are the study’s 648, 1297 and 2594, nested for each seed, and others for another', () => {
-    assert.deepEqual([0.25, 0.5, 1].map((fraction) => partOf(2594, fraction)), [648, 1297, 2594]); // prettier-ignore
+    assert.deepEqual(
+      [0.25, 0.5, 1].map((fraction) => partOf(2594, fraction)),
+      [648, 1297, 2594],
+    );
     assert.equal(partOf(10, 0.01), 1);
     const ids = (fraction: number, seed: number) => imagesOf(data, { fraction, seed }, arms.corrected).splits.train.ids;
     assert.ok(ids(0.25, 42).every((id) => ids(0.5, 42).includes(id)));
@@ -41,9 +65,16 @@ describe('the fractions of the training images', () => {
   });
 
   it('leave all validation images in the corrected arm, and shrink them as published', () => {
-    const validation = (fraction: number, arm: keyof typeof arms) => imagesOf(data, { fraction, seed: 1 }, arms[arm]).splits.val.count; // prettier-ignore
-    assert.deepEqual([0.25, 0.5, 1].map((fraction) => validation(fraction, 'corrected')), [6, 6, 6]); // prettier-ignore
-    assert.deepEqual([0.25, 0.5, 1].map((fraction) => validation(fraction, 'as-published')), [1, 3, 6]); // prettier-ignore
+    const validation = (fraction: number, arm: keyof typeof arms) =>
+      imagesOf(data, { fraction, seed: 1 }, arms[arm]).splits.val.count;
+    assert.deepEqual(
+      [0.25, 0.5, 1].map((fraction) => validation(fraction, 'corrected')),
+      [6, 6, 6],
+    );
+    assert.deepEqual(
+      [0.25, 0.5, 1].map((fraction) => validation(fraction, 'as-published')),
+      [1, 3, 6],
+    );
   });
 });
 
@@ -57,13 +88,19 @@ describe('the arms of the study', () => {
   });
 
   it('train Dino U-Nets on all images for 30 of 100 epochs as published', () => {
-    const epochs = (arm: keyof typeof arms, encoder: string, fraction: number) => epochsOf({ encoder, fraction }, 100, arms[arm]); // prettier-ignore
-    assert.deepEqual([0.25, 0.5, 1].map((fraction) => epochs('as-published', 'dinov3_vits16', fraction)), [100, 100, 30]); // prettier-ignore
+    const epochs = (arm: keyof typeof arms, encoder: string, fraction: number) =>
+      epochsOf({ encoder, fraction }, 100, arms[arm]);
+    assert.deepEqual(
+      [0.25, 0.5, 1].map((fraction) => epochs('as-published', 'dinov3_vits16', fraction)),
+      [100, 100, 30],
+    );
     assert.deepEqual([epochs('as-published', 'none', 1), epochs('corrected', 'dinov3_vits16', 1)], [100, 100]);
   });
 
   it('make a training of its own of each point', async () => {
-    const all = (['as-published', 'corrected'] as const).flatMap((arm) => pointsOf(arm, ['none', 'dinov3_tour_s'], [0.25, 1], seedsFrom(42, arms[arm]))); // prettier-ignore
+    const all = (['as-published', 'corrected'] as const).flatMap((arm) =>
+      pointsOf(arm, ['none', 'dinov3_tour_s'], [0.25, 1], seedsFrom(42, arms[arm])),
+    );
     assert.equal(all.length, 2 * 2 * (1 + 2));
     const given = await resources();
     const ids = all.map((point) => {
@@ -71,7 +108,10 @@ describe('the arms of the study', () => {
       return shortHash(trainingIdentity(network, taken, recipe));
     });
     assert.equal(new Set(ids).size, all.length);
-    assert.throws(() => workOf({ ...all[0], encoder: 'dinov3_vitb16' }, given), userError(/needs dinov3_vitb16, which was not opened/)); // prettier-ignore
+    assert.throws(
+      () => workOf({ ...all[0], encoder: 'dinov3_vitb16' }, given),
+      userError(/needs dinov3_vitb16, which was not opened/),
+    );
   });
 });
 
@@ -81,7 +121,16 @@ describe('parameters', () => {
     const { epochs, batchSize, learningRate, weightDecay, patience, imageSize, unetWidth, decoderWidth } = paper;
     assert.deepEqual(
       { epochs, batchSize, learningRate, weightDecay, patience, imageSize, unetWidth, decoderWidth },
-      { epochs: 100, batchSize: 8, learningRate: 3e-4, weightDecay: 1e-4, patience: 10, imageSize: 256, unetWidth: 32, decoderWidth: 256 }, // prettier-ignore
+      {
+        epochs: 100,
+        batchSize: 8,
+        learningRate: 3e-4,
+        weightDecay: 1e-4,
+        patience: 10,
+        imageSize: 256,
+        unetWidth: 32,
+        decoderWidth: 256,
+      },
     );
     assert.deepEqual(fractionsOf(paper.fractions), [0.25, 0.5, 1]);
     assert.deepEqual([paper.diceWeight, paper.flips, paper.flipTta], [0, false, false]);
@@ -91,7 +140,10 @@ describe('parameters', () => {
     assert.equal(resolveParameters(dinov3ParameterSpecs, { fractions: 0.5 }).fractions, '0.5');
     assert.deepEqual(fractionsOf('1,0.25,1'), [0.25, 1]);
     for (const fractions of ['', '0', '1.5', '0.5,', 'half'])
-      assert.throws(() => resolveParameters(dinov3ParameterSpecs, { fractions }), userError(/^fractions is .*, but must be numbers above 0/)); // prettier-ignore
+      assert.throws(
+        () => resolveParameters(dinov3ParameterSpecs, { fractions }),
+        userError(/^fractions is .*, but must be numbers above 0/),
+      );
   });
 
   it('name encoders: the project’s own with its weights and without, small ones in the tour with random weights, else the study’s', () => {
@@ -104,11 +156,26 @@ describe('parameters', () => {
       'dinov3_vitb16',
       'dinov3_tour_s',
     ]);
-    assert.throws(() => of({ encoders: 'dinov3_vits16' }), userError(/^No weights of vit_small_patch16_dinov3\.lvd1689m come with the project/)); // prettier-ignore
-    assert.throws(() => of({ encoders: 'dinov3_vitx16' }), userError(/^There is no encoder "dinov3_vitx16", did you mean/)); // prettier-ignore
-    assert.throws(() => of({ encoders: 'dinov3_tour_s', weights: 'hub' }), userError(/^dinov3_tour_s has random weights only/)); // prettier-ignore
-    assert.throws(() => of({ profile: 'paper', weights: 'a.safetensors' }), userError(/^weights is a\.safetensors, but there are 3 encoders/)); // prettier-ignore
-    assert.throws(() => of({ profile: 'paper', weights: '{encoder}.safetensors' }), userError(/^There is no weights file dinov3_vits16\.safetensors: give embedded, hub, random/)); // prettier-ignore
+    assert.throws(
+      () => of({ encoders: 'dinov3_vits16' }),
+      userError(/^No weights of vit_small_patch16_dinov3\.lvd1689m come with the project/),
+    );
+    assert.throws(
+      () => of({ encoders: 'dinov3_vitx16' }),
+      userError(/^There is no encoder "dinov3_vitx16", did you mean/),
+    );
+    assert.throws(
+      () => of({ encoders: 'dinov3_tour_s', weights: 'hub' }),
+      userError(/^dinov3_tour_s has random weights only/),
+    );
+    assert.throws(
+      () => of({ profile: 'paper', weights: 'a.safetensors' }),
+      userError(/^weights is a\.safetensors, but there are 3 encoders/),
+    );
+    assert.throws(
+      () => of({ profile: 'paper', weights: '{encoder}.safetensors' }),
+      userError(/^There is no weights file dinov3_vits16\.safetensors: give embedded, hub, random/),
+    );
     assert.throws(() => of({ imageSize: 100 }), userError(/^imageSize is 100, but must be a multiple of 16/));
     assert.deepEqual([encoderTitle('dinov3_vitl16'), encoderTitle('none')], ['DINOv3-L', 'none']);
   });

@@ -85,14 +85,25 @@ export function recordOf(facts: RunFacts): Dinov3Run {
       bestEpoch: 2,
       history: [20, 20, 10].map((seconds, index) => {
         const epoch = index + 1;
-        return { epoch, trainLoss: 0.5 / epoch, trainDice: 0.5 + epoch / 10, valLoss: 0.6 / epoch, valDice: 0.3 + epoch / 10, learningRate: 3e-4, seconds }; // prettier-ignore
+        return {
+          epoch,
+          trainLoss: 0.5 / epoch,
+          trainDice: 0.5 + epoch / 10,
+          valLoss: 0.6 / epoch,
+          valDice: 0.3 + epoch / 10,
+          learningRate: 3e-4,
+          seconds,
+        };
       }),
     },
     test: {
       ids,
       scores: scoresOf(dice),
       report: {
-        cleanedScores: scoresOf(dice.map((value) => value + 0.01), 2), // prettier-ignore
+        cleanedScores: scoresOf(
+          dice.map((value) => value + 0.01),
+          2,
+        ),
         flippedScores: undefined,
         nativeScores: undefined,
         bandWidth: 2,

@@ -5,7 +5,17 @@ import { armRows, comparePairs, winRateRows } from '../../../lib/studies/dinov3-
 import { fractionTitle, groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
 import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
 import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/parameters';
-import { areComparable, calibrationRows, cleaningRows, costRows, flipRows, isDataOfStudy, publishedCostRows, publishedScoreRows, scoreRows } from '../../../lib/studies/dinov3-segmentation/tables'; // prettier-ignore
+import {
+  areComparable,
+  calibrationRows,
+  cleaningRows,
+  costRows,
+  flipRows,
+  isDataOfStudy,
+  publishedCostRows,
+  publishedScoreRows,
+  scoreRows,
+} from '../../../lib/studies/dinov3-segmentation/tables';
 import { userError } from '../../data/user-error';
 import { readFixture } from '../../metrics/masks';
 import { recordOf, scoresOf } from './records';
@@ -15,44 +25,92 @@ const base = 'dinov3_vitb16';
 
 interface Fixture {
   networks: Record<string, number[][]>;
-  rows: { first: string; second: string; difference: number; won: number; ties: number; lost: number; winRate: number; statistic: number; pValue: number; adjusted: number }[]; // prettier-ignore
+  rows: {
+    first: string;
+    second: string;
+    difference: number;
+    won: number;
+    ties: number;
+    lost: number;
+    winRate: number;
+    statistic: number;
+    pValue: number;
+    adjusted: number;
+  }[];
 }
 
 const fixture = readFixture<Fixture>('paired_networks.json');
 const titles: Readonly<Record<string, string>> = { unet: 'U-Net', small: 'DINOv3-S', base: 'DINOv3-B' };
 
 function assertClose(actual: number, expected: number, what = 'value'): void {
-  assert.ok(Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${what} is ${actual}, expected ${expected}`); // prettier-ignore
+  assert.ok(
+    Math.abs(actual - expected) <= 1e-12 * Math.max(1, Math.abs(expected)),
+    `${what} is ${actual}, expected ${expected}`,
+  );
 }
 
 describe('groups of runs', () => {
   it('are the seeds of one network, arm and fraction; fractions ascend, a run given twice counts once', () => {
     const dice = [0.8, 0.9];
     const second = recordOf({ encoder: small, fraction: 0.25, seed: 43, dice });
-    const runs = [recordOf({ dice, fraction: 1 }), second, recordOf({ encoder: small, fraction: 0.25, dice }), recordOf({ dice, fraction: 0.5 }), second]; // prettier-ignore
+    const runs = [
+      recordOf({ dice, fraction: 1 }),
+      second,
+      recordOf({ encoder: small, fraction: 0.25, dice }),
+      recordOf({ dice, fraction: 0.5 }),
+      second,
+    ];
     const groups = groupRuns(runs);
     assert.deepEqual(
-      groups.map(({ network, fraction, runs: seeds }) => [network, fraction, seeds.map(({ point }) => point.seed)]), // prettier-ignore
+      groups.map(({ network, fraction, runs: seeds }) => [network, fraction, seeds.map(({ point }) => point.seed)]),
       [
         ['U-Net', 0.5, [42]],
         ['U-Net', 1, [42]],
         ['DINOv3-S', 0.25, [42, 43]],
       ],
     );
-    assert.deepEqual(groups.map(({ networkOfStudy }) => networkOfStudy), ['unet', 'unet', 'small']); // prettier-ignore
+    assert.deepEqual(
+      groups.map(({ networkOfStudy }) => networkOfStudy),
+      ['unet', 'unet', 'small'],
+    );
   });
 
   it('with other settings are other groups, named by what differs', () => {
     const dice = [0.8];
-    const names = groupRuns([recordOf({ dice }), recordOf({ dice, settings: { learningRate: 1e-3 } }), recordOf({ encoder: small, dice })]).map(({ network }) => network); // prettier-ignore
+    const names = groupRuns([
+      recordOf({ dice }),
+      recordOf({ dice, settings: { learningRate: 1e-3 } }),
+      recordOf({ encoder: small, dice }),
+    ]).map(({ network }) => network);
     assert.deepEqual(names, ['U-Net, learningRate 0.0003', 'U-Net, learningRate 0.001', 'DINOv3-S']);
   });
 
   it('stay one series where the arm shortens the training on all images', () => {
-    const runs = [0.25, 0.5, 1].map((fraction) => recordOf({ encoder: base, arm: 'as-published', fraction, settings: { epochs: fraction === 1 ? 30 : 100, plannedEpochs: 100 }, dice: [0.8] })); // prettier-ignore
-    assert.deepEqual(groupRuns(runs).map(({ network }) => network), ['DINOv3-B', 'DINOv3-B', 'DINOv3-B']); // prettier-ignore
-    const corrected = runs.map(({ point: { fraction }, row: { settings: { epochs } } }) => recordOf({ encoder: base, fraction, settings: { epochs, plannedEpochs: epochs }, dice: [0.8] })); // prettier-ignore
-    assert.deepEqual(groupRuns(corrected).map(({ network }) => network), ['DINOv3-B, epochs 100', 'DINOv3-B, epochs 100', 'DINOv3-B, epochs 30']); // prettier-ignore
+    const runs = [0.25, 0.5, 1].map((fraction) =>
+      recordOf({
+        encoder: base,
+        arm: 'as-published',
+        fraction,
+        settings: { epochs: fraction === 1 ? 30 : 100, plannedEpochs: 100 },
+        dice: [0.8],
+      }),
+    );
+    assert.deepEqual(
+      groupRuns(runs).map(({ network }) => network),
+      ['DINOv3-B', 'DINOv3-B', 'DINOv3-B'],
+    );
+    const corrected = runs.map(
+      ({
+        point: { fraction },
+        row: {
+          settings: { epochs },
+        },
+      }) => recordOf({ encoder: base, fraction, settings: { epochs, plannedEpochs: epochs }, dice: [0.8] }),
+    );
+    assert.deepEqual(
+      groupRuns(corrected).map(({ network }) => network),
+      ['DINOv3-B, epochs 100', 'DINOv3-B, epochs 100', 'DINOv3-B, epochs 30'],
+    );
   });
 
   it('say whose weights are random, and know all encoders', () => {
@@ -60,8 +118,11 @@ describe('groups of runs', () => {
       networkTitle(recordOf({ encoder: small, weights: 'random', dice: [0.8] })),
       'DINOv3-S, random weights',
     );
-    assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] })), 'tour B'); // prettier-ignore
-    assert.equal(networkTitle(recordOf({ encoder: 'vit_mini_patch4', weights: 'random', dice: [1] })), 'mini ViT, random weights'); // prettier-ignore
+    assert.equal(networkTitle(recordOf({ encoder: 'dinov3_tour_b', weights: 'random', dice: [1] })), 'tour B');
+    assert.equal(
+      networkTitle(recordOf({ encoder: 'vit_mini_patch4', weights: 'random', dice: [1] })),
+      'mini ViT, random weights',
+    );
     const standing = dinov3EncoderNames.filter((name) => name !== 'vit_mini_random'); // which stands for none of the study's
     assert.deepEqual(
       Object.keys(networkOfEncoder)
@@ -80,9 +141,15 @@ describe('groups of runs', () => {
 
 describe('tables of the DINOv3 study', () => {
   it('have means over images and seeds with the interval of Dice', () => {
-    const runs = [[0.8, 0.9], [0.6, 0.9]].map((dice, seed) => recordOf({ dice, seed })); // prettier-ignore
+    const runs = [
+      [0.8, 0.9],
+      [0.6, 0.9],
+    ].map((dice, seed) => recordOf({ dice, seed }));
     const [row] = scoreRows(runs);
-    assert.deepEqual([row.network, row.arm, row.fraction, row.trainImages, row.seeds], ['U-Net', 'corrected', '100 %', 2594, 2]); // prettier-ignore
+    assert.deepEqual(
+      [row.network, row.arm, row.fraction, row.trainImages, row.seeds],
+      ['U-Net', 'corrected', '100 %', 2594, 2],
+    );
     assertClose(row.dice, 0.8);
     assertClose(row.jaccard, (0.8 / 1.2 + 0.9 / 1.1 + 0.6 / 1.4 + 0.9 / 1.1) / 4);
     assert.equal(row.hd95, 3);
@@ -97,7 +164,9 @@ describe('tables of the DINOv3 study', () => {
 
   it('compare networks as scipy and statsmodels do, over means of seeds', () => {
     const encoders: Readonly<Record<string, string>> = { unet: 'none', small, base };
-    const runs = Object.entries(fixture.networks).flatMap(([name, seeds]) => seeds.map((dice, seed) => recordOf({ encoder: encoders[name], seed, dice }))); // prettier-ignore
+    const runs = Object.entries(fixture.networks).flatMap(([name, seeds]) =>
+      seeds.map((dice, seed) => recordOf({ encoder: encoders[name], seed, dice })),
+    );
     const rows = winRateRows(runs);
     const pairs = comparePairs(runs);
     assert.equal(rows.length, fixture.rows.length);
@@ -125,7 +194,10 @@ describe('tables of the DINOv3 study', () => {
       recordOf({ dice, encoder: base, fraction: 1, seed: 44 }),
     ];
     const rows = winRateRows(runs);
-    assert.deepEqual(rows.map(({ first, second, fraction }) => [first, second, fraction]), [['U-Net', 'DINOv3-S', '100 %']]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ first, second, fraction }) => [first, second, fraction]),
+      [['U-Net', 'DINOv3-S', '100 %']],
+    );
     assertClose(rows[0].difference, -0.1);
     assert.equal(rows[0].interval, '−0.100 – −0.100 (images only)');
     assert.equal(rows[0].winRate, 0);
@@ -148,7 +220,7 @@ describe('tables of the DINOv3 study', () => {
     const dice = [0.8];
     const first = recordOf({ dice, encoder: small });
     const before = { ...first.test.report.before, error: 0.08, borderError: 0.4 };
-    const second = recordOf({ dice, encoder: small, seed: 43, report: { temperature: 2.5, before } }); // prettier-ignore
+    const second = recordOf({ dice, encoder: small, seed: 43, report: { temperature: 2.5, before } });
     const [row] = calibrationRows([first, second]);
     assertClose(row.error, 0.06);
     assertClose(row.errorAfter, 0.02);
@@ -164,17 +236,34 @@ describe('tables of the DINOv3 study', () => {
     assertClose(row.difference, 0.01);
     assert.deepEqual([row.better, row.worse, row.hd95, row.hd95After], [2, 0, 3, 2]);
     const rows = flipRows([plain, flipped]);
-    assert.deepEqual(rows.map(({ network, better, worse }) => [network, better, worse]), [['DINOv3-S', 1, 1]]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ network, better, worse }) => [network, better, worse]),
+      [['DINOv3-S', 1, 1]],
+    );
     assertClose(rows[0].diceAfter, 0.85);
   });
 
   it('count the costs at the largest fraction, the first epoch by itself', () => {
     const dice = [0.8];
-    const rows = costRows([0.25, 1].flatMap((fraction) => [recordOf({ dice, fraction }), recordOf({ dice, fraction, encoder: small })])); // prettier-ignore
-    assert.deepEqual(rows.map(({ network, fraction }) => [network, fraction]), [['U-Net', '100 %'], ['DINOv3-S', '100 %']]); // prettier-ignore
+    const rows = costRows(
+      [0.25, 1].flatMap((fraction) => [recordOf({ dice, fraction }), recordOf({ dice, fraction, encoder: small })]),
+    );
+    assert.deepEqual(
+      rows.map(({ network, fraction }) => [network, fraction]),
+      [
+        ['U-Net', '100 %'],
+        ['DINOv3-S', '100 %'],
+      ],
+    );
     assert.deepEqual([rows[0].trainedShare, rows[1].trainedShare], [100, 16]);
-    assert.deepEqual([rows[1].firstEpoch, rows[1].laterEpochs, rows[1].millisecondsPerImage, rows[1].featureSeconds], [60, 15, 7, 40]); // prettier-ignore
-    assert.deepEqual(publishedCostRows().map(({ trainedShare }) => Math.round(trainedShare)), [100, 16, 4, 3]); // prettier-ignore
+    assert.deepEqual(
+      [rows[1].firstEpoch, rows[1].laterEpochs, rows[1].millisecondsPerImage, rows[1].featureSeconds],
+      [60, 15, 7, 40],
+    );
+    assert.deepEqual(
+      publishedCostRows().map(({ trainedShare }) => Math.round(trainedShare)),
+      [100, 16, 4, 3],
+    );
   });
 });
 

@@ -10,7 +10,13 @@ import { declaredHere } from '../../../lib/studies/medmnist2d/study';
 import * as medmnist2d from '../../../lib/studies/medmnist2d/cells';
 import { readTestLabels } from '../../../lib/studies/medmnist2d/datasets';
 import { gridRecipe } from '../../../lib/studies/medmnist2d/networks';
-import { defaultGridStore, gridStoreFolder, medmnist2dNotebook, medmnist2dParameterSpecs, planGrid } from '../../../lib/studies/medmnist2d/parameters'; // prettier-ignore
+import {
+  defaultGridStore,
+  gridStoreFolder,
+  medmnist2dNotebook,
+  medmnist2dParameterSpecs,
+  planGrid,
+} from '../../../lib/studies/medmnist2d/parameters';
 import { parameters } from '../../../lib/studies/notebooks';
 import type { GridRow } from '../../../lib/studies/medmnist2d/rows';
 import { parameterCount } from '../../../lib/studies/medmnist2d/rows';
@@ -46,7 +52,10 @@ function writeImages(
   for (const [split, count] of Object.entries(counts)) {
     const random = createRandom(seed, split);
     const labels = Uint8Array.from({ length: count }, (_, index) => labelOf(index, split));
-    const bytes = Uint8Array.from({ length: count * height * width }, (_, at) => 60 * labels[Math.floor(at / (height * width))] + random.integer(120)); // prettier-ignore
+    const bytes = Uint8Array.from(
+      { length: count * height * width },
+      (_, at) => 60 * labels[Math.floor(at / (height * width))] + random.integer(120),
+    );
     arrays[`${split}_images`] = { type: '|u1', shape: [count, height, width], bytes };
     arrays[`${split}_labels`] = { type: '|u1', shape: [count, 1], bytes: labels };
   }
@@ -85,13 +94,20 @@ const rowsOf = (directory: string): GridRow[] => (readResults(directory)?.result
 
 /** When each result was written. */
 const resultTimes = (store: string): Record<string, number> =>
-  Object.fromEntries(readdirSync(store).sort().map((id) => [id, statSync(join(store, id, 'result.json')).mtimeMs])); // prettier-ignore
+  Object.fromEntries(
+    readdirSync(store)
+      .sort()
+      .map((id) => [id, statSync(join(store, id, 'result.json')).mtimeMs]),
+  );
 
 describe('a grid in a notebook', () => {
   it('is done by itself, recorded as the contract has it, and never done again', async () => {
     const { grid, directory, data } = await openStudy();
     assert.equal(grid.configurations.length, 2 * 2 * 2);
-    assert.deepEqual(data.images.map(({ name }) => name), ['cells.npz', 'nodes.npz']); // prettier-ignore
+    assert.deepEqual(
+      data.images.map(({ name }) => name),
+      ['cells.npz', 'nodes.npz'],
+    );
     assert.equal(medmnist2d.describeGridDatasets(data.datasets, data.counts)[0].trainImages, 16);
     const byOptimizer = medmnist2d.byValue(grid.configurations, 'optimizer', medmnist2d.recipe);
     assert.deepEqual(
@@ -111,7 +127,10 @@ describe('a grid in a notebook', () => {
     assert.deepEqual(rowsOf(directory), []);
 
     const { snapshot, events } = await train(grid);
-    assert.deepEqual(medmnist2d.progressMessage(snapshot), { message: 'All 8 runs of 4 cells are finished.', complete: true }); // prettier-ignore
+    assert.deepEqual(medmnist2d.progressMessage(snapshot), {
+      message: 'All 8 runs of 4 cells are finished.',
+      complete: true,
+    });
     assert.deepEqual(events.filter(({ kind }) => kind === 'done').length, 1);
     const steps = events.flatMap((event) => (event.kind === 'batch' ? [event.step] : []));
     assert.equal(steps[steps.length - 1], 8);
@@ -124,10 +143,16 @@ describe('a grid in a notebook', () => {
     const rows = rowsOf(directory);
     assert.equal(rows.length, 8);
     for (const row of rows) {
-      assert.deepEqual([row.model, row.weights, row.protocol, row.arm], ['small ResNet', 'random', 'scratch', 'corrected']); // prettier-ignore
+      assert.deepEqual(
+        [row.model, row.weights, row.protocol, row.arm],
+        ['small ResNet', 'random', 'scratch', 'corrected'],
+      );
       assert.ok(row.parameters > 1000 && row.parameters === row.trainableParameters);
       const scores = [row.bestValAccuracy, row.testAccuracy, row.testMacroF1, Number(row.testAuc), row.valAuc];
-      assert.ok(scores.every((score) => score >= 0 && score <= 1), JSON.stringify(row)); // prettier-ignore
+      assert.ok(
+        scores.every((score) => score >= 0 && score <= 1),
+        JSON.stringify(row),
+      );
       assert.ok(row.seconds > 0 && row.epoch === 1 && row.settings.epochs === 1);
       assert.ok(readdirSync(join(small.store, row.trainingKey)).includes(row.predictionFile));
       assert.equal(results?.history[row.trainingKey].length, 1);
@@ -146,7 +171,10 @@ describe('a grid in a notebook', () => {
     const times = resultTimes(small.store);
     const { grid } = await openStudy({ seeds: '0,1,2', datasets: files[0] });
     const half = medmnist2d.look(grid);
-    assert.match(medmnist2d.progressMessage(half).message, /^4 of 6 runs are finished, 0 running, 2 missing\. Of 2 cells, 0 are empty and 2 lack seeds/); // prettier-ignore
+    assert.match(
+      medmnist2d.progressMessage(half).message,
+      /^4 of 6 runs are finished, 0 running, 2 missing\. Of 2 cells, 0 are empty and 2 lack seeds/,
+    );
     assert.equal(medmnist2d.numericRows(half)[0].missingSeeds, '2');
     const { snapshot } = await train(grid);
     assert.equal(medmnist2d.progressMessage(snapshot).complete, true);
@@ -161,7 +189,10 @@ describe('a grid in a notebook', () => {
     assert.deepEqual(medmnist2d.compare(snapshot, 'pretrained'), []);
     assert.deepEqual(medmnist2d.compare(snapshot, 'scratch'), []);
     const compared = medmnist2d.compare(snapshot, 'optimizer');
-    assert.deepEqual(compared.map(({ title }) => title), ['AdamW against SGD (small ResNet, from scratch)']); // prettier-ignore
+    assert.deepEqual(
+      compared.map(({ title }) => title),
+      ['AdamW against SGD (small ResNet, from scratch)'],
+    );
     const intervals = await medmnist2d.intervals(grid, snapshot, compared);
     for (const [at, { interval, images }] of intervals[0].datasets.entries()) {
       assert.equal(images, counts.test);
@@ -188,7 +219,10 @@ describe('a grid in a notebook', () => {
     const { grid } = await openStudy({ store: join(folder, 'failed'), seeds: '0', optimizers: 'sgd' });
     const changed = readFileSync(files[1]);
     writeImages('nodes.npz', 9);
-    await assert.rejects(train(grid), userError(/^1 of 2 runs failed, the first of them [0-9a-f]{10}: .*nodes\.npz has the SHA-256/)); // prettier-ignore
+    await assert.rejects(
+      train(grid),
+      userError(/^1 of 2 runs failed, the first of them [0-9a-f]{10}: .*nodes\.npz has the SHA-256/),
+    );
     writeFileSync(files[1], changed);
     assert.equal(medmnist2d.look(grid).finished.length, 1);
     assert.equal((await train(grid)).snapshot.finished.length, 2);
@@ -198,25 +232,47 @@ describe('a grid in a notebook', () => {
     const given = { store: join(folder, 'own'), seeds: '0', optimizers: 'sgd', datasets: files[0] };
     const study = await openStudy(given, (run) => ({ ...gridRecipe(run) }));
     assert.deepEqual((await openStudy(given)).grid.configurations, study.grid.configurations);
-    const own = await openStudy(given, (run) => ({ ...gridRecipe(run), optimizer: adamW({ weightDecay: 0.5 }), augment: [flip('vertical')] })); // prettier-ignore
-    assert.notEqual(own.grid.store.idOf(own.grid.configurations[0]), study.grid.store.idOf(study.grid.configurations[0])); // prettier-ignore
+    const own = await openStudy(given, (run) => ({
+      ...gridRecipe(run),
+      optimizer: adamW({ weightDecay: 0.5 }),
+      augment: [flip('vertical')],
+    }));
+    assert.notEqual(
+      own.grid.store.idOf(own.grid.configurations[0]),
+      study.grid.store.idOf(study.grid.configurations[0]),
+    );
     await train(study.grid);
     assert.equal(medmnist2d.look(own.grid).finished.length, 0);
     const { snapshot } = await train(own.grid);
     assert.notDeepEqual(snapshot.finished[0].result.history, medmnist2d.look(study.grid).finished[0].result.history);
     const [{ settings }] = rowsOf(own.directory);
-    assert.deepEqual([settings.optimizer, settings.weightDecay, settings.augment], ['adamw', 0.5, 'flip (vertical, 0.5)']); // prettier-ignore
+    assert.deepEqual(
+      [settings.optimizer, settings.weightDecay, settings.augment],
+      ['adamw', 0.5, 'flip (vertical, 0.5)'],
+    );
   });
 
   it('trains on shares of the training images, and draws their curve', async () => {
     const given = { store: join(folder, 'shares'), fractions: '0.25,1', datasets: files[0], optimizers: 'sgd' };
     const { grid, directory } = await openStudy(given);
-    assert.deepEqual(grid.configurations.map(({ fraction }) => fraction), [0.25, undefined, 0.25, undefined]); // prettier-ignore
+    assert.deepEqual(
+      grid.configurations.map(({ fraction }) => fraction),
+      [0.25, undefined, 0.25, undefined],
+    );
     const { snapshot } = await train(grid);
     const rows = medmnist2d.numericRows(snapshot);
-    assert.deepEqual(rows.map(({ n, fraction }) => [n, fraction]), [[2, 0.25], [2, undefined]]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ n, fraction }) => [n, fraction]),
+      [
+        [2, 0.25],
+        [2, undefined],
+      ],
+    );
     assert.notEqual(rows[0].testAuc, rows[1].testAuc);
-    assert.deepEqual(rowsOf(directory).map(({ fraction }) => fraction), [0.25, undefined, 0.25, undefined]); // prettier-ignore
+    assert.deepEqual(
+      rowsOf(directory).map(({ fraction }) => fraction),
+      [0.25, undefined, 0.25, undefined],
+    );
     const figure = medmnist2d.fractionFigure(snapshot);
     assert.match(figure?.text ?? '', /AUC by the share of the training images/);
     const { methods } = snapshot;
@@ -227,7 +283,13 @@ describe('a grid in a notebook', () => {
   });
 
   it('takes synthetic-blood', async () => {
-    const given = { store: join(folder, 'blood'), datasets: 'synthetic-blood', syntheticImages: 100, seeds: '0', optimizers: 'sgd' }; // prettier-ignore
+    const given = {
+      store: join(folder, 'blood'),
+      datasets: 'synthetic-blood',
+      syntheticImages: 100,
+      seeds: '0',
+      optimizers: 'sgd',
+    };
     const { grid, data } = await openStudy(given);
     assert.deepEqual([data.images[0].splits.train.count, data.datasets[0].horizontalFlip], [100, true]);
     assert.equal((await train(grid)).snapshot.finished.length, 1);
@@ -264,20 +326,43 @@ describe('the parameters', () => {
     await refused({ augmentation: 'crops' }, /^augmentation is "crops", but must be one of crop and flip, crop/);
     await refused({ resnetWeights: 'resnet50' }, /must be one of resnet50\.a1_in1k, resnet50\.tv_in1k/);
     await refused({ size: 32 }, /^size is 32, but must be one of 28, 64, 128, 224/);
-    assert.throws(() => parameters('05', { dataset: 'x' } as Given), userError(/no parameter "dataset", did you mean "datasets"/)); // prettier-ignore
+    assert.throws(
+      () => parameters('05', { dataset: 'x' } as Given),
+      userError(/no parameter "dataset", did you mean "datasets"/),
+    );
   });
 
   it('set learning rates, weight decays, augmentation and the weights of ResNet-50', async () => {
-    const given = { profile: 'paper', datasets: 'breastmnist', learningRates: '1e-3,0.05', weightDecays: '0.1,0', augmentation: 'none', resnetWeights: 'resnet50.tv_in1k' }; // prettier-ignore
+    const given = {
+      profile: 'paper',
+      datasets: 'breastmnist',
+      learningRates: '1e-3,0.05',
+      weightDecays: '0.1,0',
+      augmentation: 'none',
+      resnetWeights: 'resnet50.tv_in1k',
+    };
     const { configurations } = await planGrid(resolveParameters(medmnist2dParameterSpecs, given));
-    const seen = new Set(configurations.map(({ optimizer, augmentation, network, weights }) => JSON.stringify([optimizer.name, optimizer.learningRate, optimizer.weightDecay, augmentation.scale[0], augmentation.horizontalFlip, network, weights]))); // prettier-ignore
+    const seen = new Set(
+      configurations.map(({ optimizer, augmentation, network, weights }) =>
+        JSON.stringify([
+          optimizer.name,
+          optimizer.learningRate,
+          optimizer.weightDecay,
+          augmentation.scale[0],
+          augmentation.horizontalFlip,
+          network,
+          weights,
+        ]),
+      ),
+    );
     assert.equal(seen.size, 2 * 2 * 2);
     assert.ok(seen.has('["adamw",0.001,0.1,1,false,"resnet50","resnet50.tv_in1k"]'));
     assert.ok(seen.has('["sgd",0.05,0,1,false,"swin_b","swin_base_patch4_window7_224.ms_in1k"]'));
   });
 
   it('tell files of one name apart, and refuse the same images twice', async () => {
-    const plan = (...paths: string[]) => planGrid(resolveParameters(medmnist2dParameterSpecs, { datasets: paths.join(',') })); // prettier-ignore
+    const plan = (...paths: string[]) =>
+      planGrid(resolveParameters(medmnist2dParameterSpecs, { datasets: paths.join(',') }));
     mkdirSync(join(folder, 'other'), { recursive: true });
     const other = writeImages('other/cells.npz', 3);
     const { datasets, source } = await plan(files[0], other);
@@ -286,14 +371,23 @@ describe('the parameters', () => {
     assert.equal(source.files?.['other/cells.npz'], other);
     assert.notEqual(datasets[0].hash, second.hash);
     await assert.rejects(plan(files[0], files[0]), userError(/cells\.npz twice, but each may be there once only/));
-    await assert.rejects(plan(files[0], writeImages('other/copy.npz', 1)), userError(/copy\.npz has the same images as cells\.npz/)); // prettier-ignore
+    await assert.rejects(
+      plan(files[0], writeImages('other/copy.npz', 1)),
+      userError(/copy\.npz has the same images as cells\.npz/),
+    );
     await assert.rejects(plan('breastmnist', 'breastmnist'), userError(/names breastmnist twice/));
   });
 
   it('refuse before the start images that no run of the grid could take', async () => {
     const plan = (path: string) => planGrid(resolveParameters(medmnist2dParameterSpecs, { datasets: path }));
-    await assert.rejects(plan(writeImages('wide.npz', 4, [28, 40])), userError(/^wide\.npz has images of 28×40 pixels, but the grid takes square ones/)); // prettier-ignore
-    await assert.rejects(plan(writeImages('one.npz', 4, [28, 28], (index, split) => (split === 'test' ? 0 : index % 2))), userError(/^The AUC of one\.npz is undefined on its test split/)); // prettier-ignore
+    await assert.rejects(
+      plan(writeImages('wide.npz', 4, [28, 40])),
+      userError(/^wide\.npz has images of 28×40 pixels, but the grid takes square ones/),
+    );
+    await assert.rejects(
+      plan(writeImages('one.npz', 4, [28, 28], (index, split) => (split === 'test' ? 0 : index % 2))),
+      userError(/^The AUC of one\.npz is undefined on its test split/),
+    );
   });
 
   it('find the store of the command, or one of their own', () => {
@@ -307,7 +401,13 @@ describe('the parameters', () => {
 describe('what is told of the grid', () => {
   it('has the size of each network', () => {
     const sizes = (networks: string[], name: string): number[] =>
-      gridConfigurations({ datasets: [name], networks, initializations: ['scratch'], optimizers: ['sgd'], seeds: [0] }).map(parameterCount); // prettier-ignore
+      gridConfigurations({
+        datasets: [name],
+        networks,
+        initializations: ['scratch'],
+        optimizers: ['sgd'],
+        seeds: [0],
+      }).map(parameterCount);
     assert.deepEqual(sizes(['resnet50', 'swin_b'], 'bloodmnist'), [23_524_424, 86_743_224 + 8 * 1025]);
     const [eight, two] = ['bloodmnist', 'breastmnist'].map((name) => sizes(['resnet_tour'], name)[0]);
     assert.ok(eight > two);
@@ -319,7 +419,9 @@ describe('what is told of the grid', () => {
   });
 
   it('knows the labels of what is on this machine only', async () => {
-    const { datasets, source } = await planGrid(resolveParameters(medmnist2dParameterSpecs, { datasets: `synthetic-multi-label,${files[0]}` })); // prettier-ignore
+    const { datasets, source } = await planGrid(
+      resolveParameters(medmnist2dParameterSpecs, { datasets: `synthetic-multi-label,${files[0]}` }),
+    );
     const [signs, cells] = await Promise.all(datasets.map((dataset) => readTestLabels(dataset, source)));
     assert.deepEqual([signs?.task, signs?.classes, signs?.truth.length], ['multi-label', 6, 6 * 240]);
     assert.deepEqual([cells?.task, cells?.truth.length], ['binary-class', counts.test]);

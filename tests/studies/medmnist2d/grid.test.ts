@@ -16,7 +16,17 @@ import { findPretrained } from '../../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../../lib/models/resnet';
 import { swinConfigs, swinParameters } from '../../../lib/models/swin';
 import { createRandom } from '../../../lib/random';
-import { comparisonsOf, gridArms, gridNetworks, gridNormalization, gridOptimizers, gridSchedule, gridSeeds, networkPairs, taskHeads } from '../../../lib/studies/medmnist2d/study'; // prettier-ignore
+import {
+  comparisonsOf,
+  gridArms,
+  gridNetworks,
+  gridNormalization,
+  gridOptimizers,
+  gridSchedule,
+  gridSeeds,
+  networkPairs,
+  taskHeads,
+} from '../../../lib/studies/medmnist2d/study';
 import { gridConfigurations, gridRunId, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import {
   describeGridDatasets,
@@ -57,7 +67,10 @@ describe('the grid', () => {
   });
 
   it('does a whole seed before the next, small datasets first', () => {
-    assert.deepEqual(all.map(({ seed }) => seed), [...gridSeeds].flatMap((seed) => Array<number>(96).fill(seed))); // prettier-ignore
+    assert.deepEqual(
+      all.map(({ seed }) => seed),
+      [...gridSeeds].flatMap((seed) => Array<number>(96).fill(seed)),
+    );
     assert.equal(all[0].dataset.name, 'breastmnist');
     assert.equal(all[95].dataset.name, 'tissuemnist');
   });
@@ -91,7 +104,9 @@ describe('the grid', () => {
   });
 
   it('gives each task its loss and its outputs', () => {
-    const heads = new Map(all.map(({ dataset, head }) => [dataset.name, [dataset.task, head.loss, head.activation, head.outputs]])); // prettier-ignore
+    const heads = new Map(
+      all.map(({ dataset, head }) => [dataset.name, [dataset.task, head.loss, head.activation, head.outputs]]),
+    );
     assert.deepEqual(heads.get('chestmnist'), ['multi-label', 'binary-cross-entropy', 'sigmoid', 14]);
     assert.deepEqual(heads.get('breastmnist'), ['binary-class', 'cross-entropy', 'softmax', 2]);
     assert.deepEqual(heads.get('retinamnist'), ['ordinal-regression', 'cross-entropy', 'softmax', 5]);
@@ -118,7 +133,11 @@ describe('the grid', () => {
 
   it('leaves images of 224 pixels alone when it is corrected, and cuts a quarter off as published', () => {
     const from = { height: 224, width: 224 };
-    const transform = (arm: 'as-published' | 'corrected') => ({ ...from, ...gridArms[arm].evaluation, normalization: gridNormalization }); // prettier-ignore
+    const transform = (arm: 'as-published' | 'corrected') => ({
+      ...from,
+      ...gridArms[arm].evaluation,
+      normalization: gridNormalization,
+    });
     assert.equal(isIdentity(from, transform('corrected')), true);
     const { resized, crop } = placeImage(from, transform('as-published'));
     assert.deepEqual(resized, { height: 256, width: 256 });
@@ -131,22 +150,54 @@ describe('the grid', () => {
       all.slice(0, 96).map(({ dataset }) => dataset),
       new Map(),
     );
-    assert.deepEqual(targets.find(({ dataset }) => dataset === 'chestmnist'), { dataset: 'chestmnist', task: 'multi-label', outputs: 14, loss: 'binary-cross-entropy', trainImages: 78468, mirroredAsPublished: true, mirroredCorrected: true, targetAuc: 0.773, targetAccuracy: 0.948 }); // prettier-ignore
+    assert.deepEqual(
+      targets.find(({ dataset }) => dataset === 'chestmnist'),
+      {
+        dataset: 'chestmnist',
+        task: 'multi-label',
+        outputs: 14,
+        loss: 'binary-cross-entropy',
+        trainImages: 78468,
+        mirroredAsPublished: true,
+        mirroredCorrected: true,
+        targetAuc: 0.773,
+        targetAccuracy: 0.948,
+      },
+    );
     assert.equal(publishedTarget({ name: 'retinamnist', size: 28 })?.auc, 0.726);
     assert.equal(publishedTarget({ name: 'retinamnist', size: 64 }), undefined);
     assert.equal(publishedTarget({ name: 'synthetic-blood', size: 28 }), undefined);
   });
 
   it('takes data that are not in the registry as they are', () => {
-    const data = { name: 'cells.npz', height: 28, sha256: 'f00', task: 'binary-class', classNames: ['a', 'b'] } as unknown as Dataset; // prettier-ignore
+    const data = {
+      name: 'cells.npz',
+      height: 28,
+      sha256: 'f00',
+      task: 'binary-class',
+      classNames: ['a', 'b'],
+    } as unknown as Dataset;
     const dataset = openGridDataset(data, { horizontalFlip: false });
-    assert.deepEqual(dataset, { name: 'cells.npz', size: 28, hash: 'f00', task: 'binary-class', classes: 2, horizontalFlip: false }); // prettier-ignore
+    assert.deepEqual(dataset, {
+      name: 'cells.npz',
+      size: 28,
+      hash: 'f00',
+      task: 'binary-class',
+      classes: 2,
+      horizontalFlip: false,
+    });
     const [configuration] = gridConfigurations({ datasets: [dataset], schedule: { epochs: 2 } });
     assert.equal(configuration.head.outputs, 2);
     assert.equal(configuration.augmentation.horizontalFlip, false);
     const blood = registryGridDataset('bloodmnist', 28);
-    const described = describeGridDatasets([dataset, blood], new Map([['cells.npz', { train: 70, val: 10, test: 20 }]])); // prettier-ignore
-    assert.deepEqual(described.map(({ trainImages }) => trainImages), [70, 11959]); // prettier-ignore
+    const described = describeGridDatasets(
+      [dataset, blood],
+      new Map([['cells.npz', { train: 70, val: 10, test: 20 }]]),
+    );
+    assert.deepEqual(
+      described.map(({ trainImages }) => trainImages),
+      [70, 11959],
+    );
     assert.throws(() => describeGridDatasets([dataset], new Map()), /How many images cells\.npz has was not told/);
     const [drawn] = gridConfigurations({ datasets: ['synthetic-binary'], schedule: { epochs: 2 } });
     assert.equal(describeGridDatasets([drawn.dataset], new Map())[0].trainImages, syntheticTaskCounts.train);
@@ -209,7 +260,8 @@ describe('the schedule', () => {
   });
 
   it('warms up for the same share of fewer epochs', () => {
-    const warmup = (epochs: number): number => gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs } })[0].schedule.warmupEpochs; // prettier-ignore
+    const warmup = (epochs: number): number =>
+      gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs } })[0].schedule.warmupEpochs;
     assert.deepEqual([1, 2, 9, 10, 20, 100, 200].map(warmup), [0, 0, 0, 1, 1, 5, 10]);
   });
 });
@@ -237,7 +289,11 @@ describe('the tables', () => {
     return { ...scores, selectedEpoch: 3, epochs: 13, seconds: 1, predictionFile: 'x.csv', history: [] };
   }
 
-  const runs: GridFinishedRun[] = grid.map((configuration) => ({ id: gridRunId(configuration), configuration, result: resultOf(configuration) })); // prettier-ignore
+  const runs: GridFinishedRun[] = grid.map((configuration) => ({
+    id: gridRunId(configuration),
+    configuration,
+    result: resultOf(configuration),
+  }));
   const methods = methodsOf(grid);
   const order = datasetsOf(grid, datasets);
   const options = { seeds: gridSeeds };
@@ -252,7 +308,10 @@ describe('the tables', () => {
 
   it('have the scores of each method on each dataset', () => {
     assert.equal(methods.length, 8);
-    assert.deepEqual(order.map(({ name }) => name), datasets); // prettier-ignore
+    assert.deepEqual(
+      order.map(({ name }) => name),
+      datasets,
+    );
     assert.equal(methodTitle(methods[0]), 'ResNet-50, ImageNet-1k, AdamW');
     const expected = seedScores(runs, methods[0], order[0]).get(0);
     assert.equal(
@@ -264,15 +323,18 @@ describe('the tables', () => {
   it('compare what the study compared, for each setting that is left open', () => {
     const compare = (name: keyof typeof gridComparisons) =>
       compareMethods(runs, gridComparisons[name], methods, order, options);
-    assert.deepEqual(compare('pretrained').map(({ title }) => title), [
-      'Swin-B against ResNet-50, pretrained (AdamW)',
-      'Swin-B against ResNet-50, pretrained (SGD)',
-    ]); // prettier-ignore
+    assert.deepEqual(
+      compare('pretrained').map(({ title }) => title),
+      ['Swin-B against ResNet-50, pretrained (AdamW)', 'Swin-B against ResNet-50, pretrained (SGD)'],
+    );
     assert.equal(compare('optimizer').length, 4);
     assert.equal(compare('transfer')[0].title, 'Pretrained against from scratch (ResNet-50, AdamW)');
     for (const comparison of compare('scratch')) {
       assert.equal(comparison.overall?.wins, 4);
-      assert.deepEqual(comparison.datasets.map(({ dataset }) => dataset), datasets); // prettier-ignore
+      assert.deepEqual(
+        comparison.datasets.map(({ dataset }) => dataset),
+        datasets,
+      );
       for (const row of comparison.datasets) {
         const [p, holmP] = [row.tTest?.pValue ?? NaN, row.adjustedPValue ?? NaN];
         assert.ok(Math.abs(row.meanDifference - 0.02) < 0.006, String(row.meanDifference));
@@ -284,7 +346,10 @@ describe('the tables', () => {
   });
 
   it('show what is missing', () => {
-    const some = runs.filter(({ configuration: { dataset, network, seed } }) => !(dataset.name === 'breastmnist' && network === 'swin_b' && seed > 0)); // prettier-ignore
+    const some = runs.filter(
+      ({ configuration: { dataset, network, seed } }) =>
+        !(dataset.name === 'breastmnist' && network === 'swin_b' && seed > 0),
+    );
     const [compared] = compareMethods(some, gridComparisons.pretrained, methods, order, options);
     const row = compared.datasets[1];
     assert.deepEqual([row.first.n, row.second.n, row.paired], [1, 5, [0]]);
@@ -320,7 +385,10 @@ describe('the tables', () => {
     const view = { runs, datasets: order, seeds: gridSeeds, arm: 'corrected' } as const;
     const { groups, panels, range } = networkPanels(view, 'scratch');
     assert.deepEqual(groups, ['AdamW', 'SGD']);
-    assert.deepEqual(panels.map(({ title }) => title), ['BloodMNIST', 'BreastMNIST', 'RetinaMNIST', 'DermaMNIST']); // prettier-ignore
+    assert.deepEqual(
+      panels.map(({ title }) => title),
+      ['BloodMNIST', 'BreastMNIST', 'RetinaMNIST', 'DermaMNIST'],
+    );
     assert.deepEqual([panels[0].reference, range], [0.997, [0.5, 1]]);
     const [resnet, swin] = panels[0].series;
     assert.deepEqual([resnet.name, swin.name], ['ResNet-50', 'Swin-B']);
@@ -332,7 +400,10 @@ describe('the tables', () => {
     const optimizers = optimizerPanels({ ...view, runs: runs.slice(0, 1) });
     assert.equal(optimizers.groups.length, 4);
     const breast = optimizers.panels[1].series.map(({ values, errors, counts }) => [values, errors, counts]);
-    assert.deepEqual(breast[0].slice(1), [[null, null, null, null], [1, 0, 0, 0]]); // prettier-ignore
+    assert.deepEqual(breast[0].slice(1), [
+      [null, null, null, null],
+      [1, 0, 0, 0],
+    ]);
     assert.deepEqual(breast[1][0], [null, null, null, null]);
     assert.equal(breast[0][0]?.[0], runs[0].result.testAuc);
   });
@@ -342,10 +413,16 @@ describe('the tables', () => {
     const [row] = comparisonSummaryRows(compared);
     assert.equal(row.comparison, 'Pretrained against from scratch (ResNet-50, AdamW)');
     const { firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial } = row;
-    assert.deepEqual([firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial], [4, 4, 0, 0, 1]); // prettier-ignore
+    assert.deepEqual(
+      [firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial],
+      [4, 4, 0, 0, 1],
+    );
     assert.equal(row.wilcoxonPValue, 0.125);
     assert.equal(comparisonSummaryRows(compared, 1e-12)[0].firstBetterSignificantly, 0);
-    const swapped = compared.map((one) => ({ ...one, datasets: one.datasets.map((each) => ({ ...each, meanDifference: -each.meanDifference })) })); // prettier-ignore
+    const swapped = compared.map((one) => ({
+      ...one,
+      datasets: one.datasets.map((each) => ({ ...each, meanDifference: -each.meanDifference })),
+    }));
     assert.equal(comparisonSummaryRows(swapped)[0].secondBetterSignificantly, 4);
     const [none] = comparisonSummaryRows(compareMethods([], gridComparisons.transfer, methods, order, options));
     assert.deepEqual([none.datasets, none.firstBetter, none.meanDifference], [0, 0, NaN]);

@@ -144,7 +144,8 @@ describe('the runs of a grid', () => {
     const store = openRunStore<GridConfiguration, GridResult>(folder('store'), gridResultSchema);
     const known = syntheticRun('', { schedule: { epochs: 1 } }).configuration;
     const unknown = { ...known, dataset: { ...known.dataset, name: 'nothing' } };
-    const work = (configuration: GridConfiguration, directory: string, id: string) => run({ id, configuration, directory }); // prettier-ignore
+    const work = (configuration: GridConfiguration, directory: string, id: string) =>
+      run({ id, configuration, directory });
     const summary = await onceEach(store, [unknown, known], work);
     assert.deepEqual(summary.finished, [store.idOf(known)]);
     assert.match(summary.failed[0].error.message, /There is no dataset "nothing"/);
@@ -163,9 +164,16 @@ describe('data of a file', () => {
     for (const split of splitNames) {
       const count = 40;
       const bytes = new Uint8Array(count * 28 * 28);
-      source.splits[split].readImages(Int32Array.from({ length: count }, (_, index) => index), bytes); // prettier-ignore
+      source.splits[split].readImages(
+        Int32Array.from({ length: count }, (_, index) => index),
+        bytes,
+      );
       arrays[`${split}_images`] = { type: '|u1', shape: [count, 28, 28], bytes };
-      arrays[`${split}_labels`] = { type: '|u1', shape: [count, 1], bytes: Uint8Array.from(source.splits[split].labels.slice(0, count)) }; // prettier-ignore
+      arrays[`${split}_labels`] = {
+        type: '|u1',
+        shape: [count, 1],
+        bytes: Uint8Array.from(source.splits[split].labels.slice(0, count)),
+      };
     }
     writeNpz(path, arrays);
     const opened = await openDataset(path, { cacheDirectory: scratch });
@@ -215,11 +223,25 @@ describe('data of a file', () => {
 
 describe('the networks of the grid', () => {
   it('begin as timm makes them: residual branches of ResNets as 0, and Swin with stochastic depth', async () => {
-    const grid = gridConfigurations({ datasets: ['synthetic-binary'], initializations: ['scratch'], networks: ['resnet50', 'swin_b', 'resnet_tour'], optimizers: ['adamw'], seeds: [0] }); // prettier-ignore
-    assert.deepEqual(grid.map(({ stochasticDepth }) => stochasticDepth), [0, 0.1, 0]); // prettier-ignore
+    const grid = gridConfigurations({
+      datasets: ['synthetic-binary'],
+      initializations: ['scratch'],
+      networks: ['resnet50', 'swin_b', 'resnet_tour'],
+      optimizers: ['adamw'],
+      seeds: [0],
+    });
+    assert.deepEqual(
+      grid.map(({ stochasticDepth }) => stochasticDepth),
+      [0, 0.1, 0],
+    );
     const tables = await Promise.all(grid.map(async (one) => (await openGridNetwork(one)).network.table));
-    const zeros = tables.map((table) => Object.keys(table).filter((name) => /weight$/.test(name) && table[name].initial === 0)); // prettier-ignore
-    assert.deepEqual(zeros.map(({ length }) => length), [3 + 4 + 6 + 3, 0, 4]); // prettier-ignore
+    const zeros = tables.map((table) =>
+      Object.keys(table).filter((name) => /weight$/.test(name) && table[name].initial === 0),
+    );
+    assert.deepEqual(
+      zeros.map(({ length }) => length),
+      [3 + 4 + 6 + 3, 0, 4],
+    );
     assert.deepEqual([zeros[0][0], zeros[2][0]], ['layer1.0.bn3.weight', 'layer1.0.bn2.weight']);
     assert.deepEqual(tables[1]['head.fc.weight'].shape, [2, 1024]);
   });

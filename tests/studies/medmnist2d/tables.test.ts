@@ -8,13 +8,41 @@ import { medmnistAuc } from '../../../lib/metrics/auc';
 import { writePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { createRandom } from '../../../lib/random';
 import { comparisonsOf, networkPairs } from '../../../lib/studies/medmnist2d/study';
-import { differenceFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from '../../../lib/studies/medmnist2d/figures'; // prettier-ignore
+import {
+  differenceFigure,
+  networkFigure,
+  optimizerFigure,
+  publishedFigure,
+  rankFigure,
+} from '../../../lib/studies/medmnist2d/figures';
 import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import type { TestLabels } from '../../../lib/studies/medmnist2d/datasets';
 import { compareOnTestImages, readPredictions } from '../../../lib/studies/medmnist2d/predictions';
-import { compareMethods, gridResultSchema, methodTitle, type GridMethodComparison, type GridResult } from '../../../lib/studies/medmnist2d/results'; // prettier-ignore
-import { incompleteRows, progressMessage, progressRows, readSnapshot, type GridSnapshot } from '../../../lib/studies/medmnist2d/snapshot'; // prettier-ignore
-import { meanWithDeviation, multiLabelRows, noteRows, numericRows, overallRows, pairedTestRows, publishedRows, roundingRows, scoreMatrixRows } from '../../../lib/studies/medmnist2d/tables'; // prettier-ignore
+import {
+  compareMethods,
+  gridResultSchema,
+  methodTitle,
+  type GridMethodComparison,
+  type GridResult,
+} from '../../../lib/studies/medmnist2d/results';
+import {
+  incompleteRows,
+  progressMessage,
+  progressRows,
+  readSnapshot,
+  type GridSnapshot,
+} from '../../../lib/studies/medmnist2d/snapshot';
+import {
+  meanWithDeviation,
+  multiLabelRows,
+  noteRows,
+  numericRows,
+  overallRows,
+  pairedTestRows,
+  publishedRows,
+  roundingRows,
+  scoreMatrixRows,
+} from '../../../lib/studies/medmnist2d/tables';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 
@@ -64,7 +92,8 @@ describe('a grid that is half done', () => {
   const isLate = ({ dataset, network, initialization, optimizer }: GridConfiguration): boolean =>
     dataset.name === 'bloodmnist' && network === 'swin_b' && initialization === 'scratch' && optimizer.name === 'sgd';
   const half = snapshotOf(
-    (one) => !isLate(one) && (one.seed === 0 || (one.seed === 1 && ['breastmnist', 'retinamnist'].includes(one.dataset.name))), // prettier-ignore
+    (one) =>
+      !isLate(one) && (one.seed === 0 || (one.seed === 1 && ['breastmnist', 'retinamnist'].includes(one.dataset.name))),
   );
 
   it('is shown as such', () => {
@@ -77,17 +106,32 @@ describe('a grid that is half done', () => {
     );
     const rows = progressRows(half);
     assert.equal(rows.length, 8);
-    assert.deepEqual(rows[7], { method: 'Swin-B, from scratch, SGD', ChestMNIST: '1 of 3', RetinaMNIST: '2 of 3', BreastMNIST: '2 of 3', BloodMNIST: '0 of 3' }); // prettier-ignore
+    assert.deepEqual(rows[7], {
+      method: 'Swin-B, from scratch, SGD',
+      ChestMNIST: '1 of 3',
+      RetinaMNIST: '2 of 3',
+      BreastMNIST: '2 of 3',
+      BloodMNIST: '0 of 3',
+    });
     const incomplete = incompleteRows(half);
     const none = { runningSeeds: '' };
-    assert.deepEqual(incomplete.filter(({ dataset }) => dataset !== 'BloodMNIST'), [
-      { dataset: 'ChestMNIST', methods: 'all 8', finishedSeeds: '0', ...none, missingSeeds: '1, 2' },
-      { dataset: 'RetinaMNIST', methods: 'all 8', finishedSeeds: '0, 1', ...none, missingSeeds: '2' },
-      { dataset: 'BreastMNIST', methods: 'all 8', finishedSeeds: '0, 1', ...none, missingSeeds: '2' },
-    ]); // prettier-ignore
+    assert.deepEqual(
+      incomplete.filter(({ dataset }) => dataset !== 'BloodMNIST'),
+      [
+        { dataset: 'ChestMNIST', methods: 'all 8', finishedSeeds: '0', ...none, missingSeeds: '1, 2' },
+        { dataset: 'RetinaMNIST', methods: 'all 8', finishedSeeds: '0, 1', ...none, missingSeeds: '2' },
+        { dataset: 'BreastMNIST', methods: 'all 8', finishedSeeds: '0, 1', ...none, missingSeeds: '2' },
+      ],
+    );
     const [others, empty] = incomplete.filter(({ dataset }) => dataset === 'BloodMNIST');
     assert.deepEqual([others.methods.split('; ').length, others.missingSeeds], [7, '1, 2']);
-    assert.deepEqual(empty, { dataset: 'BloodMNIST', methods: 'Swin-B, from scratch, SGD', finishedSeeds: '', ...none, missingSeeds: '0, 1, 2' }); // prettier-ignore
+    assert.deepEqual(empty, {
+      dataset: 'BloodMNIST',
+      methods: 'Swin-B, from scratch, SGD',
+      finishedSeeds: '',
+      ...none,
+      missingSeeds: '0, 1, 2',
+    });
   });
 
   it('tells what is running and begun from what is missing', () => {
@@ -97,18 +141,27 @@ describe('a grid that is half done', () => {
     store.claim(grid[2])?.release();
     const snapshot = readSnapshot(store, grid.slice(0, 4));
     claim?.release();
-    assert.match(progressMessage(snapshot).message, /^1 of 4 runs are finished, 1 running, 2 missing \(1 of them begun\)\. Of 4 cells, 3 are empty and 0 lack seeds\./); // prettier-ignore
+    assert.match(
+      progressMessage(snapshot).message,
+      /^1 of 4 runs are finished, 1 running, 2 missing \(1 of them begun\)\. Of 4 cells, 3 are empty and 0 lack seeds\./,
+    );
     assert.equal(progressRows(snapshot)[1].BreastMNIST, '0 of 1, 1 running');
     assert.equal(incompleteRows(snapshot)[0].runningSeeds, '0');
   });
 
   it('is told from one that is done and from one that has not begun', () => {
-    assert.deepEqual(progressMessage(snapshotOf(() => true)), { message: 'All 96 runs of 32 cells are finished.', complete: true }); // prettier-ignore
+    assert.deepEqual(progressMessage(snapshotOf(() => true)), {
+      message: 'All 96 runs of 32 cells are finished.',
+      complete: true,
+    });
     const none = snapshotOf(() => false);
     assert.match(progressMessage(none).message, /^0 of 96 runs .* There is nothing to compute yet\.$/);
     assert.equal(rankFigure(none), undefined);
     assert.deepEqual(overallRows(compare(none, 'scratch'))[0].datasets, 0);
-    assert.deepEqual(multiLabelRows(none, () => 0.1), []); // prettier-ignore
+    assert.deepEqual(
+      multiLabelRows(none, () => 0.1),
+      [],
+    );
     for (const figure of [networkFigure(none, 'scratch'), optimizerFigure(none), publishedFigure(none)])
       assert.ok(figure === undefined || figure.html.length > 0);
   });
@@ -117,7 +170,10 @@ describe('a grid that is half done', () => {
     const rows = numericRows(half);
     const find = (dataset: string, title: string) =>
       rows.find((row) => row.dataset === dataset && `${row.network}, ${row.optimizer}` === title);
-    assert.deepEqual([find('BreastMNIST', 'Swin-B, SGD')?.n, find('BreastMNIST', 'Swin-B, SGD')?.missingSeeds], [2, '2']); // prettier-ignore
+    assert.deepEqual(
+      [find('BreastMNIST', 'Swin-B, SGD')?.n, find('BreastMNIST', 'Swin-B, SGD')?.missingSeeds],
+      [2, '2'],
+    );
     assert.deepEqual([find('ChestMNIST', 'Swin-B, SGD')?.n, find('ChestMNIST', 'Swin-B, SGD')?.deviation], [1, NaN]);
     const matrix = scoreMatrixRows(half, 'corrected') as Record<string, string>[];
     assert.match(matrix[2]['Swin-B, from scratch, SGD'], /^0\.8\d{3} ± 0\.0\d+ \(2\)$/);
@@ -127,15 +183,40 @@ describe('a grid that is half done', () => {
     const scratch = compare(half, 'scratch');
     const paired = pairedTestRows(scratch);
     const sgd = paired.filter(({ setting }) => setting === 'SGD');
-    assert.deepEqual(sgd.map(({ dataset, pairs }) => [dataset, pairs]), [['ChestMNIST', 1], ['RetinaMNIST', 2], ['BreastMNIST', 2], ['BloodMNIST', 0]]); // prettier-ignore
-    assert.deepEqual(sgd.map(({ p }) => Number.isNaN(p)), [true, false, false, true]); // prettier-ignore
+    assert.deepEqual(
+      sgd.map(({ dataset, pairs }) => [dataset, pairs]),
+      [
+        ['ChestMNIST', 1],
+        ['RetinaMNIST', 2],
+        ['BreastMNIST', 2],
+        ['BloodMNIST', 0],
+      ],
+    );
+    assert.deepEqual(
+      sgd.map(({ p }) => Number.isNaN(p)),
+      [true, false, false, true],
+    );
     const notes = noteRows(scratch);
     const ofBlood = notes.find(({ where }) => where === 'BloodMNIST (SGD)');
-    assert.match(ofBlood?.note ?? '', /^Swin-B, from scratch, SGD lacks seed 0, 1, 2\. ResNet-50, from scratch, SGD lacks seed 1, 2\. 0 of 3 pairs/); // prettier-ignore
-    assert.ok(notes.some(({ note, where }) => note === 'p-values are adjusted for the 2 of 4 datasets that have a test.' && where === 'AdamW; SGD')); // prettier-ignore
+    assert.match(
+      ofBlood?.note ?? '',
+      /^Swin-B, from scratch, SGD lacks seed 0, 1, 2\. ResNet-50, from scratch, SGD lacks seed 1, 2\. 0 of 3 pairs/,
+    );
+    assert.ok(
+      notes.some(
+        ({ note, where }) =>
+          note === 'p-values are adjusted for the 2 of 4 datasets that have a test.' && where === 'AdamW; SGD',
+      ),
+    );
     // Both datasets of one setting that lack the same seed share a note.
     assert.ok(notes.some(({ where }) => where === 'RetinaMNIST (AdamW); BreastMNIST (AdamW)'));
-    assert.deepEqual(overallRows(scratch).map(({ datasets: count, lowestP }) => [count, lowestP]), [[4, 0.125], [3, 0.25]]); // prettier-ignore
+    assert.deepEqual(
+      overallRows(scratch).map(({ datasets: count, lowestP }) => [count, lowestP]),
+      [
+        [4, 0.125],
+        [3, 0.25],
+      ],
+    );
   });
 
   it('is drawn with gaps, and ranked where nothing is missing', () => {
@@ -219,7 +300,10 @@ describe('the tables of scores', () => {
 
   it('hold our ResNet-50 from scratch against the published one, where the data are the published ones', () => {
     const rows = publishedRows(all);
-    assert.deepEqual([...new Set(rows.map(({ ours }) => ours))], ['ResNet-50, from scratch, AdamW', 'ResNet-50, from scratch, SGD']); // prettier-ignore
+    assert.deepEqual(
+      [...new Set(rows.map(({ ours }) => ours))],
+      ['ResNet-50, from scratch, AdamW', 'ResNet-50, from scratch, SGD'],
+    );
     assert.equal(rows.length, 8);
     const [blood] = rows.filter(({ dataset }) => dataset === 'BloodMNIST');
     assert.deepEqual([blood.publishedAuc, blood.publishedAccuracy], [0.997, 0.95]);
@@ -234,7 +318,10 @@ describe('the tables of scores', () => {
   it('say what accuracy finding nothing has', () => {
     const [row, ...others] = multiLabelRows(all, () => 0.053);
     assert.equal(others.length, 0);
-    assert.deepEqual([row.dataset, row.accuracyOfFindingNothing, row.lowestAccuracy, row.methods], ['ChestMNIST', 0.947, 0.947, 8]); // prettier-ignore
+    assert.deepEqual(
+      [row.dataset, row.accuracyOfFindingNothing, row.lowestAccuracy, row.methods],
+      ['ChestMNIST', 0.947, 0.947, 8],
+    );
   });
 
   it('write a mean with its deviation, and of how many seeds it is where that is not all', () => {
@@ -246,7 +333,10 @@ describe('the tables of scores', () => {
   });
 
   it('become figures of the networks that the grid has', () => {
-    assert.equal(networkFigure(all, 'pretrained')?.figure.layout.title?.text, 'Pretrained on ImageNet-1k: ResNet-50 and Swin-B, corrected'); // prettier-ignore
+    assert.equal(
+      networkFigure(all, 'pretrained')?.figure.layout.title?.text,
+      'Pretrained on ImageNet-1k: ResNet-50 and Swin-B, corrected',
+    );
     assert.equal(networkFigure(all, 'pretrained', 'as-published'), undefined);
     assert.match(optimizerFigure(all)?.figure.label ?? '', /on ChestMNIST, BreastMNIST$/);
     const tour = gridConfigurations({ datasets, seeds, networks: ['resnet_tour', 'swin_tour'] });
@@ -278,7 +368,10 @@ describe('intervals over test images', () => {
     const { path, auc, accuracy } = writePredictionFile(claim.directory, { ...labels, scores }, naming);
     claim.finish({ ...resultOf(configuration, auc), testAccuracy: accuracy, predictionFile: basename(path) });
   }
-  for (const one of binary.filter(({ initialization, network, seed }) => initialization === 'scratch' && !(network === 'swin_b' && seed === 2))) finish(one); // prettier-ignore
+  for (const one of binary.filter(
+    ({ initialization, network, seed }) => initialization === 'scratch' && !(network === 'swin_b' && seed === 2),
+  ))
+    finish(one);
   const snapshot = readSnapshot(store, binary);
   const [comparison] = compare(snapshot, 'scratch');
   const resampling = { seed: 5, resamples: 200 };
@@ -301,10 +394,14 @@ describe('intervals over test images', () => {
     const method = comparison.second;
     const dataset = snapshot.datasets[0];
     const [first] = readPredictions(snapshot, { dataset, method, seeds: [0] }, labels);
-    const run = snapshot.finished.find(({ configuration: { seed, network, optimizer } }) => seed === 0 && network === 'resnet50' && optimizer.name === method.optimizer); // prettier-ignore
+    const run = snapshot.finished.find(
+      ({ configuration: { seed, network, optimizer } }) =>
+        seed === 0 && network === 'resnet50' && optimizer.name === method.optimizer,
+    );
     assert.equal(medmnistAuc(first), run?.result.testAuc);
     const others = { ...labels, truth: truth.map((label, index) => (index < 4 ? 1 - label : label)) };
-    const reread = (wrong: TestLabels, of: readonly number[]) => () => readPredictions(snapshot, { dataset, method, seeds: of }, wrong); // prettier-ignore
+    const reread = (wrong: TestLabels, of: readonly number[]) => () =>
+      readPredictions(snapshot, { dataset, method, seeds: of }, wrong);
     assert.throws(reread(others, [0]), userError(/gives an AUC of .*, but run [0-9a-f]{10} recorded/));
     assert.throws(reread(labels, [9]), userError(/^No run of seed 9 on breastmnist is finished\.$/));
     const path = join(snapshot.folder, run?.id ?? '', run?.result.predictionFile ?? '');
@@ -315,8 +412,12 @@ describe('intervals over test images', () => {
   it('say why there are none', async () => {
     const pretrained = compare(snapshot, 'pretrained');
     const [none] = (await compareOnTestImages(snapshot, pretrained, () => Promise.resolve(labels), resampling)) ?? [];
-    assert.deepEqual([none.datasets[0].interval, none.datasets[0].note], [undefined, 'No seed is finished on both sides.']); // prettier-ignore
-    const [unlabelled] = (await compareOnTestImages(snapshot, [comparison], () => Promise.resolve(undefined), resampling)) ?? []; // prettier-ignore
+    assert.deepEqual(
+      [none.datasets[0].interval, none.datasets[0].note],
+      [undefined, 'No seed is finished on both sides.'],
+    );
+    const [unlabelled] =
+      (await compareOnTestImages(snapshot, [comparison], () => Promise.resolve(undefined), resampling)) ?? [];
     assert.match(unlabelled.datasets[0].note, /not on this machine, so that there is no interval: npm run data/);
     const { data, caption = '' } = differenceFigure([unlabelled])?.figure ?? { data: [] };
     assert.deepEqual(data[0].x, [comparison.datasets[0].meanDifference]);
@@ -337,7 +438,10 @@ describe('intervals over test images', () => {
 
   it('leave nothing beside what the runs wrote', () => {
     const [run] = snapshot.finished;
-    assert.deepEqual(readdirSync(join(snapshot.folder, run.id)).sort(), [run.result.predictionFile, 'configuration.json', 'result.json'].sort()); // prettier-ignore
+    assert.deepEqual(
+      readdirSync(join(snapshot.folder, run.id)).sort(),
+      [run.result.predictionFile, 'configuration.json', 'result.json'].sort(),
+    );
     assert.equal(methodTitle(comparison.first), 'Swin-B, from scratch, AdamW');
   });
 });

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createParameters, disposeParameters, exportParameters, importParameters, readParameters } from '../../../lib/models/parameters'; // prettier-ignore
+import {
+  createParameters,
+  disposeParameters,
+  exportParameters,
+  importParameters,
+  readParameters,
+} from '../../../lib/models/parameters';
 import { createScope } from '../../../lib/models/scope';
 import { softCrossEntropy } from '../../../lib/tensor/losses';
 import { readResult } from '../../../lib/tensor/read';
@@ -60,8 +66,11 @@ function differentiate(
 
 describe('the formulas of self-distillation are the published ones in PyTorch', () => {
   it('DINO’s loss over pairs of views, its targets and its centre', () => {
-    const { outputs, temperature, teacherTemperature, centreMomentum, student, teacher, centre, ...expected } = golden.viewLoss; // prettier-ignore
-    const targets = readResult(() => centredTargets(matrix(teacher, outputs), matrix(centre, outputs), teacherTemperature)); // prettier-ignore
+    const { outputs, temperature, teacherTemperature, centreMomentum, student, teacher, centre, ...expected } =
+      golden.viewLoss;
+    const targets = readResult(() =>
+      centredTargets(matrix(teacher, outputs), matrix(centre, outputs), teacherTemperature),
+    );
     close(targets, expected.targets, 1e-6);
     const moved = readResult(() => movedCentre(matrix(centre, outputs), matrix(teacher, outputs), centreMomentum));
     close(moved, expected.movedCentre, 1e-6);
@@ -82,7 +91,9 @@ describe('the formulas of self-distillation are the published ones in PyTorch', 
   it('the patch loss, each image by its mean', () => {
     const { images, outputs, temperature, inImage, scores, targets, loss, gradient } = golden.patches;
     const weights = inImage.flatMap((count) => Array<number>(count).fill(1 / count));
-    const found = differentiate(scores, outputs, (x) => patchLoss(x, matrix(targets, outputs), tf.tensor1d(weights), { temperature, images })); // prettier-ignore
+    const found = differentiate(scores, outputs, (x) =>
+      patchLoss(x, matrix(targets, outputs), tf.tensor1d(weights), { temperature, images }),
+    );
     close([found.loss], [loss], 1e-5);
     close(found.gradient, gradient, 1e-5);
   });
@@ -100,21 +111,25 @@ describe('the formulas of self-distillation are the published ones in PyTorch', 
     assert.deepEqual(Object.keys(table), names);
     const parameters = createParameters(table, 0);
     try {
-      const values = names.map((name, index) => [name, transformerWeights(name, table[name].shape, index)] as const); // prettier-ignore
+      const values = names.map((name, index) => [name, transformerWeights(name, table[name].shape, index)] as const);
       importParameters(parameters, new Map(values), 'noise');
       const given = readResult(() => headForward(matrix(tokens, width), createScope(readParameters(parameters))));
       close(given, scores, 1e-5);
       const wanted = Float32Array.from(noise(9, given.length));
       const weighted = (output: Tensor): Scalar => output.mul(tf.tensor(wanted, output.shape)).sum<Scalar>();
       tf.tidy(() => {
-        const found = lossAndGradients(parameters, names, (scope) => ({ loss: weighted(headForward(matrix(tokens, width), scope)) })); // prettier-ignore
+        const found = lossAndGradients(parameters, names, (scope) => ({
+          loss: weighted(headForward(matrix(tokens, width), scope)),
+        }));
         for (const name of names) {
           const gradient = found.gradients.get(name) as Tensor;
           const published = table[name].kind === 'linear' ? gradient.transpose() : gradient;
           close(published.dataSync(), gradients[name], 1e-5);
         }
       });
-      const ofTokens = differentiate(tokens, width, (x) => weighted(headForward(x, createScope(readParameters(parameters))))); // prettier-ignore
+      const ofTokens = differentiate(tokens, width, (x) =>
+        weighted(headForward(x, createScope(readParameters(parameters)))),
+      );
       close(ofTokens.gradient, tokenGradient, 1e-5);
     } finally {
       disposeParameters(parameters);
@@ -157,7 +172,9 @@ describe('the formulas of self-distillation are the published ones in PyTorch', 
     const { shape, logits, targets, weights, loss, gradient } = golden.softCrossEntropy;
     const losses = readResult(() => softCrossEntropy(matrix(logits, shape[1]), matrix(targets, shape[1])));
     close(losses, loss, 1e-5);
-    const found = differentiate(logits, shape[1], (x) => softCrossEntropy(x, matrix(targets, shape[1])).mul(tf.tensor1d(weights)).sum<Scalar>()); // prettier-ignore
+    const found = differentiate(logits, shape[1], (x) =>
+      softCrossEntropy(x, matrix(targets, shape[1])).mul(tf.tensor1d(weights)).sum<Scalar>(),
+    );
     close(found.gradient, gradient, 1e-5);
   });
 });

@@ -6,7 +6,12 @@ import { drawMasks } from '../../../lib/training/self-distillation/masks';
 describe('masks', () => {
   it('hide as many patches of as many images as asked for, and say which', () => {
     const [images, rows, columns] = [40, 8, 6];
-    const { masked, positions, weights } = drawMasks(images, [rows, columns], { share: 0.5, ratio: [0.1, 0.5] }, createRandom(1)); // prettier-ignore
+    const { masked, positions, weights } = drawMasks(
+      images,
+      [rows, columns],
+      { share: 0.5, ratio: [0.1, 0.5] },
+      createRandom(1),
+    );
     const counts = Array.from({ length: images }, (_, image) =>
       masked.subarray(image * rows * columns, (image + 1) * rows * columns).reduce((sum, value) => sum + value, 0),
     );
