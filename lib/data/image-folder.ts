@@ -105,7 +105,10 @@ const advice: Readonly<Record<string, string>> = {
   '.zip': 'unpack',
 };
 
-/** What was left out of a folder, counted by suffix: `11 files are no images and were left out: 10 .dcm, 1 .DS_Store`; undefined for none. */
+/**
+ * What was left out of a folder, counted by suffix: `11 files are no images and were left out: 10 .dcm, 1 .DS_Store`;
+ * undefined for none.
+ */
 export function describeLeftOut(names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const counts = new Map<string, number>();

@@ -21,7 +21,10 @@ export interface IsicFolderOptions {
   readonly seed?: number;
   /** Of the images that splits are drawn from; 0.7, 0.1 and 0.2 by default. */
   readonly fractions?: SplitFractions;
-  /** A regular expression that finds whose an image is in its name; what is drawn never parts the images of one (`groups.ts`). Empty for none. */
+  /**
+   * A regular expression that finds whose an image is in its name; what is drawn never parts the images of one
+   * (`groups.ts`). Empty for none.
+   */
   readonly groupBy?: string;
   /** Keeps images whose mask is all background, instead of taking them for broken. */
   readonly keepEmpty?: boolean;

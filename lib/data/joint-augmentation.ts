@@ -10,7 +10,10 @@ export interface AugmentationOptions {
   readonly verticalFlip?: number;
   /** Turns by 0, 90, 180 or 270 degrees, each equally often; for square images. */
   readonly quarterTurns?: boolean;
-  /** A square of `size` pixels from anywhere in the image, which is first continued by `padding` mirrored pixels on each side (0 by default). */
+  /**
+   * A square of `size` pixels from anywhere in the image, which is first continued by `padding` mirrored pixels on
+   * each side (0 by default).
+   */
   readonly crop?: { readonly size: number; readonly padding?: number };
 }
 

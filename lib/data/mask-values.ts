@@ -1,7 +1,8 @@
 /**
  * What is foreground in the file of a mask: one rule for training, `verify` and `score`.
  *
- * 1. A drawing in the transparency is a mask: where all visible pixels have one colour, the mask is the transparency; else transparent is black.
+ * 1. A drawing in the transparency is a mask: where all visible pixels have one colour, the mask is the transparency;
+ *    else transparent is black.
  * 2. Black and one colour, as in a palette of two: the colour is foreground.
  * 3. Zero and one other value: that value is foreground, be it 1, 255 or 65535. Not in a JPEG, whose values are not those that were saved.
  * 4. Else what is above 128 of 255, as the ISIC challenges read masks.

@@ -12,7 +12,10 @@ export function proxyVariable(url: string): string | undefined {
 
 let proxied: typeof globalThis.fetch | undefined;
 
-/** As `fetch`; through the proxy of `HTTPS_PROXY`, except for the hosts of `NO_PROXY`. Certificates are those of `NODE_EXTRA_CA_CERTS` too. */
+/**
+ * As `fetch`; through the proxy of `HTTPS_PROXY`, except for the hosts of `NO_PROXY`. Certificates are those of
+ * `NODE_EXTRA_CA_CERTS` too.
+ */
 export const networkFetch: typeof globalThis.fetch = (input, init) => {
   if (!['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => process.env[name])) {
     return globalThis.fetch(input, init);

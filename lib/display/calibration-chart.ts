@@ -19,7 +19,10 @@ export interface Reliability {
   readonly title?: string;
 }
 
-/** Accuracy over confidence (Guo et al. 2017), and below how many predictions each bin rests on. A calibrated model follows the diagonal. */
+/**
+ * Accuracy over confidence (Guo et al. 2017), and below how many predictions each bin rests on. A calibrated model
+ * follows the diagonal.
+ */
 export function reliabilityDiagram(given: Reliability, { label, caption }: ChartOptions): FigureDisplay {
   const bins = given.bins.filter((bin) => bin.count > 0);
   const centers = bins.map((bin) => (bin.lower + bin.upper) / 2);

@@ -28,7 +28,10 @@ export interface ClassificationMetrics {
   /** As MedMNIST's evaluator counts it. */
   readonly accuracy: number;
   readonly macroF1: number;
-  /** As MedMNIST's evaluator defines it; over the classes that are there where some are not, as `aucNote` then says; undefined without any. */
+  /**
+   * As MedMNIST's evaluator defines it; over the classes that are there where some are not, as `aucNote` then says;
+   * undefined without any.
+   */
   readonly auc: number | undefined;
   readonly aucNote: string | undefined;
   /** Row-major classes × classes, rows truth, columns prediction; undefined for multi-label tasks. */

@@ -4,8 +4,9 @@ import { midranks } from './significance';
 import { UserError } from '../errors';
 
 /**
- * Spearman's rank correlation (`scipy.stats.spearmanr`) and its confidence interval by Fisher's transformation with the standard error of Bonett
- * and Wright (2000), √((1 + r²/2) / (n − 3)). NaN where all values of one are equal; the interval is NaN for fewer than four pairs.
+ * Spearman's rank correlation (`scipy.stats.spearmanr`) and its confidence interval by Fisher's transformation with
+ * the standard error of Bonett and Wright (2000), √((1 + r²/2) / (n − 3)). NaN where all values of one are equal; the
+ * interval is NaN for fewer than four pairs.
  * @throws UserError for numbers of values that differ
  */
 export function rankCorrelation(

@@ -36,9 +36,9 @@ export function squaredDistanceTransform(sites: Mask): Int32Array {
 }
 
 /**
- * The same at some pixels only: those of `queries` (indices in ascending order), from `sites` (indices, at least one) of a plane. Most edges
- * are near one another, and looking left and right finds the nearest site in a few steps. A row in which that takes more steps than
- * an envelope would is finished with one, so that the time stays linear.
+ * The same at some pixels only: those of `queries` (indices in ascending order), from `sites` (indices, at least one)
+ * of a plane. Most edges are near one another, and looking left and right finds the nearest site in a few steps. A
+ * row in which that takes more steps than an envelope would is finished with one, so that the time stays linear.
  */
 export function squaredDistancesAt(
   queries: Int32Array,

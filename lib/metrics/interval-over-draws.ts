@@ -19,14 +19,15 @@ export interface Estimate extends Interval {
 
 /**
  * The mean over draws and images, and its confidence interval over both. `values`: draws × images, what a model trained on draw d of the
- * training images (or with seed d) scores on test image i; for a comparison of two methods, their differences. All models share one test set,
- * so that draws and images are crossed: value = mean + draw + image + rest.
+ * training images (or with seed d) scores on test image i; for a comparison of two methods, their differences. All
+ * models share one test set, so that draws and images are crossed: value = mean + draw + image + rest.
  *
  * The variance of the mean is that of the draws' means, plus what images add to all draws alike: MS_draws / (D·N) + (MS_images − MS_rest) /
- * (D·N), with the mean squares of a two-way analysis of variance. The first is known from D − 1 degrees of freedom, the second from N − 1; the
- * critical value is the mean of both Student's t, weighted by the two variances (Cochran 1964, Biometrics 20). Satterthwaite's degrees of
- * freedom would be too many just where the variance of few draws comes out too small: simulated, 95 % intervals cover 88 % with two draws. This
- * one covers 94 to 98 % for two draws and more, whichever of the two dominates; a bootstrap of the draws covers 49 % with two.
+ * (D·N), with the mean squares of a two-way analysis of variance. The first is known from D − 1 degrees of freedom,
+ * the second from N − 1; the critical value is the mean of both Student's t, weighted by the two variances (Cochran
+ * 1964, Biometrics 20). Satterthwaite's degrees of freedom would be too many just where the variance of few draws
+ * comes out too small: simulated, 95 % intervals cover 88 % with two draws. This one covers 94 to 98 % for two draws
+ * and more, whichever of the two dominates; a bootstrap of the draws covers 49 % with two.
  *
  * With one draw, Student's interval over the images.
  * @throws UserError for no draws, fewer than two images, rows of different lengths, and values that are not finite

@@ -84,7 +84,10 @@ function groupsWithin(methods: MethodRanks['methods'], difference: number): stri
   });
 }
 
-/** The q that the range of `count` standard normal values exceeds with probability 1 − `confidence`: Tukey's, infinite degrees of freedom. */
+/**
+ * The q that the range of `count` standard normal values exceeds with probability 1 − `confidence`: Tukey's, infinite
+ * degrees of freedom.
+ */
 export function studentizedRangeCritical(count: number, confidence: number): number {
   checkConfidence(confidence);
   let [low, high] = [0, 40];

@@ -26,8 +26,8 @@ export interface PairedComparison {
 }
 
 /**
- * Compares two methods by one score of each image: draws × images, draws in the same order (equal training images or seeds make a pair), images
- * too.
+ * Compares two methods by one score of each image: draws × images, draws in the same order (equal training images or
+ * seeds make a pair), images too.
  * @throws UserError where their numbers of draws or images differ
  */
 export function comparePaired(

@@ -20,10 +20,11 @@ export interface SurfaceDistance {
  * HD95, the 95th percentile of the distances between the edges of two masks of equal size, in pixels.
  *
  * Edge pixels are foreground with a background pixel above, below, left or right, and outside of the image is background: mask xor its
- * erosion by a cross, as MONAI and medpy have it. From each edge pixel, the Euclidean distance to the nearest edge pixel of the other mask; of
- * each direction the percentile with linear interpolation (numpy's default), and the larger of the two (`compute_hausdorff_distance` of
- * MONAI). `percentile` and `combine` give the other definitions in use; medpy's `hd95` is `combine: 'union'`.
- * One mask empty: the image's diagonal √(height² + width²), and `defined: false`, to be counted. Both empty: 0.
+ * erosion by a cross, as MONAI and medpy have it. From each edge pixel, the Euclidean distance to the nearest edge
+ * pixel of the other mask; of each direction the percentile with linear interpolation (numpy's default), and the
+ * larger of the two (`compute_hausdorff_distance` of MONAI). `percentile` and `combine` give the other definitions in
+ * use; medpy's `hd95` is `combine: 'union'`. One mask empty: the image's diagonal √(height² + width²), and
+ * `defined: false`, to be counted. Both empty: 0.
  * @throws UserError where the masks do not have the same size
  */
 export function hausdorffDistance(

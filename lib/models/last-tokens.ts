@@ -7,8 +7,8 @@ import type { OpenedBackbone } from './open-backbone';
 export const lastBlocks = 4;
 
 /**
- * The backbone with 5·C features in place of C: the class tokens of the last four blocks, the last one's at the end, and the mean of the last
- * block's patches, all after the final norm (`create_linear_input` of Oquab et al. 2024).
+ * The backbone with 5·C features in place of C: the class tokens of the last four blocks, the last one's at the end,
+ * and the mean of the last block's patches, all after the final norm (`create_linear_input` of Oquab et al. 2024).
  * @throws UserError for another network than a vision transformer of four blocks or more
  */
 export function lastTokens(backbone: OpenedBackbone): OpenedBackbone {

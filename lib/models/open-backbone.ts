@@ -139,8 +139,8 @@ export interface ClassifierOfBackbone {
 }
 
 /**
- * The backbone with a new linear layer for the classes: all of it is trained from the backbone's weights on, unless `freeze` says otherwise.
- * The layer starts from the values of PyTorch's `nn.Linear`.
+ * The backbone with a new linear layer for the classes: all of it is trained from the backbone's weights on, unless
+ * `freeze` says otherwise. The layer starts from the values of PyTorch's `nn.Linear`.
  */
 export function classifier(
   { title: name, table, values: initial, weights, width, spec }: OpenedBackbone,

@@ -33,7 +33,10 @@ export interface ResnetOutput {
   readonly logits?: Tensor2D;
 }
 
-/** Names, shapes and initial values of all tensors; 11,180,616 trained values for resnet18 with 8 classes. `classes: 0` leaves out the head. */
+/**
+ * Names, shapes and initial values of all tensors; 11,180,616 trained values for resnet18 with 8 classes.
+ * `classes: 0` leaves out the head.
+ */
 export function resnetParameters(
   { depths, block, width: stemWidth = 64 }: ResnetConfig,
   { classes, channels = 3 }: { classes: number; channels?: number },

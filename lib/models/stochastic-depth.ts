@@ -1,4 +1,7 @@
-/** Stochastic depth (Huang et al. 2016) as timm's DropPath does it: in training, residual branches are left out at random, image by image. */
+/**
+ * Stochastic depth (Huang et al. 2016) as timm's DropPath does it: in training, residual branches are left out at
+ * random, image by image.
+ */
 import type { Random } from '../random';
 import { tf, type Tensor4D } from '../tf';
 

@@ -47,7 +47,10 @@ export interface MaskEvaluateOptions extends EvaluateOptions {
   readonly statistics?: 'running' | 'batch';
   /** Scores where a mask is empty; ISIC's by default. */
   readonly empty?: EmptyConvention;
-  /** Calibration, cleaned masks and more of the test images, with the temperature of the validation images; not for `statistics: 'batch'`. */
+  /**
+   * Calibration, cleaned masks and more of the test images, with the temperature of the validation images; not for
+   * `statistics: 'batch'`.
+   */
   readonly report?: ReportSettings;
   /** Of the network's frozen encoder, where several evaluations share them. */
   readonly maps?: () => Promise<EncoderMaps>;

@@ -1,5 +1,6 @@
-// The kernel's compiled copy of `lib`: JavaScript and declarations, in node_modules/.cache, in a folder named by a hash of all that they depend on.
-// tslab would parse, check and translate every file of `lib` in every kernel, which takes seconds and hundreds of megabytes.
+// The kernel's compiled copy of `lib`: JavaScript and declarations, in node_modules/.cache, in a folder named by a
+// hash of all that they depend on. tslab would parse, check and translate every file of `lib` in every kernel, which
+// takes seconds and hundreds of megabytes.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');

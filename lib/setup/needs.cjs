@@ -1,5 +1,5 @@
-// What has to be on the machine before anything can be installed. Each missing need is one line: the need, and the command that supplies it.
-// Plain JavaScript without dependencies: it runs before `npm ci`.
+// What has to be on the machine before anything can be installed. Each missing need is one line: the need, and the
+// command that supplies it. Plain JavaScript without dependencies: it runs before `npm ci`.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { existsSync, statfsSync } = require('node:fs');

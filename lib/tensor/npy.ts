@@ -153,7 +153,10 @@ export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32
   return values;
 }
 
-/** The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does, and to `shortest` bytes. */
+/**
+ * The header of an .npy file (format 1.0), padded so that the values begin at a multiple of 64 bytes as NumPy does,
+ * and to `shortest` bytes.
+ */
 export function npyHeader(type: string, shape: readonly number[], shortest = 0): Uint8Array {
   const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
   const length = Math.max(shortest, Math.ceil((10 + text.length + 1) / 64) * 64);

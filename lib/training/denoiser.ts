@@ -34,7 +34,10 @@ export interface DenoisingSettings {
   readonly learningRate: number;
   /** Standard deviation of the noise, for values in 0…1. */
   readonly noise: number;
-  /** Whether validation images have the same noise in every epoch, so that epochs can be compared (default), or other, as the third study's code. */
+  /**
+   * Whether validation images have the same noise in every epoch, so that epochs can be compared (default), or other,
+   * as the third study's code.
+   */
   readonly validationNoise?: 'fixed' | 'redrawn';
   /** Fixes the decoder's initial values, the order of the images and the noise. */
   readonly seed: number;

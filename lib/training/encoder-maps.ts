@@ -90,8 +90,8 @@ export interface MapExtent {
 }
 
 /**
- * What to say where the cache has not room for all of them. A work goes on whatever is deleted, since it has open what it reads; who continues
- * it later, or does the next one, finds only what was kept.
+ * What to say where the cache has not room for all of them. A work goes on whatever is deleted, since it has open
+ * what it reads; who continues it later, or does the next one, finds only what was kept.
  */
 export function cacheRoomMessage(extents: readonly MapExtent[], limitBytes: number): string | undefined {
   const bytes = extents.reduce((sum, extent) => sum + mapBytes(extent), 0);

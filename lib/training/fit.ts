@@ -68,7 +68,10 @@ export interface FitResult {
   readonly stopped: boolean;
   /** Time spent training and validating, over all parts of a resumed run. */
   readonly seconds: number;
-  /** Puts the best epoch's weights into the parameters: a real copy, taken when that epoch ended; from its checkpoint where there is one. */
+  /**
+   * Puts the best epoch's weights into the parameters: a real copy, taken when that epoch ended; from its checkpoint
+   * where there is one.
+   */
   useBest(): void;
   /** Puts the last epoch's weights into the parameters. */
   useLast(): void;

@@ -96,7 +96,10 @@ export function lossFunction(loss: Loss | readonly Loss[]): LossFunction {
   return (output, batch) => tf.addN(functions.map((one) => one(output, batch)));
 }
 
-/** What is learnt with where a recipe says nothing: cross-entropy, or binary cross-entropy of several labels. Grades are learnt as classes. */
+/**
+ * What is learnt with where a recipe says nothing: cross-entropy, or binary cross-entropy of several labels. Grades
+ * are learnt as classes.
+ */
 export function lossOfTask(task: Task): NamedLoss {
   return task === 'multi-label' ? binaryCrossEntropy() : crossEntropy();
 }

@@ -95,7 +95,10 @@ export function constant(options: Rate): NamedSchedule {
   return { name: 'constant', options, rate: () => () => options.learningRate };
 }
 
-/** The rate times `factor` (0.1 by default) from each of the milestones on: PyTorch's MultiStepLR. Milestones are epochs, counted from 0. */
+/**
+ * The rate times `factor` (0.1 by default) from each of the milestones on: PyTorch's MultiStepLR. Milestones are
+ * epochs, counted from 0.
+ */
 export function multiStep(
   options: Rate & { readonly milestones: readonly number[]; readonly factor?: number },
 ): NamedSchedule {

@@ -26,8 +26,9 @@ const selections: readonly Selection[] = [false, true].flatMap((meanOfPatches) =
 );
 
 /**
- * Trains a linear layer with SGD (momentum 0.9, no decay, cosine) for each learning rate, on the class token of the last block or of four, with and
- * without the mean of the patches; selects by the validation accuracy, the first of the best; that one's test scores are reported.
+ * Trains a linear layer with SGD (momentum 0.9, no decay, cosine) for each learning rate, on the class token of the
+ * last block or of four, with and without the mean of the patches; selects by the validation accuracy, the first of
+ * the best; that one's test scores are reported.
  * @param sets features of `lastTokens`
  */
 export async function tokenGrid(

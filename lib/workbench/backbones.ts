@@ -85,7 +85,8 @@ export interface Probed extends ProbeRun {
 /**
  * Classifies by frozen features, and records a row as `evaluate` does: `linear` trains a linear layer by steps; `knn` lets the nearest
  * training images vote (Caron et al. 2021), of several `k` the one that is best on the validation split; `logistic` finds the best linear
- * layer for each penalty and selects one there; `grid` is DINOv2's evaluation, on features of `lastTokens`. What was done before with the same settings is there at once.
+ * layer for each penalty and selects one there; `grid` is DINOv2's evaluation, on features of `lastTokens`. What was
+ * done before with the same settings is there at once.
  */
 export async function probe<K extends ProbeKind>(
   from: Features | undefined,

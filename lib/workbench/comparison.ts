@@ -11,7 +11,10 @@ export interface ComparisonOptions {
   readonly published?: readonly PublishedResult[];
 }
 
-/** One row for each arm of each classifier that this notebook has trained on these data, with a 95 % interval over the test images (Wilson). */
+/**
+ * One row for each arm of each classifier that this notebook has trained on these data, with a 95 % interval over the
+ * test images (Wilson).
+ */
 export function comparison(
   data: Dataset,
   { caption = 'All trainings of this notebook on these data', published = [] }: ComparisonOptions = {},

@@ -63,8 +63,9 @@ export interface DistillationOptions {
 }
 
 /**
- * Trains a vision transformer of the registry by self-distillation, from random weights of the recipe's seed; labels are not looked at. What was trained before with just these settings is there at once. The
- * stop button ends a training softly; the same cell continues it.
+ * Trains a vision transformer of the registry by self-distillation, from random weights of the recipe's seed; labels
+ * are not looked at. What was trained before with just these settings is there at once. The stop button ends a
+ * training softly; the same cell continues it.
  */
 export async function distill(
   { name }: Pick<OpenedBackbone, 'name'>,

@@ -28,8 +28,9 @@ export interface Groups {
 type Cell = string | number;
 
 /**
- * A danfo data frame of rows, such as `nb.frame(nb.resultRows(data)).groupby(['model', 'epochs']).col(['testAccuracy']).mean()`. Settings within
- * a row become columns; where a row lacks a number there is NaN, and where it lacks a text nothing.
+ * A danfo data frame of rows, such as
+ * `nb.frame(nb.resultRows(data)).groupby(['model', 'epochs']).col(['testAccuracy']).mean()`. Settings within a row
+ * become columns; where a row lacks a number there is NaN, and where it lacks a text nothing.
  */
 export function frame(rows: readonly object[]): Frame {
   const flat = rows.map(flattened);

@@ -19,9 +19,10 @@ export interface TrainGridOptions extends Pick<GridOptions<never>, 'again' | 'ke
 }
 
 /**
- * Trains and tests a network for each point, such as each size, draw, fraction or seed, and records a row each. `plan` says of a point what is
- * trained on what, after which recipe, how it is tested, and what its row says. What was trained before is there at once; the stop button
- * ends it softly, and the same cell continues. Undefined where it was stopped.
+ * Trains and tests a network for each point, such as each size, draw, fraction or seed, and records a row each.
+ * `plan` says of a point what is trained on what, after which recipe, how it is tested, and what its row says. What
+ * was trained before is there at once; the stop button ends it softly, and the same cell continues. Undefined where
+ * it was stopped.
  */
 export async function trainGrid<P>(
   points: readonly P[],

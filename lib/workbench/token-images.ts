@@ -20,7 +20,10 @@ export interface TokenImagesOptions {
   readonly values?: PublishedValues;
 }
 
-/** Three rows of a vision transformer: test images, where the class token looks, and the patch tokens' first three components as red, green and blue. */
+/**
+ * Three rows of a vision transformer: test images, where the class token looks, and the patch tokens' first three
+ * components as red, green and blue.
+ */
 export async function tokenImages(
   backbone: OpenedBackbone,
   dataset: Dataset,

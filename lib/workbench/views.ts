@@ -15,7 +15,10 @@ export function confusionMatrix(
   return confusionMatrixOf(evaluation, { label, ...options });
 }
 
-/** Precision, recall, F1 and AUC of each class, and over which classes the AUC is where some are not there; undefined of a training that was stopped. */
+/**
+ * Precision, recall, F1 and AUC of each class, and over which classes the AUC is where some are not there; undefined
+ * of a training that was stopped.
+ */
 export function classReport(
   evaluation: ClassifierEvaluation | undefined,
   { caption = `Each class on the ${evaluation?.split ?? 'test'} images` }: { readonly caption?: string } = {},

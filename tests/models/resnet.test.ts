@@ -189,7 +189,8 @@ describe('memory of a pass', kernelsOnly, () => {
           });
         }),
       );
-      // The stem keeps the pooled maxima and their places, and computes its convolution again; each block two convolutions, that of the shortcut, its output.
+      // The stem keeps the pooled maxima and their places, and computes its convolution again; each block two
+      // convolutions, that of the shortcut, its output.
       const stages = [0, 1, 2, 3].map((stage) => (2 * 3 + (stage === 0 ? 0 : 1)) / (4 * 2 ** stage));
       const kept = 2 / 4 + stages.reduce((total, stage) => total + stage);
       assert.ok(forward);

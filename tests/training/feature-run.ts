@@ -1,6 +1,7 @@
 /**
- * An extraction into a cache as a process of its own: `feature-run.ts FOLDER [ROWS]` writes the rows of `feature-example.ts` one by one, waits
- * for its end once ROWS of them are written, and prints what it has found and done when it has finished.
+ * An extraction into a cache as a process of its own: `feature-run.ts FOLDER [ROWS]` writes the rows of
+ * `feature-example.ts` one by one, waits for its end once ROWS of them are written, and prints what it has found and
+ * done when it has finished.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openFeatureCache } from '../../lib/training/feature-cache';

@@ -91,7 +91,10 @@ export interface ToyRun {
   dispose(): void;
 }
 
-/** Parameters, an optimizer, and a training of six epochs with four batches each (16, 16, 16 and 2 images), of which anything can be replaced. */
+/**
+ * Parameters, an optimizer, and a training of six epochs with four batches each (16, 16, 16 and 2 images), of which
+ * anything can be replaced.
+ */
 export function createToyRun(seed = 1): ToyRun {
   const dataset = toyDataset();
   const parameters = createParameters(toyTable, seed);

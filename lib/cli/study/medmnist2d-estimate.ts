@@ -15,8 +15,9 @@ export interface RunEstimate {
 }
 
 /**
- * Training images a second, 224 pixels a side, float32. Of a core: measured with this project on an AMD EPYC with AVX-512. Of a GPU: an A100
- * with TF32, of the order that its vendor publishes for ResNet-50; for Swin-B by its fourfold multiplications. No GPU was measured here.
+ * Training images a second, 224 pixels a side, float32. Of a core: measured with this project on an AMD EPYC with
+ * AVX-512. Of a GPU: an A100 with TF32, of the order that its vendor publishes for ResNet-50; for Swin-B by its
+ * fourfold multiplications. No GPU was measured here.
  */
 export const assumedThroughput: Readonly<
   Partial<Record<GridNetworkName, { readonly core: number; readonly gpu: number }>>

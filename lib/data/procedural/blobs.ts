@@ -1,4 +1,7 @@
-/** Things with a rim, a core and grains, alone or in crowds, dark on a bright ground or bright on a dark one: what lenses see of small life. */
+/**
+ * Things with a rim, a core and grains, alone or in crowds, dark on a bright ground or bright on a dark one: what
+ * lenses see of small life.
+ */
 import type { Random } from '../../random';
 import { between, drawColour, drawDye, emptyCanvas, logBetween, soft, type Canvas, type DrawTexture } from './canvas';
 import { noiseField } from './noise';

@@ -1,8 +1,8 @@
 /**
  * Granulocytes as shapes and absorbances in micrometres. Sizes and features: WHO, Manual of basic techniques for a health laboratory
  * (2nd ed. 2003, chapter 9) and Palmer et al., ICSH recommendations (Int J Lab Hematol 37, 2015). Diameters keep to the lower half of the
- * textbooks' ranges, as in the photographs of Acevedo et al. (Data in Brief 30, 2020), which are BloodMNIST. Bands and metamyelocytes overlap,
- * as they do on a slide.
+ * textbooks' ranges, as in the photographs of Acevedo et al. (Data in Brief 30, 2020), which are BloodMNIST. Bands
+ * and metamyelocytes overlap, as they do on a slide.
  */
 import type { Random } from '../../random';
 import { dose, nucleusInside, scatter, type Cell } from './cell';

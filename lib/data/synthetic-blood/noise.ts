@@ -6,8 +6,8 @@ const latticeRandom = createRandom(0, 'value noise');
 const lattice = Float32Array.from({ length: period * period }, () => between(latticeRandom, -1, 1));
 
 /**
- * Smooth value noise in [-1, 1] with features about one unit wide, periodic in `period` units. One lattice serves every image: where in it a
- * texture starts is drawn with the image.
+ * Smooth value noise in [-1, 1] with features about one unit wide, periodic in `period` units. One lattice serves
+ * every image: where in it a texture starts is drawn with the image.
  */
 export function valueNoise(x: number, y: number): number {
   const left = Math.floor(x);

@@ -1,6 +1,6 @@
 /**
- * Lymphocytes, monocytes, erythroblasts and platelets, after the sources that `granulocytes.ts` names. Large lymphocytes and small monocytes
- * overlap, as they do on a slide.
+ * Lymphocytes, monocytes, erythroblasts and platelets, after the sources that `granulocytes.ts` names. Large
+ * lymphocytes and small monocytes overlap, as they do on a slide.
  */
 import type { Random } from '../../random';
 import { dose, nucleusInside, scatter, type Cell, type PaleSpot } from './cell';

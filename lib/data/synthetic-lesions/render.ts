@@ -1,6 +1,6 @@
 /**
- * Turns a `LesionScene` into pixels. Skin is seen through: its pigments absorb as Beer and Lambert say, so layers add up as optical density.
- * Geometry is in millimetres, so that a scene looks the same at every size.
+ * Turns a `LesionScene` into pixels. Skin is seen through: its pigments absorb as Beer and Lambert say, so layers add
+ * up as optical density. Geometry is in millimetres, so that a scene looks the same at every size.
  */
 import type { Random } from '../../random';
 import { exposeImage } from '../synthetic-blood/camera';

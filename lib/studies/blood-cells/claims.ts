@@ -70,8 +70,9 @@ export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name'
 }
 
 /**
- * First − second in test accuracy over the seeds that both have. What other images would change is not known from accuracies alone: taken is what
- * it could be at the most, were the two wrong on images that have nothing to do with each other.
+ * First − second in test accuracy over the seeds that both have. What other images would change is not known from
+ * accuracies alone: taken is what it could be at the most, were the two wrong on images that have nothing to do with
+ * each other.
  */
 function differenceOf({ of, images }: Trainings, first: StudyModel, second: StudyModel): Estimate | undefined {
   const pairs = [...of[first]].flatMap(([seed, a]) => {

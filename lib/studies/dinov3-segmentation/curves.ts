@@ -24,7 +24,10 @@ export function crossingPoint({ images, dice }: LearningCurve, second: readonly 
   return images[index - 1] * (images[index] / images[index - 1]) ** share;
 }
 
-/** The number of training images at which a curve first reaches a Dice, between sizes as in `crossingPoint`. Infinity where it never does. */
+/**
+ * The number of training images at which a curve first reaches a Dice, between sizes as in `crossingPoint`. Infinity
+ * where it never does.
+ */
 export function imagesToReach({ images, dice }: LearningCurve, wanted: number): number {
   const falling = dice.map((value) => wanted - value);
   return crossingPoint(
@@ -81,9 +84,10 @@ export interface SignChange {
 }
 
 /**
- * Where a difference, first above and then below 0, changes its sign, with an interval over images and seeds: all numbers of training images at
- * which the interval of the difference has 0 in it, so that it covers as often as that one does (Fieller 1954). Between two sizes, the difference
- * of each image and seed lies on a line over the logarithm of the number of images.
+ * Where a difference, first above and then below 0, changes its sign, with an interval over images and seeds: all
+ * numbers of training images at which the interval of the difference has 0 in it, so that it covers as often as that
+ * one does (Fieller 1954). Between two sizes, the difference of each image and seed lies on a line over the logarithm
+ * of the number of images.
  * @param differences seeds × images at each size
  */
 export function signChange(images: readonly number[], differences: readonly (readonly Float64Array[])[]): SignChange {

@@ -119,8 +119,8 @@ function judgeFactor({ low, high }: SignChange, first: number): Pick<Finding, 'o
 const sizesOfStudy: readonly PublishedNetwork[] = ['small', 'base', 'large'];
 
 /**
- * Small < Base < Large at every fraction would be a hierarchy; one fraction at which a larger one is worse is the end of it. Intervals are as wide
- * as all steps together need (Bonferroni).
+ * Small < Base < Large at every fraction would be a hierarchy; one fraction at which a larger one is worse is the end
+ * of it. Intervals are as wide as all steps together need (Bonferroni).
  */
 export function hierarchyClaim(groups: readonly RunGroup[]): Finding {
   const fractions = [...new Set(groups.map(({ fraction }) => fraction))].sort((a, b) => a - b);

@@ -24,7 +24,10 @@ export const ownEncoders = ['vit_mini_patch4', 'vit_mini_random'] as const;
 export const dinov3EncoderNames = [...encodersOfStudy, ...encodersOfTour, ...ownEncoders] as const;
 export type Dinov3EncoderName = (typeof dinov3EncoderNames)[number];
 
-/** Stands for the three encoders of the study, with embedded weights for the project's own, or for two of the small ones in the tour with random weights. */
+/**
+ * Stands for the three encoders of the study, with embedded weights for the project's own, or for two of the small
+ * ones in the tour with random weights.
+ */
 export const automaticEncoders = 'auto';
 
 export const dinov3Notebook = '07_dinov3_segmentation';

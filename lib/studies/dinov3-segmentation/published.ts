@@ -79,8 +79,8 @@ export const publishedClaims = {
 } as const;
 
 /**
- * Values of the study's networks in millions, all and trained, section "Models Compared"; further down the README says 152 for Large. Large has
- * 12 of its 24 blocks.
+ * Values of the study's networks in millions, all and trained, section "Models Compared"; further down the README
+ * says 152 for Large. Large has 12 of its 24 blocks.
  */
 export const publishedMillions: Readonly<Record<PublishedNetwork, { readonly all: number; readonly trained: number }>> =
   {

@@ -141,8 +141,8 @@ export function look({ store, configurations, run, data }: OpenGrid): GridSnapsh
 }
 
 /**
- * Does the missing runs, each once, where the parameters say so (`train`), and looks at the grid. A run that another process is at is left to
- * it. The stop button ends it softly: the same cell continues.
+ * Does the missing runs, each once, where the parameters say so (`train`), and looks at the grid. A run that another
+ * process is at is left to it. The stop button ends it softly: the same cell continues.
  * @throws UserError where a run fails; what is finished stays
  */
 export async function trainGrid(

@@ -58,7 +58,10 @@ export interface GridConfiguration {
 
 type ByOptimizer = Readonly<Partial<Record<GridOptimizerName, number>>>;
 
-/** Which part of the grid, and with which settings in place of the study's. Everything is the study's by default, of the tour's networks none. */
+/**
+ * Which part of the grid, and with which settings in place of the study's. Everything is the study's by default, of
+ * the tour's networks none.
+ */
 export interface GridOptions {
   /** Names of the registry or of stand-ins (`syntheticTasks`), or any others as they are. */
   readonly datasets?: readonly (string | GridDataset)[];

@@ -144,7 +144,10 @@ export const gridNormalization = {
   std: [0.229, 0.224, 0.225],
 } as const satisfies Normalization;
 
-/** Of training images. A window of random area (share of the image) and side ratio is resized to the input, and mirrored half of the time. */
+/**
+ * Of training images. A window of random area (share of the image) and side ratio is resized to the input, and
+ * mirrored half of the time.
+ */
 export interface GridAugmentation {
   readonly scale: readonly [number, number];
   readonly ratio: readonly [number, number];
@@ -163,7 +166,10 @@ export const gridAugmentations = {
   none: { ...wholeImage, flips: false },
 } as const satisfies Record<string, Omit<GridAugmentation, 'horizontalFlip'> & { readonly flips: boolean }>;
 
-/** Of validation and test images: resized so that the centre, this share of each side, fills the input. 1 leaves images of its size alone. */
+/**
+ * Of validation and test images: resized so that the centre, this share of each side, fills the input. 1 leaves
+ * images of its size alone.
+ */
 export interface GridEvaluation {
   readonly interpolation: Interpolation;
   readonly cropFraction: number;

@@ -119,7 +119,8 @@ inline void MultiplyColumns(int64_t rows, int64_t depth, Strided a, const float*
   }
 }
 
-// c (+)= a · b, all float or, with kPairs, a and b in pairs. a: rows × depth; b: depth × columns, c: rows × columns, both row by row; columns is a multiple of kWidth.
+// c (+)= a · b, all float or, with kPairs, a and b in pairs. a: rows × depth; b: depth × columns, c: rows × columns,
+// both row by row; columns is a multiple of kWidth.
 template <bool kPairs = false>
 inline void Multiply(int64_t rows, int64_t columns, int64_t depth, Strided a, const float* b, int64_t bRow, float* c,
                      int64_t cRow, bool add) {
