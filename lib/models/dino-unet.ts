@@ -26,7 +26,8 @@ import {
 import type { ParameterSpec, ParameterTable } from './parameters';
 import { batchNorm, convolution, linear, type Scope } from './scope';
 
-export type DinoUnetArm = 'as-published' | 'corrected';
+export const dinoUnetArms = ['as-published', 'corrected'] as const;
+export type DinoUnetArm = (typeof dinoUnetArms)[number];
 
 export interface DinoUnetConfig {
   readonly arm: DinoUnetArm;
@@ -46,6 +47,20 @@ export interface DinoUnetConfig {
  */
 export function dinoUnetConfig(inputs: number, arm: DinoUnetArm): DinoUnetConfig {
   return { arm, inputs, widths: [256, 128, 64, 32], contextWidth: 128, headWidth: 32 };
+}
+
+/** The study's configuration in proportion to its deepest level, which has 256 channels there. */
+export function dinoUnetOfWidth(inputs: number, width: number, arm: DinoUnetArm): DinoUnetConfig {
+  const { widths, contextWidth, headWidth } = dinoUnetConfig(inputs, arm);
+  const scaled = (channels: number): number => (channels * width) / widths[0];
+  const [first, second, third, fourth] = widths.map(scaled);
+  return {
+    arm,
+    inputs,
+    widths: [first, second, third, fourth],
+    contextWidth: scaled(contextWidth),
+    headWidth: scaled(headWidth),
+  };
 }
 
 /** How much finer each level is than the patches, the deepest first; ½ is one pooling. */

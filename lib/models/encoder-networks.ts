@@ -1,22 +1,19 @@
 /** Networks of an encoder and a decoder: the decoder alone trained on the maps of a frozen encoder, or both together. */
-import { tf } from '../tf';
 import {
   decoderConfigs,
   reconstructionDecoderForward,
   reconstructionDecoderParameters,
-  segmentationDecoderForward,
-  segmentationDecoderParameters,
   type DecoderConfig,
 } from './decoders';
-import {
-  dinoUnetConfig,
-  dinoUnetForward,
-  dinoUnetParameters,
-  type DinoUnetArm,
-  type DinoUnetConfig,
-} from './dino-unet';
+import type { DinoUnetArm } from './dino-unet';
+import { buildDecoder, type DecoderSpec } from './encoder-decoder';
 import { encoderIdentity, type Encoder } from './encoders';
 import { network, type Network } from './network';
+
+/** A decoder of the library, which a saved model can describe; one of your own has no `decoder`. */
+export interface Decoder extends Network {
+  readonly decoder?: DecoderSpec;
+}
 
 /**
  * A decoder on the maps of a frozen encoder: the decoder's values alone are trained.
@@ -24,7 +21,7 @@ import { network, type Network } from './network';
  */
 export function frozen(
   encoder: Encoder,
-  decoder: Network,
+  { decoder: spec, ...decoder }: Decoder,
   { cache = true }: { readonly cache?: boolean } = {},
 ): Network {
   return {
@@ -34,11 +31,12 @@ export function frozen(
     weights: encoder.weights.origin,
     frozen: { encoder, cache },
     config: { ...decoder.config, encoder: encoderIdentity(encoder), cache },
+    spec: specOf(encoder, spec, true),
   };
 }
 
 /** An encoder and a decoder on its maps, all of it trained from the encoder's weights on. */
-export function endToEnd(encoder: Encoder, decoder: Network): Network {
+export function endToEnd(encoder: Encoder, { decoder: spec, ...decoder }: Decoder): Network {
   return {
     ...decoder,
     name: `${encoder.title} + ${decoder.name}`,
@@ -48,7 +46,27 @@ export function endToEnd(encoder: Encoder, decoder: Network): Network {
     normalization: encoder.normalization,
     weights: encoder.weights.origin,
     config: { ...decoder.config, encoder: encoderIdentity(encoder) },
+    spec: specOf(encoder, spec, false),
   };
+}
+
+function specOf(
+  { name: architecture, spec: { encoder, maps }, ...rest }: Encoder,
+  decoder: DecoderSpec | undefined,
+  frozen: boolean,
+): Network['spec'] {
+  const precision = frozen ? rest.precision : 'float32';
+  return (
+    decoder && {
+      family: 'encoder-decoder',
+      architecture,
+      classes: 1,
+      encoder,
+      maps: { ...maps, precision },
+      frozen,
+      decoder,
+    }
+  );
 }
 
 /** Channels that a decoder gets. */
@@ -58,14 +76,19 @@ type MapSize = Pick<Encoder, 'channels'>;
 export function segmentationDecoder(
   { channels }: MapSize,
   { widths = decoderConfigs.segmentation.widths }: Partial<Pick<DecoderConfig, 'widths'>> = {},
-): Network {
-  const config = { inputs: channels, widths };
-  return network({
-    name: 'decoder',
-    table: segmentationDecoderParameters(config),
-    forward: (map, scope) => segmentationDecoderForward(map, scope, config).logits,
-    config: { widths: [...widths] },
-  });
+): Decoder {
+  const config = { widths: [...widths] };
+  return ownDecoder('decoder', { channels }, { kind: 'segmentation', ...config }, config);
+}
+
+function ownDecoder(
+  name: string,
+  size: MapSize,
+  decoder: DecoderSpec,
+  config: Readonly<Record<string, unknown>>,
+): Decoder {
+  const { table, forward } = buildDecoder(decoder, size);
+  return { ...network({ name, table, forward, config }), decoder };
 }
 
 /** The third study's decoder for images: N×h×w×C → N×16h×16w×3 in 0…1. Its widths by default: 5,089,923 values on 768 channels. */
@@ -91,27 +114,7 @@ export interface DinoUnetOptions {
 }
 
 /** The fourth study's decoder on four maps side by side: N×h×w×4C → logits N×size×size×1. */
-export function dinoUnet({ channels }: MapSize, { width = 256, arm = 'corrected', size }: DinoUnetOptions): Network {
-  const config = dinoUnetOfWidth(channels / 4, width, arm);
-  return network({
-    name: 'Dino U-Net',
-    table: dinoUnetParameters(config),
-    forward: (maps, scope) =>
-      dinoUnetForward(tf.split(maps, 4, 3), scope, config, { height: size, width: size }).logits,
-    config: { arm, width, size },
-  });
-}
-
-/** The study's configuration in proportion to its deepest level, which has 256 channels there. */
-export function dinoUnetOfWidth(inputs: number, width: number, arm: DinoUnetArm): DinoUnetConfig {
-  const { widths, contextWidth, headWidth } = dinoUnetConfig(inputs, arm);
-  const scaled = (channels: number): number => (channels * width) / widths[0];
-  const [first, second, third, fourth] = widths.map(scaled);
-  return {
-    arm,
-    inputs,
-    widths: [first, second, third, fourth],
-    contextWidth: scaled(contextWidth),
-    headWidth: scaled(headWidth),
-  };
+export function dinoUnet({ channels }: MapSize, { width = 256, arm = 'corrected', size }: DinoUnetOptions): Decoder {
+  const config = { arm, width, size };
+  return ownDecoder('Dino U-Net', { channels }, { kind: 'dino-unet', ...config }, config);
 }

@@ -19,7 +19,9 @@ import {
   type Parameters,
   type PublishedValues,
 } from './parameters';
+import type { EncoderDecoderSpec } from './encoder-decoder';
 import type { WeightsOrigin } from './network';
+import { vitShape } from './networks';
 import type { Scope } from './scope';
 import { patchGrid, vitParameters, type VitConfig, type VitName } from './vit';
 
@@ -46,6 +48,11 @@ export interface Vit {
   readonly size: number;
 }
 
+/** What a saved model says of an encoder. */
+type EncoderSpec = Pick<EncoderDecoderSpec, 'encoder'> & {
+  readonly maps: Omit<EncoderDecoderSpec['maps'], 'precision'>;
+};
+
 /** What makes a feature map of an image. */
 export interface Encoder {
   readonly name: string;
@@ -61,6 +68,8 @@ export interface Encoder {
   readonly channels: number;
   /** Everything beside weights, size and precision that its map depends on. */
   readonly options: object;
+  /** What a saved model says of it. */
+  readonly spec: EncoderSpec;
   /** images: N×H×W×3, normalised → N×rows×columns×channels. */
   encode(images: Tensor4D, scope: Scope): Tensor4D;
 }
@@ -147,7 +156,8 @@ export function lastMap(vit: Vit, options: EncodeOptions = {}): Encoder {
   const { config } = vit;
   const encode: Encoder['encode'] = (images, scope) => encodeMap(config, images, scope, options);
   // A file's hash does not tell how many of its blocks were taken.
-  return encoderOf(vit, config, { channels: config.width, options: { ...options, depth: config.depth }, encode });
+  const own = { channels: config.width, options: { ...options, depth: config.depth }, encode };
+  return encoderOf(vit, config, { ...own, spec: { encoder: vitShape(config), maps: options } });
 }
 
 /** The maps of several blocks side by side, N×H/P×W/P×(blocks·C); what comes after the last of them is left out. */
@@ -161,11 +171,16 @@ export function blockMaps(vit: Vit, { blocks, normalizeTokens }: BlockSelection)
   return encoderOf(vit, config, {
     channels: blocks.length * config.width,
     options: selection,
+    spec: { encoder: vitShape(config), maps: { blocks: [...blocks], normalizeTokens } },
     encode: (images, scope) => tf.tidy(() => tf.concat4d(encodeBlockMaps(config, images, scope, selection), 3)),
   });
 }
 
-function encoderOf(vit: Vit, config: VitConfig, own: Pick<Encoder, 'channels' | 'options' | 'encode'>): Encoder {
+function encoderOf(
+  vit: Vit,
+  config: VitConfig,
+  own: Pick<Encoder, 'channels' | 'options' | 'spec' | 'encode'>,
+): Encoder {
   const { name, title, weights, normalization, precision, size } = vit;
   const kept = Object.keys(vitParameters(config, { classes: 0 }));
   const [rows, columns] = patchGrid({ height: size, width: size }, config);

@@ -1,6 +1,9 @@
 /** The library's networks as data: what a saved model says of its network, and what the network is rebuilt from. */
 import { z } from 'zod';
 import type { PlaneSize } from '../tensor/resample';
+import { dinoUnetArms } from './dino-unet';
+import { buildEncoderDecoder } from './encoder-decoder';
+import { precisions } from '../tensor/precision';
 import { resnetLayerOf, swinLayerOf, vitLayerOf } from './layers';
 import type { LayerOf, Network } from './network';
 import type { OnnxGraph, Value } from './onnx/graph';
@@ -23,6 +26,19 @@ const common = {
   classes: count,
 };
 
+const vitShape = {
+  patchSize: count,
+  width: count,
+  depth: count,
+  heads: count,
+  grid: z.tuple([count, count]).optional(),
+  registerTokens: z.int().min(0).max(64),
+  qkvBias: z.boolean(),
+  layerScale: z.tuple([z.string(), z.string()]).optional(),
+  normEpsilon: z.number().positive(),
+  pool: z.enum(['token', 'mean']),
+};
+
 export const networkSpecSchema = z.discriminatedUnion('family', [
   z.strictObject({
     family: z.literal('resnet'),
@@ -31,20 +47,7 @@ export const networkSpecSchema = z.discriminatedUnion('family', [
     block: z.enum(['basic', 'bottleneck']),
     width: count.optional(),
   }),
-  z.strictObject({
-    family: z.literal('vit'),
-    ...common,
-    patchSize: count,
-    width: count,
-    depth: count,
-    heads: count,
-    grid: z.tuple([count, count]).optional(),
-    registerTokens: z.int().min(0).max(64),
-    qkvBias: z.boolean(),
-    layerScale: z.tuple([z.string(), z.string()]).optional(),
-    normEpsilon: z.number().positive(),
-    pool: z.enum(['token', 'mean']),
-  }),
+  z.strictObject({ family: z.literal('vit'), ...common, ...vitShape }),
   z.strictObject({
     family: z.literal('swin'),
     ...common,
@@ -56,12 +59,32 @@ export const networkSpecSchema = z.discriminatedUnion('family', [
     normEpsilon: z.number().positive(),
   }),
   z.strictObject({ family: z.literal('unet'), ...common, widths: counts }),
+  z.strictObject({
+    family: z.literal('encoder-decoder'),
+    ...common,
+    encoder: z.strictObject(vitShape),
+    /** What the decoder gets. */
+    maps: z.strictObject({
+      /** Whose tokens, from 0; those after the last block and the final norm by default. */
+      blocks: z.array(z.int().min(0)).min(1).max(64).optional(),
+      normalizeTokens: z.boolean().optional(),
+      doubledEmbedding: z.boolean().optional(),
+      /** Of the encoder's matrices. */
+      precision: z.enum(precisions),
+    }),
+    /** Whether the decoder alone was trained. */
+    frozen: z.boolean(),
+    decoder: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('segmentation'), widths: counts }),
+      z.strictObject({ kind: z.literal('dino-unet'), arm: z.enum(dinoUnetArms), width: count, size: count }),
+    ]),
+  }),
 ]);
 
 export type NetworkSpec = z.infer<typeof networkSpecSchema>;
 
 /** What follows from a spec. */
-export interface BuiltNetwork extends Pick<Network, 'table' | 'forward'> {
+export interface BuiltNetwork extends Pick<Network, 'table' | 'forward' | 'trainable'> {
   readonly layerOf?: LayerOf;
   /** The same network as an ONNX graph, for images of one size. */
   graph(g: OnnxGraph, size: PlaneSize): Value;
@@ -94,6 +117,7 @@ export function buildNetwork(spec: NetworkSpec): BuiltNetwork {
       graph: (g, size) => swinGraph(g, spec, size),
     };
   }
+  if (spec.family === 'encoder-decoder') return buildEncoderDecoder(spec);
   const config = { ...spec, grid: spec.grid };
   return {
     table: vitParameters(config, { classes }),
@@ -103,8 +127,9 @@ export function buildNetwork(spec: NetworkSpec): BuiltNetwork {
   };
 }
 
-/** The spec of one of the library's networks, which is its `config`; undefined of one's own. */
-export function specOf({ config }: Pick<Network, 'config'>): NetworkSpec | undefined {
+/** The spec of one of the library's networks, which is its `config` where it has none beside; undefined of one's own. */
+export function specOf({ config, spec }: Pick<Network, 'config' | 'spec'>): NetworkSpec | undefined {
+  if (spec !== undefined) return spec;
   const parsed = networkSpecSchema.safeParse(config);
   return parsed.success ? parsed.data : undefined;
 }

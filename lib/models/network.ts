@@ -6,6 +6,7 @@ import type { Random } from '../random';
 import type { Tensor, Tensor4D } from '../tf';
 import type { ParameterTable, Parameters, PublishedValues } from './parameters';
 import type { Encoder } from './encoders';
+import type { NetworkSpec } from './network-spec';
 import type { Scope } from './scope';
 
 /** The numbers that a training starts from: published values by name, or a function that makes the parameters. */
@@ -65,6 +66,8 @@ export interface Network {
   readonly trainable?: (name: string) => boolean;
   /** Everything beside the table that `forward` depends on: part of the identity of a training. A function stands for its source. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What a saved model says of the network, encoder included, where that is not `config`. */
+  readonly spec?: NetworkSpec;
 }
 
 export interface FrozenEncoder {

@@ -78,12 +78,17 @@ export function vit(options: VitOptions): Network {
 
 /** What a saved model says of a vision transformer. */
 export function vitSpec(
-  { grid, layerScale, ...config }: VitConfig,
+  config: VitConfig,
   common: { readonly architecture: string; readonly classes: number },
 ): NetworkSpec {
+  return { family: 'vit', ...common, ...vitShape(config) };
+}
+
+/** Its layers, without what is not there. */
+export function vitShape({ grid, layerScale, ...config }: VitConfig) {
   const positions = grid === undefined ? {} : { grid: [...grid] as [number, number] };
   const scales = layerScale === undefined ? {} : { layerScale: [...layerScale] as [string, string] };
-  return { family: 'vit', ...common, ...config, ...positions, ...scales };
+  return { ...config, ...positions, ...scales };
 }
 
 /** A network of the library as its spec has it; `facts` are what else is to be said of it. */
@@ -91,8 +96,8 @@ export function libraryNetwork(
   spec: NetworkSpec,
   facts: Pick<Network, 'name' | 'normalization'> & Partial<Network>,
 ): Network {
-  const { table, forward, layerOf } = buildNetwork(spec);
-  return { table, forward, layerOf, weights: { source: 'random' }, ...facts, config: spec };
+  const { table, forward, layerOf, trainable } = buildNetwork(spec);
+  return { table, forward, layerOf, trainable, weights: { source: 'random' }, ...facts, config: spec };
 }
 
 /** How many classes a head has. @throws UserError for less than two */

@@ -1,5 +1,5 @@
 /** The README.md of a saved model: what it is, how it was trained and tested, and how it is used. */
-import { pythonLines } from '../models/python';
+import { pythonEncoder, pythonLines } from '../models/python';
 import type { ModelDescription } from './saved-model';
 
 export interface CardOptions {
@@ -10,6 +10,7 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
   const { name, task, classNames, data, scores, training, input, weights, versions, temperature } = description;
   const size = input.transform ?? input;
   const python = description.timm;
+  const encoder = pythonEncoder(description.network, size);
   const masks = task === 'segmentation';
   const about = masks
     ? `segments images: ${classNames.join(', ')}`
@@ -49,7 +50,12 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
     '```',
     '',
     ...(python === undefined
-      ? [`No network of timm or torchvision has these layers; \`model.safetensors\` has PyTorch's layout.`]
+      ? [
+          `No network of timm or torchvision has these layers; \`model.safetensors\` has PyTorch's layout.`,
+          ...(encoder
+            ? ['', 'Its encoder is one of timm:', '', '```python', ...pythonLines(encoder, 'encoder'), '```']
+            : []),
+        ]
       : ['In Python:', '', '```python', ...pythonLines(python), '```']),
     '',
     `Images: ${preparation(input)}; then (value / 255 − mean) / std with mean ${input.mean.join(', ')} and std ${input.std.join(', ')}.`,

@@ -59,7 +59,7 @@ export async function saveModel(
     throw new UserError(
       `${network.name} is a network of your own, which a model's folder cannot describe: its weights are ${training.directory}/${which}.safetensors.`,
     );
-  const values = trained.read();
+  const values = new Map([...(network.frozen?.encoder.weights.values ?? []), ...trained.read()]);
   const measured =
     'task' in data
       ? await measureClassifier(trained, data, await evaluateClassifier(trained, data, { signal }), signal)
@@ -72,7 +72,7 @@ export async function saveModel(
     network: spec,
     input: inputOf(trained, data),
     flips: [...(horizontalFlip ? (['horizontal'] as const) : []), ...(verticalFlip ? (['vertical'] as const) : [])],
-    precision: 'float32',
+    precision: spec.family === 'encoder-decoder' ? spec.maps.precision : 'float32',
     recipe: run.identity.recipe as Record<string, unknown>,
     training: { id: training.id, epoch: trained.epoch, which, seconds: training.seconds },
     data: {

@@ -1,12 +1,9 @@
 /** What a cell calls to train many segmentation networks, and to pre-train an encoder: with one bar, the stop button, and a row each. */
 import { join } from 'node:path';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
-import { show } from '../display/mime';
 import { progressBar } from '../display/progress';
-import { status } from '../display/status';
 import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
-import { specOf } from '../models/network-spec';
 import { denoiseOnce, type DenoisingRun } from '../runs/denoise';
 import { trainGrid as trainGridOf, type GridOptions, type GridRun, type GridWork } from '../runs/grid';
 import { currentRun, recordResults } from '../runs/notebook-run';
@@ -44,22 +41,9 @@ export async function trainGrid<P>(
         recordResults(run, data.whole ?? data, row.trainingKey, [row], history),
     }),
   );
-  if (trained && keepsModels) await keepModels(trained);
+  for (const { run: finished, data } of trained ?? [])
+    if (finished.best) await keepModel(finished, finished.best, data);
   return trained;
-}
-
-/** One folder for each network that a model's folder can describe; the others are counted. */
-async function keepModels<P>(trained: readonly GridRun<P>[]): Promise<void> {
-  const left = new Map<string, number>();
-  for (const { run, data } of trained) {
-    if (run.best === undefined) continue;
-    const { network } = run.best;
-    if (specOf(network) === undefined) left.set(network.name, (left.get(network.name) ?? 0) + 1);
-    else await keepModel(run, run.best, data);
-  }
-  const names = [...left].map(([name, count]) => `${count} of ${name}`).join(', ');
-  if (names !== '')
-    show(status(`A model’s folder cannot describe networks on an encoder: those of ${names} are not kept.`, 'info'));
 }
 
 export interface DenoiseOptions {

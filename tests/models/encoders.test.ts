@@ -3,17 +3,24 @@ import { describe, it } from 'node:test';
 import { byteNormalization, halfNormalization } from '../../lib/data/batches';
 import {
   dinoUnet,
-  dinoUnetOfWidth,
   endToEnd,
   frozen,
   reconstructionDecoder,
   segmentationDecoder,
 } from '../../lib/models/encoder-networks';
 import { blockMaps, encoderIdentity, frozenParameters, lastMap, openVit, withValues } from '../../lib/models/encoders';
-import { dinoUnetParameters } from '../../lib/models/dino-unet';
+import { dinoUnetOfWidth, dinoUnetParameters } from '../../lib/models/dino-unet';
 import { initialParameters } from '../../lib/models/initial-values';
 import { network } from '../../lib/models/network';
-import { countParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
+import { networkSpecSchema, specOf } from '../../lib/models/network-spec';
+import { libraryNetwork } from '../../lib/models/networks';
+import {
+  countParameters,
+  disposeParameters,
+  exportParameters,
+  readParameters,
+  trainableNames,
+} from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { trainingIdentity } from '../../lib/runs/identity';
 import { sameOutputs } from '../../lib/workbench/networks';
@@ -135,6 +142,45 @@ describe('networks of an encoder and a decoder', () => {
     });
     for (const parameters of [ofWhole, ofDecoder, ofEncoder]) disposeParameters(parameters);
     assert.equal(tf.memory().numTensors, before);
+  });
+
+  it('are told as data, from which the same network is built, encoder included', async () => {
+    const vit = await openToyVit({ depth: 4, patchSize: 8 });
+    const [doubled, blocks] = [
+      lastMap(vit, { doubledEmbedding: true }),
+      blockMaps(vit, { blocks: [0, 1, 2, 3], normalizeTokens: false }),
+    ];
+    const low = { ...lastMap(vit), precision: 'bfloat16' } as const;
+    const networks = [
+      frozen(doubled, segmentationDecoder(doubled, { widths: [8, 6, 4] })),
+      frozen(blocks, dinoUnet(blocks, { width: 16, size: side })),
+      frozen(low, segmentationDecoder(low, { widths: [8, 6, 4] })),
+      endToEnd(doubled, segmentationDecoder(doubled, { widths: [8, 6, 4] })),
+    ];
+    const before = tf.memory().numTensors;
+    for (const one of networks) {
+      const spec = networkSpecSchema.parse(JSON.parse(JSON.stringify(specOf(one))));
+      const built = libraryNetwork(spec, { name: one.name, normalization: one.normalization });
+      const values = initialParameters(one.table, 3, one.initial);
+      const whole = initialParameters(
+        built.table,
+        3,
+        new Map([...(one.frozen?.encoder.weights.values ?? []), ...exportParameters(values)]),
+      );
+      const ofEncoder = one.frozen && frozenParameters(one.frozen.encoder);
+      tf.tidy(() => {
+        const images: Tensor4D = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1);
+        const given =
+          one.frozen && ofEncoder ? one.frozen.encoder.encode(images, createScope(readParameters(ofEncoder))) : images;
+        const expected = one.forward(given, createScope(readParameters(values)));
+        assert.deepEqual(built.forward(images, createScope(readParameters(whole))).dataSync(), expected.dataSync());
+      });
+      assert.deepEqual(trainableNames(built, built.trainable), trainableNames(one));
+      for (const parameters of [values, whole, ...(ofEncoder ? [ofEncoder] : [])]) disposeParameters(parameters);
+    }
+    assert.equal(tf.memory().numTensors, before);
+    const own = network({ name: 'own', table: networks[3].table, forward: networks[3].forward });
+    assert.equal(specOf(frozen(doubled, own)), undefined);
   });
 
   it('can have a decoder of one’s own, which is compared on maps', async () => {

@@ -1,6 +1,9 @@
 /** Networks whose ONNX graphs are tested, with weights of noise. As a program: writes their files into a folder, for make_onnx.py. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EncoderDecoderSpec } from '../../lib/models/encoder-decoder';
+import { buildNetwork } from '../../lib/models/network-spec';
+import { vitShape } from '../../lib/models/networks';
 import { encodeGraph, type OnnxGraph } from '../../lib/models/onnx/graph';
 import { resnetGraph } from '../../lib/models/onnx/resnet';
 import { swinGraph } from '../../lib/models/onnx/swin';
@@ -48,6 +51,29 @@ function vit(config: VitConfig, size: PlaneSize): OnnxCase {
   };
 }
 
+/** A vision transformer under a decoder, whose logits are N×H×W×1. */
+function segmentation(
+  shape: Pick<EncoderDecoderSpec, 'encoder' | 'decoder'> & { readonly maps: object },
+  size: PlaneSize,
+): OnnxCase {
+  const spec = {
+    family: 'encoder-decoder',
+    architecture: 'small',
+    classes: 1,
+    frozen: true,
+    ...shape,
+    maps: { precision: 'float32', ...shape.maps },
+  } as const;
+  const { table, graph, forward } = buildNetwork(spec);
+  return {
+    table,
+    size,
+    outputShape: [1, size.height, size.width],
+    graph: (g) => graph(g, size),
+    forward: (images, scope) => forward(images, scope).transpose([0, 3, 1, 2]),
+  };
+}
+
 const small = { patchSize: 8, width: 24, depth: 2, heads: 3 };
 const swin: SwinConfig = { patchSize: 4, window: 4, width: 16, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
 const oddSize: PlaneSize = { height: 53, width: 38 };
@@ -65,6 +91,23 @@ export const onnxCases: Readonly<Record<string, OnnxCase>> = {
     graph: (g) => swinGraph(g, swin, square(64)),
     forward: (images, scope) => swinForward(images, scope, swin).logits as Tensor,
   },
+  decoder: segmentation(
+    {
+      encoder: vitShape({ ...vitConfigs.vit_tiny_patch16_224, ...small, grid: [4, 4] }),
+      maps: { doubledEmbedding: true },
+      decoder: { kind: 'segmentation', widths: [8, 6, 4] },
+    },
+    square(32),
+  ),
+  // Odd numbers of patches: the coarsest level is enlarged by less than two.
+  dino_unet: segmentation(
+    {
+      encoder: vitShape({ ...vitConfigs.vit_small_patch16_dinov3, ...small, depth: 4, heads: 2 }),
+      maps: { blocks: [0, 1, 2, 3], normalizeTokens: true },
+      decoder: { kind: 'dino-unet', arm: 'corrected', width: 16, size: 40 },
+    },
+    square(40),
+  ),
   unet: {
     table: unetParameters(unetConfigs.unet_base32, { classes: 2 }),
     size: oddSize,

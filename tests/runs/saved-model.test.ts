@@ -9,19 +9,24 @@ import type { Dataset } from '../../lib/data/dataset';
 import { openDataset } from '../../lib/data/open';
 import { openSegmentationDataset } from '../../lib/data/open-segmentation';
 import { loadBackbone } from '../../lib/models/backbone';
+import { dinoUnet, frozen } from '../../lib/models/encoder-networks';
+import { blockMaps, openVit } from '../../lib/models/encoders';
 import { network } from '../../lib/models/network';
 import { libraryNetwork, resnet18, unet } from '../../lib/models/networks';
 import { createParameters, disposeParameters, exportParameters } from '../../lib/models/parameters';
+import { vitConfigs } from '../../lib/models/vit';
 import { importModel } from '../../lib/runs/import-model';
-import { findImages, predictClasses } from '../../lib/runs/predict';
+import { findImages, predictClasses, predictMasks } from '../../lib/runs/predict';
 import { saveModel } from '../../lib/runs/save-model';
 import { loadModel, type SavedModel } from '../../lib/runs/saved-model';
 import { trainOnce, type Run } from '../../lib/runs/train';
 import { evaluateClassifier } from '../../lib/runs/evaluate';
+import { evaluateMasks } from '../../lib/runs/evaluate-masks';
 import { openSafetensors, writeSafetensors } from '../../lib/tensor/safetensors';
 import { tf } from '../../lib/tf';
 import { flip } from '../../lib/training/augmentations';
 import { adamW } from '../../lib/training/create-optimizer';
+import { openFeatureCache } from '../../lib/training/feature-cache';
 import type { Recipe } from '../../lib/training/recipe';
 import { constant } from '../../lib/training/schedules';
 import { halfNormalization } from '../../lib/data/batches';
@@ -342,6 +347,50 @@ describe('a segmentation model', () => {
       const overlay = await sharp(at('areas', name.replace(/\.png$/, '_overlay.png'))).metadata();
       assert.deepEqual([overlay.height, overlay.width], [height, width]);
     }
+    data.close();
+  });
+
+  it('has its frozen encoder in it', async () => {
+    const data = await openSegmentationDataset('synthetic-lesions', { size: 48, syntheticImages: 40 });
+    const config = { ...vitConfigs.vit_small_patch16_dinov3, width: 12, heads: 3, depth: 4 };
+    const vit = await openVit({
+      name: 'toy',
+      title: 'toy ViT',
+      architecture: config,
+      normalization: halfNormalization,
+      weights: 'random',
+      imageSize: 48,
+      seed: 1,
+    });
+    const maps = blockMaps(vit, { blocks: [0, 1, 2, 3], normalizeTokens: true });
+    const cache = openFeatureCache({ directory: at('maps') });
+    const options = { folder: at('masks-runs'), featureCache: cache };
+    const net = frozen(maps, dinoUnet(maps, { width: 8, size: 48 }));
+    const trained = await trainOnce(net, data, { ...recipe, epochs: 1, batchSize: 16 }, options);
+    const evaluation = trained.best && (await evaluateMasks(trained.best, data, { featureCache: cache }));
+    const saved = await saveModel(trained, data, at('frozen-model'), { format: 'onnx' });
+    assert.deepEqual(Object.keys(saved.network.table), [...Object.keys(maps.table), ...Object.keys(net.table)]);
+    const values = saved.read();
+    for (const [name, numbers] of maps.weights.values) assert.deepEqual(values.get(name), numbers, name);
+    const masks = new Map<string, Uint8Array>();
+    const [height, width, bytes] = [data.height, data.width, new Uint8Array(data.height * data.width * 3)];
+    mkdirSync(at('lesions'));
+    for (const index of [0, 1]) {
+      data.splits.test.readImages([index], bytes);
+      const file = at('lesions', `${index}.png`);
+      await sharp(bytes, { raw: { height, width, channels: 3 } })
+        .png()
+        .toFile(file);
+    }
+    for await (const { file, mask } of predictMasks(loadModel(at('frozen-model')), await findImages(at('lesions')), []))
+      masks.set(file, mask.pixels);
+    const expected = evaluation?.readMasks().subarray(0, 2 * height * width);
+    assert.deepEqual(Buffer.concat([...masks.values()]), Buffer.from(expected ?? []));
+    // The next training leaves the encoder as it is, too.
+    const next = await trainOnce(saved.network, data, { ...recipe, epochs: 1, batchSize: 16 }, options);
+    const after = next.last?.read();
+    for (const [name, numbers] of maps.weights.values) assert.deepEqual(after?.get(name), numbers, name);
+    assert.match(readFileSync(at('frozen-model', 'README.md'), 'utf8'), /No network of timm/);
     data.close();
   });
 });

@@ -1,6 +1,6 @@
 /** A small vision transformer with random weights and networks on it. Not a test. */
 import type { Normalization } from '../../lib/data/batches';
-import { endToEnd, frozen, segmentationDecoder } from '../../lib/models/encoder-networks';
+import { endToEnd, frozen, segmentationDecoder, type Decoder } from '../../lib/models/encoder-networks';
 import { lastMap, openVit, type Encoder, type Vit } from '../../lib/models/encoders';
 import type { Network } from '../../lib/models/network';
 import { vitConfigs } from '../../lib/models/vit';
@@ -22,7 +22,7 @@ export function openToyVit({ depth = 2, seed = 1, patchSize = 16 } = {}): Promis
   });
 }
 
-export async function toyNetworks(): Promise<{ encoder: Encoder; decoder: Network; frozen: Network; whole: Network }> {
+export async function toyNetworks(): Promise<{ encoder: Encoder; decoder: Decoder; frozen: Network; whole: Network }> {
   const encoder = lastMap(await openToyVit());
   const decoder = segmentationDecoder(encoder, { widths: [8, 6, 4, 4] });
   return { encoder, decoder, frozen: frozen(encoder, decoder), whole: endToEnd(encoder, decoder) };

@@ -10,8 +10,8 @@ import { sizeOf, type ParameterTable } from '../parameters';
 /** The name of a tensor in the graph. */
 export type Value = string;
 
-/** Whole numbers, lists of them, and floats, which JavaScript does not tell apart. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+/** Whole numbers, lists of them, floats, which JavaScript does not tell apart, and names. */
+export type Attribute = number | readonly number[] | { readonly float: number } | { readonly text: string };
 
 export interface OnnxWeights {
   readonly table: ParameterTable;
@@ -39,7 +39,7 @@ export interface OnnxGraph {
   ): Value[];
 }
 
-const [ofFloat, ofInt, ofInts] = [1, 2, 7];
+const [ofFloat, ofInt, ofText, ofInts] = [1, 2, 3, 7];
 const [float32, int64] = [1, 7];
 const opset = 17;
 
@@ -150,6 +150,7 @@ function initializerOf(name: string, { shape, values }: GraphTensor): object {
 
 function attributeOf(value: Attribute): object {
   if (typeof value === 'number') return { type: ofInt, i: value };
+  if ('text' in value) return { type: ofText, s: Buffer.from(value.text) };
   return 'float' in value ? { type: ofFloat, f: value.float } : { type: ofInts, ints: value };
 }
 

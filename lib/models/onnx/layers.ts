@@ -1,4 +1,5 @@
 /** Layers as ONNX operators, of what the networks of several families are made of. Each mirrors a function of `scope.ts` or `blocks.ts`. */
+import type { PlaneSize } from '../../tensor/resample';
 import type { Attribute, OnnxGraph, Value } from './graph';
 
 export interface ConvolutionLayer {
@@ -22,6 +23,20 @@ export function convolution(
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
   });
+}
+
+/** Its stride is the filter's size. N×I×H×W → N×O×kH×kW. */
+export function transposedConvolution(g: OnnxGraph, x: Value, name: string): Value {
+  const [, , ...size] = g.table[`${name}.weight`].shape;
+  const parts = [g.weight(`${name}.weight`), g.weight(`${name}.bias`)];
+  return g.node('ConvTranspose', [x, ...parts], { kernel_shape: size, strides: size });
+}
+
+/** With the centres of pixels at ½. N×C×h×w → N×C×H×W. */
+export function resizeBilinear(g: OnnxGraph, x: Value, { height, width }: PlaneSize): Value {
+  const beside = g.node('Shape', [x], { start: 0, end: 2 });
+  const sizes = g.node('Concat', [beside, g.integers([height, width])], { axis: 0 });
+  return g.node('Resize', [x, '', '', sizes], { mode: { text: 'linear' } });
 }
 
 export function batchNorm(g: OnnxGraph, x: Value, name: string): Value {

@@ -2,7 +2,7 @@
 import type { PlaneSize } from '../../tensor/resample';
 import type { UnetConfig } from '../unet';
 import type { OnnxGraph, Value } from './graph';
-import { batchNorm, convolution } from './layers';
+import { batchNorm, convolution, transposedConvolution } from './layers';
 
 /** N×3×H×W → N×classes×H×W. */
 export function unetGraph(g: OnnxGraph, { widths }: UnetConfig, { height, width }: PlaneSize): Value {
@@ -16,8 +16,7 @@ export function unetGraph(g: OnnxGraph, { widths }: UnetConfig, { height, width 
   let x = encoder[encoder.length - 1];
   for (let level = widths.length - 2; level >= 0; level--) {
     const name = `up${widths.length - 1 - level}`;
-    const parts = [g.weight(`${name}.up.weight`), g.weight(`${name}.up.bias`)];
-    const raised = g.node('ConvTranspose', [x, ...parts], { kernel_shape: [2, 2], strides: [2, 2] });
+    const raised = transposedConvolution(g, x, `${name}.up`);
     const [below, skip] = [sizeAt(level + 1), sizeAt(level)];
     const missing = skip.map((side, axis) => side - 2 * below[axis]);
     x = doubleConvolution(

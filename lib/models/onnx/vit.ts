@@ -7,6 +7,42 @@ import { attention, convolution, layerNorm, linear, mlp, queryKeyValue, reshape,
 
 /** N×3×H×W → N×classes. */
 export function vitGraph(g: OnnxGraph, config: VitConfig, size: PlaneSize): Value {
+  const [rows, columns] = patchGrid(size, config);
+  const prefix = 1 + config.registerTokens;
+  const normalized = layerNorm(g, tokensOf(g, config, size)[config.depth], 'norm', config.normEpsilon);
+  const [from, to] = config.pool === 'token' ? [0, 1] : [prefix, prefix + rows * columns];
+  const pooled = g.node('Slice', [normalized, ...[[from], [to], [1]].map((values) => g.integers(values))]);
+  return linear(g, g.node('ReduceMean', [pooled], { axes: [1], keepdims: 0 }), 'head');
+}
+
+export interface MapsOf {
+  readonly blocks: readonly number[];
+  /** Whether the final norm is applied. */
+  readonly normalizeTokens: boolean;
+  readonly doubledEmbedding?: boolean;
+}
+
+/** As `encodeBlockMaps`, and as `encodeMap` of the last block: N×3×H×W → N×C×rows×columns of each block. */
+export function vitMaps(
+  g: OnnxGraph,
+  config: VitConfig,
+  size: PlaneSize,
+  { blocks, normalizeTokens, doubledEmbedding = false }: MapsOf,
+): Value[] {
+  const [rows, columns] = patchGrid(size, config);
+  const prefix = 1 + config.registerTokens;
+  const tokens = tokensOf(g, config, size, doubledEmbedding ? 2 : 1);
+  const norm = (x: Value): Value => layerNorm(g, x, 'norm', config.normEpsilon);
+  return blocks.map((block) => {
+    const last = normalizeTokens ? norm(tokens[block + 1]) : tokens[block + 1];
+    const ends = [[prefix], [prefix + rows * columns], [1]].map((values) => g.integers(values));
+    const patches = g.node('Slice', [doubledEmbedding ? norm(last) : last, ...ends]);
+    return reshape(g, transpose(g, patches, [0, 2, 1]), [0, config.width, rows, columns]);
+  });
+}
+
+/** Before the first block and after each, N×T×C. */
+function tokensOf(g: OnnxGraph, config: VitConfig, size: PlaneSize, positions = 1): Value[] {
   const { width, depth, heads, normEpsilon, layerScale } = config;
   const [rows, columns] = patchGrid(size, config);
   const prefix = 1 + config.registerTokens;
@@ -15,26 +51,24 @@ export function vitGraph(g: OnnxGraph, config: VitConfig, size: PlaneSize): Valu
   const scaled = (x: Value, name: string | undefined): Value =>
     name === undefined ? x : g.node('Mul', [x, g.weight(name)]);
 
-  let x = embed(g, config); // N×T×C
+  const after = [embed(g, config, positions)];
   for (let index = 0; index < depth; index++) {
-    const name = `blocks.${index}`;
+    const [name, before] = [`blocks.${index}`, after[index]];
     const scales = layerScale?.map((scale) => `${name}.${scale}`) ?? [];
-    const normed = layerNorm(g, x, `${name}.norm1`, normEpsilon);
+    const normed = layerNorm(g, before, `${name}.norm1`, normEpsilon);
     const [q, k, v] = queryKeyValue(g, normed, `${name}.attn.qkv`, { heads, width, tokens }); // N×H×T×D
     const scale = 1 / Math.sqrt(width / heads);
     const attended = attention(g, [rotate(q), rotate(k), v], { scale, keyAxes: [0, 1, 3, 2] });
     const merged = reshape(g, transpose(g, attended, [0, 2, 1, 3]), [-1, tokens, width]);
-    x = g.node('Add', [x, scaled(linear(g, merged, `${name}.attn.proj`), scales[0])]);
+    const x = g.node('Add', [before, scaled(linear(g, merged, `${name}.attn.proj`), scales[0])]);
     const mixed = mlp(g, layerNorm(g, x, `${name}.norm2`, normEpsilon), `${name}.mlp`);
-    x = g.node('Add', [x, scaled(mixed, scales[1])]);
+    after.push(g.node('Add', [x, scaled(mixed, scales[1])]));
   }
-  const normalized = layerNorm(g, x, 'norm', normEpsilon);
-  const [from, to] = config.pool === 'token' ? [0, 1] : [prefix, tokens];
-  const pooled = g.node('Slice', [normalized, ...[[from], [to], [1]].map((values) => g.integers(values))]);
-  return linear(g, g.node('ReduceMean', [pooled], { axes: [1], keepdims: 0 }), 'head');
+  return after;
 }
 
-function embed(g: OnnxGraph, { patchSize, width, registerTokens }: VitConfig): Value {
+/** `times`: how often positions are added. */
+function embed(g: OnnxGraph, { patchSize, width, registerTokens }: VitConfig, times: number): Value {
   const patches = convolution(g, g.input, 'patch_embed.proj', { stride: patchSize });
   const rows = transpose(g, reshape(g, patches, [0, width, -1]), [0, 2, 1]);
   const count = g.node('Shape', [g.input], { start: 0, end: 1 });
@@ -44,7 +78,8 @@ function embed(g: OnnxGraph, { patchSize, width, registerTokens }: VitConfig): V
   };
   const prefix = [repeated('cls_token', 1), ...(registerTokens > 0 ? [repeated('reg_token', registerTokens)] : [])];
   const tokens = g.node('Concat', [...prefix, rows], { axis: 1 });
-  return Object.hasOwn(g.table, 'pos_embed') ? g.node('Add', [tokens, g.weight('pos_embed')]) : tokens;
+  if (!Object.hasOwn(g.table, 'pos_embed')) return tokens;
+  return Array.from({ length: times }).reduce<Value>((x) => g.node('Add', [x, g.weight('pos_embed')]), tokens);
 }
 
 /** Rotary positions, which leave the tokens before the patches as they are: x·cos + (−x₂, x₁)·sin. */

@@ -8,7 +8,7 @@ import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
 import { levelScales } from '../../models/dino-unet';
 import { resizeBilinear } from '../../tensor/upsampling';
 import { tf, type Tensor4D } from '../../tf';
-import { dinoUnetOfWidth } from '../../models/encoder-networks';
+import { dinoUnetOfWidth } from '../../models/dino-unet';
 import type { Vit } from '../../models/encoders';
 import { dinoUnetBlocks } from '../../models/feature-maps';
 import { patchGrid } from '../../models/vit';
