@@ -19,6 +19,14 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** A given value in one line. JSON has no NaN, no infinity and no functions. */
+export function shown(value: unknown): string {
+  if (typeof value === 'function')
+    return value.name === '' ? 'a function without a name' : `the function ${value.name}`;
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  return JSON.stringify(value) ?? 'not given';
+}
+
 /** `, did you mean "epochs"?` where one of the names is close to the given one, else an empty text. */
 export function suggestion(given: string, names: readonly string[]): string {
   const near = nearestName(given, names);

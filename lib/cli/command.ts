@@ -30,6 +30,42 @@ export function parseCommandLine<T extends Options>(args: string[], options: T):
   return parseArgs({ args, options, allowPositionals: true, strict: true });
 }
 
+interface CommandFacts {
+  readonly command: string;
+  readonly help: string;
+  readonly output: { write(text: string): unknown };
+}
+
+/**
+ * The options of a command that takes no word without an option's name; undefined where `--help` asks for its help, which is printed then.
+ * @throws UserError as `parseCommandLine`, and for such a word
+ */
+export function readOptions<T extends Options>(
+  args: string[],
+  options: T,
+  { command, help, output }: CommandFacts,
+): Parsed<T>['values'] | undefined {
+  const { values, positionals } = parseCommandLine(args, options);
+  if ('help' in values && values.help === true) {
+    output.write(`${help}\n`);
+    return undefined;
+  }
+  refusePositionals(command, positionals);
+  return values;
+}
+
+/** @throws UserError for a word without an option's name */
+export function refusePositionals(command: string, [first]: readonly string[]): void {
+  if (first !== undefined)
+    throw new UserError(`${command} takes no "${first}" without an option's name; --help shows examples.`);
+}
+
+/** @throws UserError where an option that has to be there is not */
+export function required(value: string | undefined, name: string, example: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new UserError(`--${name} is missing, for example --${name} ${example}; --help shows all.`);
+}
+
 function nearestOption(given: string, names: readonly string[]): string {
   return suggestion(given, names).replace(/"(.*)"/, '"--$1"') || '.';
 }

@@ -9,7 +9,7 @@ import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from 
 import { disposeParameters } from '../models/parameters';
 import { precisions, type Precision } from '../tensor/precision';
 import type { PlaneSize } from '../tensor/resample';
-import { parseCommandLine, reportBroken, runCommand, type ExitCode } from './command';
+import { readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
 import { showDownload } from './download-progress';
 import { openFeatureInput, parseSplit, type FeatureInput, type InputPlace } from './features-input';
 import { writeFeatures, type Output } from './features-run';
@@ -78,14 +78,9 @@ interface Request {
 
 /** The command `npm run features`. Throws a UserError for anything that is misspelt, missing or does not fit together. */
 export async function main(args: string[], context: FeaturesContext = {}): Promise<ExitCode> {
-  const { values, positionals } = parseCommandLine(args, options);
   const output = context.output ?? process.stdout;
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return 0;
-  }
-  if (positionals.length > 0)
-    throw new UserError(`features takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  const values = readOptions(args, options, { command: 'features', help, output });
+  if (values === undefined) return 0;
   const request = readRequest(values);
   const input = await openFeatureInput(request.place);
   try {
@@ -95,7 +90,7 @@ export async function main(args: string[], context: FeaturesContext = {}): Promi
   }
 }
 
-type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
+type Values = NonNullable<ReturnType<typeof readOptions<typeof options>>>;
 
 /** Everything that can be checked without reading a file. */
 function readRequest(values: Values): Request {
@@ -124,11 +119,6 @@ function readRequest(values: Values): Request {
     batchSize: parseBatchSize(values['batch-size']),
     precision: parsePrecision(values.precision),
   };
-}
-
-function required(value: string | undefined, name: string, example: string): string {
-  if (value !== undefined && value !== '') return value;
-  throw new UserError(`--${name} is missing, for example --${name} ${example}; --help shows all.`);
 }
 
 function parsePrecision(given: string): Precision {

@@ -8,7 +8,7 @@ import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { findImages, predictClasses, type ImageFiles, type PredictOptions, type Predictions } from '../runs/predict';
 import { loadModel, type SavedModel } from '../runs/saved-model';
-import { parseCommandLine, reportBroken, runCommand, type ExitCode } from './command';
+import { readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
 import { noneRead, writeMasks } from './predict-masks';
 import { createProgressLine, type ProgressLine, type ProgressStream } from './progress-line';
 
@@ -51,14 +51,9 @@ const options = {
 
 /** The command `npm run predict`. Throws a UserError for anything that is misspelt, missing or does not fit together. */
 export async function main(args: string[], context: PredictContext = {}): Promise<ExitCode> {
-  const { values, positionals } = parseCommandLine(args, options);
   const output = context.output ?? process.stdout;
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return 0;
-  }
-  if (positionals.length > 0)
-    throw new UserError(`predict takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  const values = readOptions(args, options, { command: 'predict', help, output });
+  if (values === undefined) return 0;
   const json = values.json === true;
   const target = outputFile(required(values.output, 'output', 'predictions.csv'), json);
   const model = loadModel(required(values.model, 'model', 'models/blood'));
@@ -163,11 +158,6 @@ function outputFile(path: string, json: boolean): string {
     throw new UserError(`--output is "${path}", but must end in ${ending}${json ? ' with --json' : ''}.`);
   if (existsSync(path) && statSync(path).isDirectory()) throw new UserError(`--output ${path} is a folder.`);
   return resolve(path);
-}
-
-function required(value: string | undefined, name: string, example: string): string {
-  if (value !== undefined && value !== '') return value;
-  throw new UserError(`--${name} is missing, for example --${name} ${example}; --help shows all.`);
 }
 
 function batchSize(text: string | undefined): number | undefined {

@@ -5,7 +5,7 @@ import { mean, meanInterval, type Interval } from '../metrics/intervals';
 import type { SegmentationMetric } from '../metrics/segmentation';
 import { summarizeSegmentation } from '../metrics/segmentation-summary';
 import { alignColumns } from './align-columns';
-import { parseCommandLine, runCommand } from './command';
+import { readOptions, required, runCommand } from './command';
 import { createProgressLine, type ProgressStream } from './progress-line';
 import { scoreFolders, type ScoredImage } from './score-folders';
 
@@ -51,15 +51,10 @@ const quietMilliseconds = 1000;
 /** The command `npm run score`. Throws a UserError for what is misspelt or missing, and where a mask cannot be scored. */
 export async function main(args: string[], context: ScoreContext = {}): Promise<void> {
   const { output = process.stdout, progress = process.stderr } = context;
-  const { values, positionals } = parseCommandLine(args, options);
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return;
-  }
-  if (positionals.length > 0)
-    throw new UserError(`score takes no "${positionals[0]}" without an option's name; --help shows examples.`);
-  const truth = required(values.truth, 'truth');
-  const prediction = required(values.prediction, 'prediction');
+  const values = readOptions(args, options, { command: 'score', help, output });
+  if (values === undefined) return;
+  const truth = required(values.truth, 'truth', 'masks/');
+  const prediction = required(values.prediction, 'prediction', 'predicted/');
 
   const line = createProgressLine(progress);
   const started = performance.now();
@@ -72,11 +67,6 @@ export async function main(args: string[], context: ScoreContext = {}): Promise<
     throw new UserError(`Nothing is scored because of the ${counted(problems.length, 'problem')} above.`);
   const report = summarize(images);
   output.write(values.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : describe(report));
-}
-
-function required(value: string | undefined, name: string): string {
-  if (value !== undefined && value !== '') return value;
-  throw new UserError(`--${name} is missing: give the folder of its masks; --help shows an example.`);
 }
 
 type ReportedMetric = SegmentationMetric | 'hd95OfDiagonal';

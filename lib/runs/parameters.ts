@@ -1,6 +1,6 @@
 /** The parameters of a notebook: described once, checked at the door, with defaults that depend on the profile. */
 import { z } from 'zod';
-import { suggestion, UserError } from '../errors';
+import { shown, suggestion, UserError } from '../errors';
 import { withoutFolders } from '../paths';
 
 /** Settings for a minute on two cores, or the study's own. */
@@ -178,10 +178,4 @@ export function parameterRows<S extends ParameterSpecs>(
       meaning: spec.meaning,
     })),
   ];
-}
-
-/** A value in one line. JSON has no NaN and no infinity. */
-function shown(value: unknown): string {
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  return JSON.stringify(value) ?? typeof value;
 }

@@ -29,13 +29,18 @@ export async function predictLogits(
     signal?.throwIfAborted();
     pieces.push(rows);
   }
-  const logits = new Float32Array(pieces.reduce((total, piece) => total + piece.length, 0));
+  return joinRows(pieces);
+}
+
+/** Rows of batches, one after the other. */
+export function joinRows(pieces: readonly Float32Array[]): Float32Array {
+  const rows = new Float32Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let offset = 0;
   for (const piece of pieces) {
-    logits.set(piece, offset);
+    rows.set(piece, offset);
     offset += piece.length;
   }
-  return logits;
+  return rows;
 }
 
 const mostImages = 256;

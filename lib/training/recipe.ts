@@ -1,6 +1,6 @@
 /** How a network is trained, as a value: a training is told apart by it, and a table of differences is made of it. */
 import { z } from 'zod';
-import { suggestion, UserError } from '../errors';
+import { shown, suggestion, UserError } from '../errors';
 import type { Augmentation } from './augmentations';
 import type { Loss, Metric } from './losses';
 import type { OptimizerSettings } from './create-optimizer';
@@ -95,11 +95,4 @@ export function checkRecipe(recipe: Recipe): void {
     const value = recipe[name as keyof Recipe];
     if (!schema.safeParse(value).success) throw new UserError(`${name} is ${shown(value)}, but must be ${allowed}.`);
   }
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'function')
-    return value.name === '' ? 'a function without a name' : `the function ${value.name}`;
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  return JSON.stringify(value) ?? 'not given';
 }

@@ -32,14 +32,22 @@ export async function scoreSplit(
   split: SplitName,
   { batchSize, signal }: { readonly batchSize?: number; readonly signal?: AbortSignal } = {},
 ): Promise<ScoredSplit> {
-  const { classNames, splits, task } = dataset;
-  const classes = classNames.length;
   const logits = await predictLogits(parameters, forward, dataset, split, {
     normalization,
     transform,
     batchSize,
     signal,
   });
+  return scoreLogits(dataset, split, logits);
+}
+
+/** The probabilities of logits of a whole split beside its labels. */
+export function scoreLogits(
+  { classNames, splits, task }: Dataset,
+  split: SplitName,
+  logits: Float32Array,
+): ScoredSplit {
+  const classes = classNames.length;
   return { task, truth: splits[split].labels, scores: probabilitiesOf(task, logits, classes), classes };
 }
 

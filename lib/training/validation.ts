@@ -9,8 +9,8 @@ import { tf, type Scalar, type Tensor, type Tensor4D } from '../tf';
 import type { Batch, Validation } from './fit';
 import { imageStream } from './image-stream';
 import type { LossFunction, Targets } from './losses';
-import { evaluationBatchSize } from './predict';
-import { scoreSplit } from './scored-split';
+import { evaluationBatchSize, joinRows } from './predict';
+import { scoreLogits, scoreSplit } from './scored-split';
 import type { SegmentationSource } from './segmentation-source';
 
 /** A loss, and by name the sum over a batch's images of each metric. */
@@ -39,16 +39,23 @@ export async function validateClassifier(
   dataset: Dataset,
   { select, measured, batchSize, signal }: ClassifierValidation,
 ): Promise<Validation> {
-  const scored = await scoreSplit(parameters, network, dataset, 'val', { batchSize, signal });
+  const { normalization, transform } = network;
+  const rows: Float32Array[] = [];
+  let means: Validation | undefined;
+  if (measured !== undefined) {
+    const options = { batchSize: batchSize ?? evaluationBatchSize(transform ?? dataset), normalization, transform };
+    const batches = imageStream(dataset, dataset.splits.val, options);
+    const onOutput = (output: Tensor): void => void rows.push(output.dataSync<'float32'>());
+    means = await meansOver(batches, parameters, network, measured, { signal, onOutput });
+  }
+  const scored =
+    means === undefined
+      ? await scoreSplit(parameters, network, dataset, 'val', { batchSize, signal })
+      : scoreLogits(dataset, 'val', joinRows(rows));
   // Metrics refuse what is not finite; here, it says that the weights are broken.
   if (!scored.scores.every(Number.isFinite)) return { loss: NaN, accuracy: NaN };
   const scores: Validation = { loss: crossEntropy(scored), accuracy: medmnistAccuracy(scored) };
-  const standard = select === 'auc' ? { ...scores, auc: medmnistAuc(scored) } : scores;
-  if (measured === undefined) return standard;
-  const { normalization, transform } = network;
-  const options = { batchSize: batchSize ?? evaluationBatchSize(transform ?? dataset), normalization, transform };
-  const batches = imageStream(dataset, dataset.splits.val, options);
-  return { ...standard, ...(await meansOver(batches, parameters, network, measured, signal)) };
+  return { ...scores, ...(select === 'auc' && { auc: medmnistAuc(scored) }), ...means };
 }
 
 /** Mean loss, Dice and metrics of the validation images, each image counting once. */
@@ -62,7 +69,7 @@ export async function validateMasks(
     signal,
   }: { readonly measured: Measured; readonly batchSize: number; readonly signal?: AbortSignal },
 ): Promise<Validation> {
-  return meansOver(source.batches('val', { batchSize }), parameters, network, measured, signal);
+  return meansOver(source.batches('val', { batchSize }), parameters, network, measured, { signal });
 }
 
 async function meansOver(
@@ -72,7 +79,7 @@ async function meansOver(
   parameters: Parameters,
   { forward }: Pick<Network, 'forward'>,
   { loss, measures }: Measured,
-  signal: AbortSignal | undefined,
+  { signal, onOutput }: { readonly signal?: AbortSignal; readonly onOutput?: (output: Tensor) => void },
 ): Promise<Validation> {
   const names = Object.keys(measures);
   const total = { loss: 0, images: 0 };
@@ -81,6 +88,7 @@ async function meansOver(
     try {
       const values = tf.tidy((): Scalar[] => {
         const output = forward(batch.images, createScope(readParameters(parameters)));
+        onOutput?.(output);
         return [loss(output, batch), ...names.map((name) => measures[name](output, batch))];
       });
       const [lossOfBatch, ...sumsOfBatch] = values.map((value) => value.dataSync()[0]);

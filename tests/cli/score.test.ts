@@ -274,7 +274,7 @@ test('what is misspelt or missing is answered in one line', async () => {
   };
   const truth = await folderOf('some', { 'a.png': ['#'] });
   mkdirSync(join(folder, 'nothing', 'masks'), { recursive: true });
-  await refused([], /^--truth is missing: give the folder/);
+  await refused([], /^--truth is missing, for example --truth masks/);
   await refused(['--truth', truth], /^--prediction is missing/);
   await refused(['--truth', truth, '--predictions', truth], /no option --predictions, did you mean "--prediction"\?/);
   await refused(['--truth', truth, '--prediction', truth, 'x'], /^score takes no "x" without an option's name/);

@@ -85,7 +85,7 @@ test('a value that is not allowed is answered with what is', () => {
   assert.equal(refusal({ epochs: Infinity }), `epochs is Infinity, ${epochs}`);
   assert.equal(refusal({ epochs: [3] }), `epochs is [3], ${epochs}`);
   assert.equal(refusal({ epochs: 5n }), `epochs is 5, ${epochs}`);
-  assert.equal(refusal({ epochs: () => 5 }), `epochs is function, ${epochs}`);
+  assert.equal(refusal({ epochs: () => 5 }), `epochs is the function epochs, ${epochs}`);
   assert.equal(refusal({ dropout: -0.1 }), 'dropout is -0.1, but must be a number from 0 to 1.');
   assert.equal(refusal({ dropout: 1.01 }), 'dropout is 1.01, but must be a number from 0 to 1.');
   assert.equal(refusal({ size: 32 }), 'size is 32, but must be one of 28, 64, 128, 224.');

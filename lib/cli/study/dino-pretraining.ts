@@ -7,7 +7,7 @@ import { outputsDirectory } from '../../paths';
 import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from './dino-training';
 import type { HistoryRow, TrainingEvent } from '../../training/events';
 import { pretrainingSettings } from '../../training/self-distillation/recipe';
-import { parseCommandLine } from '../command';
+import { readOptions } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';
 
@@ -43,17 +43,12 @@ const options = {
   probes: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
+type Values = NonNullable<ReturnType<typeof readOptions<typeof options>>>;
 
 /** Throws a UserError for what is misspelt or out of range. */
 export async function main(args: string[], { output = process.stdout, progress = process.stderr }: StudyContext = {}) {
-  const { values, positionals } = parseCommandLine(args, options);
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return;
-  }
-  if (positionals.length > 0)
-    throw new UserError(`dino-pretraining takes no "${positionals[0]}" without an option's name; --help shows all.`);
+  const values = readOptions(args, options, { command: 'dino-pretraining', help, output });
+  if (values === undefined) return;
   const request = readRequest(values);
   const minutes = values.minutes === undefined ? undefined : numberOf('minutes', values.minutes, 0, 100_000);
   const line = createProgressLine(progress, 30_000);

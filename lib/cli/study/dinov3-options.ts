@@ -3,7 +3,7 @@ import { suggestion, UserError } from '../../errors';
 import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters } from '../../studies/dinov3-segmentation/parameters';
 import { dinov3Arms, type Dinov3Arm } from '../../studies/dinov3-segmentation/results';
 import { resolveParameters } from '../../runs/parameters';
-import { parseCommandLine } from '../command';
+import { parseCommandLine, refusePositionals } from '../command';
 
 export const trainOptions = {
   model: { type: 'string' },
@@ -107,8 +107,7 @@ export function readTrainOptions(args: string[]): TrainRequest | undefined {
   refuseUseless(args);
   const { values, positionals } = parseCommandLine(args, trainOptions);
   if (values.help === true) return undefined;
-  if (positionals.length > 0)
-    throw new UserError(`train takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  refusePositionals('train', positionals);
   const { models, encoders } = readModels(values.model, values.encoder);
   const seeds = readNumbers(
     'seed',

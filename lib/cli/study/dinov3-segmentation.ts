@@ -11,7 +11,7 @@ import { encoderRequest, encodersOf } from '../../studies/dinov3-segmentation/en
 import type { TrainingEvent } from '../../training/events';
 import { noEncoder, type Dinov3Point } from '../../studies/dinov3-segmentation/results';
 import { begunRuns, readStoredRuns, trainDinov3Runs, type RunEvent, type StoredRuns } from './dinov3-runs';
-import { parseCommandLine } from '../command';
+import { readOptions } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';
 import { readTrainOptions, underOptionNames } from './dinov3-options';
@@ -157,12 +157,8 @@ const reportOptions = {
 } as const;
 
 function evaluate(args: string[], { output = process.stdout, progress = process.stderr }: StudyContext): Promise<void> {
-  const { values, positionals } = parseCommandLine(args, reportOptions);
-  refusePositionals('evaluate', positionals);
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return Promise.resolve();
-  }
+  const values = readOptions(args, reportOptions, { command: 'evaluate', help, output });
+  if (values === undefined) return Promise.resolve();
   const folder = values['output-dir'] ?? defaultFolder;
   const stored = storedRuns(folder);
   const record = `${JSON.stringify(evaluationRecord(stored), undefined, 2)}\n`;
@@ -199,12 +195,8 @@ async function visualize(
   args: string[],
   { output = process.stdout, progress = process.stderr }: StudyContext,
 ): Promise<void> {
-  const { values, positionals } = parseCommandLine(args, pictureOptions);
-  refusePositionals('visualize', positionals);
-  if (values.help === true) {
-    output.write(`${help}\n`);
-    return;
-  }
+  const values = readOptions(args, pictureOptions, { command: 'visualize', help, output });
+  if (values === undefined) return;
   const folder = values['output-dir'] ?? defaultFolder;
   const { finished, problems } = storedRuns(folder);
   for (const problem of problems) progress.write(`${problem}\n`);
@@ -232,9 +224,4 @@ async function visualize(
     onWritten: (path) => output.write(`${path}\n`),
     onSkipped: (message) => progress.write(`${message}\n`),
   });
-}
-
-function refusePositionals(command: string, [first]: readonly string[]): void {
-  if (first !== undefined)
-    throw new UserError(`${command} takes no "${first}" without an option's name; --help shows examples.`);
 }

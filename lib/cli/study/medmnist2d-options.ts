@@ -4,7 +4,7 @@ import { suggestion, UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
 import { medmnist2dParameterSpecs, planGrid, type GridPlan } from '../../studies/medmnist2d/parameters';
 import { resolveParameters } from '../../runs/parameters';
-import { parseCommandLine } from '../command';
+import { parseCommandLine, refusePositionals } from '../command';
 import { transfers, type Transfer } from './ray-engine';
 
 export const help = `npm run study -- medmnist2d [OPTIONS]
@@ -118,8 +118,7 @@ export type EngineRequest =
 export async function readRequest(args: string[]): Promise<StudyRequest | 'help'> {
   const { values, positionals } = parseCommandLine(args, options);
   if (values.help === true) return 'help';
-  if (positionals.length > 0)
-    throw new UserError(`medmnist2d takes no "${positionals[0]}" without an option's name; --help shows examples.`);
+  refusePositionals('medmnist2d', positionals);
   if (values.resume === true && values['no-resume'] === true)
     throw new UserError('--resume and --no-resume contradict each other: give one of them.');
   const engine = readEngine(values);
