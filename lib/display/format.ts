@@ -19,6 +19,39 @@ export function formatDecimal(value: number, digits = 3): string {
   return (blurred ? small : fixed).replace(/^-/, '−');
 }
 
+/**
+ * Decimals for the numbers of a column, so that all have the same: as many as wanted, fewer where no value has more, more
+ * where the largest would lose its second significant digit.
+ */
+export function columnDecimals(values: readonly number[], wanted: number): number {
+  const finite = values.filter(Number.isFinite);
+  const largest = Math.max(0, ...finite.map(Math.abs));
+  const least = largest > 0 ? 1 - Math.floor(Math.log10(largest)) : 0;
+  let decimals = wanted > 0 ? Math.min(9, Math.max(wanted, least)) : 0;
+  const isExact = (value: number): boolean => Number(value.toFixed(decimals - 1)) === value;
+  while (decimals > 0 && finite.every(isExact)) decimals--;
+  return decimals;
+}
+
+/** With just so many decimals; what is too small to be seen with them is said to be. */
+export function formatFixed(value: number, decimals: number): string {
+  if (!Number.isFinite(value)) return formatDecimal(value);
+  const unit = 10 ** -decimals;
+  if (value !== 0 && Math.abs(value) < unit / 2)
+    return value > 0 ? `<${unit.toFixed(decimals)}` : `>−${unit.toFixed(decimals)}`;
+  return decimals === 0 ? formatInteger(Math.round(value)) : value.toFixed(decimals).replace(/^-/, '−');
+}
+
+/** Decimals of a share of so many images: its standard error, at most, with two significant digits. */
+export function shareDecimals(images: number): number {
+  return images > 0 ? Math.max(2, Math.ceil(-Math.log10(0.5 / Math.sqrt(images))) + 1) : 3;
+}
+
+/** Text in which a percent sign stays with its number. */
+export function typeset(text: string): string {
+  return text.replace(/(\d) %/g, '$1\u00a0%');
+}
+
 /** 11181642 → 11,181,642. Four digits stay together, so that years and seeds look as usual. */
 export function formatInteger(value: number): string {
   const text = Math.abs(value) < 10000 ? String(value) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });

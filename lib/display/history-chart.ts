@@ -1,12 +1,6 @@
 import { historyKey, mainMetric, type HistoryRow } from '../training/events';
-import {
-  createFigure,
-  figureTitle,
-  type ChartOptions,
-  type FigureDisplay,
-  type PlotLayout,
-  type PlotTrace,
-} from './figure';
+import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotTrace } from './figure';
+import { epochAxis } from './epoch-axis';
 import { formatPercent } from './format';
 import { color, seriesStyle } from './theme';
 
@@ -41,16 +35,16 @@ export function trainingHistory(
     layout: {
       title: figureTitle(title),
       height: 420,
-      xaxis: { ...epochAxis(run.history), anchor: 'y', domain: [0, 0.46] },
+      xaxis: { ...epochAxis(run.history.map(({ epoch }) => epoch)), anchor: 'y', domain: [0, 0.46] },
       yaxis: {
         title: { text: metric === 'accuracy' ? 'Cross-entropy loss' : 'Loss' },
         anchor: 'x',
         rangemode: 'tozero',
       },
-      xaxis2: { ...epochAxis(run.history), anchor: 'y2', domain: [0.54, 1] },
+      xaxis2: { ...epochAxis(run.history.map(({ epoch }) => epoch)), anchor: 'y2', domain: [0.54, 1] },
       yaxis2: { title: { text: metricTitle(metric) }, anchor: 'x2', range: [0, 1.05] },
       shapes: bestLine(run),
-      annotations: run.history.length === 0 ? emptyNotes : scoreBox(run),
+      annotations: run.history.length === 0 ? emptyNotes : [],
     },
     narrowLayout: {
       title: figureTitle(title, 34),
@@ -62,7 +56,7 @@ export function trainingHistory(
       yaxis2: { domain: [0, 0.44] },
     },
     label,
-    caption,
+    caption: [caption, scoreNote(run)].filter((note) => note !== undefined).join(' ') || undefined,
     table: run.history,
   });
 }
@@ -138,48 +132,15 @@ const emptyNotes = ['', '2'].map((panel) => ({
   ...{ xref: `x${panel} domain`, yref: `y${panel} domain`, x: 0.5, y: 0.5 },
 }));
 
-/** Whether the scores hide less of the accuracies above than below. */
-function highBoxIsFreer(run: TrainingHistory): boolean {
-  const { history } = run;
-  const metric = metricOf(run);
-  const accuracies = history
-    .slice(Math.floor(history.length / 3))
-    .flatMap((row) => [row[historyKey('train', metric)], row[historyKey('val', metric)]]);
-  const hidden = (from: number, to: number): number => accuracies.filter((value) => value > from && value < to).length;
-  return hidden(0.7, 1.05) < hidden(0, 0.35);
-}
-
-/** The scores, at the right where accuracies are not: usually below. */
-function scoreBox(run: TrainingHistory): object[] {
+/** The scores, for the caption: in the figure they would hide a part of it. */
+function scoreNote(run: TrainingHistory): string | undefined {
   const best = bestRow(run);
-  const lines: string[] = [];
-  if (run.test !== undefined) {
-    lines.push(`Test accuracy ${formatPercent(run.test.accuracy)}`, `Test macro-F1 ${formatPercent(run.test.macroF1)}`);
-  }
-  if (best !== undefined) {
-    const metric = metricOf(run);
-    lines.push(`Best val ${metric} ${formatPercent(best[historyKey('val', metric)])} (epoch ${best.epoch})`);
-  }
-  if (lines.length === 0) return [];
-  const corner = highBoxIsFreer(run) ? { y: 0.96, yanchor: 'top' } : { y: 0.04, yanchor: 'bottom' };
-  const place = { xref: 'x2 domain', yref: 'y2 domain', x: 0.98, xanchor: 'right', ...corner };
-  const look = {
-    showarrow: false,
-    align: 'left',
-    bgcolor: color.surface,
-    bordercolor: color.grid,
-    borderwidth: 1,
-    borderpad: 7,
-  };
-  return [{ text: lines.join('<br>'), ...place, ...look }];
-}
-
-/** Whole epochs only, with room around a single one. */
-function epochAxis(history: readonly HistoryRow[]): PlotLayout {
-  const epochs = history.map((row) => row.epoch);
-  const first = Math.min(...epochs, 1);
-  const last = Math.max(...epochs, 1);
-  const room = Math.max(0.5, (last - first) * 0.04);
-  const dtick = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((step) => (last - first) / step <= 8) ?? 1000;
-  return { title: { text: 'Epoch' }, range: [first - room, last + room], tick0: 0, dtick, zeroline: false };
+  const metric = metricOf(run);
+  const parts = [
+    best &&
+      `Kept is epoch ${best.epoch}, with the best validation ${metric === 'auc' ? 'AUC' : metric}: ${formatPercent(best[historyKey('val', metric)])}.`,
+    run.test &&
+      `On the test images: accuracy ${formatPercent(run.test.accuracy)}, macro-F1 ${formatPercent(run.test.macroF1)}.`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : parts.join(' ');
 }

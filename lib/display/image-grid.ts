@@ -19,6 +19,8 @@ export interface GridImage {
 export interface ImageGridOptions {
   readonly images: readonly GridImage[];
   readonly columns?: number;
+  /** Whether images below one another belong together, as an image and its mask: then the columns stay on a phone, too. */
+  readonly aligned?: boolean;
   readonly caption: string;
   /** Shown above the images, such as where they come from if this project made them. */
   readonly note?: string;
@@ -32,13 +34,13 @@ const usualSize = 112;
 
 /** Images in a grid, inside the HTML. Small ones keep their pixels, and the browser enlarges them without blurring. */
 export async function imageGrid(options: ImageGridOptions): Promise<Displayable> {
-  const { images, columns = 4, caption, note, size = usualSize } = options;
+  const { images, columns = 4, aligned = false, caption, note, size = usualSize } = options;
   const items = await Promise.all(images.map((image) => itemHtml(image, size)));
   const name = escapeHtml(caption);
   const remark = note === undefined ? '' : `<p class="nb-note">${escapeHtml(note)}</p>`;
   const html =
-    `<figure class="nb-display nb-grid" aria-label="${name}" style="--nb-columns:${columns};--nb-image:${size}px">` +
-    `${remark}<ul>${items.join('')}</ul><figcaption>${name}</figcaption></figure>`;
+    `<figure class="nb-display nb-grid${aligned ? ' nb-rows' : ''}" aria-label="${name}" style="--nb-columns:${columns};--nb-image:${size}px">` +
+    `${remark}<ul${aligned ? ' tabindex="0"' : ''}>${items.join('')}</ul><figcaption>${name}</figcaption></figure>`;
   const lines = images.map(
     ({ title, mark }) => `- ${title.replace(/\s*\n\s*/g, ', ')}${mark === undefined ? '' : ` (${mark})`}`,
   );

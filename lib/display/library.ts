@@ -33,7 +33,7 @@ export function displayLibrary(): Displayable {
   const html =
     `<div ${libraryMarker}><style>${readOwn('display.css')}</style>` +
     `<script type="text/plain" id="plotly-library">${packedPlotly()}</script>` +
-    `<script>${readOwn('figure-runtime.js')}${plotlyLoader}</script></div>`;
+    `<script>${readOwn('figure-runtime.js')}${readOwn('table-runtime.js')}${plotlyLoader}</script></div>`;
   return { html, text: 'Displays are ready.' };
 }
 

@@ -8,6 +8,7 @@ import {
   type PlotLayout,
   type PlotTrace,
 } from './figure';
+import { epochAxis } from './epoch-axis';
 import { escapeLabel } from './html';
 import { color, seriesStyle, type SeriesStyle } from './theme';
 
@@ -115,18 +116,18 @@ function gridLayout(
   const [width, tall] = [(1 - gapX * (columns - 1)) / columns, (1 - gapY * (rows - 1)) / rows];
   const layout: Record<string, object> = {};
   const annotations: object[] = [];
-  panels.forEach(({ title }, panel) => {
+  panels.forEach(({ title, curves }, panel) => {
+    const own = curves.flatMap(({ history }) => history.map(({ epoch }) => epoch));
     const [row, column] = [Math.floor(panel / columns), panel % columns];
     const left = column * (width + gapX);
     const top = 1 - row * (tall + gapY);
     const number = axisNumber(panel);
     const bottomRow = panel + columns >= panels.length;
     layout[`xaxis${number}`] = {
+      ...epochAxis(own),
       domain: [left, left + width],
       anchor: `y${number}`,
       title: { text: bottomRow ? 'Epoch' : '' },
-      zeroline: false,
-      nticks: 6,
     };
     layout[`yaxis${number}`] = {
       domain: [top - tall, top],

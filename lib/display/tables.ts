@@ -1,9 +1,9 @@
 import { UserError, suggestion } from '../errors';
+import { grouped } from '../grouped';
 import { columnDigits, columnHeadings } from './columns';
-import { formatDecimal, formatInteger, heading, missing } from './format';
+import { columnDecimals, formatFixed, heading, missing, typeset } from './format';
 import { escapeHtml } from './html';
 import type { Displayable } from './mime';
-import { sortButton, sortScript } from './table-sorting';
 
 /** What a table needs of a danfo DataFrame. Said by structure: danfo's own types would load TensorFlow's into every cell. */
 export interface FrameLike {
@@ -20,18 +20,28 @@ export interface TableOptions {
   readonly columns?: readonly string[];
   /** Headings in place of the ones made from the column names. */
   readonly headings?: Readonly<Record<string, string>>;
-  /** Marks the highest or the lowest value of a column, and says which of the two it is. */
+  /** Stars the best value of a column, which is the highest or the lowest; none where several look the same. */
   readonly highlight?: Readonly<Record<string, 'highest' | 'lowest'>>;
-  /** Headings become buttons by which the reader sorts. */
-  readonly sortable?: boolean;
+  /** Marks the worst value of a column, by another sign. */
+  readonly worst?: Readonly<Record<string, 'highest' | 'lowest'>>;
+  /** Values are held against each other only where these columns agree, such as the number of training images. */
+  readonly within?: readonly string[];
+  /** Stars these columns of one or several rows instead: what was chosen, and how. */
+  readonly chosen?: { readonly rows: readonly object[]; readonly columns: readonly string[]; readonly how: string };
 }
 
+type Records = readonly Readonly<Record<string, unknown>>[];
+
+interface Mark {
+  readonly sign: 'best' | 'worst';
+  /** Why a cell has it, such as `the highest of its column`. */
+  readonly why: string;
+}
 interface Cell {
   readonly text: string;
   /** Full precision, for numbers. */
   readonly value?: string;
-  /** Whether and as what it is marked. */
-  readonly mark?: 'highest' | 'lowest';
+  readonly mark?: Mark;
 }
 interface Column {
   readonly heading: string;
@@ -40,8 +50,8 @@ interface Column {
 }
 
 /**
- * A table of a danfo DataFrame or of row objects. Numbers are rounded for the eye; `data-value` keeps all digits. Nothing of rows that
- * there are none of, since their training was stopped.
+ * A table of a danfo DataFrame or of row objects. Numbers are rounded for the eye; `data-value` keeps all digits. Columns without a value
+ * are left out. Nothing of rows that there are none of, since their training was stopped.
  */
 export function table(frame: FrameLike | readonly object[], options: TableOptions): Displayable;
 export function table(frame: FrameLike | readonly object[] | undefined, options: TableOptions): Displayable | undefined;
@@ -50,21 +60,19 @@ export function table(
   options: TableOptions,
 ): Displayable | undefined {
   if (frame === undefined) return undefined;
-  const records = toRecords(frame);
-  const names = columnNames(records, options.columns);
-  const columns = names.map((name) => readColumn(name, records.rows, options));
-  const html = tableHtml(columns, records.rows.length, options);
-  return { html, text: tableText(columns, options.caption) };
+  const { names, rows } = toRecords(frame);
+  const columns = columnNames(names, rows, options.columns)
+    .filter(
+      (name, at) => at === 0 || rows.length === 0 || rows.some((row) => !isMissing(row[name]) && row[name] !== ''),
+    )
+    .map((name) => readColumn(name, rows, options));
+  const caption = typeset(options.caption);
+  return { html: tableHtml(columns, rows.length, caption), text: tableText(columns, caption) };
 }
 
-interface Records {
-  readonly names: readonly string[];
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-}
-
-function toRecords(frame: FrameLike | readonly object[]): Records {
+function toRecords(frame: FrameLike | readonly object[]): { names: readonly string[]; rows: Records } {
   if (!isFrame(frame)) {
-    const rows = frame as readonly Readonly<Record<string, unknown>>[];
+    const rows = frame as Records;
     return { names: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
   }
   const rows = frame.values.map((values) => {
@@ -78,7 +86,11 @@ function isFrame(frame: FrameLike | readonly object[]): frame is FrameLike {
   return 'columns' in frame && 'values' in frame && Array.isArray(frame.columns);
 }
 
-function columnNames({ names, rows }: Records, wanted: readonly string[] | undefined): readonly string[] {
+function columnNames(
+  names: readonly string[],
+  rows: Records,
+  wanted: readonly string[] | undefined,
+): readonly string[] {
   const unknown = rows.length === 0 ? undefined : wanted?.find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new UserError(
@@ -88,19 +100,23 @@ function columnNames({ names, rows }: Records, wanted: readonly string[] | undef
   return wanted ?? names;
 }
 
-function readColumn(name: string, rows: Records['rows'], { digits = {}, headings, highlight }: TableOptions): Column {
+function readColumn(name: string, rows: Records, options: TableOptions): Column {
+  const { digits = {}, headings } = options;
   const values = rows.map((row) => row[name]);
   const present = values.filter((value) => !isMissing(value));
   const numeric =
     present.length > 0 && present.every((value) => typeof value === 'number' || typeof value === 'bigint');
-  const whole = present.every((value) => typeof value !== 'number' || Number.isInteger(value));
-  const decimals = whole ? 0 : typeof digits === 'number' ? digits : (digits[name] ?? columnDigits[name] ?? 3);
-  const wanted = highlight?.[name];
-  const marked = markedValue(present, wanted);
-  const cells = values.map((value) => ({
-    text: cellText(value, decimals),
+  const wanted = typeof digits === 'number' ? digits : (digits[name] ?? columnDigits[name] ?? 3);
+  const decimals = columnDecimals(
+    present.filter((value): value is number => typeof value === 'number'),
+    wanted,
+  );
+  const texts = values.map((value) => cellText(value, decimals));
+  const marks = cellMarks(name, rows, texts, options);
+  const cells = values.map((value, row) => ({
+    text: texts[row],
     value: typeof value === 'number' && !Number.isNaN(value) ? String(value) : undefined,
-    mark: marked !== undefined && value === marked ? wanted : undefined,
+    mark: marks.get(row),
   }));
   return { heading: headings?.[name] ?? columnHeadings[name] ?? heading(name), numeric, cells };
 }
@@ -109,23 +125,56 @@ function isMissing(value: unknown): boolean {
   return value === undefined || value === null || Number.isNaN(value);
 }
 
-function markedValue(values: readonly unknown[], wanted: 'highest' | 'lowest' | undefined): number | undefined {
-  const numbers = values.filter((value): value is number => typeof value === 'number');
-  if (wanted === undefined || numbers.length === 0) return undefined;
-  return numbers.reduce((a, b) => (wanted === 'highest' ? Math.max(a, b) : Math.min(a, b)));
+/** By row. */
+function cellMarks(
+  name: string,
+  rows: Records,
+  texts: readonly string[],
+  { highlight = {}, worst = {}, within = [], chosen }: TableOptions,
+): ReadonlyMap<number, Mark> {
+  const marks = new Map<number, Mark>();
+  if (chosen !== undefined) {
+    if (!chosen.columns.includes(name)) return marks;
+    rows.forEach((row, at) => chosen.rows.includes(row) && marks.set(at, { sign: 'best', why: chosen.how }));
+    return marks;
+  }
+  const indices = grouped(
+    rows.map((_, at) => at).filter((at) => typeof rows[at][name] === 'number' && !isMissing(rows[at][name])),
+    (at) => JSON.stringify(within.map((column) => rows[at][column])),
+  );
+  const among = within.length === 0 ? 'its column' : 'what it can be compared with';
+  for (const [sign, wanted] of [
+    ['best', highlight[name]],
+    ['worst', worst[name]],
+  ] as const) {
+    if (wanted === undefined) continue;
+    for (const group of indices.values()) {
+      const [first, second] = [...group].sort(
+        (a, b) => (wanted === 'highest' ? 1 : -1) * (Number(rows[b][name]) - Number(rows[a][name])),
+      );
+      // Nothing is best alone, nor what looks like another.
+      if (second === undefined || texts[first] === texts[second]) continue;
+      marks.set(first, { sign, why: `the ${wanted} of ${among}` });
+    }
+  }
+  return marks;
 }
 
-function cellText(value: unknown, digits: number): string {
+function cellText(value: unknown, decimals: number): string {
   if (isMissing(value)) return missing;
-  if (typeof value === 'number') return digits === 0 ? formatInteger(value) : formatDecimal(value, digits);
+  if (typeof value === 'number') return formatFixed(value, decimals);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (value instanceof Date) return value.toISOString();
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? typeset(value) : JSON.stringify(value);
 }
 
-function tableHtml(columns: readonly Column[], rows: number, { caption, sortable = false }: TableOptions): string {
-  const title = (column: Column): string => (sortable ? sortButton(column.heading) : escapeHtml(column.heading));
-  const head = columns.map((column) => `<th scope="col"${numericClass(column)}>${title(column)}</th>`);
+/** As figures queue up for theirs: the order of outputs does not matter. */
+const tableHook =
+  '<script>(window.notebookTables=window.notebookTables||[]).push(document.currentScript.parentNode)</script>';
+
+/** table-runtime.js adds the buttons. What scrolls sideways is the table, and not its caption. */
+function tableHtml(columns: readonly Column[], rows: number, caption: string): string {
+  const head = columns.map((column) => `<th scope="col"${numericClass(column)}>${escapeHtml(column.heading)}</th>`);
   const body = Array.from(
     { length: rows },
     (_, row) => `<tr>${columns.map((column, at) => cellHtml(column, row, at)).join('')}</tr>`,
@@ -133,8 +182,9 @@ function tableHtml(columns: readonly Column[], rows: number, { caption, sortable
   if (rows === 0) body.push(`<tr><td colspan="${Math.max(1, columns.length)}">No rows.</td></tr>`);
   const name = escapeHtml(caption);
   return (
-    `<div class="nb-display nb-table" role="region" aria-label="${name}" tabindex="0"><table><caption>${name}</caption>` +
-    `<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>${sortable ? sortScript : ''}</div>`
+    `<div class="nb-display nb-table" data-table><p class="nb-caption"><strong>${name}</strong></p>` +
+    `<div class="nb-scroll" role="region" aria-label="${name}" tabindex="0"><table aria-label="${name}">` +
+    `<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>${tableHook}</div>`
   );
 }
 
@@ -144,11 +194,15 @@ function cellHtml(column: Column, row: number, at: number): string {
   const value = cell.value === undefined ? '' : ` data-value="${escapeHtml(cell.value)}"`;
   const text = escapeHtml(cell.text);
   const content = cell.mark
-    ? `<strong title="The ${cell.mark} of its column">${text}<span class="nb-hidden"> (${cell.mark})</span></strong>`
+    ? `<strong class="nb-${cell.mark.sign}" title="${capitalized(cell.mark.why)}">${text}<span class="nb-hidden"> (${cell.mark.why})</span></strong>`
     : text;
   if (at === 0 && !column.numeric) return `<th scope="row"${longClass(cell)}>${content}</th>`;
   if (!column.numeric) return `<td${longClass(cell)}>${content}</td>`;
   return `<td${numericClass(column)}${value}>${content}</td>`;
+}
+
+function capitalized(text: string): string {
+  return escapeHtml(text.charAt(0).toUpperCase() + text.slice(1));
 }
 
 function numericClass(column: Column): string {
@@ -160,9 +214,11 @@ function longClass(cell: Cell): string {
   return cell.text.length > 24 ? ' class="nb-long"' : '';
 }
 
+const textSigns: Readonly<Record<Mark['sign'], string>> = { best: '*', worst: '!' };
+
 function tableText(columns: readonly Column[], caption: string): string {
   const printed = columns.map(({ heading: title, numeric, cells }) => {
-    const lines = [title, ...cells.map((cell) => (cell.mark ? `${cell.text}*` : cell.text))];
+    const lines = [title, ...cells.map(({ text, mark }) => (mark ? `${text}${textSigns[mark.sign]}` : text))];
     const width = Math.max(...lines.map((line) => line.length));
     return lines.map((line) => (numeric ? line.padStart(width) : line.padEnd(width)));
   });

@@ -1,4 +1,5 @@
 import { createFigure, figureTitle, type ChartOptions, type FigureDisplay } from './figure';
+import { epochAxis } from './epoch-axis';
 import { escapeLabel } from './html';
 import { seriesStyle } from './theme';
 
@@ -36,7 +37,7 @@ export function trainingCurves(
     layout: {
       title: figureTitle(title),
       ...height(legendRows),
-      xaxis: { title: { text: 'Epoch' }, rangemode: 'tozero', tickformat: 'd' },
+      xaxis: epochAxis(curves.flatMap(({ points }) => points.map(({ epoch }) => epoch))),
       yaxis: { title: { text: yTitle } },
     },
     narrowLayout: { title: figureTitle(title, 34), ...height(curves.length) },

@@ -15,6 +15,14 @@ export interface PublishedResult {
   readonly protocol?: ClassificationRow['protocol'];
 }
 
+/** Names first, then scores, then settings. */
+export interface ComparisonRow {
+  readonly model: string;
+  readonly arm: string;
+  readonly bestValAccuracy: number;
+  readonly [column: string]: string | number;
+}
+
 /**
  * The comparison table of a notebook: a row for each arm of each training, with a 95 % interval over the test images (Wilson), and the
  * study's own figures where the data are the study's. Where networks were pretrained, or only a part of them trained, it says whose weights
@@ -24,15 +32,28 @@ export function comparisonRows(
   all: readonly Results[],
   published: readonly PublishedResult[],
   dataset: Dataset,
-): object[] {
+): ComparisonRow[] {
   const rows = classificationRows(all);
   const theirs = publishedFor(published, dataset);
   const isTransfer = [...rows, ...theirs].some(({ protocol = 'scratch' }) => protocol !== 'scratch');
   const changes = changedSettings(rows);
   const isChanged = changes.some((text) => text !== '');
-  type Row = ReturnType<typeof ourRow> | ReturnType<typeof publishedRow>;
-  const columns = ({ model, arm, seconds, ...scores }: Row, how: object, changed: string): object => {
-    return { model, ...(isTransfer ? how : {}), arm, ...scores, ...(isChanged ? { changed } : {}), seconds };
+  const columns = (
+    row: ReturnType<typeof ourRow> | ReturnType<typeof publishedRow>,
+    how: object,
+    changed: string,
+  ): ComparisonRow => {
+    const { model, arm, testAccuracy, interval, testMacroF1, testAuc, bestValAccuracy, seconds, ...settings } = row;
+    const scores = { testAccuracy, interval, testMacroF1, testAuc, bestValAccuracy };
+    return {
+      model,
+      arm,
+      ...scores,
+      ...(isTransfer ? how : {}),
+      ...settings,
+      ...(isChanged ? { changed } : {}),
+      seconds,
+    };
   };
   return [
     ...theirs.map((result) => {

@@ -27,7 +27,7 @@ export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
   const groups = grouped(rows, keyOf);
   return [...groups.values()].map((group) => {
     const [first] = group;
-    const of = (metric: 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number =>
+    const of = (metric: 'bestValDice' | 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number =>
       mean(group.map((row) => row[metric]));
     return {
       model: titleOf(first),
@@ -40,6 +40,7 @@ export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
       testDice: of('testDice'),
       testSensitivity: of('testSensitivity'),
       testHd95: of('testHd95'),
+      bestValDice: of('bestValDice'),
       changed: changedIn(
         first,
         rows.filter((row) => placeOf(row) === placeOf(first)),

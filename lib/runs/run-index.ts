@@ -11,7 +11,8 @@ export interface RunRecord {
   readonly runId: string;
   readonly trainingKey: string;
   readonly profile: string;
-  readonly data: { readonly name: string; readonly sha256: string };
+  /** What it was trained on; `images` for training, where a row says how many, and for the test. Only what agrees in all is comparable. */
+  readonly data: { readonly name: string; readonly sha256: string; readonly train?: number; readonly test?: number };
   readonly model: string;
   readonly weights: string;
   readonly protocol: string;
@@ -34,6 +35,7 @@ export interface RecordedEpoch {
 /** In the order in which they are shown. Those of the validation split come first: runs are chosen by them. */
 export const scoreNames = [
   'bestValAccuracy',
+  'valAuc',
   'bestValDice',
   'testAccuracy',
   'testMacroF1',
@@ -68,13 +70,28 @@ function recordsOf({ notebook, runId, profile, data, results, history }: Results
   const whole = results.filter(({ dataSha256 = data.sha256 }) => dataSha256 === data.sha256);
   return whole.map((row) => ({
     ...{ notebook, runId, profile },
-    data: { name: data.name, sha256: data.sha256 },
+    data: dataOf(row, data),
     ...{ trainingKey: row.trainingKey, model: row.model, weights: row.weights, protocol: row.protocol, arm: row.arm },
     settings: settingsSchema.parse(row.settings),
-    scores: Object.fromEntries(scoreNames.flatMap((name) => scoreOf(name, row[name]))),
+    scores: Object.fromEntries(
+      scoreNames.filter((name) => !isMeaningless(name, row)).flatMap((name) => scoreOf(name, row[name])),
+    ),
     seconds: row.seconds,
     history: historySchema.parse(history[row.trainingKey]),
   }));
+}
+
+/** A run of a grid has a dataset of its own, and one of few images a number of its own. */
+function dataOf(row: Results['results'][number], { name, sha256, splits }: Results['data']): RunRecord['data'] {
+  const fraction = typeof row.fraction === 'number' ? ` (${Math.round(100 * row.fraction)} %)` : '';
+  const train = typeof row.trainImages === 'number' ? { train: row.trainImages } : {};
+  if (typeof row.dataset === 'string') return { name: `${row.dataset}${fraction}`, sha256, ...train };
+  return { name, sha256, ...train, test: splits.test };
+}
+
+/** Most labels of a multi-label task are absent: whoever finds none has a high accuracy. */
+function isMeaningless(score: string, { task }: Results['results'][number]): boolean {
+  return task === 'multi-label' && /accuracy/i.test(score);
 }
 
 function scoreOf(name: string, value: unknown): [string, number][] {

@@ -1,11 +1,12 @@
 /** All trainings of a notebook beside one another: what was tried, what came of it, and which of them to choose. */
-import { heading } from '../display/format';
+import { heading, shareDecimals } from '../display/format';
 import { escapeHtml } from '../display/html';
 import type { Displayable } from '../display/mime';
 import { parallelCoordinates } from '../display/parallel-coordinates';
 import { status } from '../display/status';
 import { table } from '../display/tables';
 import { trainingCurves } from '../display/training-curves';
+import { chosenHow, chosenRow } from '../runs/chosen';
 import { findNotebookFile } from '../runs/notebook-files';
 import { listRuns, scoreNames, type RunRecord } from '../runs/run-index';
 import { grouped } from '../grouped';
@@ -20,7 +21,7 @@ const mostCurves = 6;
 
 /**
  * The trainings that are kept of a notebook: a table to sort, parallel coordinates of what varied against the scores, and losses per
- * epoch; for each dataset apart, since scores on different data cannot be compared.
+ * epoch; for each dataset and number of training images apart, since other scores cannot be compared.
  * @param notebook its name or number, such as 01
  * @throws UserError where there is no such notebook
  */
@@ -32,7 +33,11 @@ export function compareRuns(notebook: string, { folder }: CompareRunsOptions = {
       `No training of ${name} is kept yet: run its training cell, or \`npm run notebook -- ${name.slice(0, 2)}\`.`,
     );
   }
-  const parts = [...grouped(records, ({ data }) => data.sha256).values()].flatMap(comparisonParts);
+  // Scores can be compared on the same data, and after training on as many images.
+  const comparable = grouped(records, ({ data: { sha256, name: ofData, train } }) =>
+    JSON.stringify([sha256, ofData, train]),
+  );
+  const parts = [...comparable.values()].flatMap(comparisonParts);
   return {
     html: `<div class="nb-display nb-runs">${parts.map(({ html }) => html).join('')}</div>`,
     text: parts.map(({ text }) => text).join('\n\n'),
@@ -40,34 +45,48 @@ export function compareRuns(notebook: string, { folder }: CompareRunsOptions = {
 }
 
 function comparisonParts(records: readonly RunRecord[]): Displayable[] {
-  const data = `${records[0].data.name} (${records[0].data.sha256.slice(0, 8)})`;
+  const [{ data: own }] = records;
+  const images = own.train === undefined ? '' : `, ${own.train} training images`;
+  const data = `${own.name} (${own.sha256.slice(0, 8)})${images}`;
   const settings = settingsOf(records);
   const varied = settings.filter(({ values }) => new Set(values).size > 1);
   const same = settings.filter((each) => !varied.includes(each));
   const scores = scoreNames.filter((score) => records.some((record) => record.scores[score] !== undefined));
+  const trainings = oneForEach(records);
+  // What names a row, its scores, and then everything else.
+  const [first, ...rest] = varied;
+  const cells = (of: readonly Setting[], index: number): object =>
+    Object.fromEntries(of.map(({ name, values }) => [name, values[index]]));
   const rows = records.map((record, index) => ({
-    ...Object.fromEntries(varied.map(({ name, values }) => [name, values[index]])),
+    ...cells(first === undefined ? [] : [first], index),
     arm: record.arm,
     ...Object.fromEntries(scores.map((score) => [score, record.scores[score]])),
+    ...cells(rest, index),
     seconds: record.seconds,
   }));
+  const selection = selectionScores.find(({ score }) => scores.includes(score));
+  const chosen = selection && chosenRow(records, (record) => record.scores[selection.score]);
+  const decimals = shareDecimals(own.test ?? 0);
   const parts = [
     table(rows, {
       caption: `${countOf(records)} on ${data}`,
-      digits: { ...Object.fromEntries(scores.map((score) => [score, 4])), seconds: 1 },
-      sortable: true,
+      digits: Object.fromEntries(scores.filter((score) => score !== 'testHd95').map((score) => [score, decimals])),
+      chosen: {
+        rows: chosen === undefined || trainings.length < 2 ? [] : [rows[records.indexOf(chosen)]],
+        columns: selection === undefined ? [] : [selection.score, selection.test],
+        how: chosenHow,
+      },
     }),
     sameInAll(same),
   ];
-  const trainings = oneForEach(records);
   if (trainings.length < 2) return parts;
   const names = trainings.map((index) => runName(varied, records[index].arm, index));
   return [...parts, ...parallelPart(), ...curvesPart()];
 
   function parallelPart(): Displayable[] {
     if (varied.length === 0 || scores.length === 0) return [];
-    const selection = selectionScores.find(({ score }) => scores.includes(score));
-    const best = selection && highest(trainings.map((index) => records[index].scores[selection.score]));
+    const at = chosen === undefined ? -1 : trainings.indexOf(records.indexOf(chosen));
+    const best = at < 0 ? undefined : at;
     const marked =
       selection === undefined || best === undefined ? '' : `; the highest ${selection.title} has ${names[best]}`;
     const axis = (title: string, values: Setting['values']) => ({
@@ -114,19 +133,12 @@ function comparisonParts(records: readonly RunRecord[]): Displayable[] {
   }
 }
 
+/** By what a training is chosen, and what that says of the test images. */
 const selectionScores = [
-  { score: 'bestValAccuracy', title: 'validation accuracy' },
-  { score: 'bestValDice', title: 'validation Dice' },
+  { score: 'valAuc', test: 'testAuc', title: 'validation AUC' },
+  { score: 'bestValAccuracy', test: 'testAccuracy', title: 'validation accuracy' },
+  { score: 'bestValDice', test: 'testDice', title: 'validation Dice' },
 ] as const;
-
-/** The index of the highest value; the first of several. */
-function highest(values: readonly (number | undefined)[]): number | undefined {
-  let best: number | undefined;
-  values.forEach((value, index) => {
-    if (value !== undefined && value > ((best === undefined ? undefined : values[best]) ?? -Infinity)) best = index;
-  });
-  return best;
-}
 
 interface Setting {
   readonly name: string;

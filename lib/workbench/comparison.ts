@@ -1,8 +1,10 @@
 /** All trainings of a notebook on the same data, side by side. */
 import type { Dataset } from '../data/dataset';
 import type { Displayable } from '../display/mime';
-import { table } from '../display/tables';
-import { comparisonRows, type PublishedResult } from '../runs/comparison';
+import { shareDecimals } from '../display/format';
+import { table, type TableOptions } from '../display/tables';
+import { chosenHow, chosenRow } from '../runs/chosen';
+import { comparisonRows, type ComparisonRow, type PublishedResult } from '../runs/comparison';
 import { comparableResults, currentRun } from '../runs/notebook-run';
 
 export interface ComparisonOptions {
@@ -19,8 +21,24 @@ export function comparison(
   data: Dataset,
   { caption = 'All trainings of this notebook on these data', published = [] }: ComparisonOptions = {},
 ): Displayable {
-  return table(comparisonRows(comparableResults(currentRun(), data), published, data), {
-    caption,
-    highlight: { testAccuracy: 'highest', testMacroF1: 'highest' },
-  });
+  const rows = comparisonRows(comparableResults(currentRun(), data), published, data);
+  return table(rows, { caption, ...scoresOf(rows, data.splits.test.count) });
+}
+
+/** As many digits as the images bear, and a star at what the validation images choose, which is what a page tells first. */
+export function scoresOf(
+  rows: readonly Pick<ComparisonRow, 'arm' | 'bestValAccuracy'>[],
+  images: number,
+): Pick<TableOptions, 'digits' | 'chosen'> {
+  const row = chosenRow(rows, ({ bestValAccuracy }) => bestValAccuracy);
+  const decimals = shareDecimals(images);
+  return {
+    digits: { testAccuracy: decimals, testMacroF1: decimals, testAuc: decimals, bestValAccuracy: decimals },
+    // What is alone was not chosen.
+    chosen: {
+      rows: row === undefined || rows.length < 2 ? [] : [row],
+      columns: ['testAccuracy', 'testMacroF1'],
+      how: chosenHow,
+    },
+  };
 }

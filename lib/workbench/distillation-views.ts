@@ -48,5 +48,5 @@ export function viewGrid(
     ];
   }).flat();
   const caption = 'Views of drawn images: the teacher sees the large ones, the student all of them';
-  return imageGrid({ images, columns: 3 + shown, size: 84, caption, note });
+  return imageGrid({ images, columns: 3 + shown, aligned: true, size: 84, caption, note });
 }

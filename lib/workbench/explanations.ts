@@ -150,6 +150,7 @@ async function overlaid(
     return await imageGrid({
       images: grid,
       columns: 4,
+      aligned: true,
       caption,
       note: data.synthetic ? 'Images made by this project, not photographs.' : undefined,
     });

@@ -45,7 +45,7 @@ export async function inputImages(
   }
   const made = shown.some(({ data }) => data.synthetic);
   const note = made ? 'Images made by this project, not photographs.' : undefined;
-  return imageGrid({ images: rows, columns: count, caption, note });
+  return imageGrid({ images: rows, columns: count, aligned: true, caption, note });
 }
 
 /** The images at `indices` as bytes at the input's size, one after the other. */

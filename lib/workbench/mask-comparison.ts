@@ -5,6 +5,8 @@ import { table } from '../display/tables';
 import { comparableRows, comparisonOfMasks, maskRows } from '../runs/mask-rows';
 import { comparableResults, currentRun } from '../runs/notebook-run';
 import { shortHash } from '../runs/results';
+import { chosenHow, chosenRow } from '../runs/chosen';
+import { grouped } from '../grouped';
 
 export interface MaskComparisonOptions {
   readonly caption?: string;
@@ -27,13 +29,37 @@ export function maskComparison(
   const isChanged = compared.some(({ changed }) => changed !== '');
   const others = all.length - rows.length;
   const left = others === 0 ? '' : `; ${others} at other sizes or on other test images are left out`;
-  return table(
-    compared.map(({ changed, ...row }) => (isChanged ? { ...row, changed } : row)),
-    {
-      caption: `${caption}, means over ${drawsTitle.toLowerCase()}${left}`,
-      headings: { draws: drawsTitle, learningRate: 'Rate' },
-      digits: { learningRate: 4 },
-      highlight: { testDice: 'highest', testIou: 'highest', testHd95: 'lowest' },
-    },
-  );
+  return table(compared, {
+    columns: columns.filter((name) => name !== 'changed' || isChanged),
+    caption: `${caption}, means over ${drawsTitle.toLowerCase()}${left}`,
+    headings: { draws: drawsTitle, learningRate: 'Rate' },
+    digits: { learningRate: 4 },
+    chosen: { rows: chosenBySize(compared), columns: ['testDice', 'testIou'], how: chosenHow },
+  });
+}
+
+/** Names first, then scores, then settings. */
+const columns = [
+  'model',
+  'arm',
+  'trainImages',
+  'draws',
+  'testDice',
+  'testIou',
+  'testSensitivity',
+  'testHd95',
+  'weights',
+  'protocol',
+  'changed',
+  'epochs',
+  'learningRate',
+  'seconds',
+];
+
+/** Of as many training images, the one with the highest mean Dice on validation images, where there are several. */
+function chosenBySize(rows: ReturnType<typeof comparisonOfMasks>): readonly object[] {
+  const groups = [...grouped(rows, ({ trainImages }) => String(trainImages)).values()];
+  return groups
+    .filter(({ length }) => length > 1)
+    .flatMap((group) => chosenRow(group, ({ bestValDice }) => bestValDice) ?? []);
 }

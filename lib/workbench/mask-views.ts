@@ -60,6 +60,7 @@ export async function sampleMasks(
   return imageGrid({
     images: [...images, ...masks],
     columns: indices.length,
+    aligned: true,
     caption: `Random ${name === 'train' ? 'training' : name} images of ${dataset.title}, and below them their masks in red`,
     note: dataset.synthetic ? syntheticNote : undefined,
   });
@@ -91,6 +92,7 @@ export function predictionPanel(
       }),
     ),
     columns,
+    aligned: true,
     size: 150,
     caption: `${caption} ${overlayLegend}`,
     note: dataset.synthetic ? syntheticNote : undefined,

@@ -34,7 +34,7 @@ export async function robustness(
     found &&
     table(found, {
       caption: `Accuracy of ${model.network.name} on ${data.splits.test.count} test images made worse in MedMNIST-C’s ways, by severity`,
-      highlight: { cost: 'highest' },
+      worst: { cost: 'highest' },
       headings: { cost: 'Lost' },
     })
   );

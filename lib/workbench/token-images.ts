@@ -63,6 +63,7 @@ export async function tokenImages(
   return imageGrid({
     images: [...images, ...looks, ...components],
     columns: count,
+    aligned: true,
     caption: `${caption}. The three components hold ${share} % of the patch tokens’ variance.`,
     note: dataset.synthetic ? 'Images made by this project, not photographs.' : undefined,
   });

@@ -2,6 +2,7 @@
 import { confusionMatrix as confusionMatrixOf } from '../display/confusion-chart';
 import type { ChartOptions, FigureDisplay } from '../display/figure';
 import type { Displayable } from '../display/mime';
+import { shareDecimals } from '../display/format';
 import { table } from '../display/tables';
 import type { ClassifierEvaluation } from '../runs/evaluate';
 
@@ -25,5 +26,12 @@ export function classReport(
 ): Displayable | undefined {
   if (evaluation === undefined) return undefined;
   const note = evaluation.aucNote === undefined ? '' : `. ${evaluation.aucNote}`;
-  return table(evaluation.report, { caption: `${caption}${note}`, highlight: { f1: 'lowest' } });
+  // A class that was never predicted has no precision, nor one without images a recall; the mean of F1 counts both as 0.
+  const { matrix, images } = evaluation;
+  const rows = evaluation.report.map((row, index) => ({
+    ...row,
+    precision: matrix.length > 0 && matrix.every((counts) => counts[index] === 0) ? NaN : row.precision,
+    recall: row.support === 0 ? NaN : row.recall,
+  }));
+  return table(rows, { caption: `${caption}${note}`, digits: shareDecimals(images), worst: { f1: 'lowest' } });
 }

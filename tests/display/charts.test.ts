@@ -9,6 +9,7 @@ import {
   trainingHistory,
 } from '../../lib/display/charts';
 import type { PlotLayout } from '../../lib/display/figure';
+import { trainingCurves } from '../../lib/display/training-curves';
 import type { HistoryRow } from '../../lib/training/events';
 
 const label = 'What is to be seen';
@@ -40,7 +41,7 @@ const annotations = (layout: PlotLayout): Annotation[] => layout.annotations as 
 
 test('a training history has both panels, the star, the line and the scores', () => {
   const run = { model: 'ResNet-18', history: rows(12), bestEpoch: 7, test: { accuracy: 0.9312, macroF1: 0.9188 } };
-  const { data, layout } = trainingHistory(run, { label }).figure;
+  const { data, layout, caption } = trainingHistory(run, { label }).figure;
   assert.equal(layout.title?.text, 'Training history: ResNet-18');
   assert.deepEqual(
     data.map((trace) => [trace.name, trace.yaxis]),
@@ -58,8 +59,11 @@ test('a training history has both panels, the star, the line and the scores', ()
   assert.equal(line?.x0, 7);
   assert.equal(line?.line.dash, 'dash');
   assert.deepEqual(axis(layout, 'yaxis2').range, [0, 1.05]);
-  const box = annotations(layout)[0]?.text.replace(/\u00a0/g, ' ');
-  assert.equal(box, 'Test accuracy 93.1 %<br>Test macro-F1 91.9 %<br>Best val accuracy 82.9 % (epoch 7)');
+  assert.deepEqual(layout.annotations, [], 'nothing hides the curves');
+  assert.equal(
+    caption?.replace(/\u00a0/g, ' '),
+    'Kept is epoch 7, with the best validation accuracy: 82.9 %. On the test images: accuracy 93.1 %, macro-F1 91.9 %.',
+  );
 });
 
 test('a run of one epoch and a run that was stopped draw too', () => {
@@ -75,17 +79,21 @@ test('a run of one epoch and a run that was stopped draw too', () => {
   );
 });
 
-test('the scores of a training history stand where its accuracies are not', () => {
-  const place = (factor: number): unknown => {
-    const history = rows(12).map((row) => ({ ...row, trainAccuracy: factor, valAccuracy: factor }));
-    const [box] = trainingHistory({ model: 'ViT', history, bestEpoch: 3 }, { label }).figure.layout.annotations as {
-      yanchor: string;
-    }[];
-    return box?.yanchor;
-  };
-  assert.equal(place(0.9), 'bottom');
-  assert.equal(place(0.5), 'bottom');
-  assert.equal(place(0.2), 'top');
+test('epochs have whole ticks, however few or many there are', () => {
+  for (const [count, step] of [
+    [1, 1],
+    [2, 1],
+    [12, 2],
+    [100, 20],
+  ] as const) {
+    const { layout } = trainingHistory({ model: 'ViT', history: rows(count) }, { label }).figure;
+    assert.equal(axis(layout, 'xaxis').dtick, step);
+    const curves = [{ name: 'a', points: rows(count).map(({ epoch, valLoss }) => ({ epoch, value: valLoss })) }];
+    assert.equal(
+      axis(trainingCurves({ title: 't', yTitle: 'y', curves }, { label }).figure.layout, 'xaxis').dtick,
+      step,
+    );
+  }
 });
 
 test('a confusion matrix shows counts and shares of the row', () => {

@@ -63,7 +63,7 @@ test('numbers are there as a table too, in the HTML and in the text', () => {
   const { html, text } = createFigure({ ...plain, caption: 'A caption.', table: [{ epoch: 1, loss: 0.25 }] });
   assert.match(
     html,
-    /<details class="nb-details"><summary>Data as table<\/summary>.*<caption>Data: Two bars<\/caption>/s,
+    /<details class="nb-details"><summary>Data as table<\/summary>.*<strong>Data: Two bars<\/strong>/s,
   );
   assert.match(text, /^\[figure\] Two bars\nA caption\.\nData\nEpoch +Loss\n/);
 });

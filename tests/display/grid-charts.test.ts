@@ -1,26 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { barPanels, rankChart, type BarPanels } from '../../lib/display/charts';
+import { rankChart, scorePanels, type ScorePanels } from '../../lib/display/charts';
 import type { PlotLayout } from '../../lib/display/figure';
 import { palette } from '../../lib/display/theme';
 
 const label = 'Test AUC of both networks on three datasets';
 
-const panels: BarPanels = {
+const panels: ScorePanels = {
   title: 'Test AUC',
   groups: ['AdamW', 'SGD'],
   valueTitle: 'Test AUC',
-  errorTitle: 'standard deviation over 5 seeds',
+  unit: 'seed',
   referenceTitle: 'Published',
-  range: [0.5, 1],
   columns: 2,
   panels: ['blood', 'derma <b>', 'retina'].map((title, at) => ({
     title,
     reference: at === 0 ? null : 0.9,
     series: [
-      { name: 'ResNet-50', values: [0.9, 1], errors: [0.01, 0.02], counts: [5, 5] },
-      { name: 'Swin-B', values: [at === 2 ? null : 0.95, 0.96], errors: [0.01, NaN], counts: [at === 2 ? 0 : 5, 1] },
+      {
+        name: 'ResNet-50',
+        scores: [
+          [0.88, 0.9, 0.92],
+          [0.4, 0.42],
+        ],
+      },
+      { name: 'Swin-B', scores: [at === 2 ? [] : [0.95, 0.97], [0.96]] },
     ],
   })),
 };
@@ -39,36 +44,39 @@ interface Axis {
 }
 const axis = (layout: PlotLayout | undefined, name: string): Axis => layout?.[name] as Axis;
 
-test('panels have a bar for each series, its error bar, and one entry each in the legend', () => {
-  const { data, layout, label: given } = barPanels(panels, { label }).figure;
+test('panels have a dot for each run, a bar at the mean of several, whiskers of three, and one entry each in the legend', () => {
+  const { data, layout, label: given } = scorePanels(panels, { label }).figure;
   assert.equal(given, label);
-  const bars = data.filter(({ type }) => type === 'bar');
-  assert.equal(bars.length, 6);
-  assert.deepEqual(bars.map(({ name, xaxis, showlegend }) => [name, xaxis, showlegend]).slice(0, 3), [
+  const traces = data.filter(({ mode }) => mode === 'markers');
+  assert.equal(traces.length, 3 * 2 * 2);
+  assert.deepEqual(traces.map(({ name, xaxis, showlegend }) => [name, xaxis, showlegend]).slice(0, 5), [
     ['ResNet-50', 'x', true],
+    ['ResNet-50', 'x', false],
     ['Swin-B', 'x', true],
+    ['Swin-B', 'x', false],
     ['ResNet-50', 'x2', false],
   ]);
-  assert.deepEqual(bars[4].y, [0.9, 1]);
-  assert.deepEqual((bars[4].error_y as { array: number[] }).array, [0.01, 0.02]);
-  // A single seed has no deviation.
-  assert.deepEqual((bars[5].error_y as { array: number[] }).array, [0.01, 0]);
-  assert.deepEqual(bars[5].y, [null, 0.96]);
-  const patterns = bars.slice(0, 2).map(({ marker }) => (marker as { pattern: { shape: string } }).pattern.shape);
-  assert.notEqual(patterns[0], patterns[1]);
-  // Bars stand side by side within their group.
-  const [first, second] = bars.map(({ x, width }) => ({ x: x as number[], width: width as number }));
-  assert.ok(first.x[0] + first.width / 2 < second.x[0] - second.width / 2 + 1e-9);
-  assert.ok(second.x[0] + second.width / 2 < 0.5 && first.x[1] - first.width / 2 > 0.5);
+  const [dots, means, others] = traces;
+  assert.deepEqual(dots.y, [0.88, 0.9, 0.92, 0.4, 0.42]);
+  assert.equal(new Set(dots.x as number[]).size, 5, 'no dot hides another');
   assert.deepEqual(
-    axis(layout, 'yaxis3').range.map((value) => Number(value.toFixed(2))),
-    [0.5, 1.06],
+    (means.y as number[]).map((value) => Number(value.toFixed(3))),
+    [0.9, 0.41],
   );
+  const [ofThree, ofTwo] = (means.error_y as { array: number[] }).array;
+  assert.deepEqual([Number(ofThree.toFixed(3)), ofTwo], [0.02, 0], 'two runs have no deviation that says anything');
+  assert.notEqual((dots.marker as { symbol: string }).symbol, (others.marker as { symbol: string }).symbol);
+  assert.ok(
+    Math.max(...(dots.x as number[]).slice(0, 3)) < Math.min(...(others.x as number[]).slice(0, 2)),
+    'side by side',
+  );
+  const [low, high] = axis(layout, 'yaxis3').range;
+  assert.ok(low < 0.4 && high > 0.97, 'nothing is cut off');
 });
 
 test('panels mark the number to compare with, where there is one', () => {
-  const { data } = barPanels(panels, { label }).figure;
-  const marks = data.filter(({ type }) => type === 'scatter');
+  const { data } = scorePanels(panels, { label }).figure;
+  const marks = data.filter(({ mode }) => mode === 'lines');
   assert.deepEqual(
     marks.map(({ name, yaxis, y, showlegend }) => [name, yaxis, y, showlegend]),
     [
@@ -78,30 +86,31 @@ test('panels mark the number to compare with, where there is one', () => {
   );
 });
 
-test('the numbers of panels stand above the error bars, and what is missing is a dash at the foot', () => {
-  const { layout, caption, table } = barPanels(panels, { label, caption: 'Twelve runs.' }).figure;
+test('the means stand above dots and whiskers, and what is missing is a dash at the foot', () => {
+  const { layout, caption, table } = scorePanels(panels, { label, caption: 'Twelve runs.' }).figure;
   const third = annotations(layout).filter(({ xref }) => xref === 'x3');
   assert.deepEqual(
-    third.map(({ text, y }) => [text, y]),
+    third.map(({ text, y }) => [text, Number(y.toFixed(3))]),
     [
-      ['0.900', 0.91],
-      ['1.000', 1.02],
-      ['–', 0.5],
+      ['0.900', 0.92],
+      ['0.410', 0.42],
+      ['–', Number(axis(layout, 'yaxis3').range[0].toFixed(3))],
       ['0.960', 0.96],
     ],
   );
   assert.equal(
     caption,
-    'Twelve runs. Error bars: standard deviation over 5 seeds. Bars begin at 0.5, not at 0. –: not there yet.',
+    'Twelve runs. A dot a seed, a bar at their mean, which is written above. Whiskers: standard deviation over seeds, of three and more. –: not there yet.',
   );
-  assert.deepEqual(table?.[4], {
+  const { 'ResNet-50 SD': deviation, ...row } = table?.[4] as Record<string, unknown>;
+  assert.equal(Number(deviation).toFixed(3), '0.020');
+  assert.deepEqual(row, {
     Panel: 'retina',
     Group: 'AdamW',
     'ResNet-50': 0.9,
-    'ResNet-50 error': 0.01,
-    'ResNet-50 n': 5,
+    'ResNet-50 n': 3,
     'Swin-B': null,
-    'Swin-B error': 0.01,
+    'Swin-B SD': null,
     'Swin-B n': 0,
     Published: 0.9,
   });
@@ -109,7 +118,7 @@ test('the numbers of panels stand above the error bars, and what is missing is a
 });
 
 test('titles of panels stay with their panels, and markup in them is shown', () => {
-  const { layout } = barPanels(panels, { label }).figure;
+  const { layout } = scorePanels(panels, { label }).figure;
   const title = annotations(layout).find(({ text }) => text.includes('derma'));
   assert.equal(title?.text, '<b>derma &lt;b&gt;</b>');
   assert.deepEqual([title?.xref, title?.yref], ['x2 domain', 'y2 domain']);
@@ -117,7 +126,7 @@ test('titles of panels stay with their panels, and markup in them is shown', () 
 
 test('panels are arranged in rows, and in fewer columns on a phone, without an overlap', () => {
   const twelve = { ...panels, columns: 4, panels: Array.from({ length: 12 }, () => panels.panels[0]) };
-  const { layout, narrowLayout } = barPanels(twelve, { label }).figure;
+  const { layout, narrowLayout } = scorePanels(twelve, { label }).figure;
   for (const [arranged, across] of [
     [layout, 4],
     [narrowLayout, 2],
@@ -138,20 +147,13 @@ test('panels are arranged in rows, and in fewer columns on a phone, without an o
   assert.ok((narrowLayout?.height ?? 0) > (layout.height ?? 0));
 });
 
-test('panels without a range begin at 0 and end above the highest error bar', () => {
-  const { layout, caption } = barPanels({ ...panels, range: undefined, errorTitle: undefined }, { label }).figure;
-  assert.equal(axis(layout, 'yaxis').range[0], 0);
-  assert.ok(axis(layout, 'yaxis').range[1] > 1.02);
-  assert.equal(caption, '–: not there yet.');
-});
-
 test('panels that do not fit together are refused', () => {
   const [one] = panels.panels;
   const other = { ...one, series: one.series.slice(0, 1) };
-  assert.throws(() => barPanels({ ...panels, panels: [one, other] }, { label }), /has other series than the first/);
-  assert.throws(() => barPanels({ ...panels, groups: ['AdamW'] }, { label }), /one value for each of 1 groups/);
-  assert.throws(() => barPanels({ ...panels, panels: [] }, { label }), /at least one panel/);
-  assert.throws(() => barPanels(panels, { label: ' ' }), /A figure needs a label/);
+  assert.throws(() => scorePanels({ ...panels, panels: [one, other] }, { label }), /has other series than the first/);
+  assert.throws(() => scorePanels({ ...panels, groups: ['AdamW'] }, { label }), /scores for each of 1 groups/);
+  assert.throws(() => scorePanels({ ...panels, panels: [] }, { label }), /at least one panel/);
+  assert.throws(() => scorePanels(panels, { label: ' ' }), /A figure needs a label/);
 });
 
 const ranks = {

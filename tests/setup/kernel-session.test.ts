@@ -233,9 +233,9 @@ test('a second stop ends the cell also where the task goes on', () => {
 
 test('what is made to be looked at displays itself as the last expression of a cell', () => {
   const [table, tensor, frame, later, own, nothing, text, none, promise] = cells('values');
-  assert.match(table.results[0]['text/html'], /<caption>Values/);
+  assert.match(table.results[0]['text/html'], /<strong>Values</);
   assert.match(tensor.results[0]['text/plain'], /^Tensor float32 \[2, 2\]\n.*\[1, 2\],\n.*\[3, 4\]/);
-  assert.match(frame.results[0]['text/html'], /<caption>Data frame, 2 × 2.*&lt;b&gt;/s);
+  assert.match(frame.results[0]['text/html'], /<strong>Data frame, 2 × 2.*&lt;b&gt;/s);
   assert.match(later.results[0]['text/html'], /later/);
   assert.deepEqual(own.results, [{ 'text/markdown': '*own*' }]);
   assert.deepEqual(nothing.results, []);

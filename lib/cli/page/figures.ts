@@ -23,7 +23,7 @@ export interface CellOutput {
 }
 
 /** A figure of lib/display. None holds another, and `</figure>` cannot stand in its texts, which are escaped. */
-const figurePattern = /<figure class="nb-display nb-(figure|grid)"[^>]*>[\s\S]*?<\/figure>/g;
+const figurePattern = /<figure class="nb-display nb-(figure|grid)[^"]*"[^>]*>[\s\S]*?<\/figure>/g;
 
 /** Text of a notebook file, where it may be in lines. */
 export function joined(text: unknown): string {

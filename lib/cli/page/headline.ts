@@ -1,6 +1,7 @@
 /** What a run found, in a sentence with its uncertainty, and how sure that is: for a reader who looks at nothing else. */
 import { formatInteger, formatPercent } from '../../display/format';
 import { wilsonInterval } from '../../metrics/intervals';
+import { candidates, chosenRow } from '../../runs/chosen';
 import type { ClassificationRow, Results, SegmentationRow } from '../../runs/results';
 import { grouped } from '../../grouped';
 
@@ -25,8 +26,7 @@ const protocolWords: Readonly<Record<Row['protocol'], string>> = {
 export function headline(results: Results): Headline | undefined {
   // Those of a cross-validation's folds are of other images.
   const whole = results.results.filter(({ dataSha256 = results.data.sha256 }) => dataSha256 === results.data.sha256);
-  const corrected = whole.filter(({ arm }) => arm === 'corrected');
-  const rows = corrected.length > 0 ? corrected : whole;
+  const rows = candidates(whole);
   if (rows.some(({ dataset }) => dataset !== undefined)) return gridHeadline(rows.filter(isGridRow), results);
   const classified = rows.filter(isClassification);
   if (classified.length > 0) return classificationHeadline(classified, results);
@@ -48,15 +48,12 @@ function name({ model, protocol, settings }: Row & { readonly settings?: Setting
 }
 
 function classificationHeadline(rows: readonly (ClassificationRow & Row)[], results: Results): Headline {
-  // The validation split decides which one is told: the best on the test split would be too good.
-  const best = rows.reduce((a, b) => (b.bestValAccuracy > a.bestValAccuracy ? b : a));
+  const ofValidation = ({ bestValAccuracy }: ClassificationRow): number => bestValAccuracy;
+  const best = chosenRow(rows, ofValidation) ?? rows[0];
   const count = results.data.splits.test ?? 0;
   const interval = count > 0 ? wilsonInterval(best.testAccuracy * count, count) : undefined;
   const others = rows.filter(({ model, protocol }) => model !== best.model || protocol !== best.protocol);
-  const second = others.reduce<ClassificationRow | undefined>(
-    (a, b) => (a === undefined || b.bestValAccuracy > a.bestValAccuracy ? b : a),
-    undefined,
-  );
+  const second = chosenRow(others, ofValidation);
   const against =
     second === undefined
       ? ''

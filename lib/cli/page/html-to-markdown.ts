@@ -5,7 +5,8 @@ import TurndownService from 'turndown';
 interface Node {
   readonly textContent: string | null;
   querySelectorAll(selector: string): ArrayLike<Node>;
-  querySelector(selector: string): Node | null;
+  /** Turndown's parser has no null here. */
+  querySelector(selector: string): Node | null | undefined;
   getAttribute(name: string): string | null;
 }
 
@@ -34,10 +35,10 @@ function tableMarkdown(table: Node, place: Placing): string {
     line(head.map((cell) => (/\bnb-number\b/.test(cell.getAttribute('class') ?? '') ? '---:' : '---'))),
     ...body.map((cells) => line(cells.map(cellText))),
   ];
-  return `${caption === null ? '' : `**${cellText(caption)}**\n\n`}${place(lines.join('\n'))}`;
+  return `${!caption ? '' : `**${cellText(caption)}**\n\n`}${place(lines.join('\n'))}`;
 }
 
-/** The rows of the first table in HTML, head first; texts as they are. */
+/** The rows of the first table in HTML, head first; numbers with all their digits. */
 export function tableRows(html: string): string[][] {
   const rows: string[][] = [];
   const service = new TurndownService();
@@ -45,7 +46,7 @@ export function tableRows(html: string): string[][] {
     filter: 'table',
     replacement: (_, table: unknown) => {
       if (rows.length === 0)
-        rows.push(...elements(table as Node, 'tr').map((row) => elements(row, 'th, td').map(plainText)));
+        rows.push(...elements(table as Node, 'tr').map((row) => elements(row, 'th, td').map(plainValue)));
       return '';
     },
   });
@@ -63,12 +64,21 @@ function elements(node: Node, selector: string): Node[] {
   return Array.from(node.querySelectorAll(selector));
 }
 
+/** The best of a column is bold. */
 function cellText(cell: Node): string {
-  return escapeMarkdown(plainText(cell));
+  const text = escapeMarkdown(plainText(cell));
+  return cell.querySelector('.nb-best') ? `**${text}**` : text;
 }
 
+function plainValue(cell: Node): string {
+  return cell.getAttribute('data-value') ?? plainText(cell);
+}
+
+/** Without what is only said to those who do not see the signs; a space that does not break stays one. */
 function plainText(cell: Node): string {
-  return (cell.textContent ?? '').replace(/\s+/g, ' ').trim();
+  const hidden = elements(cell, '.nb-hidden').map(({ textContent }) => textContent ?? '');
+  const text = hidden.reduce((rest, each) => rest.replace(each, ''), cell.textContent ?? '');
+  return text.replace(/[^\S\u00a0]+/g, ' ').trim();
 }
 
 /** Text in which no character means anything to Markdown. */

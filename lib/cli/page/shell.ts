@@ -26,7 +26,7 @@ export function pageShell({ title, description, body }: ShellOptions): string {
 <meta property="og:description" content="${lede}">
 <link rel="icon" href="data:,">
 <script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
-<style>${['blog.css', 'prose.css', 'code.css', 'gallery.css', 'print.css'].map(own).join('')}</style>
+<style>${['blog.css', 'prose.css', 'code.css', '../display/display.css', 'gallery.css', 'print.css'].map(own).join('')}</style>
 </head>
 <body>
 <a class="skip-link" href="#content">Skip to the content</a>
@@ -39,7 +39,7 @@ export function pageShell({ title, description, body }: ShellOptions): string {
 ${body}
 </main>
 <footer class="page-footer"><p><strong>Not for clinical use.</strong> These pages report research; nothing on them is medical advice or a medical device.</p></footer>
-<script>${own('theme.js')}</script>
+<script>${own('../display/table-runtime.js')}${own('theme.js')}</script>
 </body>
 </html>
 `;

@@ -3,6 +3,7 @@ import { lineComparison } from '../../display/charts';
 import type { FigureDisplay } from '../../display/figure';
 import type { Displayable } from '../../display/mime';
 import { table } from '../../display/tables';
+import { scoresOf } from '../../workbench/comparison';
 import { wilsonInterval } from '../../metrics/intervals';
 import { accuracyInterval, changedSettings } from '../../runs/comparison';
 import type { ClassificationRow } from '../../runs/results';
@@ -157,24 +158,19 @@ export function sizeComparison({ all }: SizedData): Displayable {
   const images = all.splits.test.count;
   const changes = changedSettings(rows, alongLine.concat('inputMode'));
   const isChanged = changes.some((text) => text !== '');
-  return table(
-    rows.map((row, index) => {
-      const { model, weights, settings, testAccuracy, testMacroF1, testAuc, bestValAccuracy, seconds } = row;
-      return {
-        ...{ model, weights, training: trainingTitle(row), sourceSize: Number(settings.sourceSize) },
-        ...{ input: `${settings.inputMode}, ${settings.inputSize}`, testAccuracy },
-        interval: accuracyInterval(testAccuracy, images),
-        ...{ testMacroF1, testAuc, bestValAccuracy },
-        epochs: Number(settings.epochs ?? NaN),
-        learningRate: Number(settings.learningRate ?? NaN),
-        seed: Number(settings.seed ?? NaN),
-        ...(isChanged ? { changed: changes[index] } : {}),
-        seconds,
-      };
-    }),
-    {
-      caption: 'All trainings of this notebook on these data',
-      highlight: { testAccuracy: 'highest', testMacroF1: 'highest' },
-    },
-  );
+  const shown = rows.map((row, index) => {
+    const { model, weights, arm, settings, testAccuracy, testMacroF1, testAuc, bestValAccuracy, seconds } = row;
+    return {
+      ...{ model, arm, sourceSize: Number(settings.sourceSize), testAccuracy },
+      interval: accuracyInterval(testAccuracy, images),
+      ...{ testMacroF1, testAuc: testAuc ?? NaN, bestValAccuracy, weights, training: trainingTitle(row) },
+      input: `${settings.inputMode}, ${settings.inputSize}`,
+      epochs: Number(settings.epochs ?? NaN),
+      learningRate: Number(settings.learningRate ?? NaN),
+      seed: Number(settings.seed ?? NaN),
+      ...(isChanged ? { changed: changes[index] } : {}),
+      seconds,
+    };
+  });
+  return table(shown, { caption: 'All trainings of this notebook on these data', ...scoresOf(shown, images) });
 }

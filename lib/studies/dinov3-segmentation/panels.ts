@@ -164,5 +164,5 @@ export function grid(
   { synthetic }: Pick<SegmentationDataset, 'synthetic'>,
   options: { readonly images: readonly GridImage[]; readonly columns: number; readonly caption: string },
 ): Promise<Displayable> {
-  return imageGrid({ ...options, size: imageSize, note: synthetic ? syntheticNote : undefined });
+  return imageGrid({ ...options, aligned: true, size: imageSize, note: synthetic ? syntheticNote : undefined });
 }

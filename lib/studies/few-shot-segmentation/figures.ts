@@ -146,6 +146,7 @@ export async function denoisingPanel(
       }),
     ),
     columns: shown.ids.length,
+    aligned: true,
     caption: `What the denoiser makes of test images with noise of σ = ${run.noise}`,
     note: dataset.synthetic ? syntheticNote : undefined,
   });

@@ -1,9 +1,9 @@
 /** The figures of the second study's notebook: the study's three, ranks, differences with intervals, and ours against the published. */
-import { barPanels } from '../../display/bar-panels';
 import { differenceChart, type Difference } from '../../display/difference-chart';
 import type { FigureDisplay } from '../../display/figure';
 import { lineComparison } from '../../display/line-chart';
 import { rankChart } from '../../display/rank-chart';
+import { scorePanels } from '../../display/score-panels';
 import type { AucInterval } from '../../metrics/auc-interval';
 import { mean } from '../../metrics/intervals';
 import { summarizeSeeds } from '../../metrics/seed-comparison';
@@ -42,7 +42,7 @@ export function networkFigure(
   const shown = snapshot.methods.filter((method) => isWhole(method, arm) && method.initialization === initialization);
   if (shown.length === 0) return undefined;
   const networks = [...new Set(shown.map(({ network }) => gridNetworks[network].title))].join(' and ');
-  return barPanels(
+  return scorePanels(
     {
       title: `${initializationTitles[initialization]}: ${networks}, ${armTitle(arm)}`,
       ...networkPanels(viewOf(snapshot, arm), initialization),
@@ -62,7 +62,7 @@ export function optimizerFigure(
   if (!snapshot.methods.some((method) => isWhole(method, arm))) return undefined;
   const wanted = snapshot.datasets.filter(({ name }) => datasets.includes(name));
   const shown = wanted.length === 0 ? snapshot.datasets : wanted;
-  return barPanels(
+  return scorePanels(
     {
       title: `AdamW and SGD, ${armTitle(arm)}`,
       columns: 2,

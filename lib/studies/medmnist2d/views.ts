@@ -1,7 +1,6 @@
 /** The panels of the second study's figures. */
 import { datasetNames, findDataset } from '../../data/registry';
-import type { BarPanel, BarPanels, PanelSeries } from '../../display/bar-panels';
-import { summarizeSeeds } from '../../metrics/seed-comparison';
+import type { PanelSeries, ScorePanel, ScorePanels } from '../../display/score-panels';
 import type { Arm } from '../../runs/arms';
 import {
   gridInitializations,
@@ -24,7 +23,7 @@ export interface GridView {
   readonly methods?: readonly GridMethod[];
 }
 
-type PanelsOfGrid = Pick<BarPanels, 'groups' | 'panels' | 'valueTitle' | 'errorTitle' | 'referenceTitle' | 'range'>;
+type PanelsOfGrid = Pick<ScorePanels, 'groups' | 'panels' | 'valueTitle' | 'referenceTitle' | 'unit'>;
 
 const optimizerNames = Object.keys(optimizerTitles) as GridOptimizerName[];
 const initializationNames = Object.keys(gridInitializations) as GridInitialization[];
@@ -79,32 +78,24 @@ function panelsOf(view: GridView, { groups: planned, series, shared }: PanelPlan
   const groups = planned.filter(
     ({ settings }) => methods === undefined || methods.some((method) => agrees(method, { ...shared, ...settings })),
   );
-  const panels = datasets.map((dataset): BarPanel => ({
+  const panels = datasets.map((dataset): ScorePanel => ({
     title: datasetTitle(dataset.name),
     reference: publishedTarget(dataset)?.auc ?? null,
-    series: series.map((one): PanelSeries => {
-      const summaries = groups.map((group) => {
+    series: series.map((one): PanelSeries => ({
+      name: one.title,
+      scores: groups.map((group) => {
         const method = { ...shared, ...one.settings, ...group.settings } as GridMethod;
-        return summarizeSeeds(seedScores(runs, method, dataset), seeds);
-      });
-      return {
-        name: one.title,
-        values: summaries.map(({ n, mean }) => (n === 0 ? null : mean)),
-        errors: summaries.map(({ n, deviation }) => (n < 2 ? null : deviation)),
-        counts: summaries.map(({ n }) => n),
-      };
-    }),
+        const scores = seedScores(runs, method, dataset);
+        return seeds.flatMap((seed) => scores.get(seed) ?? []);
+      }),
+    })),
   }));
-  const values = panels.flatMap((panel) => panel.series.flatMap((one) => one.values));
-  // 0.5 is what guessing reaches, but a network that is worse has to be seen.
-  const lowest = Math.min(0.5, ...values.map((value) => Math.floor(10 * (value ?? 1)) / 10));
   return {
     groups: groups.map(({ title }) => title),
     panels,
+    unit: 'seed',
     valueTitle: 'Test AUC',
-    errorTitle: `standard deviation over ${seeds.length} seeds`,
     referenceTitle: 'Published ResNet-50 from scratch',
-    range: [lowest, 1],
   };
 }
 

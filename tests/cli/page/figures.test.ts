@@ -44,10 +44,11 @@ test('figures are replaced where they are, lines or not, and hidden ones are non
 });
 
 test('a table becomes a pipe table that no cell breaks', () => {
-  const { html } = table([{ name: 'a|b *c* <d>', accuracy: 0.93125, count: 12_345 }], {
-    caption: 'All `runs`',
-    highlight: { accuracy: 'highest' },
-  });
+  const rows = [
+    { name: 'a|b *c* <d>', accuracy: 0.93125, count: 12_345 },
+    { name: 'e', accuracy: 0.5, count: 9 },
+  ];
+  const { html } = table(rows, { caption: 'All `runs`', highlight: { accuracy: 'highest' } });
   assert.equal(
     htmlToMarkdown(html),
     [
@@ -55,7 +56,8 @@ test('a table becomes a pipe table that no cell breaks', () => {
       '',
       '| Name | Accuracy | Count |',
       '| --- | ---: | ---: |',
-      '| a\\|b \\*c\\* \\<d\\> | 0.931 (highest) | 12,345 |',
+      '| a\\|b \\*c\\* \\<d\\> | **0.931** | 12,345 |',
+      '| e | 0.500 | 9 |',
     ].join('\n'),
   );
   assert.equal(htmlToMarkdown('<p>Done <b>well</b></p><script>alert(1)</script><style>p{}</style>'), 'Done **well**');

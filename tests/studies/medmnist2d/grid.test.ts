@@ -10,7 +10,7 @@ import type { Dataset } from '../../../lib/data/dataset';
 import { findDataset } from '../../../lib/data/registry';
 import { syntheticTaskCounts } from '../../../lib/data/synthetic-tasks';
 import { placeImage, isIdentity } from '../../../lib/data/transform';
-import { barPanels } from '../../../lib/display/charts';
+import { scorePanels } from '../../../lib/display/charts';
 import { countParameters } from '../../../lib/models/parameters';
 import { findPretrained } from '../../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../../lib/models/resnet';
@@ -47,7 +47,6 @@ import {
 } from '../../../lib/studies/medmnist2d/results';
 import { comparisonSummaryRows } from '../../../lib/studies/medmnist2d/tables';
 import { networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/views';
-import { summarizeSeeds } from '../../../lib/metrics/seed-comparison';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 
@@ -383,29 +382,27 @@ describe('the tables', () => {
 
   it('become the figures of the study', () => {
     const view = { runs, datasets: order, seeds: gridSeeds, arm: 'corrected' } as const;
-    const { groups, panels, range } = networkPanels(view, 'scratch');
+    const { groups, panels } = networkPanels(view, 'scratch');
     assert.deepEqual(groups, ['AdamW', 'SGD']);
     assert.deepEqual(
       panels.map(({ title }) => title),
       ['BloodMNIST', 'BreastMNIST', 'RetinaMNIST', 'DermaMNIST'],
     );
-    assert.deepEqual([panels[0].reference, range], [0.997, [0.5, 1]]);
+    assert.equal(panels[0].reference, 0.997);
     const [resnet, swin] = panels[0].series;
     assert.deepEqual([resnet.name, swin.name], ['ResNet-50', 'Swin-B']);
     const method = { arm: 'corrected', network: 'swin_b', initialization: 'scratch', optimizer: 'sgd' } as const;
-    const { mean, deviation } = summarizeSeeds(seedScores(runs, method, order[0]), gridSeeds);
-    assert.deepEqual([swin.values[1], swin.errors?.[1], swin.counts?.[1]], [mean, deviation, 5]);
-    barPanels({ title: 'From scratch', ...networkPanels(view, 'scratch') }, { label: 'Test AUC from scratch' });
+    assert.deepEqual(swin.scores[1], [...seedScores(runs, method, order[0]).values()]);
+    assert.equal(swin.scores[1].length, 5);
+    scorePanels({ title: 'From scratch', ...networkPanels(view, 'scratch') }, { label: 'Test AUC from scratch' });
 
     const optimizers = optimizerPanels({ ...view, runs: runs.slice(0, 1) });
     assert.equal(optimizers.groups.length, 4);
-    const breast = optimizers.panels[1].series.map(({ values, errors, counts }) => [values, errors, counts]);
-    assert.deepEqual(breast[0].slice(1), [
-      [null, null, null, null],
-      [1, 0, 0, 0],
+    const breast = optimizers.panels[1].series.map(({ scores }) => scores);
+    assert.deepEqual(breast, [
+      [[runs[0].result.testAuc], [], [], []],
+      [[], [], [], []],
     ]);
-    assert.deepEqual(breast[1][0], [null, null, null, null]);
-    assert.equal(breast[0][0]?.[0], runs[0].result.testAuc);
   });
 
   it('say in one row a comparison who is better where', () => {
