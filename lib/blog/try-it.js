@@ -6,17 +6,57 @@
   const [input, answer, picture] = ['input', 'output', 'img'].map((name) => panel.querySelector(name));
   const { model, nodes, tensors, values } = JSON.parse(document.getElementById('try-it-model').textContent);
 
-  /** ONNX's operators, on N×H×W×C. */
+  const numbers = (x) => Array.from(x.dataSync());
+  const axisOf = (x, axis) => (axis < 0 ? x.rank + axis : axis);
+  const perChannel = (x) => tf.reshape(x, [1, -1, 1, 1]);
+  // TensorFlow.js's layers of images have the channels last, ONNX's after the first axis.
+  const channelsLast = (x, run) => tf.transpose(run(tf.transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2]);
+
+  /** ONNX's operators, as far as classifiers need them. */
   const operators = {
     Add: ([first, second]) => tf.add(first, second),
-    BatchNormalization: ([x, scale, offset, mean, variance], { epsilon }) =>
-      tf.batchNorm(x, mean, variance, offset, scale, epsilon),
-    Conv: ([x, filter], { strides, pads }) => tf.conv2d(x, filter, strides, pads[0]),
+    BatchNormalization: ([x, ...parts], { epsilon }) => {
+      const [scale, offset, mean, variance] = parts.map(perChannel);
+      return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, epsilon))), scale), offset);
+    },
+    Concat: (parts, { axis }) => tf.concat(parts, axisOf(parts[0], axis)),
+    Conv: ([x, filter, bias], { strides, pads }) => {
+      const output = channelsLast(x, (images) => tf.conv2d(images, filter, strides, pads[0]));
+      return bias === undefined ? output : tf.add(output, perChannel(bias));
+    },
+    Erf: ([x]) => tf.erf(x),
+    Expand: ([x, shape]) => tf.add(x, tf.zeros(numbers(shape))),
     Flatten: ([x]) => tf.reshape(x, [x.shape[0], -1]),
-    GlobalAveragePool: ([x]) => tf.mean(x, [1, 2]),
+    GlobalAveragePool: ([x]) => tf.mean(x, [2, 3], true),
+    LayerNormalization: ([x, scale, offset], { epsilon }) => {
+      const { mean, variance } = tf.moments(x, -1, true);
+      return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, epsilon))), scale), offset);
+    },
     MatMul: ([first, second]) => tf.matMul(first, second),
-    MaxPool: ([x], { kernel_shape: size, strides, pads }) => tf.maxPool(x, size, strides, pads[0]),
+    MaxPool: ([x], { kernel_shape: size, strides, pads }) =>
+      channelsLast(x, (images) => tf.maxPool(images, size, strides, pads[0])),
+    Mul: ([first, second]) => tf.mul(first, second),
+    Neg: ([x]) => tf.neg(x),
+    ReduceMean: ([x], { axes, keepdims }) => tf.mean(x, axes, keepdims === 1),
     Relu: ([x]) => tf.relu(x),
+    Reshape: ([x, shape]) =>
+      tf.reshape(
+        x,
+        numbers(shape).map((side, axis) => side || x.shape[axis]),
+      ),
+    Shape: ([x], { start, end }) => tf.tensor(x.shape.slice(start, end)),
+    Slice: ([x, ...ends]) => {
+      const [from, to, axis] = ends.map((each) => numbers(each)[0]);
+      return tf.slice(
+        x,
+        x.shape.map((_, at) => (at === axis ? from : 0)),
+        x.shape.map((side, at) => (at === axis ? to - from : side)),
+      );
+    },
+    Softmax: ([x]) => tf.softmax(x),
+    Split: ([x], { axis }, outputs) => tf.split(x, outputs, axisOf(x, axis)),
+    Squeeze: ([x, axes]) => tf.squeeze(x, numbers(axes)),
+    Transpose: ([x], { perm }) => tf.transpose(x, perm),
   };
 
   const bytes = Uint8Array.from(atob(values), (character) => character.charCodeAt(0));
@@ -39,14 +79,15 @@
       Object.entries(tensors).map(([name, tensor]) => [name, tf.tensor(read(tensor), tensor.shape)]),
     );
     return tf.tidy(() => {
-      const images = tf.tensor(Float32Array.from(pixels), [1, height, width, 3]);
-      const found = { ...weights, images: tf.div(tf.sub(tf.div(images, 255), model.mean), model.std) };
-      for (const { operator, inputs, output, attributes } of nodes)
-        found[output] = operators[operator](
-          inputs.map((name) => found[name]),
-          attributes,
-        );
-      return [...found[nodes[nodes.length - 1].output].dataSync()];
+      const pictures = tf.tensor(Float32Array.from(pixels), [1, height, width, 3]);
+      const images = tf.transpose(tf.div(tf.sub(tf.div(pictures, 255), model.mean), model.std), [0, 3, 1, 2]);
+      const found = { ...weights, images };
+      for (const { operator, inputs, outputs, attributes } of nodes) {
+        const given = inputs.map((name) => found[name]);
+        const results = [operators[operator](given, attributes, outputs.length)].flat();
+        outputs.forEach((name, at) => (found[name] = results[at]));
+      }
+      return numbers(found[nodes[nodes.length - 1].outputs[0]]);
     });
   }
 

@@ -7,8 +7,10 @@ import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { panelLimit } from '../../lib/cli/page/live-panel';
+import { finishedRuns } from '../../lib/cli/page/finished-runs';
 import { writePage } from '../../lib/cli/page/page';
-import { resnet18 } from '../../lib/models/networks';
+import { resnet18, vit } from '../../lib/models/networks';
+import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
 import { findImages, predictClasses, type Predictions } from '../../lib/runs/predict';
 import { saveModel } from '../../lib/runs/save-model';
@@ -16,7 +18,6 @@ import { trainOnce } from '../../lib/runs/train';
 import { adamW } from '../../lib/training/create-optimizer';
 import { cosine } from '../../lib/training/schedules';
 import { patience } from '../patience';
-import { exampleNotebook } from '../cli/page/example';
 import { cells } from '../studies/cells';
 import { launch, skipWithoutChromium as skip } from './chromium';
 import { assertFits, axeFindings, openPage, views } from './page-check';
@@ -25,7 +26,18 @@ const folder = mkdtempSync(join(tmpdir(), 'live-panel-'));
 const images = join(folder, 'images');
 const timeout = patience;
 let browser: Browser;
-let expected: Predictions;
+const networks = {
+  resnet: resnet18({ classes: 3, width: 8 }),
+  vit: vit({ classes: 3, size: 28, patchSize: 7, width: 48, depth: 3 }),
+};
+const expected = new Map<string, Predictions>();
+
+/** Notebook 00 with its outputs where it has been run, else as it is committed. */
+function workbench(): string {
+  const name = '00_workbench';
+  const run = finishedRuns(outputsDirectory).find((one) => one.name.startsWith(name));
+  return run ? join(run.directory, 'notebook.ipynb') : join(projectRoot, 'notebooks', `${name}.ipynb`);
+}
 
 /** Smooth colours, so that resizing matters, in one of several sizes. */
 async function photograph(name: string, height: number, width: number, base: number): Promise<void> {
@@ -62,15 +74,14 @@ before(
       optimizer: adamW({ weightDecay: 0.01 }),
       schedule: cosine({ learningRate: 1e-3 }),
     };
-    const run = await trainOnce(resnet18({ classes: data.classNames, width: 8 }), data, recipe, {
-      folder: join(folder, 'runs'),
-    });
-    const model = await saveModel(run, data, join(folder, 'model'));
-    expected = await predictClasses(model, await findImages(images));
-    const source = join(folder, 'notebook.ipynb');
-    writeFileSync(source, JSON.stringify(await exampleNotebook()));
+    const source = workbench();
     await writePage(source, join(folder, 'plain.html'));
-    await writePage(source, join(folder, 'live.html'), { live: join(folder, 'model') });
+    for (const [name, network] of Object.entries(networks)) {
+      const run = await trainOnce(network, data, recipe, { folder: join(folder, 'runs') });
+      const model = await saveModel(run, data, join(folder, name));
+      expected.set(name, await predictClasses(model, await findImages(images)));
+      await writePage(source, join(folder, `${name}.html`), { live: join(folder, name) });
+    }
     browser = await launch();
   },
   { timeout },
@@ -88,42 +99,50 @@ async function answers(page: Page): Promise<Map<string, number>> {
   return new Map(rows.map(([name, probability]) => [name, Number(probability)]));
 }
 
-test('dropped and chosen images get the classes and probabilities of predict', { skip, timeout }, async () => {
-  const { page, complaints, close } = await openPage(browser, join(folder, 'live.html'), views[0]);
-  for (const [at, { file, class: chosen, probabilities }] of expected.rows.entries()) {
-    const content = readFileSync(join(images, file)).toString('base64');
-    await page.evaluate(`document.querySelector('#try-it output').replaceChildren()`);
-    if (at % 2 === 0) await page.locator('#try-it input').setInputFiles(join(images, file));
-    else {
-      await page.evaluate(`{
+for (const name of Object.keys(networks)) {
+  test(
+    `dropped and chosen images get the classes and probabilities of predict: ${name}`,
+    { skip, timeout },
+    async () => {
+      const { page, complaints, close } = await openPage(browser, join(folder, `${name}.html`), views[0]);
+      const predicted = expected.get(name);
+      assert.ok(predicted);
+      for (const [at, { file, class: chosen, probabilities }] of predicted.rows.entries()) {
+        const content = readFileSync(join(images, file)).toString('base64');
+        await page.evaluate(`document.querySelector('#try-it output').replaceChildren()`);
+        if (at % 2 === 0) await page.locator('#try-it input').setInputFiles(join(images, file));
+        else {
+          await page.evaluate(`{
         const bytes = Uint8Array.from(atob(${JSON.stringify(content)}), (one) => one.charCodeAt(0));
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(new File([bytes], ${JSON.stringify(file)}, { type: 'image/png' }));
         document.querySelector('#try-it .drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
       }`);
-    }
-    const found = await answers(page);
-    assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
-    expected.classNames.forEach((name, index) => {
-      const [here, there] = [found.get(name) ?? NaN, probabilities[index]];
-      assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${name}: ${here} in the page, ${there} by predict`);
-    });
-  }
-  writeFileSync(join(folder, 'text.png'), 'no image');
-  await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
-  await page.waitForFunction(
-    `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
-    undefined,
-    { timeout },
+        }
+        const found = await answers(page);
+        assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
+        predicted.classNames.forEach((className, index) => {
+          const [here, there] = [found.get(className) ?? NaN, probabilities[index]];
+          assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${className}: ${here} in the page, ${there} by predict`);
+        });
+      }
+      writeFileSync(join(folder, 'text.png'), 'no image');
+      await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
+      await page.waitForFunction(
+        `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
+        undefined,
+        { timeout },
+      );
+      assert.deepEqual(await axeFindings(page), []);
+      await assertFits(page);
+      assert.deepEqual(complaints, []);
+      await close();
+    },
   );
-  assert.deepEqual(await axeFindings(page), []);
-  await assertFits(page);
-  assert.deepEqual(complaints, []);
-  await close();
-});
+}
 
 test('the panel is in the page only where it was asked for, and loads nothing', { skip, timeout }, () => {
-  const [plain, live] = ['plain.html', 'live.html'].map((name) => readFileSync(join(folder, name), 'utf8'));
+  const [plain, live] = ['plain.html', 'resnet.html'].map((name) => readFileSync(join(folder, name), 'utf8'));
   assert.doesNotMatch(plain, /try-it/);
   assert.ok(live.length - plain.length < panelLimit);
   assert.doesNotMatch(live, /<script[^>]* src=/);

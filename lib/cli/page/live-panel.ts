@@ -13,9 +13,6 @@ import { narrowFloat16 } from '../../tensor/safetensors';
 /** What the panel may add to a page, in bytes. */
 export const panelLimit = 2_000_000;
 
-/** ONNX's operators that the panel's script knows: those of ResNets. */
-const operators = ['Add', 'BatchNormalization', 'Conv', 'Flatten', 'GlobalAveragePool', 'MatMul', 'MaxPool', 'Relu'];
-
 /**
  * The panel as HTML, with TensorFlow.js on the processor, the model in float16 and the resizing that files go through everywhere here.
  * @param directory a model's folder, as `saveModel` writes it
@@ -23,10 +20,12 @@ const operators = ['Add', 'BatchNormalization', 'Conv', 'Flatten', 'GlobalAverag
  */
 export function livePanel(directory: string): string {
   const model = loadModel(directory);
-  const { name, task, classNames, scores } = model.description;
+  const { name, task, classNames, scores, network } = model.description;
   if (!['multi-class', 'binary-class', 'ordinal-regression'].includes(task))
     throw new UserError(`${directory} is a model for ${task}: a page can have one that tells classes apart.`);
-  const data = JSON.stringify(pageModel(directory, model)).replaceAll('<', '\\u003c');
+  if (network.family !== 'resnet' && network.family !== 'vit')
+    throw new UserError(`${directory} is a ${network.family}: a page can have a ResNet or a vision transformer.`);
+  const data = JSON.stringify(pageModel(model)).replaceAll('<', '\\u003c');
   const accuracy = scores?.values.accuracy?.value;
   const about = `${name} tells ${classNames.length} classes apart${accuracy === undefined ? '' : `, on ${scores?.images} test images with an accuracy of ${accuracy.toFixed(3)}`}.`;
   const html = `<section class="try-it prose" id="try-it" hidden>
@@ -39,7 +38,7 @@ ${[library('tfjs-core', 'tf-core'), library('tfjs-backend-cpu', 'tf-backend-cpu'
 </section>`;
   if (html.length > panelLimit)
     throw new UserError(
-      `${directory} makes a page ${(html.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a narrower network, such as resnet18({ classes, width: 8 }).`,
+      `${directory} makes a page ${(html.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a network of at most some 600,000 values, such as resnet18({ classes, width: 8 }) or vit({ classes, size: 28, patchSize: 4, width: 96, depth: 4 }).`,
     );
   return html;
 }
@@ -51,16 +50,11 @@ interface PlacedTensor {
   readonly shape: readonly number[];
 }
 
-function pageModel(directory: string, { description, read }: SavedModel) {
+function pageModel({ description, read }: SavedModel) {
   const { table, graph } = buildNetwork(description.network);
   const published = read();
   const weights = { table, read: (name: string): Float32Array => published.get(name) as Float32Array };
   const { nodes, tensors } = collectGraph(weights, (g) => graph(g, inputSize(description)));
-  const unknown = nodes.find(({ operator }) => !operators.includes(operator));
-  if (unknown !== undefined)
-    throw new UserError(
-      `${directory} needs ${unknown.operator}, which the panel does not know: a page can have a ResNet.`,
-    );
   const parts: Buffer[] = [];
   let offset = 0;
   const placed: Record<string, PlacedTensor> = {};
@@ -78,7 +72,7 @@ function pageModel(directory: string, { description, read }: SavedModel) {
       key,
       typeof value === 'object' && 'float' in value ? value.float : value,
     ]);
-    return { operator, inputs, output: outputs[0], attributes: Object.fromEntries(plain) as object };
+    return { operator, inputs, outputs, attributes: Object.fromEntries(plain) as object };
   });
   return {
     model: aboutModel(description),

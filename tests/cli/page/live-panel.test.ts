@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { main } from '../../../lib/cli/export';
 import { livePanel } from '../../../lib/cli/page/live-panel';
 import { exportParameters, createParameters, disposeParameters } from '../../../lib/models/parameters';
-import { resnet18, unet, vit } from '../../../lib/models/networks';
+import { resnet18, swin, unet } from '../../../lib/models/networks';
 import type { Network } from '../../../lib/models/network';
 import { specOf } from '../../../lib/models/network-spec';
 import { writeModel, type NewModel } from '../../../lib/runs/saved-model';
@@ -71,10 +71,10 @@ test('what a page cannot have is refused with the next step', async () => {
   const large = await modelOf('large', resnet18({ classes: 2 }));
   assert.throws(
     () => livePanel(large),
-    userError(/makes a page \d+\.\d MB larger, but 2 MB are the most: train a narrower network/),
+    userError(/makes a page \d+\.\d MB larger, but 2 MB are the most: train a network of at most some 600,000 values/),
   );
-  const transformer = await modelOf('vit', vit({ classes: 2, size: 32, patchSize: 8, width: 48, depth: 1 }));
-  assert.throws(() => livePanel(transformer), userError(/a page can have a ResNet/));
+  const windows = await modelOf('swin', swin({ classes: 2, width: 16, window: 4, depths: [2] }));
+  assert.throws(() => livePanel(windows), userError(/is a swin: a page can have a ResNet or a vision transformer/));
   const masks = await modelOf('unet', unet({ width: 8 }), 'segmentation').catch((error: Error) => error);
   if (typeof masks === 'string') assert.throws(() => livePanel(masks), userError(/a model for segmentation/));
   await assert.rejects(
