@@ -76,6 +76,7 @@ export { attentionRollout, gradCam } from './workbench/explanations';
 export { corrupt, corruptionKinds } from './data/corrupt';
 export { comparison } from './workbench/comparison';
 export { crossValidation } from './workbench/cross-validation';
+export { overSeeds } from './workbench/over-seeds';
 export { untilStopped } from './workbench/in-turn';
 export { labelChart, labelCurve, pixelFeatures, trainedLabelCurve } from './workbench/label-curve';
 export { dinoRecipe, distill, distillationCurves, drawnImages, taught } from './workbench/distillation';

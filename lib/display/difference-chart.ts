@@ -22,15 +22,20 @@ export interface DifferenceChart {
   readonly series: readonly DifferenceSeries[];
   /** What is subtracted from what, with its unit. */
   readonly xTitle: string;
-  /** What a difference below and above 0 means, in a word or two. */
-  readonly sides: readonly [below: string, above: string];
+  /**
+   * What a difference below and above 0 means, in a word or two. Without them the values are scores, and 0 is no mark.
+   */
+  readonly sides?: readonly [below: string, above: string];
   /** What the bars are; shown in the caption. */
   readonly intervalTitle?: string;
 }
 
 const rowHeight = (series: number): number => 16 + 15 * series;
 
-/** Differences to 0 with their intervals, a row each, below one another: which of them are told apart from nothing. */
+/**
+ * Differences to 0 with their intervals, or scores, a row each, below one another: which of them are told apart from
+ * nothing.
+ */
 export function differenceChart(given: DifferenceChart, { label, caption }: ChartOptions): FigureDisplay {
   const { title, rows, series, xTitle, sides, intervalTitle } = given;
   checkRows(given);
@@ -38,7 +43,7 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
   const notes = [
     caption,
     intervalTitle === undefined ? undefined : `Bars: ${intervalTitle}.`,
-    absent ? `${missing}: not there yet.` : undefined,
+    absent && sides !== undefined ? `${missing}: not there yet.` : undefined,
   ].filter((note) => note !== undefined);
   const above = 56 + (series.length > 1 ? 26 : 0) + 18;
   const height = above + 56 + rows.length * rowHeight(series.length);
@@ -50,7 +55,12 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
       margin: { t: above },
       showlegend: series.length > 1,
       legend: { y: 1 + 22 / (height - above - 56) },
-      xaxis: { title: { text: xTitle }, range: rangeOf(series), nticks: 7, zeroline: false },
+      xaxis: {
+        title: { text: xTitle },
+        range: sides === undefined ? undefined : rangeOf(series),
+        nticks: 7,
+        zeroline: false,
+      },
       yaxis: {
         tickmode: 'array',
         tickvals: rows.map((_, row) => row),
@@ -59,8 +69,8 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
         showgrid: false,
         zeroline: false,
       },
-      shapes: [zeroLine, ...rows.slice(1).map((_, row) => separator(row + 0.5))],
-      annotations: [...sides.map(sideName), ...absentMarks(given)],
+      shapes: [...(sides === undefined ? [] : [zeroLine]), ...rows.slice(1).map((_, row) => separator(row + 0.5))],
+      annotations: [...(sides ?? []).map(sideName), ...(sides === undefined ? [] : absentMarks(given))],
     },
     narrowLayout: { title: figureTitle(title, 34), margin: { t: above + 60 }, height: height + 60 },
     width: { least: 400, most: 820 },

@@ -31,8 +31,8 @@ export interface RecordedData extends DataFacts {
 }
 
 /**
- * Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm. Rows of a fold are
- * of the fold's data.
+ * Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm.
+ * Rows of a fold are of the fold's data.
  */
 export function recordResults(
   run: NotebookRun,
@@ -56,10 +56,23 @@ export function recordResults(
       ...rows.map((row) => ({ ...row, dataSha256: dataset.sha256 })),
     ],
     history: { ...before?.history, [trainingKey]: [...history] },
+    ...(before?.claims && { claims: before.claims }),
   });
 }
 
-/** The results of this run and of all others of the same notebook, or of several, with their rows on the same data, this run's last. */
+/**
+ * Adds what was found of the study's claims to the run's results.json, in place of what was found before; nothing where
+ * it has no rows.
+ */
+export function recordClaims({ directory }: NotebookRun, claims: NonNullable<Results['claims']>): void {
+  const before = readResults(directory);
+  if (before !== undefined) writeResults(directory, { ...before, claims });
+}
+
+/**
+ * The results of this run and of all others of the same notebook, or of several, with their rows on the same data, this
+ * run's last.
+ */
 export function comparableResults(
   run: NotebookRun,
   dataset: Pick<Dataset, 'sha256'>,

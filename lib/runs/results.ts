@@ -1,4 +1,6 @@
-/** `results.json`: what a run of a notebook leaves for other programs to read. Fractions and seconds, full precision. */
+/**
+ * `results.json`: what a run of a notebook leaves for other programs to read. Fractions and seconds, full precision.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -84,6 +86,25 @@ function isClassification(row: z.infer<typeof rowSchema>): row is Classification
   return 'testMacroF1' in row && 'settings' in row;
 }
 
+/** What a run found of its study's claims: see the workbench's `ClaimRow`. */
+const claimsSchema = z.object({
+  /** Whether the study's own data and networks were run. */
+  comparable: z.boolean(),
+  rows: z.array(
+    z.looseObject({
+      claim: z.string(),
+      published: z.string(),
+      arm: z.string().optional(),
+      ours: z.string(),
+      interval: z.string(),
+      verdict: z.string(),
+      why: z.string(),
+      outcome: z.string(),
+      estimate: z.object({ mean: z.number(), low: z.number(), high: z.number(), draws: z.int() }).optional(),
+    }),
+  ),
+});
+
 const resultsSchema = z.looseObject({
   notebook: z.string(),
   runId: z.string(),
@@ -94,6 +115,7 @@ const resultsSchema = z.looseObject({
   data: z.looseObject({ name: z.string(), sha256: z.string(), splits: z.record(z.string(), z.int()) }),
   results: z.array(rowSchema),
   history: z.record(z.string(), z.array(z.unknown())),
+  claims: claimsSchema.optional(),
 });
 
 export type Results = z.infer<typeof resultsSchema>;
@@ -120,7 +142,10 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** Files among the parameters are named without their folders: results are published, and the hash of the data says which file it was. */
+/**
+ * Files among the parameters are named without their folders: results are published, and the hash of the data says
+ * which file it was.
+ */
 export function writeResults(directory: string, results: Results): void {
   const parameters = Object.fromEntries(
     Object.entries(results.parameters).map(([name, value]) => [

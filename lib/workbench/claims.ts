@@ -1,6 +1,13 @@
-/** A study's claims, measured again: one row a claim, with its number, ours, the uncertainty, what follows from it, and why. */
+/**
+ * A study's claims, measured again: one row a claim, with its number, ours, the uncertainty, what follows from it, and
+ * why.
+ */
 import { formatDecimal, formatEstimate } from '../display/format';
-import type { Estimate } from '../metrics/interval-over-draws';
+import type { Displayable } from '../display/mime';
+import { table } from '../display/tables';
+import { intervalOverDraws, type Estimate } from '../metrics/interval-over-draws';
+import { currentRun } from '../runs/current-run';
+import { recordClaims } from '../runs/notebook-run';
 
 export type Outcome = 'holds' | 'fails' | 'undecided' | 'not tested';
 
@@ -11,6 +18,8 @@ export interface Finding {
   readonly value: string;
   /** Its 95 % interval, where it has one. */
   readonly interval?: string;
+  /** A difference of scores as a number, which can be drawn beside others. */
+  readonly estimate?: Estimate;
   /** Ours minus the published number, for claims that have one. */
   readonly difference?: number;
   /** Whether the published number is within the interval. */
@@ -44,8 +53,8 @@ export interface DirectionalClaim {
 }
 
 /**
- * A claim holds where all of the interval is on the claimed side, fails where all of it is on the other, and cannot be told between. One
- * training tells of itself, not of the method: with a single draw or seed nothing can be told.
+ * A claim holds where all of the interval is on the claimed side, fails where all of it is on the other, and cannot be
+ * told between. One training tells of itself, not of the method: with a single draw or seed nothing can be told.
  */
 export function judge({
   estimate,
@@ -76,11 +85,24 @@ export function differenceFinding(
     published === undefined ? {} : { difference: estimate.mean - published, within: isWithin(published, estimate) };
   return {
     compared,
+    estimate,
     value: signed(estimate.mean),
     interval: formatEstimate(estimate),
     ...ofNumber,
     ...judge({ estimate, claimed, unit }),
   };
+}
+
+/**
+ * Of draws (or seeds) × what each was measured on, which may be one thing alone: then the interval is Student's over
+ * draws, and of one draw there is none.
+ */
+export function estimateOf(values: readonly (readonly number[])[]): Estimate {
+  if (values[0].length > 1) return intervalOverDraws(values);
+  const only = values.map(([value]) => value);
+  const [mean] = only;
+  if (only.length === 1) return { mean, low: mean, high: mean, draws: 1 };
+  return { ...intervalOverDraws([only]), draws: only.length };
 }
 
 export function isWithin(value: number, { low, high }: Pick<Estimate, 'low' | 'high'>): boolean {
@@ -94,7 +116,8 @@ export function signed(value: number): string {
 
 /**
  * The verdict in words.
- * @param comparable whether the study's own data and networks were run. Otherwise a verdict is of what was run (`here`), not of the study.
+ * @param comparable whether the study's own data and networks were run. Otherwise a verdict is of what was run
+ * (`here`), not of the study.
  */
 export function verdictText({ outcome, within }: Pick<Finding, 'outcome' | 'within'>, comparable: boolean): string {
   if (outcome === 'not tested') return outcome;
@@ -103,6 +126,9 @@ export function verdictText({ outcome, within }: Pick<Finding, 'outcome' | 'with
   const size = within === undefined ? '' : within ? '; its size fits too' : '; of another size';
   return outcome === 'holds' ? `confirmed${size}` : 'contradicted';
 }
+
+/** What a row of claims says; what a run records of its study. */
+export type ClaimRow = ReturnType<typeof claimRows>[number] & { readonly arm?: string };
 
 /** One row a claim. */
 export function claimRows<T>(
@@ -121,6 +147,28 @@ export function claimRows<T>(
       difference: comparable ? (finding.difference ?? NaN) : NaN,
       verdict: verdictText(finding, comparable),
       why: finding.why,
+      outcome: finding.outcome,
+      estimate: finding.estimate,
     };
+  });
+}
+
+/**
+ * The claims as a table, which are recorded in the run's results too: the gallery tells them.
+ * @param asked what the claims are asked of, where that is not the study's data and networks
+ */
+export function claimTable(
+  rows: readonly ClaimRow[],
+  { comparable, asked, note }: { readonly comparable: boolean; readonly asked: string; readonly note?: string },
+): Displayable {
+  recordClaims(currentRun(), { comparable, rows: [...rows] });
+  const arms = rows.some(({ arm }) => arm !== undefined) ? ['arm'] : [];
+  return table(rows, {
+    caption: `The study’s claims, ${comparable ? 'measured again' : `asked of ${asked}`}${note === undefined ? '' : `; ${note}`}`,
+    columns: [
+      ...['claim', 'published', ...arms, 'ours', 'interval'],
+      ...(comparable ? ['difference'] : []),
+      ...['verdict', 'why'],
+    ],
   });
 }

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { unetConfigs } from '../../lib/models/unet';
 import { unet } from '../../lib/models/networks';
 import { endToEnd, reconstructionDecoder, segmentationDecoder } from '../../lib/models/encoder-networks';
 import { lastMap, openVit } from '../../lib/models/encoders';
+import { beginRun, directoryVariable } from '../../lib/runs/current-run';
+import { recordResults } from '../../lib/runs/notebook-run';
 import { resolveParameters } from '../../lib/runs/parameters';
+import { readResults } from '../../lib/runs/results';
 import { decoderWidths, encoderOf } from '../../lib/studies/few-shot-segmentation/encoder';
 import { fewShotParameterSpecs } from '../../lib/studies/few-shot-segmentation/parameters';
 import {
@@ -19,7 +25,7 @@ import {
 } from '../../lib/studies/few-shot-segmentation/published';
 import { pointsOf, rowOf, type FewShotTraining, type SeriesName } from '../../lib/studies/few-shot-segmentation/series';
 import { comparisonRows, modelSizes, scoreTable, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
-import { areComparable, claimRows } from '../../lib/studies/few-shot-segmentation/claims';
+import { claimRows, claimTable } from '../../lib/studies/few-shot-segmentation/claims';
 import { findCase, scoreBars } from '../../lib/studies/few-shot-segmentation/figures';
 import * as views from '../../lib/studies/few-shot-segmentation/views';
 import { table } from '../../lib/display/tables';
@@ -217,6 +223,26 @@ describe('the claims of the few-shot study', () => {
     assert.equal(rows.get(ahead)?.verdict, 'confirmed; its size fits too');
     assert.equal(rows.get('“Dice mirrors” that at 10 images')?.published, '−0.003');
     assert.equal(rows.get('Sensitivity of E rises from 20 images to 10')?.published, '+0.055');
-    assert.equal(areComparable(trainings, toySegmentation()), false);
+  });
+
+  it('are kept in the run’s results, with the numbers that can be drawn, whatever is trained afterwards', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'claims-'));
+    const before = process.env[directoryVariable];
+    try {
+      process.env[directoryVariable] = directory;
+      const own = beginRun('06_few_shot_segmentation', {});
+      const data = { ...toySegmentation(), splits: { ...toySegmentation().splits } };
+      recordResults(own, data, 'a training', [], []);
+      assert.match(claimTable(trainings, toySegmentation()).html, /asked of other data/);
+      recordResults(own, data, 'another training', [], []);
+      const { claims } = readResults(directory) ?? {};
+      const kept = claims?.rows.find(({ claim }) => claim === ahead);
+      assert.deepEqual([claims?.comparable, kept?.outcome, kept?.estimate?.draws], [false, 'undecided', 2]);
+      assert.ok(Math.abs((kept?.estimate?.mean ?? NaN) - 0.1 / 3) < 1e-12);
+    } finally {
+      if (before === undefined) delete process.env[directoryVariable];
+      else process.env[directoryVariable] = before;
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

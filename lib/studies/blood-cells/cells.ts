@@ -1,5 +1,6 @@
 /** What cells of the notebooks on the first study call. */
-export { claimTable } from './claims';
+export { claimTable, resolutionTable } from './claims';
+export { modelChart, modelTable } from './five-models';
 export { benchmarkTable } from './medmnist-plus';
 export { dinoSmall, sizeNetworks, vitTiny } from './networks';
 export { sizeImages, sizePoints } from './size-points';

@@ -1,25 +1,32 @@
 /** What the first study claims, measured again on the trainings of notebooks 01 to 03 on the same data. */
+import { join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { formatDecimal, formatPercent } from '../../display/format';
 import type { Displayable } from '../../display/mime';
-import { table } from '../../display/tables';
 import { marginOf, type Estimate } from '../../metrics/interval-over-draws';
 import { mean, sampleDeviation, wilsonInterval } from '../../metrics/intervals';
 import { comparableResults, currentRun } from '../../runs/notebook-run';
-import { classificationRows, type ClassificationRow, type Results } from '../../runs/results';
+import { grouped } from '../../grouped';
+import { outputsDirectory } from '../../paths';
+import { classificationRows, readAllResults, type ClassificationRow, type Results } from '../../runs/results';
 import {
   claimRows as rowsOfClaims,
+  claimTable as tableOfClaims,
   differenceFinding,
+  estimateOf,
   isWithin,
   notTested,
   signed,
   type Claim,
   type Finding,
 } from '../../workbench/claims';
+import { comparableRows } from '../../workbench/backbones';
+import type { OpenedBackbone } from '../../models/open-backbone';
 import { publishedBloodCells } from './published';
+import type { SizedData } from './sizes';
 
 /** The study's five models: of which notebook they are, and how they were trained. */
-const models = {
+export const models = {
   resnet: { notebook: '01_resnet_from_scratch', protocol: 'scratch', title: 'ResNet-18' },
   vitFrozen: { notebook: '02_vit_frozen_and_finetuned', protocol: 'frozen', title: 'ViT, frozen' },
   vitTuned: { notebook: '02_vit_frozen_and_finetuned', protocol: 'fine-tuned', title: 'ViT, fine-tuned' },
@@ -44,23 +51,29 @@ export interface Trainings {
   readonly validation: number;
   /** Whether data and weights are the study's: BloodMNIST at 28 pixels, and published weights. */
   readonly comparable: boolean;
+  /** What the same notebooks have trained on each dataset, this one among them. */
+  readonly everywhere?: readonly Pick<Trainings, 'of'>[];
 }
 
-/** Of several settings those with the most seeds, the latest among equals; random weights only where no others were tried. */
+/**
+ * Of several settings the trainings with the most seeds, the latest among equals; random weights only where no others
+ * were tried.
+ */
+function bySeed(rows: readonly ClassificationRow[]): Seeds {
+  const learned = rows.filter(({ weights }) => weights !== 'random');
+  const alike = grouped(learned.length > 0 ? learned : rows, ({ model, weights, settings }) => {
+    const others = Object.entries(settings).filter(([name]) => name !== 'seed');
+    return JSON.stringify([model, weights, others.sort()]);
+  });
+  const seeds = [...alike.values()].map((own) => new Map(own.map((row) => [Number(row.settings.seed), row])));
+  const most = Math.max(0, ...seeds.map(({ size }) => size));
+  return seeds.filter(({ size }) => size === most).pop() ?? new Map();
+}
+
 export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name' | 'height' | 'splits'>): Trainings {
   const found = Object.entries(models).map(([name, { notebook, protocol }]) => {
     const rows = classificationRows(kept.filter((results) => results.notebook === notebook));
-    const groups = new Map<string, Map<number, ClassificationRow>>();
-    const all = rows.filter((one) => one.arm === 'corrected' && one.protocol === protocol);
-    const learned = all.filter(({ weights }) => weights !== 'random');
-    for (const row of learned.length > 0 ? learned : all) {
-      const { seed, ...settings } = row.settings;
-      const key = JSON.stringify([row.model, row.weights, Object.entries(settings).sort()]);
-      const group = groups.get(key) ?? new Map<number, ClassificationRow>();
-      groups.set(key, group.set(Number(seed), row));
-    }
-    const most = Math.max(0, ...[...groups.values()].map(({ size }) => size));
-    return [name, [...groups.values()].filter(({ size }) => size === most).pop() ?? new Map()];
+    return [name, bySeed(rows.filter((one) => one.arm === 'corrected' && one.protocol === protocol))];
   });
   const of = Object.fromEntries(found) as Trainings['of'];
   const weights = transferred.flatMap((name) => [...of[name].values()].map((row) => row.weights));
@@ -69,28 +82,50 @@ export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name'
   return { of, images: test.count, validation: val.count, comparable: isData && weights.every((one) => one === 'hub') };
 }
 
+/** A sum or difference of accuracies, of which each training of a seed adds its own with a sign. */
+interface Term {
+  readonly sign: 1 | -1;
+  readonly of: Seeds;
+}
+
 /**
- * First − second in test accuracy over the seeds that both have. What other images would change is not known from
- * accuracies alone: taken is what it could be at the most, were the two wrong on images that have nothing to do with
- * each other.
+ * Over the seeds that all terms have. What other images would change is not known from accuracies alone: taken is what
+ * it could be at the most, were the networks wrong on images that have nothing to do with each other.
  */
-function differenceOf({ of, images }: Trainings, first: StudyModel, second: StudyModel): Estimate | undefined {
-  const pairs = [...of[first]].flatMap(([seed, a]) => {
-    const b = of[second].get(seed);
-    return b === undefined ? [] : [[a.testAccuracy, b.testAccuracy] as const];
-  });
-  if (pairs.length === 0) return undefined;
-  const differences = pairs.map(([a, b]) => a - b);
-  const ofImages = (accuracy: number): number => (accuracy * (1 - accuracy)) / images;
+export function sumOf(terms: readonly Term[], images: number): Estimate | undefined {
+  const [{ of: first }] = terms;
+  const seeds = [...first.keys()].filter((seed) => terms.every(({ of }) => of.has(seed)));
+  if (seeds.length === 0) return undefined;
+  const accuracy = ({ of }: Term, seed: number): number => of.get(seed)?.testAccuracy ?? NaN;
+  const sums = seeds.map((seed) => terms.reduce((sum, term) => sum + term.sign * accuracy(term, seed), 0));
+  const ofImages = (term: Term): number => {
+    const center = mean(seeds.map((seed) => accuracy(term, seed)));
+    return (center * (1 - center)) / images;
+  };
   const margin = marginOf({
-    drawVariance: pairs.length === 1 ? 0 : sampleDeviation(differences) ** 2 / pairs.length,
-    draws: pairs.length,
-    imageVariance: ofImages(mean(pairs.map(([a]) => a))) + ofImages(mean(pairs.map(([, b]) => b))),
+    drawVariance: seeds.length === 1 ? 0 : sampleDeviation(sums) ** 2 / seeds.length,
+    draws: seeds.length,
+    imageVariance: terms.reduce((sum, term) => sum + ofImages(term), 0),
     images,
     confidence: 0.95,
   });
-  const center = mean(differences);
-  return { mean: center, low: center - margin, high: center + margin, draws: pairs.length };
+  const center = mean(sums);
+  return { mean: center, low: center - margin, high: center + margin, draws: seeds.length };
+}
+
+/** Mean test accuracy of a model. */
+export function meanOf({ of, images }: Trainings, model: StudyModel): Estimate | undefined {
+  const estimate = sumOf([{ sign: 1, of: of[model] }], images);
+  return estimate && { ...estimate, low: Math.max(0, estimate.low), high: Math.min(1, estimate.high) };
+}
+
+/** First − second in test accuracy. */
+function differenceOf({ of, images }: Trainings, first: StudyModel, second: StudyModel): Estimate | undefined {
+  const terms: Term[] = [
+    { sign: 1, of: of[first] },
+    { sign: -1, of: of[second] },
+  ];
+  return sumOf(terms, images);
 }
 
 /** What is lacking for a claim about some models, if anything. */
@@ -175,6 +210,23 @@ const slower: Claim<Trainings> = {
   },
 };
 
+/**
+ * The study's workflow as a rule for one dataset: take the ViT frozen, then fine-tune it, and keep what validates
+ * better. Its test accuracy less that of whom the validation images choose without fine-tuning: the frozen ViT or the
+ * ResNet from scratch. Means over seeds.
+ */
+function workflowGain(of: Trainings['of']): number | undefined {
+  const score = (name: StudyModel) => {
+    const rows = [...of[name].values()];
+    if (rows.length === 0) return undefined;
+    return { val: mean(rows.map((row) => row.bestValAccuracy)), test: mean(rows.map((row) => row.testAccuracy)) };
+  };
+  const [frozen, tuned, resnet] = [score('vitFrozen'), score('vitTuned'), score('resnet')];
+  if (frozen === undefined || tuned === undefined || resnet === undefined) return undefined;
+  const chosen = tuned.val > frozen.val ? tuned : frozen;
+  return chosen.test - (resnet.val > frozen.val ? resnet : frozen).test;
+}
+
 const claims: readonly Claim<Trainings>[] = [
   orderClaim(
     'The fine-tuned ViT is ahead of the ResNet',
@@ -199,9 +251,18 @@ const claims: readonly Claim<Trainings>[] = [
     measure: () => notTested('takes the same networks at several sizes: notebook 04'),
   },
   {
-    claim: 'Start frozen, then fine-tune, match the resolution',
+    claim: 'Start frozen, then fine-tune',
     published: 'no number',
-    measure: () => notTested('a rule over datasets: it takes notebooks 01 to 04 on several of them'),
+    measure: ({ everywhere = [] }) => {
+      const gains = everywhere.flatMap(({ of }) => workflowGain(of) ?? []);
+      if (gains.length === 0) return notTested('takes notebooks 01 and 02 on the same data');
+      const finding = differenceFinding(
+        'the ViT that validates best of frozen and fine-tuned, less the best without fine-tuning',
+        estimateOf(gains.map((gain) => [gain])),
+        { claimed: 'above', unit: 'dataset' },
+      );
+      return { ...finding, why: `${finding.why}; as a rule over ${gains.length} datasets, interval over these` };
+    },
   },
 ];
 
@@ -210,20 +271,89 @@ export function claimRows(trainings: Trainings) {
   return rowsOfClaims(claims, trainings, trainings);
 }
 
-/** The study's claims on what is kept of the three notebooks on these data, as a table. */
-export function claimTable(data: Dataset): Displayable {
+/** What is kept of the three notebooks on these data. */
+export function keptTrainings(data: Dataset): Trainings {
   const notebooks = [...new Set(Object.values(models).map(({ notebook }) => notebook))];
-  const trainings = trainingsOf(comparableResults(currentRun(), data, notebooks), data);
-  return table(claimRows(trainings), {
-    caption: `The study’s claims, ${trainings.comparable ? 'measured again' : `asked of other data or weights: ${data.title}`}`,
-    columns: [
-      'claim',
-      'published',
-      'ours',
-      'interval',
-      ...(trainings.comparable ? ['difference'] : []),
-      'verdict',
-      'why',
-    ],
-  });
+  const kept = notebooks.flatMap((notebook) => readAllResults(join(outputsDirectory, notebook)));
+  const byData = grouped(kept, (results) => results.data.sha256);
+  return {
+    ...trainingsOf(comparableResults(currentRun(), data, notebooks), data),
+    everywhere: [...byData.values()].map((results) => trainingsOf(results.map(ofWholeData), data)),
+  };
+}
+
+/** Without the rows of a cross-validation's folds. */
+function ofWholeData(results: Results): Results {
+  const rows = results.results.filter(({ dataSha256 = results.data.sha256 }) => dataSha256 === results.data.sha256);
+  return { ...results, results: rows };
+}
+
+/** The study's claims on them, as a table that the run's results keep too. */
+export function claimTable(data: Dataset): Displayable {
+  const trainings = keptTrainings(data);
+  const { comparable } = trainings;
+  return tableOfClaims(claimRows(trainings), { comparable, asked: `other data or weights: ${data.title}` });
+}
+
+/** What notebook 04 says of the study's guess, from its trainings at all sizes. */
+function resolutionClaim(networks: string): Claim<SizedTrainings> {
+  return {
+    claim: 'Resolution explains what DINO lacks',
+    published: 'no number',
+    measure({ rows, images }) {
+      const corrected = rows.filter(({ arm, settings }) => arm === 'corrected' && settings.sourceSize !== undefined);
+      const sizes = [...new Set(corrected.map(({ settings }) => Number(settings.sourceSize)))].sort((a, b) => a - b);
+      const at = (protocol: ClassificationRow['protocol'], size: number): Seeds =>
+        bySeed(
+          corrected.filter(({ protocol: own, model, weights, settings: { sourceSize, inputMode } }) => {
+            const isWanted = own === protocol && Number(sourceSize) === size && inputMode !== 'zero-padded';
+            return (
+              isWanted && (protocol === 'scratch' ? inputMode === 'native' : weights !== 'random' && model === networks)
+            );
+          }),
+        );
+      const [small, large] = [sizes[0], sizes[sizes.length - 1]];
+      const gapAt = (size: number): Term[] => [
+        { sign: 1, of: at('scratch', size) },
+        { sign: -1, of: at('frozen', size) },
+      ];
+      const gaps = [small, large].map((size) => sumOf(gapAt(size), images));
+      const closing = sumOf(
+        [...gapAt(small), ...gapAt(large).map(({ sign, of }): Term => ({ sign: sign === 1 ? -1 : 1, of }))],
+        images,
+      );
+      if (sizes.length < 2 || closing === undefined)
+        return notTested('takes the ResNet and frozen DINO with learned weights at two sizes');
+      const finding = differenceFinding('how far the gap to the ResNet closes', closing, { claimed: 'above' });
+      const told = gaps.map((gap) => signed(gap?.mean ?? NaN));
+      return {
+        ...finding,
+        why: `${finding.why}; the ResNet’s lead is ${told[0]} at ${small} px and ${told[1]} at ${large} px`,
+      };
+    },
+  };
+}
+
+export interface SizedTrainings {
+  /** Of notebook 04, at all sizes. */
+  readonly rows: readonly ClassificationRow[];
+  /** Test images. */
+  readonly images: number;
+}
+
+/** @param dino the model that rows name DINO by */
+export function resolutionRows(trainings: SizedTrainings, dino: string, options: { readonly comparable: boolean }) {
+  return rowsOfClaims([resolutionClaim(dino)], trainings, options);
+}
+
+/**
+ * The study's guess on everything that notebook 04 has trained on these images, as a table that the run's results keep
+ * too.
+ */
+export function resolutionTable(data: SizedData, backbones: readonly OpenedBackbone[]): Displayable {
+  const dino = backbones.filter(({ weights }) => weights.source !== 'random').pop();
+  const comparable = data.all.name === resnet18.dataset && dino?.weights.source === 'hub';
+  const trainings = { rows: comparableRows(data.all), images: data.all.splits.test.count };
+  const asked = `other data or weights: ${data.all.name}`;
+  return tableOfClaims(resolutionRows(trainings, dino?.title ?? '', { comparable }), { comparable, asked });
 }

@@ -1,4 +1,7 @@
-/** The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the lengths of the tour. */
+/**
+ * The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the
+ * lengths of the tour.
+ */
 import { imageSizes } from '../../data/registry-types';
 import {
   booleanParameter,
@@ -39,6 +42,8 @@ const model = (networks: string): ParameterSpec<string> =>
     'auto or a model’s name',
   );
 
+const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', both(1), 1, 100);
+
 /** The tour's images make too few steps of 128. */
 const tourBatchSize = integerParameter('Images a step', forTour(32, 128), 1, 4096);
 
@@ -47,6 +52,7 @@ export const resnetParameterSpecs = {
   size,
   syntheticImages: syntheticImages(3000),
   epochs: epochs('', forTour(6, 20)),
+  seeds,
   ...ownImages,
   ...common,
 };
@@ -62,6 +68,7 @@ function transferParameterSpecs(tour: { readonly syntheticImages: number; readon
     cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
     epochs: epochs(', of the linear head', both(20)),
     fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
+    seeds,
     ...ownImages,
     ...common,
     batchSize: tourBatchSize,
@@ -83,6 +90,7 @@ export const resolutionParameterSpecs = {
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
   epochs: epochs(', of the linear heads', both(20)),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
+  seeds,
   groupBy: ownImages.groupBy,
   keepModel: ownImages.keepModel,
   ...common,

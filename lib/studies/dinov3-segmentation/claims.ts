@@ -1,6 +1,13 @@
 /** What the fourth study claims, measured again: one row a claim and arm. */
 import { formatDecimal, formatPercent } from '../../display/format';
-import { claimRows as rowsOfClaims, notTested, signed, type Claim } from '../../workbench/claims';
+import type { Displayable } from '../../display/mime';
+import {
+  claimRows as rowsOfClaims,
+  claimTable as tableOfClaims,
+  notTested,
+  signed,
+  type Claim,
+} from '../../workbench/claims';
 import { baseOf, pairAt, publishedCrossing, publishedEfficiency } from './curves';
 import { armTitle, groupRuns, type RunGroup } from './groups';
 import type { Dinov3Run } from './results';
@@ -13,6 +20,7 @@ import {
   winRateClaim,
 } from './measures';
 import { publishedClaims, publishedScore } from './published';
+import { areComparable } from './tables';
 
 const { advantageAtQuarter, deficitAtAll, winRates, crossingBetween, dataEfficiency } = publishedClaims;
 const decline = publishedScore('base', 1) - publishedScore('base', 0.5);
@@ -78,9 +86,10 @@ const dinoFirst = (pair: Pair) => pair && { first: pair.dino, second: pair.unet 
 const unetFirst = (pair: Pair) => pair && { first: pair.unet, second: pair.dino };
 
 /**
- * The study's claims, a row for each arm in which the runs are. Without runs of Base, the first frozen network stands for it; the column
- * `compared` says which it was.
- * @param comparable whether these runs can be held against the study's numbers: its data, and its networks with their published weights
+ * The study's claims, a row for each arm in which the runs are. Without runs of Base, the first frozen network stands
+ * for it; the column `compared` says which it was.
+ * @param comparable whether these runs can be held against the study's numbers: its data, and its networks with their
+ * published weights
  */
 export function claimRows(runs: readonly Dinov3Run[], { comparable }: { readonly comparable: boolean }) {
   const groups = groupRuns(runs);
@@ -100,7 +109,17 @@ export function claimRows(runs: readonly Dinov3Run[], { comparable }: { readonly
   );
 }
 
-/** The network that stands for the study's Base in the claims, for a caption; undefined where there is none. */
-export function standInOfBase(runs: readonly Dinov3Run[]): string | undefined {
+/** The study's claims, which the run's results keep too. The caption says which network stands for the study's Base. */
+export function claimTable(
+  runs: readonly Dinov3Run[],
+  data: Parameters<typeof areComparable>[1] & { readonly title: string },
+): Displayable {
+  const comparable = areComparable(runs, data);
+  const note = `DINOv3 is ${standInOfBase(runs) ?? 'not run'} where no size is named`;
+  return tableOfClaims(claimRows(runs, { comparable }), { comparable, asked: `other data: ${data.title}`, note });
+}
+
+/** The network that stands for the study's Base in the claims; undefined where there is none. */
+function standInOfBase(runs: readonly Dinov3Run[]): string | undefined {
   return baseOf(groupRuns(runs))[0]?.network;
 }

@@ -1,6 +1,6 @@
 /** Everything that notebook 07 shows of runs, in the order in which it does; nothing of those that were stopped. */
 import { whenTrained } from '../../workbench/when-trained';
-import { claimRows as claims, standInOfBase as standIn } from './claims';
+import * as claims from './claims';
 import { armRows as arms, winRateRows as winRates } from './comparisons';
 import * as figures from './figures';
 import { consensusRows as consensus } from './masks';
@@ -31,5 +31,4 @@ export const consensusPanel = whenTrained(panels.consensusPanel);
 export const samplePanel = whenTrained(panels.samplePanel);
 export const worstPanel = whenTrained(panels.worstPanel);
 export const consensusRows = whenTrained(consensus);
-export const claimRows = whenTrained(claims);
-export const standInOfBase = whenTrained(standIn);
+export const claimTable = whenTrained(claims.claimTable);

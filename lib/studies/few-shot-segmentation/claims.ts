@@ -1,12 +1,15 @@
 /** What the few-shot study claims, measured again. */
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { formatPercent } from '../../display/format';
+import type { Displayable } from '../../display/mime';
 import { intervalOverDraws, type Estimate } from '../../metrics/interval-over-draws';
 import { pairedDifferences } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
 import {
   claimRows as rowsOfClaims,
+  claimTable as tableOfClaims,
   differenceFinding,
+  estimateOf,
   isWithin,
   judge,
   notTested,
@@ -72,7 +75,9 @@ function sensitivityClaim(series: 'E' | 'F'): Claim<readonly FewShotTraining[]> 
   };
 }
 
-/** Share of E's seconds that F saves with the encoder in every epoch, the mean over sizes; the interval is over draws. */
+/**
+ * Share of E's seconds that F saves with the encoder in every epoch, the mean over sizes; the interval is over draws.
+ */
 function measureSaved(all: readonly FewShotTraining[]): Finding {
   const find = (series: SeriesName, of: FewShotTraining) =>
     all.find(({ point }) => point.series === series && point.size === of.point.size && point.draw === of.point.draw);
@@ -88,11 +93,7 @@ function measureSaved(all: readonly FewShotTraining[]): Finding {
     const own = pairs.filter((pair) => pair.draw === draw);
     return own.reduce((sum, { saved }) => sum + saved, 0) / own.length;
   });
-  const [only] = ofDraws;
-  const estimate: Estimate =
-    draws.length === 1
-      ? { mean: only, low: only, high: only, draws: 1 }
-      : { ...intervalOverDraws([ofDraws]), draws: draws.length };
+  const estimate = estimateOf(ofDraws.map((saved) => [saved]));
   return {
     compared: 'seconds of F with the encoder in every epoch, against E',
     value: formatPercent(estimate.mean),
@@ -114,13 +115,22 @@ const claims: readonly Claim<readonly FewShotTraining[]>[] = [
   { claim: 'Freezing saves time', published: formatPercent(savedOfStudy, 2), measure: measureSaved },
 ];
 
-/** The study's claims on the trainings of one arm. @param comparable whether they can be held against the study's numbers */
+/**
+ * The study's claims on the trainings of one arm. @param comparable whether they can be held against the study's
+ * numbers
+ */
 export function claimRows(trainings: readonly FewShotTraining[], { comparable }: { readonly comparable: boolean }) {
   return rowsOfClaims(claims, trainings, { comparable });
 }
 
+/** The study's claims on the trainings of one arm, which the run's results keep too. */
+export function claimTable(trainings: readonly FewShotTraining[], data: SegmentationDataset): Displayable {
+  const comparable = areComparable(trainings, data);
+  return tableOfClaims(claimRows(trainings, { comparable }), { comparable, asked: `other data: ${data.title}` });
+}
+
 /** Whether trainings are on the study's data, at its size, with torchvision's weights. */
-export function areComparable(trainings: readonly FewShotTraining[], data: SegmentationDataset): boolean {
+function areComparable(trainings: readonly FewShotTraining[], data: SegmentationDataset): boolean {
   const isOfStudy = ({ row: { encoder, weights } }: FewShotTraining): boolean =>
     encoder === 'vit_b_16.IMAGENET1K_V1' && weights !== 'random';
   return isDataOfStudy(data) && data.height === 224 && trainings.every(isOfStudy);

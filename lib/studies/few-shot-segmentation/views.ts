@@ -16,5 +16,4 @@ export const seriesLosses = whenTrained(figures.seriesLosses);
 export const scoreTable = whenTrained(tables.scoreTable);
 export const comparisonRows = whenTrained(tables.comparisonRows);
 export const timingRows = whenTrained(tables.timingRows);
-export const areComparable = whenTrained(claims.areComparable);
-export const claimRows = whenTrained(claims.claimRows);
+export const claimTable = whenTrained(claims.claimTable);

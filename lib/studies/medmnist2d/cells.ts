@@ -6,6 +6,8 @@
 import type { Dataset } from '../../data/dataset';
 import { locateDataset } from '../../data/download';
 import { datasetNames } from '../../data/registry';
+import type { FigureDisplay } from '../../display/figure';
+import type { Displayable } from '../../display/mime';
 import { progressBar } from '../../display/progress';
 import { UserError } from '../../errors';
 import { interruptible } from '../../interrupt';
@@ -17,6 +19,7 @@ import { onceEach } from '../../runs/once';
 import { shortHash } from '../../runs/results';
 import { openRunStore, type RunStore } from '../../runs/store';
 import type { Recipe } from '../../training/recipe';
+import { claimTable as tableOfClaims } from '../../workbench/claims';
 import {
   findGridData,
   openGridData,
@@ -29,6 +32,7 @@ import {
 import type { GridConfiguration } from './grid';
 import { gridRecipe } from './networks';
 import { configurationsOf, gridStoreFolder, type Medmnist2dParameters } from './parameters';
+import { claimRows, isOfStudy, sizeFigure as differencesBySize } from './claims';
 import { compareOnTestImages, type ComparisonIntervals } from './predictions';
 import { compareMethods, gridResultSchema, type GridMethodComparison, type GridResult } from './results';
 import { writeGridResults } from './rows';
@@ -37,6 +41,7 @@ import { readSnapshot, type GridSnapshot } from './snapshot';
 import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './study';
 import { multiLabelRows } from './tables';
 
+export { curvesFigure } from './claims';
 export { describeGridDatasets } from './datasets';
 export {
   differenceFigure,
@@ -232,4 +237,17 @@ export async function multiLabelAccuracy({ data: { source } }: OpenGrid, snapsho
     shares.set(dataset.name, mean(Array.from(labels.truth)));
   }
   return multiLabelRows(snapshot, ({ name }) => shares.get(name));
+}
+
+/** The study's claims on what is finished of the grid, which the run's results keep too. */
+export function claimTable({ data: { counts } }: OpenGrid, snapshot: GridSnapshot): Displayable {
+  const asked = snapshot.datasets.some(({ name }) => !datasetNames().includes(name))
+    ? 'drawn images and small networks, or of other data'
+    : 'other networks, or images of another size';
+  return tableOfClaims(claimRows({ snapshot, counts }), { comparable: isOfStudy(snapshot), asked });
+}
+
+/** Swin − ResNet from scratch, from the fewest training images to the most. */
+export function sizeFigure({ data: { counts } }: OpenGrid, snapshot: GridSnapshot): FigureDisplay | undefined {
+  return differencesBySize({ snapshot, counts });
 }

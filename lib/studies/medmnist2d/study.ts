@@ -36,7 +36,7 @@ export const gridInputSize = 224;
 const tourLearningRates = { adamw: 3e-3, sgd: 0.05 };
 
 /**
- * timm's names. `a1_in1k` is what timm loads for `resnet50`, as modern a recipe as Swin-B's, so that networks are compared, not recipes.
+ * timm's names. `a1_in1k` is what timm loads for `resnet50`: of a recipe as modern as Swin-B's, though not the same one.
  * The tour's are small networks of the same two kinds, for which there are no published weights; they learn in few steps, if in large ones.
  */
 export const gridNetworks = {

@@ -7,6 +7,8 @@ import { after, describe, it } from 'node:test';
 import { medmnistAuc } from '../../../lib/metrics/auc';
 import { writePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { createRandom } from '../../../lib/random';
+import { findDataset } from '../../../lib/data/registry';
+import { claimRows, curvesFigure, epochsTo95, roughness, sizeFigure } from '../../../lib/studies/medmnist2d/claims';
 import { comparisonsOf, networkPairs } from '../../../lib/studies/medmnist2d/study';
 import {
   differenceFigure,
@@ -443,5 +445,68 @@ describe('intervals over test images', () => {
       [run.result.predictionFile, 'configuration.json', 'result.json'].sort(),
     );
     assert.equal(methodTitle(comparison.first), 'Swin-B, from scratch, AdamW');
+  });
+});
+
+describe('the claims of the study', () => {
+  const curve = (optimizer: string): number[] => (optimizer === 'adamw' ? [0.7, 0.9, 0.85, 0.9] : [0.6, 0.7, 0.8, 0.9]);
+  const withHistory = (one: GridConfiguration, testAuc = aucOf(one)): GridResult => ({
+    ...resultOf(one, testAuc),
+    history: curve(one.optimizer.name).map((valAuc, at) => ({ epoch: at + 1, trainLoss: 1, valAuc })),
+  });
+  const claimsOf = (snapshot: GridSnapshot) =>
+    new Map(claimRows({ snapshot, counts: new Map() }).map((row) => [row.claim, row]));
+  const ahead = 'Pretrained, Swin-B beats ResNet-50 on most datasets (AdamW)';
+
+  it('are told by intervals over seeds and datasets, and by the curves', () => {
+    const rows = claimsOf(snapshotOf(() => true, withHistory));
+    assert.equal(rows.get(ahead)?.verdict, 'confirmed');
+    assert.ok(Math.abs(Number(rows.get(ahead)?.estimate?.mean) - 0.02) < 0.005);
+    assert.match(String(rows.get(ahead)?.why), /ahead on 4 of 4 datasets/);
+    assert.equal(rows.get('From scratch, ResNet-50 matches or beats Swin-B (SGD)')?.verdict, 'contradicted');
+    assert.equal(rows.get('AdamW is faster')?.ours, '+2.0'); // 0.95 · 0.9 is reached in epochs 2 and 4
+    assert.equal(rows.get('AdamW is faster')?.verdict, 'confirmed');
+    assert.equal(rows.get('SGD is smoother')?.verdict, 'confirmed');
+    const gains = rows.get('AdamW gains most on ChestMNIST and BreastMNIST');
+    assert.equal(gains?.verdict, 'cannot be told here');
+    const interaction = rows.get('Swin-B depends on the optimizer more than ResNet-50, from scratch');
+    assert.ok(Math.abs(Number(interaction?.estimate?.mean)) < 0.006);
+  });
+
+  it('see a slope over the training images, of datasets and of shares of them', () => {
+    const few = 'ResNet-50 is ahead above all where data are few, from scratch';
+    const auc = (one: GridConfiguration): number => {
+      const images = (one.fraction ?? 1) * findDataset(one.dataset.name).splits.train;
+      return 0.8 + (one.network === 'swin_b' ? 0.02 * Math.log10(images) : 0) + 1e-4 * one.seed;
+    };
+    const of = (configurations: readonly GridConfiguration[]) =>
+      claimsOf(
+        snapshotOf(
+          () => true,
+          (one) => withHistory(one, auc(one)),
+          configurations,
+        ),
+      ).get(few);
+    assert.deepEqual([of(grid)?.ours, of(grid)?.verdict], ['+0.020', 'confirmed']);
+    const shares = gridConfigurations({ datasets: datasets.slice(0, 2), seeds, fractions: [0.1, 0.5, 1] });
+    assert.deepEqual([of(shares)?.ours, of(shares)?.verdict], ['+0.020', 'confirmed']);
+    assert.equal(of(grid.filter(({ dataset }) => dataset.name === 'bloodmnist'))?.verdict, 'not tested');
+  });
+
+  it('cannot be told from one seed, and not tested without what they are about', () => {
+    const rows = claimsOf(snapshotOf(({ seed, initialization }) => seed === 0 && initialization === 'scratch'));
+    const scratch = rows.get('From scratch, ResNet-50 matches or beats Swin-B (AdamW)');
+    assert.equal(scratch?.verdict, 'cannot be told here');
+    assert.match(String(scratch?.interval), / \(datasets only\)$/);
+    assert.equal(rows.get(ahead)?.verdict, 'not tested');
+    assert.match(String(rows.get('SGD is smoother')?.why), /three epochs/);
+    assert.deepEqual([epochsTo95([0.9]), roughness([0.5, 0.7])], [undefined, undefined]);
+  });
+
+  it('have figures: differences from few images to many, and a curve for each way of training', () => {
+    const snapshot = snapshotOf(() => true, withHistory);
+    const bySize = sizeFigure({ snapshot, counts: new Map() })?.figure;
+    assert.match(JSON.stringify(bySize?.table?.[0]), /BreastMNIST, 546 images/);
+    assert.equal(curvesFigure(snapshot)?.figure.data.length, 8);
   });
 });
