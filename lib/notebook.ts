@@ -18,7 +18,7 @@ export {
   trainingHistory,
 } from './display/charts';
 
-export { parameters, parameterTable } from './studies/notebooks';
+export { parameters, parameterTable } from './notebooks';
 export { openDataset } from './data/open';
 export type { ImageFunction, Pixels } from './data/image-changes';
 

@@ -8,7 +8,7 @@ import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
-import { findNotebook } from '../studies/notebooks';
+import { findNotebook } from '../notebooks';
 import { notebooksDirectory } from '../runs/notebook-files';
 import { profiles, resolveParameters } from '../runs/parameters';
 import { modelsFolderName, runIdOf } from '../runs/results';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
-import { findNotebook } from '../studies/notebooks';
+import { findNotebook } from '../notebooks';
 import { notebookNames } from '../runs/notebook-files';
 import { parseCommandLine, runCommand } from './command';
 import { indexPage } from './index-page';

@@ -123,6 +123,19 @@ async function openSyntheticBlood(folder: string, size: number, trainImages: num
   });
 }
 
+/**
+ * Opens data with one label an image.
+ * @throws UserError for others
+ */
+export async function openLabelled(name: string, options: OpenOptions): Promise<Dataset> {
+  const dataset = await openDataset(name, options);
+  if (dataset.task !== 'multi-label') return dataset;
+  dataset.close();
+  throw new UserError(
+    `${dataset.title} has several labels an image, but this notebook trains on one: choose another dataset.`,
+  );
+}
+
 /** Part of the cached file's name: another generator, another file. */
 function syntheticVersion(): string {
   const folder = join(projectRoot, 'lib', 'data', syntheticBlood);

@@ -2,6 +2,8 @@ import type { SplitName, Task } from './dataset';
 
 /** Edge lengths in pixels in which MedMNIST2D is published; all images are square. */
 export const imageSizes = [28, 64, 128, 224] as const;
+/** Stands for all of them that there are, of a file those up to its own. */
+export const automaticSizes = 'auto';
 export type ImageSize = (typeof imageSizes)[number];
 
 /** What is published about a dataset in its own tables. */

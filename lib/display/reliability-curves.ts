@@ -133,3 +133,14 @@ function panelTitle(title: string, panel: number): object {
   const place = { xref: `x${number} domain`, yref: `y${number} domain`, x: 0.5, y: 1, yanchor: 'bottom', yshift: 4 };
   return { text: `<b>${escapeLabel(title)}</b>`, ...place, showarrow: false, font: { size: 12, color: color.ink } };
 }
+
+/** The same bins of several runs as if their pixels were together. */
+export function mergeBins(all: readonly (readonly CalibrationBin[])[]): CalibrationBin[] {
+  return all[0].map(({ lower, upper }, index) => {
+    const bins = all.map((run) => run[index]).filter(({ count }) => count > 0);
+    const count = bins.reduce((sum, bin) => sum + bin.count, 0);
+    const weighted = (key: 'confidence' | 'accuracy'): number =>
+      bins.reduce((sum, bin) => sum + bin[key] * bin.count, 0) / count;
+    return { lower, upper, count, confidence: weighted('confidence'), accuracy: weighted('accuracy') };
+  });
+}

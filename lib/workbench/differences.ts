@@ -16,8 +16,8 @@ export function differenceRows(values: Readonly<Record<string, object>>): Record
 
 /**
  * What sets values apart, such as the recipes of two arms: one row for each setting that differs, one column a value. It is read from the
- * values themselves, and of one value has all settings: `nb.differences({ 'as published': recipe, corrected: {
- * ...recipe, augment: [nb.flip('horizontal')] } })`.
+ * values themselves, and of one value has all settings:
+ * `nb.differences({ 'as published': recipe, corrected: { ...recipe, augment: [nb.flip('horizontal')] } })`.
  */
 export function differences(
   values: Readonly<Record<string, object>>,

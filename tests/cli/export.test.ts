@@ -54,7 +54,7 @@ test('what cannot be exported is refused in one line, and nothing is written', a
 test('the command does without TensorFlow, which takes seconds to load', () => {
   const program = `
     require('./lib/cli/export');
-    const { findNotebook } = require('./lib/studies/notebooks');
+    const { findNotebook } = require('./lib/notebooks');
     const { notebookNames } = require('./lib/runs/notebook-files');
     const specs = notebookNames().map((name) => Object.keys(findNotebook(name).specs).length);
     const loaded = Object.keys(require.cache).filter((path) => /@tensorflow/.test(path));

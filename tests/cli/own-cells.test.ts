@@ -1,12 +1,10 @@
 /** Notebook 01 with its cells changed as a reader changes them, in the kernel: one cell each. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { executeNotebook, jupyterEnvironment, pythonPath } from '../../lib/cli/jupyter';
+import { executeNotebook } from '../../lib/cli/jupyter';
 import { cellSource, readNotebook, type Notebook } from '../../lib/cli/notebook-file';
 import { projectRoot } from '../../lib/paths';
 import { readResults } from '../../lib/runs/results';
@@ -14,10 +12,15 @@ import { readResults } from '../../lib/runs/results';
 const scratch = mkdtempSync(join(tmpdir(), 'own-cells-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
+/** Changes images, and, where the environment says so, ends the kernel in the third epoch of the 100 images. */
+const darker = `function darker(image: nb.Pixels) {
+    image.data.forEach((value, at) => (image.data[at] = value / 2));
+    if (++darkened > 250 && process.env.KILL_IN_TRAINING) process.kill(process.pid, 'SIGKILL');
+  }`;
 /** What a reader may change, each in the one cell that trains. */
 const changes: Readonly<Record<string, string>> = {
+  'own augmentation': `augment: [${darker}]`,
   augmentation: `augment: [nb.flip('horizontal'), nb.rotate({ degrees: 10 })]`,
-  'own augmentation': `augment: [function darker(image: nb.Pixels) { image.data.forEach((value, at) => (image.data[at] = value / 2)); }]`,
   optimizer: `optimizer: nb.sgd({ momentum: 0.9 })`,
   schedule: `schedule: nb.multiStep({ learningRate: 0.01, milestones: [1] })`,
   'own schedule': `schedule: function halving(epoch: number) { return 0.01 / 2 ** epoch; }`,
@@ -46,33 +49,58 @@ const ownChart = `nb.show(nb.figure({
   label: 'The validation loss of each epoch',
 }));`;
 
-/** Notebook 01 up to its first scores, on few images, with cells after it. */
-function changedNotebook(name: string, cells: readonly string[]): string {
+/** The training that was killed, told by whether it took images of all three epochs again, and the same in one go. */
+const continued = `{
+  console.log(darkened < 300 ? 'went on' : 'began anew');
+  const own = { ...recipe, ${changes['own augmentation']} };
+  const told: string[] = [];
+  for (const again of [false, true]) {
+    const { history, best } = await nb.train(network, data, own, { again });
+    const test = await nb.evaluate(best, data);
+    told.push(JSON.stringify([history.map((row) => ({ ...row, seconds: 0 })), test && Array.from(test.probabilities)]));
+  }
+  console.log(told[0] === told[1] ? 'the same history and probabilities' : 'another history');
+}`;
+
+/** The cells of notebook 01 that train and score, with a narrow network on few images, and cells after them. */
+function changedNotebook(cells: readonly string[]): Notebook {
   const notebook = readNotebook(join(projectRoot, 'notebooks', '01_resnet_from_scratch.ipynb'));
-  const last = notebook.cells.findIndex((cell) => cellSource(cell).includes('nb.evaluate('));
-  const parameters = notebook.cells.findIndex((cell) => cellSource(cell).startsWith('let profile'));
-  const code = (source: string, index: number): Notebook['cells'][number] => ({
-    ...notebook.cells[last],
-    id: `own-${index}`,
-    source,
-  });
-  const given = code(`syntheticImages = 100; batchSize = 32; epochs = 2;`, 99);
-  const kept = notebook.cells.slice(0, last + 1);
-  kept.splice(parameters + 1, 0, given);
-  const path = join(scratch, `${name}.ipynb`);
-  writeFileSync(path, JSON.stringify({ ...notebook, cells: [...kept, ...cells.map(code)] }));
-  return path;
+  const code = (source: string, index: number) => ({ ...notebook.cells[last], id: `own-${index}`, source });
+  const sources = notebook.cells.map(cellSource);
+  const last = sources.findIndex((source) => source.includes('nb.evaluate('));
+  const starts = [
+    'import',
+    'let profile',
+    'const settings',
+    'const data',
+    'const network',
+    'const recipe',
+    'const run',
+  ];
+  const kept = starts.map((start) => sources.find((source) => source.startsWith(start)) ?? '');
+  kept.splice(2, 0, 'syntheticImages = 100; batchSize = 32; epochs = 3; let darkened = 0;');
+  const narrow = kept.map((source) =>
+    source.replace('{ classes: data.classNames }', '{ classes: data.classNames, width: 8 }'),
+  );
+  return { ...notebook, cells: [...narrow, sources[last], ...cells].map(code) };
 }
 
-const whole = join(scratch, 'changes');
-
-test('each change is made in one cell, runs, and adds its row', async () => {
-  const cells = [...Object.values(changes).map(training), ownNetwork, ownChart, 'nb.show(nb.comparison(data));'];
-  const executed = join(scratch, 'changed.ipynb');
-  await executeNotebook(changedNotebook('changes', cells), executed, {
-    environment: { NOTEBOOK_RUN_DIRECTORY: whole },
-  });
-  const { results = [] } = readResults(whole) ?? {};
+test('each change is made in one cell, runs, adds its row, and goes on where the kernel was killed', async () => {
+  const source = join(scratch, 'changes.ipynb');
+  const cells = [...Object.values(changes).map(training), continued, ownNetwork, ownChart];
+  writeFileSync(source, JSON.stringify(changedNotebook([...cells, 'nb.show(nb.comparison(data));'])));
+  const executed = join(scratch, 'executed.ipynb');
+  const environment = { NOTEBOOK_RUN_DIRECTORY: join(scratch, 'run') };
+  await assert.rejects(
+    executeNotebook(source, executed, { environment: { ...environment, KILL_IN_TRAINING: '1' } }),
+    (error: Error) => {
+      console.log(error.message);
+      return true;
+    },
+  );
+  assert.equal(readResults(environment.NOTEBOOK_RUN_DIRECTORY)?.results.length, 2, 'both arms of the first training');
+  await executeNotebook(source, executed, { environment });
+  const { results = [] } = readResults(environment.NOTEBOOK_RUN_DIRECTORY) ?? {};
   assert.equal(results.length, 2 + Object.keys(changes).length + 1, 'two arms, and a row for each change');
   assert.equal(new Set(results.map(({ trainingKey }) => trainingKey)).size, results.length - 1);
   const settings = results.map((row) => row.settings as Record<string, string | number>);
@@ -80,35 +108,7 @@ test('each change is made in one cell, runs, and adds its row', async () => {
   for (const expected of ['flip (horizontal, 0.5), rotate (10)', 'darker', 'sgd', 'multi-step', 'halving', 'squared'])
     assert.ok(told.includes(expected), `${expected} in ${told.join('; ')}`);
   const outputs = JSON.stringify(readNotebook(executed).cells.map(({ outputs: of }) => of));
-  for (const text of ['one convolution', 'A chart of my own', 'augment darker', 'optimizer sgd'])
+  const goneOn = ['went on', 'the same history and probabilities'];
+  for (const text of [...goneOn, 'one convolution', 'A chart of my own', 'augment darker', 'optimizer sgd'])
     assert.ok(outputs.includes(text), `${text} is shown`);
-});
-
-test('a changed training that is killed is continued by the same cell, to the same end', async () => {
-  const source = changedNotebook('killed', [training(changes['own augmentation'])]);
-  const killed = join(scratch, 'killed');
-  const environment = { NOTEBOOK_RUN_DIRECTORY: killed };
-  const child = spawn(
-    pythonPath,
-    [join(projectRoot, 'lib', 'cli', 'execute.py'), source, join(scratch, 'never.ipynb')],
-    { cwd: projectRoot, env: jupyterEnvironment(environment), stdio: 'ignore' },
-  );
-  const ended = new Promise((resolve) => child.on('close', resolve));
-  const begun = (): boolean =>
-    existsSync(join(killed, 'trainings')) &&
-    readdirSync(join(killed, 'trainings'), { recursive: true, encoding: 'utf8' }).some((name) =>
-      name.endsWith('claim'),
-    );
-  while (!begun() && child.exitCode === null) await sleep(50);
-  child.kill('SIGKILL');
-  await ended;
-  await executeNotebook(source, join(scratch, 'out.ipynb'), { environment });
-  const rowsOf = (directory: string) => readResults(directory)?.results.map((row) => ({ ...row, seconds: 0 })) ?? [];
-  const continued = rowsOf(killed);
-  assert.equal(continued.length, 3);
-  const keys = new Set(continued.map(({ trainingKey }) => trainingKey));
-  assert.deepEqual(
-    continued,
-    rowsOf(whole).filter(({ trainingKey }) => keys.has(trainingKey)),
-  );
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { cellSource, readNotebook } from '../../lib/cli/notebook-file';
-import { findNotebook } from '../../lib/studies/notebooks';
+import { findNotebook } from '../../lib/notebooks';
 import { notebookNames } from '../../lib/runs/notebook-files';
 
 for (const name of notebookNames()) {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors';
 import { headline, type Headline } from './headline';
-import { findNotebook } from '../../studies/notebooks';
+import { findNotebook } from '../../notebooks';
 import { notebookNames } from '../../runs/notebook-files';
 import { resolveParameters } from '../../runs/parameters';
 import { readResults, runIdOf, type Results } from '../../runs/results';

@@ -4,7 +4,7 @@ import { isSyntheticTask } from '../../data/synthetic-tasks';
 import { formatDuration, formatInteger } from '../../display/format';
 import { UserError } from '../../errors';
 import { withoutFolders } from '../../paths';
-import { findNotebook } from '../../studies/notebooks';
+import { findNotebook } from '../../notebooks';
 import { resolveParameters } from '../../runs/parameters';
 import type { Results } from '../../runs/results';
 

@@ -5,7 +5,8 @@ import type { GridImage } from '../../display/image-grid';
 import { maskOverlay } from '../../display/mask-overlay';
 import { UserError } from '../../errors';
 import { mean } from '../../metrics/intervals';
-import { openTestProbabilities, type Dinov3Run } from '../../studies/dinov3-segmentation/results';
+import { openTestProbabilities } from '../../runs/predicted-masks';
+import type { Dinov3Run } from '../../studies/dinov3-segmentation/results';
 
 export interface SamplePicture {
   readonly id: string;

@@ -2,7 +2,7 @@
  * The parameters of the notebooks on the first study, 01 to 04. Defaults are the study's but for the data and the
  * lengths of the tour.
  */
-import { imageSizes } from '../../data/registry-types';
+import { automaticSizes, imageSizes } from '../../data/registry-types';
 import {
   booleanParameter,
   choiceParameter,
@@ -18,9 +18,6 @@ import {
 
 /** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
-
-/** Sizes: all that there are, of these or up to a file's own. */
-export const automaticSizes = 'auto';
 
 const both = <T>(value: T): Record<Profile, T> => ({ tour: value, paper: value });
 const forTour = <T>(tour: T, paper: T): Record<Profile, T> => ({ tour, paper });

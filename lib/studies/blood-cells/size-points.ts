@@ -6,7 +6,7 @@ import type { OpenedBackbone } from '../../models/open-backbone';
 import type { RecordedData } from '../../runs/notebook-run';
 import { input } from '../../training/input-transforms';
 import { inputImages } from '../../workbench/input-images';
-import type { SizedData } from './sizes';
+import type { SizedData } from '../../data/sizes';
 
 /** How an image of some source size becomes a network's input. */
 export type InputMode = 'native' | 'resized' | 'zero-padded';

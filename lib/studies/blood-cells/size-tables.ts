@@ -8,8 +8,8 @@ import { wilsonInterval } from '../../metrics/intervals';
 import { accuracyInterval, changedSettings } from '../../runs/comparison';
 import type { ClassificationRow } from '../../runs/results';
 import { comparableRows } from '../../workbench/backbones';
-import { benchmarkSizes, medmnistPlusBlood, sizeHeading } from './medmnist-plus';
-import type { SizedData } from './sizes';
+import { benchmarkSizes, medmnistPlusBlood, sizeHeading } from './published';
+import type { SizedData } from '../../data/sizes';
 
 const trainingTitles: Readonly<Partial<Record<ClassificationRow['protocol'], string>>> = {
   scratch: 'from scratch',

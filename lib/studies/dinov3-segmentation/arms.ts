@@ -126,7 +126,7 @@ export function epochsOf(
 }
 
 /** What the row of a run says beside what was measured. */
-export function rowOf(
+function rowOf(
   { arm, encoder, fraction }: Pick<Dinov3Point, 'arm' | 'encoder' | 'fraction'>,
   settings: Dinov3Parameters,
 ): RowFacts {
@@ -154,7 +154,7 @@ export interface Dinov3Resources {
   readonly arms: Dinov3Arms;
 }
 
-/** The training of a point: what notebook 07 writes out in its cells. */
+/** The training of a point, for notebook 07 and the command: network, images, recipe, test, and what its row says. */
 export function workOf(point: Dinov3Point, { settings, data, vits, arms }: Dinov3Resources): GridWork {
   const options = arms[point.arm];
   const { batchSize, learningRate, weightDecay, diceWeight, patience, flips, flipTta, nativeScores } = settings;
@@ -179,7 +179,7 @@ export function workOf(point: Dinov3Point, { settings, data, vits, arms }: Dinov
 }
 
 /** What is trained. @throws UserError where the encoder has not been opened */
-export function networkOf(
+function networkOf(
   { arm, encoder }: Pick<Dinov3Point, 'arm' | 'encoder'>,
   { settings, vits, arms }: Pick<Dinov3Resources, 'settings' | 'vits' | 'arms'>,
 ): Network {

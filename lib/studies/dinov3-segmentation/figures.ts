@@ -3,12 +3,12 @@ import type { CalibrationBin } from '../../display/calibration-chart';
 import type { FigureDisplay } from '../../display/figure';
 import { lineComparison, type LineSeries } from '../../display/line-chart';
 import { lossCurves } from '../../display/loss-chart';
-import { reliabilityCurves } from '../../display/reliability-curves';
+import { mergeBins, reliabilityCurves } from '../../display/reliability-curves';
 import { armTitle, fractionTitle, groupRuns, isSameSeries, type RunGroup } from './groups';
 import { dataOfStudy, networkTitles, publishedDice, publishedNetworks } from './published';
 import type { MaskReport } from '../../runs/evaluate-masks';
 import type { Dinov3Run } from './results';
-import { estimateOf } from './scores';
+import { estimateOf } from '../../runs/mask-scores';
 import { intervalTitle } from '../../metrics/interval-over-draws';
 
 /** A series' name, with its arm where there are several. */
@@ -113,17 +113,6 @@ export function reliabilityOfPixels(
       caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${test.report.bandWidth} pixels of it. Scaled: logits divided by the temperature.`,
     },
   );
-}
-
-/** The same bins of several runs as if their pixels were together. */
-export function mergeBins(all: readonly (readonly CalibrationBin[])[]): CalibrationBin[] {
-  return all[0].map(({ lower, upper }, index) => {
-    const bins = all.map((run) => run[index]).filter(({ count }) => count > 0);
-    const count = bins.reduce((sum, bin) => sum + bin.count, 0);
-    const weighted = (key: 'confidence' | 'accuracy'): number =>
-      bins.reduce((sum, bin) => sum + bin[key] * bin.count, 0) / count;
-    return { lower, upper, count, confidence: weighted('confidence'), accuracy: weighted('accuracy') };
-  });
 }
 
 /** Dice per epoch of each network, a diagram for each fraction, of the first seed. The epoch is chosen by it. */

@@ -3,9 +3,10 @@ import { formatDecimal, formatPercent } from '../../display/format';
 import { intervalOverDraws } from '../../metrics/interval-over-draws';
 import { pairedDifferences } from '../../metrics/paired-comparison';
 import { differenceFinding, isWithin, judge, notTested, type Finding } from '../../workbench/claims';
-import { curvesOf, pairAt, signChange, type SignChange } from './curves';
+import { signChange, type SignChange } from '../../metrics/learning-curves';
+import { curvesOf, pairAt } from './curves';
 import { type RunGroup } from './groups';
-import { compareGroups, metricBySeed, metricOfGroup, withSharedSeeds } from './scores';
+import { compareGroups, metricBySeed, metricOfGroup, withSharedSeeds } from '../../runs/mask-scores';
 import { dataOfStudy, publishedClaims, type PublishedNetwork } from './published';
 
 const notRun = notTested('these networks were not run at these fractions');

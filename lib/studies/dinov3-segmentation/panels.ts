@@ -9,7 +9,9 @@ import { mean } from '../../metrics/intervals';
 import { createRandom } from '../../random';
 import { armsTitle, seriesNames } from './figures';
 import { fractionTitle } from './groups';
-import { agreementOf, countVotes, firstRuns, majorityMask, openMasks, readConsensus } from './masks';
+import { agreementOf, countVotes, majorityMask } from '../../metrics/mask-votes';
+import { openPredictedMasks } from '../../runs/predicted-masks';
+import { firstRuns, readConsensus } from './masks';
 import type { Dinov3Run } from './results';
 import { readPair, syntheticNote } from '../../workbench/mask-views';
 
@@ -70,7 +72,7 @@ async function predictions(
   const groups = chosen.map(({ group }) => group);
   const nameOf = seriesNames(groups);
   const { test } = dataset.splits;
-  const opened = openMasks(
+  const opened = openPredictedMasks(
     chosen.map(({ run }) => run),
     dataset,
   );
@@ -110,7 +112,7 @@ export async function consensusPanel(
   const order = agreements.map((_, image) => image).sort((a, b) => agreements[a] - agreements[b] || a - b);
   const places = [0, Math.floor(order.length / 2), order.length - 1];
   const indices = [...new Set(places)].map((place) => order[place]);
-  const opened = openMasks(ofRuns, dataset);
+  const opened = openPredictedMasks(ofRuns, dataset);
   try {
     const shown = indices.map((index) => consensusImages(dataset, index, opened.read(index)));
     const caption =

@@ -1,7 +1,4 @@
 /** A run of the fourth study: one network on one fraction with one seed, and what tables and figures take of it. */
-import { join } from 'node:path';
-import { openNpyFile } from '../../data/npy-file';
-import { UserError } from '../../errors';
 import type { MaskEvaluation, MaskReport } from '../../runs/evaluate-masks';
 import type { GridRun } from '../../runs/grid';
 import type { SegmentationRow } from '../../runs/results';
@@ -41,36 +38,4 @@ export function reportedRuns(runs: readonly GridRun<Dinov3Point>[]): Dinov3Run[]
     const { id, history, bestEpoch } = run;
     return { point, directory, row, run: { id, history, bestEpoch }, test: { ids, scores, report } };
   });
-}
-
-export interface TestProbabilities {
-  readonly ids: readonly string[];
-  readonly height: number;
-  readonly width: number;
-  /** 255 · P(lesion) of one test image, height × width; its mask is where it is above 127. */
-  read(index: number): Uint8Array;
-  close(): void;
-}
-
-/** The probabilities of a run's test images, which stay on the disk until they are read. @throws UserError where the file does not fit */
-export function openTestProbabilities({ directory, test }: Pick<Dinov3Run, 'directory' | 'test'>): TestProbabilities {
-  const file = openNpyFile(join(directory, test.report.probabilitiesFile));
-  const [count, height, width] = file.shape;
-  if (file.type !== '|u1' || file.shape.length !== 3 || count !== test.ids.length) {
-    file.close();
-    throw new UserError(
-      `${file.path} does not have the ${test.ids.length} test images of its run: delete the run's folder to run it again.`,
-    );
-  }
-  return {
-    ids: test.ids,
-    height,
-    width,
-    read(index) {
-      const bytes = new Uint8Array(height * width);
-      file.readRows(index, 1, bytes);
-      return bytes;
-    },
-    close: () => file.close(),
-  };
 }

@@ -1,7 +1,6 @@
 /** Everything that notebook 07 shows of runs, in the order in which it does; nothing of those that were stopped. */
 import { whenTrained } from '../../workbench/when-trained';
 import * as claims from './claims';
-import { armRows as arms, winRateRows as winRates } from './comparisons';
 import * as figures from './figures';
 import { consensusRows as consensus } from './masks';
 import * as panels from './panels';
@@ -10,7 +9,7 @@ import * as tables from './tables';
 export { publishedCostRows, publishedScoreRows } from './tables';
 export { decoderLevels, resolutionPanel, resolutionRows } from './resolution';
 export { publishedDiceChart } from './figures';
-export { armsOf, epochsOf, imagesOf, leftOut, pointsOf, rowOf, seedsFrom } from './arms';
+export { armsOf, leftOut, pointsOf, seedsFrom, workOf } from './arms';
 export { encoderRequest, encodersOf } from './encoders';
 export { fractionsOf } from './parameters';
 export { noEncoder, reportedRuns, type Dinov3Point } from './results';
@@ -25,8 +24,8 @@ export const cleaningRows = whenTrained(tables.cleaningRows);
 export const costRows = whenTrained(tables.costRows);
 export const flipRows = whenTrained(tables.flipRows);
 export const scoreRows = whenTrained(tables.scoreRows);
-export const armRows = whenTrained(arms);
-export const winRateRows = whenTrained(winRates);
+export const armRows = whenTrained(tables.armRows);
+export const winRateRows = whenTrained(tables.winRateRows);
 export const consensusPanel = whenTrained(panels.consensusPanel);
 export const samplePanel = whenTrained(panels.samplePanel);
 export const worstPanel = whenTrained(panels.worstPanel);

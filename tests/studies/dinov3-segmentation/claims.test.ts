@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { claimRows } from '../../../lib/studies/dinov3-segmentation/claims';
 import { judge, verdictText } from '../../../lib/workbench/claims';
-import {
-  crossingPoint,
-  imagesToReach,
-  publishedCrossing,
-  publishedEfficiency,
-  signChange,
-} from '../../../lib/studies/dinov3-segmentation/curves';
+import { crossingPoint, imagesToReach, signChange } from '../../../lib/metrics/learning-curves';
+import { publishedCrossing, publishedEfficiency } from '../../../lib/studies/dinov3-segmentation/curves';
 import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
 import { publishedClaims, publishedNetworks, publishedScore } from '../../../lib/studies/dinov3-segmentation/published';
 import { createRandom } from '../../../lib/random';
@@ -153,10 +148,10 @@ describe('learning curves', () => {
         [0.25, 0.5, 1].map((fraction) => publishedScore(network, fraction)),
         fixture.published[network],
       );
-    const unet = { images, dice: fixture.published.unet };
+    const unet = { images, scores: fixture.published.unet };
     for (const { network, crossing, needed } of fixture.curves) {
       const dice = fixture.published[network];
-      assertClose(crossingPoint({ images, dice }, unet.dice), crossing);
+      assertClose(crossingPoint({ images, scores: dice }, unet.scores), crossing);
       assertClose(imagesToReach(unet, dice[0]), needed);
     }
     assertClose(publishedCrossing(), fixture.curves[1].crossing);
@@ -165,12 +160,12 @@ describe('learning curves', () => {
 
   it('do not cross inside of the sizes where one is always ahead', () => {
     const images = [100, 200, 400];
-    assert.equal(crossingPoint({ images, dice: [0.8, 0.8, 0.8] }, [0.7, 0.7, 0.7]), Infinity);
-    assert.equal(crossingPoint({ images, dice: [0.7, 0.9, 0.9] }, [0.7, 0.8, 0.8]), 100);
-    assertClose(crossingPoint({ images, dice: [0.8, 0.8, 0.8] }, [0.7, 0.8, 0.9]), 200);
-    assertClose(crossingPoint({ images, dice: [0.8, 0.8, 0.8] }, [0.7, 0.75, 0.85]), 200 * Math.SQRT2);
-    assert.equal(imagesToReach({ images, dice: [0.7, 0.8, 0.9] }, 0.95), Infinity);
-    assert.equal(imagesToReach({ images, dice: [0.7, 0.8, 0.9] }, 0.6), 100);
+    assert.equal(crossingPoint({ images, scores: [0.8, 0.8, 0.8] }, [0.7, 0.7, 0.7]), Infinity);
+    assert.equal(crossingPoint({ images, scores: [0.7, 0.9, 0.9] }, [0.7, 0.8, 0.8]), 100);
+    assertClose(crossingPoint({ images, scores: [0.8, 0.8, 0.8] }, [0.7, 0.8, 0.9]), 200);
+    assertClose(crossingPoint({ images, scores: [0.8, 0.8, 0.8] }, [0.7, 0.75, 0.85]), 200 * Math.SQRT2);
+    assert.equal(imagesToReach({ images, scores: [0.7, 0.8, 0.9] }, 0.95), Infinity);
+    assert.equal(imagesToReach({ images, scores: [0.7, 0.8, 0.9] }, 0.6), 100);
   });
 
   it('of the study contradict two of its own numbers', () => {

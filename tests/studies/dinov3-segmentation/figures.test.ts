@@ -4,20 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { FigureDisplay } from '../../../lib/display/figure';
+import { mergeBins } from '../../../lib/display/reliability-curves';
 import {
   diceOverImages,
-  mergeBins,
   publishedDiceChart,
   reliabilityOfPixels,
   trainingCurves,
 } from '../../../lib/studies/dinov3-segmentation/figures';
-import {
-  agreementOf,
-  consensusRows,
-  countVotes,
-  majorityMask,
-  openMasks,
-} from '../../../lib/studies/dinov3-segmentation/masks';
+import { agreementOf, countVotes, majorityMask } from '../../../lib/metrics/mask-votes';
+import { openPredictedMasks } from '../../../lib/runs/predicted-masks';
+import { consensusRows } from '../../../lib/studies/dinov3-segmentation/masks';
 import {
   consensusPanel,
   hardestImages,
@@ -125,14 +121,17 @@ describe('charts of the DINOv3 study', () => {
 
 describe('masks of runs', () => {
   it('are where the byte is above 127, and only on their own images', () => {
-    const opened = openMasks(runs.slice(0, 2), dataset);
+    const opened = openPredictedMasks(runs.slice(0, 2), dataset);
     const truth = test.nativeMask(3);
     const [first, second] = opened.read(3);
     opened.close();
     assert.deepEqual(first.pixels, truth.pixels);
     assert.notDeepEqual(second.pixels, truth.pixels);
     const others = toySegmentation({ counts: { train: 4, val: 2, test: 4 } });
-    assert.throws(() => openMasks(runs, others), userError(/was tested on other images than those of squares/));
+    assert.throws(
+      () => openPredictedMasks(runs, others),
+      userError(/was tested on other images than those of squares/),
+    );
   });
 
   it('are counted by pixel', () => {

@@ -27,7 +27,7 @@ import {
   encoderTitle,
 } from '../../../lib/studies/dinov3-segmentation/encoders';
 import { dinov3ParameterSpecs, fractionsOf } from '../../../lib/studies/dinov3-segmentation/parameters';
-import { openTestProbabilities } from '../../../lib/studies/dinov3-segmentation/results';
+import { openTestProbabilities } from '../../../lib/runs/predicted-masks';
 import { readStoredRuns, trainDinov3Runs } from '../../../lib/cli/study/dinov3-runs';
 import { openFeatureCache } from '../../../lib/training/feature-cache';
 import { userError } from '../../data/user-error';

@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mean } from '../../../lib/metrics/intervals';
-import { armRows, comparePairs, winRateRows } from '../../../lib/studies/dinov3-segmentation/comparisons';
 import { fractionTitle, groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
 import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
 import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/parameters';
 import {
   areComparable,
+  armRows,
   calibrationRows,
   cleaningRows,
+  comparePairs,
   costRows,
   flipRows,
   isDataOfStudy,
   publishedCostRows,
   publishedScoreRows,
   scoreRows,
+  winRateRows,
 } from '../../../lib/studies/dinov3-segmentation/tables';
 import { userError } from '../../data/user-error';
 import { readFixture } from '../../metrics/masks';

@@ -17,7 +17,7 @@ import {
   medmnist2dParameterSpecs,
   planGrid,
 } from '../../../lib/studies/medmnist2d/parameters';
-import { parameters } from '../../../lib/studies/notebooks';
+import { parameters } from '../../../lib/notebooks';
 import type { GridRow } from '../../../lib/studies/medmnist2d/rows';
 import { parameterCount } from '../../../lib/studies/medmnist2d/rows';
 import { gridConfigurations } from '../../../lib/studies/medmnist2d/grid';

@@ -1,39 +1,77 @@
 /** The notebooks of this project, and what a command must know to run one. */
-import type { Displayable } from '../display/mime';
-import { table } from '../display/tables';
-import { UserError } from '../errors';
-import type { OpenOptions } from '../data/open';
-import { openMaskData } from '../runs/mask-parameters';
-import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './dinov3-segmentation/parameters';
-import { fewShotNotebook, fewShotParameterSpecs, type FewShotParameters } from './few-shot-segmentation/parameters';
-import { usableSizes } from './few-shot-segmentation/published';
+import type { Displayable } from './display/mime';
+import { table } from './display/tables';
+import { UserError } from './errors';
+import type { OpenOptions } from './data/open';
+import { imageSizes } from './data/registry-types';
+import { openMaskData } from './runs/mask-parameters';
+import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './studies/dinov3-segmentation/parameters';
+import {
+  fewShotNotebook,
+  fewShotParameterSpecs,
+  type FewShotParameters,
+} from './studies/few-shot-segmentation/parameters';
+import { usableSizes } from './studies/few-shot-segmentation/published';
 import {
   medmnist2dNotebook,
   medmnist2dParameterSpecs,
   planGrid,
   type Medmnist2dParameters,
-} from './medmnist2d/parameters';
-import { beginRun } from '../runs/current-run';
-import { findNotebookFile, type NotebookFile } from '../runs/notebook-files';
+} from './studies/medmnist2d/parameters';
+import { beginRun } from './runs/current-run';
+import { findNotebookFile, type NotebookFile } from './runs/notebook-files';
 import {
+  choiceParameter,
+  common,
+  integerParameter,
+  numberParameter,
   parameterRows,
   resolveParameters,
+  textParameter,
   type GivenParameters,
   type ParameterSpecs,
   type ResolvedParameters,
-} from '../runs/parameters';
-import {
-  pretrainingNotebook,
-  pretrainingParameterSpecs,
-  workbenchNotebook,
-  workbenchParameterSpecs,
-} from './own-parameters';
+} from './runs/parameters';
 import {
   dinoParameterSpecs,
   resnetParameterSpecs,
   resolutionParameterSpecs,
   vitParameterSpecs,
-} from './blood-cells/parameters';
+} from './studies/blood-cells/parameters';
+
+// The parameters of the notebooks that repeat no study: on the vocabulary, a training of seconds, and on this project's own weights.
+
+const workbenchNotebook = '00_workbench';
+
+const workbenchParameterSpecs = {
+  ...resnetParameterSpecs,
+  syntheticImages: { ...resnetParameterSpecs.syntheticImages, defaults: { tour: 400, paper: 11959 } },
+  epochs: integerParameter('Passes over the training images', { tour: 4, paper: 12 }, 1, 1000),
+  batchSize: { ...common.batchSize, defaults: { tour: 32, paper: 128 } },
+  weightDecay: { ...common.weightDecay, defaults: { tour: 0.01, paper: 0.01 } },
+};
+
+const pretrainingNotebook = '08_dino_pretraining';
+
+const pretrainingParameterSpecs = {
+  dataset: textParameter(
+    'Labelled data that features are tried on: registry name, synthetic-blood, or the path of an .npz file',
+    { tour: 'synthetic-blood', paper: 'bloodmnist' },
+    'a dataset’s name or path',
+  ),
+  size: choiceParameter('Pixels a side, for datasets that come in several sizes', { tour: 28, paper: 28 }, imageSizes),
+  syntheticImages: integerParameter(
+    'Training images that synthetic-blood makes',
+    { tour: 1200, paper: 11959 },
+    800,
+    11959,
+  ),
+  images: integerParameter('Drawn images of an epoch', { tour: 256, paper: 1536 }, 16, 1_000_000),
+  epochs: integerParameter('Epochs, each with other drawn images', { tour: 4, paper: 160 }, 2, 10_000),
+  batchSize: integerParameter('Images a step', { tour: 32, paper: 64 }, 2, 4096),
+  learningRate: numberParameter('Highest learning rate, after the warm-up', { tour: 1e-3, paper: 1e-3 }, 1e-8, 1),
+  seed: common.seed,
+};
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
@@ -101,8 +139,8 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: resolutionParameterSpecs,
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
-      const { checkNetworks, sizeNetworks } = await import('./blood-cells/networks');
-      const { openSizes } = await import('./blood-cells/sizes');
+      const { checkNetworks, sizeNetworks } = await import('./studies/blood-cells/networks');
+      const { openSizes } = await import('./data/sizes');
       checkNetworks(sizeNetworks(parameters), parameters.weights);
       (await openSizes(parameters)).close();
     },
@@ -117,7 +155,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: fewShotParameterSpecs,
     async check(given) {
       const parameters = given as FewShotParameters;
-      (await import('./few-shot-segmentation/encoder')).encoderOf(parameters);
+      (await import('./studies/few-shot-segmentation/encoder')).encoderOf(parameters);
       const { splits, close } = await openMaskData(parameters);
       close();
       usableSizes(parameters.sizes, splits.train.count);
@@ -127,7 +165,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: dinov3ParameterSpecs,
     async check(given) {
       const parameters = given as Dinov3Parameters;
-      (await import('./dinov3-segmentation/encoders')).encodersOf(parameters);
+      (await import('./studies/dinov3-segmentation/encoders')).encodersOf(parameters);
       (await openMaskData(parameters)).close();
     },
   },
@@ -143,7 +181,7 @@ function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'di
     specs,
     async check(given) {
       const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
-      const networks = await import('./blood-cells/networks');
+      const networks = await import('./studies/blood-cells/networks');
       networks.checkNetworks([networks[network](parameters)], parameters.weights);
       await checkData(parameters);
     },
@@ -151,7 +189,7 @@ function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'di
 }
 
 async function checkData(parameters: OpenOptions & { readonly dataset: string }): Promise<void> {
-  const { openLabelled } = await import('./blood-cells/data');
+  const { openLabelled } = await import('./data/open');
   (await openLabelled(parameters.dataset, parameters)).close();
 }
 

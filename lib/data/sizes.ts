@@ -1,13 +1,11 @@
 /** The same images at several source sizes. */
 import { createHash } from 'node:crypto';
-import { splitNames, type Dataset, type Split } from '../../data/dataset';
-import { syntheticBlood } from '../../data/open';
-import { datasetNames } from '../../data/registry';
-import { imageSizes } from '../../data/registry-types';
-import { transformBatch, type ImageTransform } from '../../data/transform';
-import { UserError } from '../../errors';
-import { openLabelled } from './data';
-import { automaticSizes } from './parameters';
+import { splitNames, type Dataset, type Split } from './dataset';
+import { openLabelled, syntheticBlood } from './open';
+import { datasetNames } from './registry';
+import { automaticSizes, imageSizes } from './registry-types';
+import { transformBatch, type ImageTransform } from './transform';
+import { UserError } from '../errors';
 
 export interface SizedData {
   readonly sizes: readonly number[];

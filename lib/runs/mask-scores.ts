@@ -1,19 +1,28 @@
-/** Scores of groups of runs with their intervals, and groups compared on the same test images. */
-import { UserError } from '../../errors';
-import type { DrawsOptions, Estimate } from '../../metrics/interval-over-draws';
-import { mean } from '../../metrics/intervals';
-import { estimateMetric } from '../../metrics/segmentation-summary';
-import { comparePaired, meanOverDraws, type PairedComparison } from '../../metrics/paired-comparison';
-import { metricOfImages, type SegmentationMetric, type SegmentationScores } from '../../metrics/segmentation';
-import type { RunGroup } from './groups';
-import type { MaskReport } from '../../runs/evaluate-masks';
+/** Scores of groups of trainings with their intervals, and groups compared on the same test images. */
+import { UserError } from '../errors';
+import type { DrawsOptions, Estimate } from '../metrics/interval-over-draws';
+import { mean } from '../metrics/intervals';
+import { estimateMetric } from '../metrics/segmentation-summary';
+import { comparePaired, meanOverDraws, type PairedComparison } from '../metrics/paired-comparison';
+import { metricOfImages, type SegmentationMetric, type SegmentationScores } from '../metrics/segmentation';
+import type { MaskEvaluation, MaskReport } from './evaluate-masks';
+import type { Run } from './train';
+
+/** Trainings of one kind, a seed each, by seed ascending. */
+export interface ScoredRuns {
+  readonly runs: readonly {
+    readonly point: { readonly seed: number };
+    readonly run: Pick<Run, 'id'>;
+    readonly test: Pick<MaskEvaluation, 'scores'> & { readonly report: MaskReport };
+  }[];
+}
 
 /** Which masks are scored: as predicted, after `cleanMask`, or of the mean over four flips. */
 export type ScoredMasks = 'scores' | 'cleanedScores' | 'flippedScores';
 
 /** A metric of each test image, by seed. */
 export function metricBySeed(
-  { runs }: Pick<RunGroup, 'runs'>,
+  { runs }: ScoredRuns,
   metric: SegmentationMetric,
   of: ScoredMasks = 'scores',
 ): Float64Array[] {
@@ -26,12 +35,12 @@ export function metricBySeed(
 }
 
 /** A metric of each test image, the mean over seeds. */
-export function metricOfGroup(group: Pick<RunGroup, 'runs'>, metric: SegmentationMetric): Float64Array {
+export function metricOfGroup(group: ScoredRuns, metric: SegmentationMetric): Float64Array {
   return meanOverDraws(metricBySeed(group, metric));
 }
 
 /** Mean of a metric and its 95 % interval over test images and seeds; over images alone where there is one seed. */
-export function estimateOf({ runs }: Pick<RunGroup, 'runs'>, metric: SegmentationMetric): Estimate {
+export function estimateOf({ runs }: ScoredRuns, metric: SegmentationMetric): Estimate {
   return estimateMetric(
     runs.map(({ test }) => test.scores),
     metric,
@@ -39,12 +48,12 @@ export function estimateOf({ runs }: Pick<RunGroup, 'runs'>, metric: Segmentatio
 }
 
 /** A fact of the reports, the mean over seeds. */
-export function meanOf({ runs }: Pick<RunGroup, 'runs'>, fact: (report: MaskReport) => number): number {
+export function meanOf({ runs }: ScoredRuns, fact: (report: MaskReport) => number): number {
   return mean(runs.map(({ test }) => fact(test.report)));
 }
 
 /** Groups with the runs of the seeds that all of them have. */
-export function withSharedSeeds<G extends Pick<RunGroup, 'runs'>>(groups: readonly G[]): G[] {
+export function withSharedSeeds<G extends ScoredRuns>(groups: readonly G[]): G[] {
   const hasSeed = ({ runs }: G, seed: number): boolean => runs.some(({ point }) => point.seed === seed);
   return groups.map((group) => ({
     ...group,
@@ -54,8 +63,8 @@ export function withSharedSeeds<G extends Pick<RunGroup, 'runs'>>(groups: readon
 
 /** Two groups on the same test images, by the seeds that both have; undefined where they have none in common. */
 export function compareGroups(
-  first: RunGroup,
-  second: RunGroup,
+  first: ScoredRuns,
+  second: ScoredRuns,
   metric: SegmentationMetric,
   options: DrawsOptions = {},
 ): PairedComparison | undefined {
