@@ -23,7 +23,7 @@ import {
 import { comparableRows } from '../../workbench/backbones';
 import type { OpenedBackbone } from '../../models/open-backbone';
 import { publishedBloodCells } from './published';
-import type { SizedData } from './sizes';
+import type { SizedData } from '../../data/sizes';
 
 /** The study's five models: of which notebook they are, and how they were trained. */
 export const models = {

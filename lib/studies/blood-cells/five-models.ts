@@ -10,8 +10,7 @@ import type { Displayable } from '../../display/mime';
 import { table } from '../../display/tables';
 import { mean } from '../../metrics/intervals';
 import { keptTrainings, meanOf, models, type StudyModel, type Trainings } from './claims';
-import { medmnistPlusBlood } from './medmnist-plus';
-import { publishedBloodCells } from './published';
+import { medmnistPlusBlood, publishedBloodCells } from './published';
 
 const names = Object.keys(models) as StudyModel[];
 
