@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { precisionOf, toPrecision } from '../lib/tensor/precision';
 import { tf, type Scalar, type Tensor } from '../lib/tf';
 import { assertClose } from './close';
 import { noise } from './noise';
@@ -40,4 +41,25 @@ export function assertSame(actual: Compute, expected: Compute, inputs: () => Ten
     });
   });
   assert.equal(tf.memory().numTensors, before);
+}
+
+/**
+ * A function of bfloat16 inputs, those at the positions `narrow`, agrees with itself in float32 but for rounding, gradients included, and
+ * its output is bfloat16.
+ */
+export function assertSameInBfloat16(
+  compute: Compute,
+  inputs: () => Tensor[],
+  narrow: readonly number[],
+  tolerance = 0.02,
+): void {
+  const rounded = (x: Tensor): Tensor => toPrecision(x, 'bfloat16');
+  const exact = (): Tensor[] =>
+    inputs().map((x, index) => (narrow.includes(index) ? toPrecision(rounded(x), 'float32') : x));
+  const low: Compute = (...given) => {
+    const output = compute(...given.map((x, index) => (narrow.includes(index) ? rounded(x) : x)));
+    assert.equal(precisionOf(output), 'bfloat16');
+    return toPrecision(output, 'float32');
+  };
+  assertSame(low, compute, exact, tolerance);
 }

@@ -1,6 +1,7 @@
-/** Frozen networks in bfloat16. */
+/** Networks in bfloat16: their matrices are, and what is computed with them follows. */
+import { choosePrecision, type PrecisionSetting } from '../tensor/chosen-precision';
 import { precisionOf, toPrecision, type Precision } from '../tensor/precision';
-import { createVariable } from '../tensor/variable';
+import { createVariable, withRounded } from '../tensor/variable';
 import { tf } from '../tf';
 import type { Parameters } from './parameters';
 
@@ -24,6 +25,17 @@ export function roundMatrices({ table, variables }: Parameters, isMatrix: (name:
     return [name, low] as const;
   });
   return { table, variables: new Map(rounded) };
+}
+
+/**
+ * Parameters to be trained: in mixed precision where bfloat16 is chosen. Then all matrices and filters are computed with in bfloat16, and
+ * kept and updated in float32. The variables are those of the given parameters, which are not to be used any more.
+ */
+export function inPrecision({ table, variables }: Parameters, setting: PrecisionSetting | undefined): Parameters {
+  if (choosePrecision(setting) === 'float32') return { table, variables };
+  const isVector = (name: string): boolean => table[name].kind === 'vector' || table[name].kind === 'statistic';
+  const mixed = [...variables].map(([name, one]) => [name, isVector(name) ? one : withRounded(one)] as const);
+  return { table, variables: new Map(mixed) };
 }
 
 /** What a network computes in: 'bfloat16' where any of its matrices is. */

@@ -81,10 +81,13 @@ export function trainableNames(
   return Object.keys(table).filter((name) => table[name].kind !== 'statistic' && include(name));
 }
 
-/** All current values as tensors (in TensorFlow's layout), which belong to the caller's `tf.tidy`. No memory is copied. */
+/**
+ * All current values as tensors (in TensorFlow's layout), which belong to the caller's `tf.tidy`; rounded to bfloat16 where that is kept
+ * beside the value. No memory is copied.
+ */
 export function readParameters(parameters: Parameters): Map<string, Tensor> {
   const { variables } = parameters;
-  const values = readVariables([...variables.values()]);
+  const values = readVariables([...variables.values()].map((variable) => variable.rounded ?? variable));
   return new Map([...variables.keys()].map((name, index) => [name, values[index]]));
 }
 

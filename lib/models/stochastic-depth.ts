@@ -3,6 +3,7 @@
  * random, image by image.
  */
 import type { Random } from '../random';
+import { inPrecisionOf } from '../tensor/precision';
 import { tf, type Tensor4D } from '../tf';
 
 /** For one training step. */
@@ -24,5 +25,5 @@ export function dropBranch(x: Tensor4D, rate: number, random: StochasticDepth['r
   if (rate === 0) return x;
   const kept = 1 - rate;
   const factors = Float32Array.from({ length: x.shape[0] }, () => (random.uniform() < kept ? 1 / kept : 0));
-  return x.mul<Tensor4D>(tf.tensor4d(factors, [x.shape[0], 1, 1, 1]));
+  return inPrecisionOf(x, x.mul<Tensor4D>(tf.tensor4d(factors, [x.shape[0], 1, 1, 1])));
 }

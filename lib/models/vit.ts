@@ -4,7 +4,7 @@
  */
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
-import { precisionOf, reshape, toPrecision } from '../tensor/precision';
+import { inPrecisionOf, toPrecision } from '../tensor/precision';
 import {
   attentionWeights,
   biasResidual,
@@ -162,7 +162,7 @@ export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, option
   const tokens = prefixTokens + rows * columns;
   const rotary = config.grid ? undefined : rotaryPositions(rows, columns, config.width / config.heads);
   const asTokens = (x: Tensor2D): Tensor3D =>
-    tf.tidy(() => reshape(toPrecision(x, 'float32'), [-1, tokens, config.width]));
+    tf.tidy(() => toPrecision(x, 'float32').reshape([-1, tokens, config.width]));
   const finalNorm = (x: Tensor2D): Tensor2D => layerNorm(x, p.at('norm'), config.normEpsilon);
 
   let x = embed(images, p, config, options.masked); // N·T×C
@@ -206,8 +206,7 @@ function embed(images: Tensor4D, p: Scope, config: VitConfig, masked: Tensor3D |
   const tokens = tf.concat3d([...prefix, shown], 1);
   const positions = p.optional('pos_embed');
   const embedded = (positions === undefined ? tokens : tokens.add(positions)).reshape<Tensor2D>([-1, width]);
-  const precision = precisionOf(p.get('blocks.0.attn.qkv.weight'));
-  return precision === 'float32' ? embedded : toPrecision(embedded, precision);
+  return inPrecisionOf(p.get('blocks.0.attn.qkv.weight'), embedded);
 }
 
 /** Not an interface, which tf.tidy would not take. */

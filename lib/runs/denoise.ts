@@ -14,7 +14,7 @@ import {
   type TrainedDenoiser,
 } from '../training/denoiser';
 import type { TrainingEvent } from '../training/events';
-import { dataIdentity, identityOf, networkIdentity } from './identity';
+import { dataIdentity, networkIdentity, settingsIdentity } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
 import { readWeights, weightsFile, writeValues } from './train';
@@ -51,7 +51,11 @@ export async function denoiseOnce(
   { folder, again, ...controls }: DenoiseOptions,
 ): Promise<DenoisingRun | undefined> {
   const store = openRunStore(folder, resultSchema);
-  const identity = { denoising: networkIdentity(network), settings: identityOf(settings), data: dataIdentity(data) };
+  const identity = {
+    denoising: networkIdentity(network),
+    settings: settingsIdentity(settings),
+    data: dataIdentity(data),
+  };
   const train = async (directory: string, id: string): Promise<z.infer<typeof resultSchema> | undefined> => {
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
     const trained = await trainDenoiser(network, data, settings, { ...controls, checkpoints, saveEverySeconds: 20 });

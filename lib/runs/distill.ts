@@ -8,7 +8,7 @@ import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { trainSelfDistillation, type SelfDistillationSettings } from '../training/self-distillation';
 import type { DistilledNetwork } from '../training/self-distillation/network';
-import { identityOf, type Json } from './identity';
+import { identityOf, settingsIdentity, type Json } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
 import { readWeights, writeValues } from './train';
@@ -69,7 +69,7 @@ export async function distillOnce(
   const identity = {
     training: 'self-distillation',
     network: identityOf({ name, config }),
-    recipe: identityOf(recipe),
+    recipe: settingsIdentity(recipe),
     images: identityOf({ train: images.train.identity, val: images.val.identity }),
     probes: probes.map(({ sha256, height, width }) => `${sha256} ${height}×${width}`),
   };

@@ -5,6 +5,8 @@
 import { splitNames } from '../data/dataset';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import type { Network } from '../models/network';
+import { choosePrecision, type PrecisionSetting } from '../tensor/chosen-precision';
+import type { Precision } from '../tensor/precision';
 import type { Recipe } from '../training/recipe';
 import type { TrainingData } from '../training/train-network';
 import { shortHash } from './results';
@@ -16,16 +18,29 @@ export interface TrainingIdentity {
   readonly network: Json;
   readonly recipe: Json;
   readonly data: Json;
-  readonly precision: 'float32';
+  readonly precision: Precision;
 }
 
-export function trainingIdentity(network: Network, data: TrainingData, recipe: Recipe): TrainingIdentity {
+export function trainingIdentity(
+  network: Network,
+  data: TrainingData,
+  { precision, ...recipe }: Recipe,
+): TrainingIdentity {
   return {
     network: networkIdentity(network),
     recipe: identityOf(recipe),
     data: dataIdentity(data),
-    precision: 'float32',
+    precision: choosePrecision(precision),
   };
+}
+
+/** Settings with the precision that they choose, which is left out where it is float32: it was not named before there was a choice. */
+export function settingsIdentity<T extends object>({
+  precision,
+  ...settings
+}: T & { readonly precision?: PrecisionSetting }): Json {
+  const chosen = choosePrecision(precision);
+  return identityOf(chosen === 'float32' ? settings : { ...settings, precision: chosen });
 }
 
 /** Parameters are told by their names and shapes, values by their hash, functions of one's own by their name and text. */

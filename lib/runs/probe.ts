@@ -28,7 +28,7 @@ import {
 } from '../training/probes';
 import { testResult } from '../training/scored-split';
 import { classifierEvaluation, scoresFromText, scoresToText, type ClassifierEvaluation } from './evaluate';
-import { dataIdentity, identityOf, type Json } from './identity';
+import { dataIdentity, settingsIdentity, type Json } from './identity';
 import { once } from './once';
 import { scoreFields, type ClassificationRow, type RowFacts, type RowSettings } from './results';
 import { openRunStore } from './store';
@@ -234,7 +234,7 @@ function probeIdentity({ backbone, data, input, kept }: Features, probe: ProbeKi
     data: dataIdentity(data),
     cache: kept !== undefined,
   };
-  return { probe, settings: identityOf(settings), features };
+  return { probe, settings: settingsIdentity(settings), features };
 }
 
 function settingsOfRow({ backbone: { seed }, input, kept }: Features, kind: ProbeKind): RowSettings {

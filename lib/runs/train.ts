@@ -164,7 +164,11 @@ export async function trainOnce(
     id,
     directory,
     ...result,
-    settings: { ...settingsOf(identity.recipe), ...(network.transform && { input: network.transform.key }) },
+    settings: {
+      ...settingsOf(identity.recipe),
+      precision: identity.precision,
+      ...(network.transform && { input: network.transform.key }),
+    },
     trainImages: data.splits.train.count,
     valImages: data.splits.val.count,
     parameters: countParameters(network),

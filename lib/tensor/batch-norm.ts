@@ -1,8 +1,10 @@
 /** Batch normalisation with what usually follows it: a shortcut that is added, and ReLU. */
 import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../tf';
 import { composedBatchNormInference, composedBatchNormTraining } from './batch-norm-composed';
+import { sumOverRows } from './linear';
 import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
+import { inPrecisionOf, precisionOf, toPrecision, typeAttribute } from './precision';
 
 export interface BatchNormStatistics {
   readonly mean: Tensor1D;
@@ -39,6 +41,7 @@ export interface BatchNormAttributes {
  */
 export function normalize(inputs: Tensor[], { epsilon, momentum, relu }: BatchNormAttributes): Tensor[] {
   const attributes = [
+    typeAttribute(inputs[0]),
     attribute.float('epsilon', epsilon),
     attribute.float('momentum', momentum),
     attribute.bool('relu', relu),
@@ -54,7 +57,7 @@ export function normalizeGradients(
   inputs: Tensor[],
   { relu, hasResidual }: Pick<BatchNormAttributes, 'relu' | 'hasResidual'>,
 ): Tensor[] {
-  const attributes = [attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
+  const attributes = [typeAttribute(inputs[1]), attribute.bool('relu', relu), attribute.bool('residual', hasResidual)];
   return executeMany('NotebookBatchNormGrad', attributes, inputs, 4);
 }
 
@@ -67,7 +70,7 @@ const defineTraining = (name: string, keepsOutput: boolean) =>
     forward: ({ x, scale, offset, mean, variance, residual }, attributes) =>
       normalize([x, scale, offset, mean, variance, residual], attributes),
     gradient([outputGradient], [x, scale, offset, ...kept], { relu, hasResidual }) {
-      const [output, mean, inverseDeviation] = keepsOutput ? kept : [tf.tensor1d([]), ...kept];
+      const [output, mean, inverseDeviation] = keepsOutput ? kept : [nothing(x), ...kept];
       const inputs = [outputGradient, x, scale, offset, mean, inverseDeviation, output];
       const gradients = normalizeGradients(inputs, { relu, hasResidual });
       return {
@@ -96,7 +99,7 @@ export function normalizedOrigin(output: Tensor): NormalizedOrigin | undefined {
 
 /** The output again, bit for bit. */
 export function normalizeAgain({ inputs, relu }: NormalizedOrigin): Tensor4D {
-  return execute('NotebookNormalize', [attribute.bool('relu', relu)], inputs) as Tensor4D;
+  return execute('NotebookNormalize', [typeAttribute(inputs[0]), attribute.bool('relu', relu)], inputs) as Tensor4D;
 }
 
 const runTraining = defineTraining('BatchNormTraining', false);
@@ -117,7 +120,9 @@ export function batchNormTraining(
   const { epsilon = 1e-5, momentum = 0.1, relu = false, residual } = options;
   const attributes = { epsilon, momentum, relu, hasResidual: residual !== undefined };
   const run = residual !== undefined && relu ? runTrainingBehindShortcut : runTraining;
-  const outputs = withResidual(residual, (given) => run({ x, scale, offset, ...running, residual: given }, attributes));
+  const outputs = withResidual(x, residual, (given) =>
+    run({ x, scale, offset, ...running, residual: given }, attributes),
+  );
   if (residual === undefined) origins.set(outputs[0], { inputs: [x, scale, offset, outputs[3], outputs[4]], relu });
   return {
     output: outputs[0] as Tensor4D,
@@ -130,14 +135,13 @@ const runAffine = defineOperation<'x' | 'scale' | 'offset' | 'residual', { reado
   saveInputs: ['x', 'scale'],
   saveOutputs: [0],
   forward: ({ x, scale, offset, residual }, { relu }) =>
-    execute('NotebookChannelAffine', [attribute.bool('relu', relu)], [x, scale, offset, residual]),
+    execute('NotebookChannelAffine', [typeAttribute(x), attribute.bool('relu', relu)], [x, scale, offset, residual]),
   gradient([outputGradient], [x, scale, output], { relu }) {
-    const float32 = [attribute.type('T', 'float32')];
-    const passed = relu ? execute('ReluGrad', float32, [outputGradient, output]) : outputGradient;
+    const passed = relu ? execute('ReluGrad', [typeAttribute(output)], [outputGradient, output]) : outputGradient;
     return {
       x: () => passed.mul(scale),
       scale: () => passed.mul(x).sum([0, 1, 2]),
-      offset: () => execute('BiasAddGrad', float32, [passed]),
+      offset: () => sumOverRows(passed),
       residual: () => passed.clone(),
     };
   },
@@ -156,14 +160,18 @@ export function batchNormInference(
   return tf.tidy(() => {
     const factor = scale.mul<Tensor1D>(running.variance.add(epsilon).rsqrt());
     const shift = offset.sub<Tensor1D>(running.mean.mul(factor));
-    const [output] = withResidual(residual, (given) =>
+    const [output] = withResidual(x, residual, (given) =>
       runAffine({ x, scale: factor, offset: shift, residual: given }, { relu }),
     );
     return output as Tensor4D;
   });
 }
 
-/** The operations take an empty tensor for no residual. */
-function withResidual(residual: Tensor4D | undefined, run: (residual: Tensor) => Tensor[]): Tensor[] {
-  return residual === undefined ? tf.tidy(() => run(tf.tensor1d([]))) : run(residual);
+/** The operations take an empty tensor for no residual, or no output. Of the precision of x. */
+export function nothing(x: Tensor): Tensor {
+  return tf.tidy(() => toPrecision(tf.tensor1d([]), precisionOf(x)));
+}
+
+function withResidual(x: Tensor, residual: Tensor4D | undefined, run: (residual: Tensor) => Tensor[]): Tensor[] {
+  return residual === undefined ? tf.tidy(() => run(nothing(x))) : run(inPrecisionOf(x, residual));
 }

@@ -2,6 +2,7 @@ import { tf, type Tensor, type Tensor4D } from '../tf';
 import { normalizeAgain, normalizedOrigin } from './batch-norm';
 import { attribute, execute } from './native';
 import { defineOperation } from './operation';
+import { inPrecisionOf, typeAttribute } from './precision';
 
 export interface ConvolutionOptions {
   readonly stride?: number;
@@ -61,8 +62,8 @@ const runConvolutionOfNormalized = defineOperation<
   }),
 });
 
-const attributesOf = ({ stride, padding }: ConvolutionPlan) => [
-  attribute.type('T', 'float32'),
+const attributesOf = (filter: Tensor, { stride, padding }: ConvolutionPlan) => [
+  typeAttribute(filter),
   attribute.ints('strides', [1, stride, stride, 1]),
   attribute.string('padding', padding),
   attribute.string('data_format', 'NHWC'),
@@ -76,7 +77,7 @@ const isPadded = (around: ConvolutionPlan['around']): boolean => around.flat().s
 
 /** The convolution itself, outside the tape. */
 export function convolve(x: Tensor, filter: Tensor, plan: ConvolutionPlan): Tensor {
-  return tf.tidy(() => execute('Conv2D', attributesOf(plan), [padded(x, plan), filter]));
+  return tf.tidy(() => execute('Conv2D', attributesOf(filter, plan), [padded(x, plan), filter]));
 }
 
 export function imageGradient(outputGradient: Tensor, filter: Tensor, plan: ConvolutionPlan): Tensor {
@@ -84,7 +85,7 @@ export function imageGradient(outputGradient: Tensor, filter: Tensor, plan: Conv
     const [[top, bottom], [left, right]] = plan.around;
     const [count, height, width, channels] = plan.xShape;
     const shape = tf.tensor1d([count, top + height + bottom, left + width + right, channels], 'int32');
-    const gradient = execute('Conv2DBackpropInput', attributesOf(plan), [shape, filter, outputGradient]);
+    const gradient = execute('Conv2DBackpropInput', attributesOf(filter, plan), [shape, filter, outputGradient]);
     return isPadded(plan.around) ? gradient.slice([0, top, left, 0], plan.xShape) : gradient;
   });
 }
@@ -92,18 +93,27 @@ export function imageGradient(outputGradient: Tensor, filter: Tensor, plan: Conv
 export function filterGradient(outputGradient: Tensor, x: Tensor, plan: ConvolutionPlan): Tensor {
   return tf.tidy(() => {
     const shape = tf.tensor1d(plan.filterShape, 'int32');
-    return execute('Conv2DBackpropFilter', attributesOf(plan), [padded(x, plan), shape, outputGradient]);
+    return execute('Conv2DBackpropFilter', attributesOf(outputGradient, plan), [
+      padded(x, plan),
+      shape,
+      outputGradient,
+    ]);
   });
 }
 
 /**
- * 2-D convolution with PyTorch's padding. x: N×H×W×C, filter: kH×kW×C×O → N×H'×W'×O with H' = ⌊(H + 2·padding − kH) / stride⌋ + 1.
+ * 2-D convolution with PyTorch's padding, in the precision of the filter. images: N×H×W×C, filter: kH×kW×C×O → N×H'×W'×O with H' = ⌊(H + 2·padding − kH) / stride⌋ + 1.
  *
  * TensorFlow's explicit padding is not used: its gradient takes up to 200 times as long as that of the same convolution written with
  * SAME, or with the image padded first. Taps that meet nothing but padding are cut off: on a 1×1 feature map a 3×3 filter is a matrix
  * product with its centre, a ninth of the work.
  */
-export function conv2d(x: Tensor4D, filter: Tensor4D, { stride = 1, padding = 0 }: ConvolutionOptions = {}): Tensor4D {
+export function conv2d(
+  images: Tensor4D,
+  filter: Tensor4D,
+  { stride = 1, padding = 0 }: ConvolutionOptions = {},
+): Tensor4D {
+  const x = inPrecisionOf(filter, images);
   const [, height, width, channels] = x.shape;
   const [filterHeight, filterWidth, filterChannels, filters] = filter.shape;
   const rows = planAxis(height, filterHeight, stride, padding);

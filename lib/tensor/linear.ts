@@ -1,10 +1,8 @@
 /** Matrix products and biases, in float32 and bfloat16. */
 import { type Tensor, type Tensor1D, type Tensor2D } from '../tf';
-import { attribute, execute } from './native';
+import { attribute, execute, hasKernels, isBfloat16 } from './native';
 import { defineOperation } from './operation';
-import { typeAttribute } from './precision';
-
-const float32 = attribute.type('T', 'float32');
+import { inPrecisionOf, typeAttribute } from './precision';
 
 interface Transposed {
   readonly transposeA?: boolean;
@@ -31,19 +29,26 @@ const runProduct = defineOperation<'x' | 'weight', Record<string, never>>({
   }),
 });
 
-/** x · weight. x: N×I, weight: I×O → N×O. */
+/** x · weight, in the precision of the weight. x: N×I, weight: I×O → N×O. */
 export function product(x: Tensor2D, weight: Tensor2D): Tensor2D {
-  return runProduct({ x, weight }, {})[0] as Tensor2D;
+  return runProduct({ x: inPrecisionOf(weight, x), weight }, {})[0] as Tensor2D;
 }
 
 const runAddBias = defineOperation<'x' | 'bias', Record<string, never>>({
   name: 'AddBias',
-  forward: ({ x, bias }) => execute('BiasAdd', [float32], [x, bias]),
+  forward: ({ x, bias }) => execute('BiasAdd', [typeAttribute(x)], [x, inPrecisionOf(x, bias)]),
   gradient: ([outputGradient]) => ({
     x: () => outputGradient.clone(),
-    bias: () => execute('BiasAddGrad', [float32], [outputGradient]),
+    bias: () => sumOverRows(outputGradient),
   }),
 });
+
+/** The gradient of a bias, float32. …×C → C. */
+export function sumOverRows(outputGradient: Tensor): Tensor {
+  if (hasKernels && isBfloat16(outputGradient))
+    return execute('NotebookSumRows', [typeAttribute(outputGradient)], [outputGradient]);
+  return execute('BiasAddGrad', [attribute.type('T', 'float32')], [outputGradient]);
+}
 
 /** Adds a value a channel. x: …×C of two axes or more, bias: C → …×C. */
 export function addBias<T extends Tensor>(x: T, bias: Tensor1D): T {

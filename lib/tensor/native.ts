@@ -22,10 +22,19 @@ interface Binding {
 
 interface NativeBackend {
   readonly binding: Binding;
-  readonly tensorMap: { set(id: object, value: object): void; get(id: object): { readonly dtype: number } };
+  readonly tensorMap: { set(id: object, value: object): void };
   /** Numbers of the inputs in the binding; what is still on the JavaScript side is handed over. */
   getInputTensorIds(inputs: readonly TensorInfo[]): number[];
   createOutputTensor(output: NativeOutput): Tensor;
+  /** By these two, all of tfjs's operations reach TensorFlow. */
+  executeSingleOutput(op: string, attributes: readonly Attribute[], inputs: readonly TensorInfo[]): Tensor;
+  executeMultipleOutputs(
+    op: string,
+    attributes: readonly Attribute[],
+    inputs: readonly TensorInfo[],
+    outputs: number,
+  ): Tensor[];
+  readSync(dataId: object): unknown;
 }
 
 interface NativeOutput {
@@ -75,16 +84,106 @@ export function executeMany(
   inputs: readonly TensorInfo[],
   outputs: number,
 ): Tensor[] {
+  if (inputs.some(isBfloat16) && attributes.some(isFloat32)) return executeMixed(op, attributes, inputs, outputs);
   const results = binding.executeOp(op, attributes, backend.getInputTensorIds(inputs), outputs);
   return results.map((result) =>
     result.dtype === nativeType.bfloat16 ? registerOutput(result) : backend.createOutputTensor(result),
   );
 }
 
-/** What TensorFlow holds: tfjs knows no bfloat16 and takes such a tensor for float32 (see precision.ts). */
-export function isBfloat16({ dataId }: Pick<TensorInfo, 'dataId'>): boolean {
-  return backend.tensorMap.get(dataId).dtype === nativeType.bfloat16;
+const movingOperations = [
+  'Reshape',
+  'Transpose',
+  'ConcatV2',
+  'Split',
+  'SplitV',
+  'Slice',
+  'StridedSlice',
+  'Pad',
+  'PadV2',
+  'Tile',
+  'Unpack',
+  'Pack',
+  'Roll',
+  'GatherV2',
+];
+const narrowOperations = new Set([
+  ...movingOperations,
+  'Add',
+  'AddV2',
+  'Sub',
+  'Mul',
+  'Maximum',
+  'Minimum',
+  'Neg',
+  'Relu',
+  'ReluGrad',
+  'MatMul',
+  'BatchMatMulV2',
+]);
+
+/**
+ * tfjs knows no bfloat16 and takes such a tensor for float32, as which all its operations hand it to TensorFlow. Those that move values, or
+ * each of whose results is of one or two of them, and matrix products compute in bfloat16 where all that they are given is bfloat16; for
+ * the others, sums and softmax among them, and where the two are mixed, bfloat16 is widened first.
+ */
+function executeMixed(
+  op: string,
+  attributes: readonly Attribute[],
+  inputs: readonly TensorInfo[],
+  outputs: number,
+): Tensor[] {
+  // The number that is padded with goes after the tensor.
+  const decides = (input: TensorInfo): boolean =>
+    input.dtype === 'float32' && !(op === 'PadV2' && input.shape.length === 0);
+  const isNarrow = narrowOperations.has(op) && inputs.every((input) => isBfloat16(input) || !decides(input));
+  const [from, to]: NativeType[] = isNarrow ? ['float32', 'bfloat16'] : ['bfloat16', 'float32'];
+  const given = inputs.map((input) =>
+    input.dtype === 'float32' && isBfloat16(input) !== isNarrow ? cast(input, from, to) : input,
+  );
+  const value = nativeType[to];
+  try {
+    return executeMany(
+      op,
+      attributes.map((one) => (isFloat32(one) ? { ...one, value } : one)),
+      given,
+      outputs,
+    );
+  } finally {
+    tf.dispose(given.filter((input, index) => input !== inputs[index]) as Tensor[]);
+  }
 }
+
+function isFloat32({ type, value }: Attribute): boolean {
+  return type === binding.TF_ATTR_TYPE && value === nativeType.float32;
+}
+
+/** Rounded, or widened. */
+export function cast(x: TensorInfo, from: NativeType, to: NativeType): Tensor {
+  const attributes = [attribute.type('SrcT', from), attribute.type('DstT', to), attribute.bool('Truncate', false)];
+  const [output] = binding.executeOp('Cast', attributes, backend.getInputTensorIds([x]), 1);
+  return registerOutput(output);
+}
+
+const narrow = new WeakSet<object>();
+
+/** What TensorFlow holds, or held. */
+export function isBfloat16({ dataId }: Pick<TensorInfo, 'dataId'>): boolean {
+  return narrow.has(dataId);
+}
+
+backend.executeMultipleOutputs = executeMany;
+backend.executeSingleOutput = execute;
+const { readSync } = backend;
+backend.readSync = function (dataId) {
+  if (!narrow.has(dataId)) return readSync.call(this, dataId);
+  const widened = cast({ dataId, shape: [], dtype: 'float32' }, 'bfloat16', 'float32');
+  try {
+    return readSync.call(this, widened.dataId);
+  } finally {
+    widened.dispose();
+  }
+};
 
 /**
  * Hands bytes to TensorFlow as they are and widens them there: a batch of images crosses as uint8, a quarter of its float32 size.
@@ -109,6 +208,7 @@ const castBytes = [
 /** Makes a float32 or bfloat16 result of the binding a tensor of tfjs. */
 function registerOutput(output: NativeOutput): Tensor {
   const dataId = {};
+  if (output.dtype === nativeType.bfloat16) narrow.add(dataId);
   backend.tensorMap.set(dataId, { shape: output.shape, dtype: output.dtype, id: output.id, values: null, refCount: 1 });
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape: output.shape, dtype: 'float32' });
 }

@@ -7,6 +7,7 @@ import {
   batchNormTraining,
   normalize,
   normalizeGradients,
+  nothing,
   type BatchNormAttributes,
   type BatchNormOptions,
   type BatchNormOutput,
@@ -23,6 +24,7 @@ import {
 } from './convolution';
 import { hasKernels } from './native';
 import { defineOperation } from './operation';
+import { inPrecisionOf } from './precision';
 
 type Attributes = ConvolutionPlan & BatchNormAttributes;
 
@@ -31,11 +33,11 @@ const run = defineOperation<'x' | 'filter' | 'scale' | 'offset' | 'mean' | 'vari
   saveInputs: ['x', 'filter', 'scale', 'offset'],
   saveOutputs: [3, 4],
   forward: ({ x, filter, scale, offset, mean, variance }, attributes) =>
-    normalize([convolve(x, filter, attributes), scale, offset, mean, variance, tf.tensor1d([])], attributes),
+    normalize([convolve(x, filter, attributes), scale, offset, mean, variance, nothing(filter)], attributes),
   gradient([outputGradient], [x, filter, scale, offset, mean, inverseDeviation], attributes) {
     const [gradient, scaleGradient, offsetGradient] = tf.tidy(() => {
       const convolved = convolve(x, filter, attributes);
-      const inputs = [outputGradient, convolved, scale, offset, mean, inverseDeviation, tf.tensor1d([])];
+      const inputs = [outputGradient, convolved, scale, offset, mean, inverseDeviation, nothing(filter)];
       return normalizeGradients(inputs, attributes).slice(0, 3);
     });
     return {
@@ -47,15 +49,16 @@ const run = defineOperation<'x' | 'filter' | 'scale' | 'offset' | 'mean' | 'vari
   },
 });
 
-/** `batchNormTraining(conv2d(x, filter, …), …)` of convolution.ts and batch-norm.ts. x: N×H×W×C, filter: kH×kW×C×O → N×H'×W'×O. */
+/** `batchNormTraining(conv2d(x, filter, …), …)` of convolution.ts and batch-norm.ts. images: N×H×W×C, filter: kH×kW×C×O → N×H'×W'×O. */
 export function normalizedConvolutionTraining(
-  x: Tensor4D,
+  images: Tensor4D,
   filter: Tensor4D,
   [scale, offset]: readonly [Tensor1D, Tensor1D],
   running: BatchNormStatistics,
   options: ConvolutionOptions & Omit<BatchNormOptions, 'residual'>,
 ): BatchNormOutput {
   const { epsilon = 1e-5, momentum = 0.1, relu = false } = options;
+  const x = inPrecisionOf(filter, images);
   const plan = hasKernels ? planConvolution(x, filter, options) : undefined;
   if (plan === undefined) return batchNormTraining(conv2d(x, filter, options), scale, offset, running, options);
   const outputs = run(

@@ -1,6 +1,7 @@
 import { tf, type Tensor4D } from '../tf';
 import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
+import { typeAttribute } from './precision';
 
 export interface PoolOptions {
   /** Of the square windows. */
@@ -26,9 +27,10 @@ interface PoolAttributes extends Required<PoolOptions> {
 const runMaxPool = defineOperation<'x', PoolAttributes>({
   name: 'MaxPoolAsPyTorch',
   saveOutputs: [1],
-  forward: ({ x }, options) => executeMany('NotebookMaxPool', attributesOf(options), [x], 2),
+  forward: ({ x }, options) => executeMany('NotebookMaxPool', [typeAttribute(x), ...attributesOf(options)], [x], 2),
   gradient([outputGradient], [winner], { height, width, ...options }) {
-    const attributes = [...attributesOf(options), attribute.int('height', height), attribute.int('width', width)];
+    const sizes = [attribute.int('height', height), attribute.int('width', width)];
+    const attributes = [typeAttribute(outputGradient), ...attributesOf(options), ...sizes];
     return { x: () => execute('NotebookMaxPoolGrad', attributes, [outputGradient, winner]) };
   },
 });

@@ -1,12 +1,13 @@
 /**
- * bfloat16 below tfjs, which has no such type: half the memory of float32, and twice its speed in matrix products on processors that
- * have instructions for it. A bfloat16 tensor looks like a float32 one to tfjs, but only the operations of this project take it
- * (`linear.ts`, `transformer.ts`), and only forwards; anything else, reading its values included, fails. Ends with `toFloat32`.
+ * bfloat16 below tfjs, which has no such type: half the memory of float32, and twice its speed in matrix products and convolutions on
+ * processors that have instructions for it. A bfloat16 tensor looks like a float32 one to tfjs, whose operations take it as native.ts says;
+ * the operations of this project compute in the precision of what they are given, a product or a convolution in that of its matrix.
  */
-import { tf, type Tensor } from '../tf';
-import { attribute, execute, isBfloat16, type Attribute, type NativeType } from './native';
+import { type Tensor } from '../tf';
+import { attribute, cast, isBfloat16, type Attribute } from './native';
+import { defineOperation } from './operation';
 
-/** What a frozen network computes in. Norms, softmax and sums are float32 inside either way. */
+/** What a network computes in. Norms, softmax, losses and sums are float32 inside either way. */
 export const precisions = ['float32', 'bfloat16'] as const;
 export type Precision = (typeof precisions)[number];
 
@@ -19,21 +20,20 @@ export function typeAttribute(x: Tensor): Attribute {
   return attribute.type('T', precisionOf(x));
 }
 
-/** Rounded to bfloat16, or widened to float32. Not differentiable; of the same precision, it is the same values. */
+const runCast = defineOperation<'x', { readonly from: Precision; readonly to: Precision }>({
+  name: 'ToPrecision',
+  forward: ({ x }, { from, to }) => cast(x, from, to),
+  gradient: ([outputGradient], _saved, { from }) => ({ x: () => toPrecision(outputGradient, from) }),
+});
+
+/** Rounded to bfloat16, or widened to float32, as a tensor of its own; of the same precision, it is the same values. */
 export function toPrecision<T extends Tensor>(x: T, precision: Precision): T {
-  const from: NativeType = precisionOf(x);
-  if (from === precision) return x.clone();
-  const attributes = [
-    attribute.type('SrcT', from),
-    attribute.type('DstT', precision),
-    attribute.bool('Truncate', false),
-  ];
-  return execute('Cast', attributes, [x]) as T;
+  const from = precisionOf(x);
+  return from === precision ? x.clone() : (runCast({ x }, { from, to: precision })[0] as T);
 }
 
-/** The same values in another shape, in either precision. Not differentiable in bfloat16. */
-export function reshape<T extends Tensor>(x: Tensor, shape: readonly number[]): T {
-  if (!isBfloat16(x)) return x.reshape<T>([...shape] as T['shape']);
-  const attributes = [typeAttribute(x), attribute.type('Tshape', 'int32')];
-  return tf.tidy(() => execute('Reshape', attributes, [x, tf.tensor1d([...shape], 'int32')])) as T;
+/** x as the factor of a matrix: in the matrix's precision. It is x itself where it has it already. */
+export function inPrecisionOf<T extends Tensor>(matrix: Tensor, x: T): T {
+  const precision = precisionOf(matrix);
+  return precisionOf(x) === precision ? x : toPrecision(x, precision);
 }

@@ -6,7 +6,7 @@ import { type Tensor1D, type Tensor2D, tf } from '../tf';
 import { multiply, product } from './linear';
 import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
-import { typeAttribute } from './precision';
+import { inPrecisionOf, typeAttribute } from './precision';
 import { biasGelu, layerNorm } from './transformer';
 
 const runLayerNormProduct = defineOperation<'x' | 'scale' | 'offset' | 'weight', { readonly epsilon: number }>({
@@ -21,7 +21,8 @@ const runLayerNormProduct = defineOperation<'x' | 'scale' | 'offset' | 'weight',
   gradient([outputGradient], [x, scale, offset, weight, mean, inverseDeviation], { epsilon }) {
     const gradients = tf.tidy(() => {
       const normalizedGradient = multiply(outputGradient, weight, { transposeB: true });
-      return executeMany('NotebookLayerNormGrad', [], [normalizedGradient, x, scale, mean, inverseDeviation], 3);
+      const inputs = [normalizedGradient, x, scale, mean, inverseDeviation];
+      return executeMany('NotebookLayerNormGrad', [typeAttribute(x)], inputs, 3);
     });
     const weightGradient = () => {
       const normalized = layerNorm(x as Tensor2D, scale as Tensor1D, offset as Tensor1D, epsilon);
@@ -36,7 +37,7 @@ const runLayerNormProduct = defineOperation<'x' | 'scale' | 'offset' | 'weight',
   },
 });
 
-/** layerNorm(x) · weight (`layerNorm` of transformer.ts). x: N×I, weight: I×O → N×O. */
+/** layerNorm(x) · weight (`layerNorm` of transformer.ts), in the precision of the weight. x: N×I, weight: I×O → N×O. */
 export function layerNormProduct(
   x: Tensor2D,
   [scale, offset]: readonly [Tensor1D, Tensor1D],
@@ -44,7 +45,7 @@ export function layerNormProduct(
   weight: Tensor2D,
 ): Tensor2D {
   if (!hasKernels) return product(layerNorm(x, scale, offset, epsilon), weight);
-  return runLayerNormProduct({ x, scale, offset, weight }, { epsilon })[0] as Tensor2D;
+  return runLayerNormProduct({ x: inPrecisionOf(weight, x), scale, offset, weight }, { epsilon })[0] as Tensor2D;
 }
 
 const runBiasGeluProduct = defineOperation<'x' | 'bias' | 'weight', Record<string, never>>({
@@ -54,7 +55,7 @@ const runBiasGeluProduct = defineOperation<'x' | 'bias' | 'weight', Record<strin
   gradient([outputGradient], [x, bias, weight]) {
     const gradients = tf.tidy(() => {
       const activatedGradient = multiply(outputGradient, weight, { transposeB: true });
-      return executeMany('NotebookBiasGeluGrad', [], [activatedGradient, x, bias], 2);
+      return executeMany('NotebookBiasGeluGrad', [typeAttribute(x)], [activatedGradient, x, bias], 2);
     });
     const weightGradient = () =>
       multiply(biasGelu(x as Tensor2D, bias as Tensor1D), outputGradient, { transposeA: true });
@@ -62,8 +63,8 @@ const runBiasGeluProduct = defineOperation<'x' | 'bias' | 'weight', Record<strin
   },
 });
 
-/** biasGelu(x, bias) · weight (`biasGelu` of transformer.ts). x: N×I, bias: I, weight: I×O → N×O. */
+/** biasGelu(x, bias) · weight (`biasGelu` of transformer.ts), in the precision of the weight. x: N×I, bias: I, weight: I×O → N×O. */
 export function biasGeluProduct(x: Tensor2D, bias: Tensor1D, weight: Tensor2D): Tensor2D {
   if (!hasKernels) return product(biasGelu(x, bias), weight);
-  return runBiasGeluProduct({ x, bias, weight }, {})[0] as Tensor2D;
+  return runBiasGeluProduct({ x: inPrecisionOf(weight, x), bias, weight }, {})[0] as Tensor2D;
 }

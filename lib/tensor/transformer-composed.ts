@@ -1,12 +1,12 @@
 /**
  * What a transformer is made of, in TensorFlow's own operations: for the GPU, for which the project has no operations of its own, where
- * those could not be compiled, and to hold them against. Everything here is differentiated by tfjs in float32; what is given in bfloat16 is
- * computed in float32 and rounded.
+ * those could not be compiled, and to hold them against. Everything here is differentiated by tfjs; what is given in bfloat16 is computed
+ * in float32 and rounded.
  */
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import { attribute, execute, isBfloat16 } from './native';
 import { defineOperation } from './operation';
-import { toPrecision } from './precision';
+import { inPrecisionOf, toPrecision } from './precision';
 import type { AttentionLayout, RotaryTables } from './transformer';
 
 const float32 = [attribute.type('T', 'float32')];
@@ -116,7 +116,7 @@ export interface AttentionOutput {
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, bias?: Tensor): AttentionOutput {
   const width = q.shape[q.shape.length - 1];
-  const scores = tf.matMul(q.mul(1 / Math.sqrt(width)), k, false, true);
+  const scores = tf.matMul(inPrecisionOf(k, q.mul(1 / Math.sqrt(width))), k, false, true);
   const weights = tf.softmax(bias === undefined ? scores : scores.add(bias));
-  return { output: tf.matMul(weights, v), weights };
+  return { output: tf.matMul(inPrecisionOf(v, weights), v), weights };
 }

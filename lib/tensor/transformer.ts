@@ -1,12 +1,13 @@
 /**
  * What a transformer is made of, each part one pass over memory: operations of the project's own on the CPU (lib/tensor/kernels), with
- * hand-written gradients, in float32 and forwards in bfloat16; TensorFlow's operations on a GPU. tests/tensor/transformer.test.ts holds
- * one against the other.
+ * hand-written gradients, in float32 and bfloat16; TensorFlow's operations on a GPU. tests/tensor/transformer.test.ts holds one against the
+ * other.
  */
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
+import { sumOverRows } from './linear';
 import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
-import { typeAttribute } from './precision';
+import { inPrecisionOf, typeAttribute } from './precision';
 import {
   composedAttentionWeights,
   composedBiasGelu,
@@ -25,7 +26,7 @@ const runLayerNorm = defineOperation<'x' | 'scale' | 'offset', { readonly epsilo
     executeMany('NotebookLayerNorm', [typeAttribute(x), attribute.float('epsilon', epsilon)], [x, scale, offset], 3),
   gradient([outputGradient], [x, scale, mean, inverseDeviation]) {
     const inputs = [outputGradient, x, scale, mean, inverseDeviation];
-    const gradients = executeMany('NotebookLayerNormGrad', [], inputs, 3);
+    const gradients = executeMany('NotebookLayerNormGrad', [typeAttribute(x)], inputs, 3);
     return { x: () => gradients[0], scale: () => gradients[1], offset: () => gradients[2] };
   },
 });
@@ -41,7 +42,7 @@ const runBiasGelu = defineOperation<'x' | 'bias', Record<string, never>>({
   saveInputs: ['x', 'bias'],
   forward: ({ x, bias }) => execute('NotebookBiasGelu', [typeAttribute(x)], [x, bias]),
   gradient([outputGradient], [x, bias]) {
-    const gradients = executeMany('NotebookBiasGeluGrad', [], [outputGradient, x, bias], 2);
+    const gradients = executeMany('NotebookBiasGeluGrad', [typeAttribute(x)], [outputGradient, x, bias], 2);
     return { x: () => gradients[0], bias: () => gradients[1] };
   },
 });
@@ -61,7 +62,7 @@ const runBiasResidual = defineOperation<'residual' | 'x' | 'bias', Record<string
   gradient: ([outputGradient]) => ({
     residual: () => outputGradient.clone(),
     x: () => outputGradient.clone(),
-    bias: () => execute('BiasAddGrad', [attribute.type('T', 'float32')], [outputGradient]),
+    bias: () => sumOverRows(outputGradient),
   }),
 });
 
@@ -71,7 +72,7 @@ const runScaledResidual = defineOperation<'residual' | 'x' | 'bias' | 'scale', R
   forward: ({ residual, x, bias, scale }) =>
     execute('NotebookBiasResidual', [typeAttribute(x)], [residual, x, bias, scale]),
   gradient([outputGradient], [x, bias, scale]) {
-    const gradients = executeMany('NotebookBiasResidualGrad', [], [outputGradient, x, bias, scale], 3);
+    const gradients = executeMany('NotebookBiasResidualGrad', [typeAttribute(x)], [outputGradient, x, bias, scale], 3);
     const [xGradient, biasGradient, scaleGradient] = gradients.map((gradient) => () => gradient);
     return { residual: () => outputGradient.clone(), x: xGradient, bias: biasGradient, scale: scaleGradient };
   },
@@ -80,7 +81,7 @@ const runScaledResidual = defineOperation<'residual' | 'x' | 'bias' | 'scale', R
 /** residual + scale · (x + bias), the end of a branch; scale is layer scale (Touvron et al. 2021). x, residual: …×C → …×C. */
 export function biasResidual<T extends Tensor>(residual: T, x: T, bias: Tensor1D, scale?: Tensor1D): T {
   if (!hasKernels) return composedBiasResidual(residual, x, bias, scale) as T;
-  const inputs = { residual, x, bias };
+  const inputs = { residual: inPrecisionOf(x, residual), x, bias };
   return (scale === undefined ? runBiasResidual(inputs, {}) : runScaledResidual({ ...inputs, scale }, {}))[0] as T;
 }
 
@@ -122,11 +123,10 @@ const runAttention = defineOperation<'qkv' | 'bias' | 'sine' | 'cosine', Attenti
     ),
   gradient([outputGradient], [qkv, bias, sine, cosine, output, logSum], layout) {
     const inputs = [outputGradient, qkv, bias, sine, cosine, output, logSum];
-    const gradient = execute('NotebookAttentionGrad', attentionAttributes(layout), inputs);
+    const gradient = execute('NotebookAttentionGrad', [typeAttribute(qkv), ...attentionAttributes(layout)], inputs);
     return {
       qkv: () => gradient,
-      bias: () =>
-        bias.size === 0 ? tf.zerosLike(bias) : execute('BiasAddGrad', [attribute.type('T', 'float32')], [gradient]),
+      bias: () => (bias.size === 0 ? tf.zerosLike(bias) : sumOverRows(gradient)),
     };
   },
 });

@@ -2,6 +2,7 @@
 import { tf, type Tensor, type Tensor4D } from '../tf';
 import { attribute, execute, type Attribute } from './native';
 import { defineOperation } from './operation';
+import { inPrecisionOf } from './precision';
 import type { PlaneSize } from './resample';
 
 /** The method is TensorFlow's name; `from` and `to` are N×H×W×C, so that the gradient needs no tensor of the forward pass. */
@@ -14,7 +15,8 @@ interface ResizeAttributes {
 // tfjs's own gradient of resizeBilinear forgets where the centres of the pixels are: it is that of another function.
 const runResize = defineOperation<'x', ResizeAttributes>({
   name: 'ResizeHalfPixel',
-  forward: ({ x }, { method, to }) => execute(method, resizeAttributes(), [x, planeTensor(to)]),
+  // TensorFlow's own compute in float32.
+  forward: ({ x }, { method, to }) => inPrecisionOf(x, execute(method, resizeAttributes(), [x, planeTensor(to)])),
   gradient: ([outputGradient], _saved, { method, from }) => ({
     x: () => {
       const [, height, width] = from;
@@ -52,7 +54,8 @@ export function upsampleNearest(x: Tensor4D, factor: number): Tensor4D {
 export function upsampleTransposed(x: Tensor4D, filter: Tensor4D): Tensor4D {
   const [count, height, width] = x.shape;
   const [inputs, size, , outputs] = filter.shape;
-  const product = tf.matMul(x.reshape<Tensor>([-1, inputs]), filter.reshape([inputs, -1])); // NHW×kkO
+  const rows = inPrecisionOf(filter, x).reshape<Tensor>([-1, inputs]);
+  const product = tf.matMul(rows, filter.reshape([inputs, -1])); // NHW×kkO
   return product
     .reshape([count * height, width, size, size * outputs])
     .transpose([0, 2, 1, 3]) // NH×k×W×kO

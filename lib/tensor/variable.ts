@@ -1,6 +1,6 @@
 import { tf, type Tensor } from '../tf';
 import { attribute, execute, executeMany, hasKernels } from './native';
-import { precisionOf, precisions, type Precision } from './precision';
+import { precisionOf, precisions, toPrecision, type Precision } from './precision';
 
 /**
  * A value, float32 or bfloat16, that lives in TensorFlow and is updated in place, which tfjs's own variables cannot do. `read` gives a
@@ -11,6 +11,8 @@ export interface Variable {
   readonly precision: Precision;
   /** The resource that TensorFlow's ResourceApply… operations take. */
   readonly handle: Tensor;
+  /** The value rounded to bfloat16, to be computed with: what updates the variable updates it as well. Absent where it is not kept. */
+  readonly rounded?: Variable;
   read(): Tensor;
   assign(value: Tensor): void;
   dispose(): void;
@@ -49,6 +51,26 @@ export function createVariable(initial: Tensor): Variable {
   };
   variable.assign(initial);
   return variable;
+}
+
+/** The variable with its value rounded to bfloat16 beside it. */
+export function withRounded(variable: Variable): Variable {
+  const roundedValue = (value: Tensor): Tensor => toPrecision(value, 'bfloat16');
+  const initial = tf.tidy(() => roundedValue(variable.read()));
+  const rounded = createVariable(initial);
+  initial.dispose();
+  return {
+    ...variable,
+    rounded,
+    assign(value) {
+      variable.assign(value);
+      tf.tidy(() => rounded.assign(roundedValue(value)));
+    },
+    dispose() {
+      variable.dispose();
+      rounded.dispose();
+    },
+  };
 }
 
 /** `read` of many: one operation for all of a precision, in the variables' order. */

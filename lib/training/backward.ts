@@ -3,6 +3,7 @@
  * until the whole pass is over; here each is freed as soon as the operation that needs it is done, so that the activations of a network
  * shrink while its gradients grow.
  */
+import { precisionOf, toPrecision } from '../tensor/precision';
 import { tf, type Scalar, type Tensor } from '../tf';
 
 /** An operation that was run while the tape was. */
@@ -77,7 +78,7 @@ function connected(tape: readonly TapeNode[], inputs: readonly Tensor[], value: 
 function backpropagate(value: Scalar, inputs: readonly Tensor[], nodes: readonly ConnectedNode[]): Tensor[] {
   const gradients = new Map<number, Tensor>([[value.id, tf.onesLike(value)]]);
   for (const node of [...nodes].reverse()) {
-    const outputGradients = node.outputs.map(({ id }) => gradients.get(id));
+    const outputGradients = node.outputs.map((output) => ofPrecision(output, gradients.get(output.id)));
     const found = tf.tidy(() => inputGradients(node, outputGradients));
     // An operation's outputs come from nowhere else: their gradients, and what was saved for them, are done with.
     for (const { id } of node.outputs) gradients.delete(id);
@@ -89,7 +90,15 @@ function backpropagate(value: Scalar, inputs: readonly Tensor[], nodes: readonly
       if (before !== undefined) tf.dispose([before, found[index]]);
     });
   }
-  return inputs.map(({ id, shape }) => gradients.get(id) ?? tf.zeros(shape));
+  return inputs.map((input) => ofPrecision(input, gradients.get(input.id) ?? tf.zeros(input.shape)));
+}
+
+/** A tensor's gradient has its precision, whatever the operations that it was added up from have given. The other one is gone. */
+function ofPrecision<T extends Tensor | undefined>(tensor: Tensor, gradient: T): T {
+  if (gradient === undefined || precisionOf(gradient) === precisionOf(tensor)) return gradient;
+  const converted = toPrecision(gradient, precisionOf(tensor));
+  gradient.dispose();
+  return converted;
 }
 
 /** The gradients of a node's wanted inputs, as tensors that nobody else has. */

@@ -17,10 +17,12 @@ import { createScope } from '../models/scope';
 import { createRandom } from '../random';
 import { attribute, execute } from '../tensor/native';
 import { readResult } from '../tensor/read';
+import type { PrecisionSetting } from '../tensor/chosen-precision';
 import { tf, type Scalar, type Tensor4D } from '../tf';
 import type { HistoryRow } from './events';
 import { fit, type FitOptions } from './fit';
 import { initialParameters } from '../models/initial-values';
+import { inPrecision } from '../models/low-precision';
 import type { Network } from '../models/network';
 import { adamW } from './optimizers';
 
@@ -41,6 +43,8 @@ export interface DenoisingSettings {
   readonly validationNoise?: 'fixed' | 'redrawn';
   /** Fixes the decoder's initial values, the order of the images and the noise. */
   readonly seed: number;
+  /** As in a recipe. */
+  readonly precision?: PrecisionSetting;
 }
 
 export type DenoiserControls = Pick<
@@ -76,7 +80,7 @@ export async function trainDenoiser(
   const { table, initial } = denoiser;
   const { epochs, batchSize, learningRate, seed, validationNoise = 'fixed' } = settings;
   const { train, val } = dataset.splits;
-  const parameters = initialParameters(table, seed, initial);
+  const parameters = inPrecision(initialParameters(table, seed, initial), settings.precision);
   const names = trainableNames(parameters);
   const optimizer = adamW(parameters, names, { weightDecay: 0 }); // which is Adam
   let current = 0; // epoch

@@ -22,8 +22,9 @@ export interface Group {
   readonly names: string[];
 }
 
-/** Names that share learning rate and decay, so that their scalars are made once a step. */
+/** Names that share learning rate and decay, and whether there are rounded values, so that one operation updates them. */
 export function groupNames(
+  parameters: Parameters,
   names: readonly string[],
   weightDecay: number,
   settingsOf: GroupOptions['settingsOf'] = () => ({}),
@@ -31,7 +32,7 @@ export function groupNames(
   const groups = new Map<string, Group>();
   for (const name of names) {
     const { learningRateScale: scale = 1, weightDecay: own = weightDecay } = settingsOf(name);
-    const key = `${scale} ${own}`;
+    const key = `${scale} ${own} ${variableOf(parameters, name).rounded !== undefined}`;
     const group = groups.get(key) ?? { scale, weightDecay: own, names: [] };
     group.names.push(name);
     groups.set(key, group);
@@ -55,10 +56,12 @@ export function createSlots(
   return slots;
 }
 
-/** What an update changes: the handles of weights, and of what has been accumulated for each, kind by kind. */
+/** What an update changes: the handles of weights, of what has been accumulated for each, kind by kind, and of their rounded values. */
 export interface State {
   readonly weights: readonly Tensor[];
   readonly slots: readonly (readonly Tensor[])[];
+  /** Of all weights, or of none. */
+  readonly rounded?: readonly Tensor[];
 }
 
 /** A group with its state, which is the same in every step. */
@@ -72,6 +75,7 @@ export function withState(
   const state = {
     weights: names.map((name) => variableOf(parameters, name).handle),
     slots: kinds.map((kind) => names.map((name) => (slots.get(`${kind}/${name}`) as Variable).handle)),
+    rounded: names.flatMap((name) => variableOf(parameters, name).rounded?.handle ?? []),
   };
   return { ...group, state };
 }

@@ -1,5 +1,6 @@
 import type { Parameters } from '../models/parameters';
 import { attribute, execute, executeMany, hasKernels } from '../tensor/native';
+import { inPrecisionOf, toPrecision, typeAttribute } from '../tensor/precision';
 import type { Variable } from '../tensor/variable';
 import { tf, type Tensor } from '../tf';
 import {
@@ -56,18 +57,33 @@ interface AdamWSettings {
 
 /** One operation for all weights, and in it one pass over each weight, its moments and its gradient. */
 export function updateAdamW(
-  { weights, slots: [firstMoments, secondMoments] }: State,
+  state: State,
   gradients: readonly Tensor[],
   { rate, decay, beta1, beta2, epsilon, corrections: [first, second] }: AdamWSettings,
 ): void {
-  const settings = tf.tensor1d([1 - decay, beta1, beta2, epsilon, rate / first, 1 / Math.sqrt(second)]);
-  const inputs = [...weights, ...firstMoments, ...secondMoments, settings, ...gradients];
-  executeMany('NotebookAdamW', [attribute.int('N', weights.length)], inputs, 0);
+  update('NotebookAdamW', state, [1 - decay, beta1, beta2, epsilon, rate / first, 1 / Math.sqrt(second)], gradients);
+}
+
+function update(
+  op: string,
+  { weights, slots, rounded = [] }: State,
+  settings: number[],
+  gradients: readonly Tensor[],
+): void {
+  const accumulated = slots.flat();
+  const counts = [
+    attribute.int('N', weights.length),
+    attribute.int('slots', accumulated.length),
+    attribute.int('copies', rounded.length),
+  ];
+  const alike = gradients.map((gradient) => inPrecisionOf(gradients[0], gradient));
+  const inputs = [...weights, ...accumulated, ...rounded, tf.tensor1d(settings), ...alike];
+  executeMany(op, [...counts, typeAttribute(gradients[0])], inputs, 0);
 }
 
 /** The same in TensorFlow's own operations: for the GPU, and to hold the other against. */
 export function composedUpdateAdamW(
-  { weights, slots: [firstMoments, secondMoments] }: State,
+  { weights, slots: [firstMoments, secondMoments], rounded = [] }: State,
   gradients: readonly Tensor[],
   { rate, decay, beta1, beta2, epsilon, corrections }: AdamWSettings,
 ): void {
@@ -86,7 +102,17 @@ export function composedUpdateAdamW(
     const state = [weight, firstMoments[index], secondMoments[index]];
     const inputs = [...state, ...powers, rateScalar, ...constants, gradients[index]];
     executeMany('ResourceApplyAdam', applyAdamAttributes, inputs, 0);
+    roundAgain(weight, rounded[index]);
   });
+}
+
+/** What the project's own operations do in the same pass. */
+function roundAgain(weight: Tensor, rounded: Tensor | undefined): void {
+  if (rounded === undefined) return;
+  const value = execute('ReadVariableOp', assignAttributes, [weight]);
+  const low = toPrecision(value, 'bfloat16');
+  executeMany('AssignVariableOp', [attribute.type('dtype', 'bfloat16')], [rounded, low], 0);
+  tf.dispose([value, low]);
 }
 
 interface SgdSettings {
@@ -98,18 +124,16 @@ interface SgdSettings {
 
 /** One operation for all weights; bit for bit what `composedUpdateSgd` gives. `slots` holds the velocities where there is momentum. */
 export function updateSgd(
-  { weights, slots: [velocities = []] }: State,
+  state: State,
   gradients: readonly Tensor[],
   { rate, decay, momentum, nesterov }: SgdSettings,
 ): void {
-  const settings = tf.tensor1d([rate, decay, momentum, nesterov ? 1 : 0]);
-  const counts = [attribute.int('N', weights.length), attribute.int('M', velocities.length)];
-  executeMany('NotebookSgd', counts, [...weights, ...velocities, settings, ...gradients], 0);
+  update('NotebookSgd', state, [rate, decay, momentum, nesterov ? 1 : 0], gradients);
 }
 
 /** The same in TensorFlow's own operations: for the GPU, and to hold the other against. */
 export function composedUpdateSgd(
-  { weights, slots: [velocities] }: State,
+  { weights, slots: [velocities], rounded = [] }: State,
   gradients: readonly Tensor[],
   { rate, decay, momentum, nesterov }: SgdSettings,
 ): void {
@@ -129,6 +153,7 @@ export function composedUpdateSgd(
       executeMany('ResourceApplyMomentum', momentumAttributes, inputs, 0);
     }
     if (decay !== 0) gradient.dispose();
+    roundAgain(weight, rounded[index]);
   });
 }
 
@@ -145,7 +170,9 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, settingsOf, decayFactor = () => 1 } = options;
   const kinds = ['firstMoment', 'secondMoment'];
   const slots = createSlots(parameters, names, kinds);
-  const groups = groupNames(names, weightDecay, settingsOf).map((group) => withState(group, parameters, slots, kinds));
+  const groups = groupNames(parameters, names, weightDecay, settingsOf).map((group) =>
+    withState(group, parameters, slots, kinds),
+  );
 
   return {
     steps: 0,
@@ -153,12 +180,12 @@ export function adamW(parameters: Parameters, names: readonly string[], options:
     step(gradients, learningRate) {
       const factor = decayFactor(this.steps++);
       const corrections = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
-      const update = hasKernels ? updateAdamW : composedUpdateAdamW;
+      const apply = hasKernels ? updateAdamW : composedUpdateAdamW;
       tf.tidy(() => {
         for (const group of groups) {
           const rate = learningRate * group.scale;
           const settings = { rate, decay: rate * group.weightDecay * factor, beta1, beta2, epsilon, corrections };
-          update(group.state, gradientsOf(gradients, group.names), settings);
+          apply(group.state, gradientsOf(gradients, group.names), settings);
         }
       });
     },
@@ -175,18 +202,20 @@ export function sgd(parameters: Parameters, names: readonly string[], options: S
   const kinds = momentum === 0 ? [] : ['velocity'];
   if (nesterov && momentum === 0) throw new Error('Nesterov’s way needs a momentum above 0.');
   const slots = createSlots(parameters, names, kinds);
-  const groups = groupNames(names, weightDecay, settingsOf).map((group) => withState(group, parameters, slots, kinds));
+  const groups = groupNames(parameters, names, weightDecay, settingsOf).map((group) =>
+    withState(group, parameters, slots, kinds),
+  );
 
   return {
     steps: 0,
     slots,
     step(gradients, learningRate) {
       this.steps++;
-      const update = hasKernels ? updateSgd : composedUpdateSgd;
+      const apply = hasKernels ? updateSgd : composedUpdateSgd;
       tf.tidy(() => {
         for (const group of groups) {
           const settings = { rate: learningRate * group.scale, decay: group.weightDecay, momentum, nesterov };
-          update(group.state, gradientsOf(gradients, group.names), settings);
+          apply(group.state, gradientsOf(gradients, group.names), settings);
         }
       });
     },

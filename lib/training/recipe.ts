@@ -1,6 +1,7 @@
 /** How a network is trained, as a value: a training is told apart by it, and a table of differences is made of it. */
 import { z } from 'zod';
 import { shown, suggestion, UserError } from '../errors';
+import { precisionSettings, type PrecisionSetting } from '../tensor/chosen-precision';
 import type { Augmentation } from './augmentations';
 import type { Loss, Metric } from './losses';
 import type { OptimizerSettings } from './create-optimizer';
@@ -38,6 +39,11 @@ export interface Recipe {
    * with the batch's, so that the frozen network drifts, as in PyTorch where `train()` is called on all of it.
    */
   readonly frozenBatchNorm?: 'evaluation' | 'training';
+  /**
+   * What is computed in: `float32` (the default), `bfloat16` for mixed precision, where weights, the optimizer, statistics, losses and sums
+   * stay float32, or `auto` for that where this processor is faster in it.
+   */
+  readonly precision?: PrecisionSetting;
   /** Images at once in validation; by default as many as keep the cores busy. */
   readonly evaluationBatchSize?: number;
 }
@@ -74,6 +80,7 @@ const settings: Readonly<Record<keyof Recipe, readonly [schema: z.ZodType, allow
   patience: [count(1).optional(), 'a whole number of epochs, 1 or more'],
   maxGradientNorm: [z.number().positive().optional(), 'a number above 0'],
   evaluationBatchSize: [count(1, 1_000_000).optional(), 'a whole number of images, 1 or more'],
+  precision: [z.enum(precisionSettings).optional(), 'float32, bfloat16 or auto'],
   frozenBatchNorm: [z.enum(['evaluation', 'training']).optional(), 'evaluation or training'],
 };
 

@@ -10,6 +10,7 @@ import { viewBatches, viewWorker, type ViewSource, type ViewThreads } from '../d
 import type { ViewedBatch } from '../data/view-worker';
 import type { ViewSettings } from '../data/views';
 import { UserError } from '../errors';
+import { inPrecision } from '../models/low-precision';
 import {
   createParameters,
   disposeParameters,
@@ -23,6 +24,7 @@ import {
 import { createScope, type Scope } from '../models/scope';
 import { patchGrid } from '../models/vit';
 import { createRandom } from '../random';
+import type { PrecisionSetting } from '../tensor/chosen-precision';
 import { tf, type Scalar, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';
@@ -76,6 +78,8 @@ export interface SelfDistillationSettings {
   readonly maxGradientNorm: number;
   /** Epochs in which the prototypes stay where they are. */
   readonly frozenPrototypeEpochs: number;
+  /** As in a recipe. */
+  readonly precision?: PrecisionSetting;
 }
 
 export interface SelfDistillationControls {
@@ -157,7 +161,7 @@ type Run = ReturnType<typeof openRun>;
 function openRun(network: DistilledNetwork, settings: SelfDistillationSettings, stepsPerEpoch: number) {
   const { epochs, seed, weightDecay, momentum, teacherTemperature, teacherWarmupEpochs } = settings;
   const total = stepsPerEpoch * epochs;
-  const parameters = createParameters(distillationTable(network, settings.head), seed);
+  const parameters = inPrecision(createParameters(distillationTable(network, settings.head), seed), settings.precision);
   const [student, teacher] = ['student', 'teacher'].map((role) => partOf(parameters, role));
   for (const [name, variable] of teacher.variables) tf.tidy(() => variable.assign(variableOf(student, name).read()));
   const names = trainableNames(parameters, (name) => name.startsWith('student.'));

@@ -8,7 +8,9 @@ import {
   linearHead,
   trainableNames,
 } from '../models/parameters';
+import { inPrecision } from '../models/low-precision';
 import { createRandom, type Random } from '../random';
+import type { PrecisionSetting } from '../tensor/chosen-precision';
 import { tf, type Tensor1D, type Tensor2D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { BestEpoch, HistoryRow } from './events';
@@ -30,6 +32,8 @@ export interface LinearProbeSettings {
   readonly optimizer?: 'adamw' | 'sgd';
   /** Fixes the initial weights and the order of the images. */
   readonly seed: number;
+  /** As in a recipe. */
+  readonly precision?: PrecisionSetting;
 }
 
 export interface HeadControls extends ProbeControls {
@@ -75,7 +79,7 @@ export async function trainHead(
   const { train, val } = sets;
   const { epochs, batchSize, learningRate, weightDecay, seed } = settings;
   const { signal, onProgress, checkpoints, recompute } = controls;
-  const parameters = createParameters(linearHead(train.width, train.classes), seed);
+  const parameters = inPrecision(createParameters(linearHead(train.width, train.classes), seed), settings.precision);
   const names = trainableNames(parameters);
   const optimizer =
     settings.optimizer === 'sgd'

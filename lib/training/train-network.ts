@@ -4,10 +4,12 @@ import type { Dataset, SplitName } from '../data/dataset';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { suggestion, UserError } from '../errors';
 import { initialParameters } from '../models/initial-values';
+import { inPrecision } from '../models/low-precision';
 import type { Network } from '../models/network';
 import { disposeParameters, readParameters, trainableNames, type Parameters } from '../models/parameters';
 import { createScope } from '../models/scope';
 import { createRandom } from '../random';
+import { toPrecision } from '../tensor/precision';
 import { tf, type Tensor, type Tensor4D } from '../tf';
 import { sortAugmentations } from './augmentations';
 import { trainingStream, type TrainingStream } from './augmented-stream';
@@ -133,7 +135,7 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
       `select is "${select}"${suggestion(select, known) || ','} but this training watches ${known.join(', ')}.`,
     );
   const stepsPerEpoch = batchesPerEpoch(task.count, batchSize);
-  const parameters = initialParameters(network.table, seed, network.initial);
+  const parameters = inPrecision(initialParameters(network.table, seed, network.initial), recipe.precision);
   let optimizer: Optimizer | undefined;
   try {
     const names = trainableNames(parameters, network.trainable);
@@ -160,7 +162,7 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
       batches: (epoch) => task.batches(epoch),
       loss: (batch, scope) => {
         const random = createRandom(seed, 'step', created.steps);
-        const output = network.forward(batch.images, withFrozenNorms(scope, isFrozen), random);
+        const output = toPrecision(network.forward(batch.images, withFrozenNorms(scope, isFrozen), random), 'float32');
         const reported = Object.entries(task.measures).map(
           ([name, measure]) => [name, measure(output, batch)] as const,
         );

@@ -5,6 +5,7 @@ import { crossEntropy, medmnistAccuracy } from '../metrics/classification';
 import type { Network } from '../models/network';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope } from '../models/scope';
+import { toPrecision } from '../tensor/precision';
 import { tf, type Scalar, type Tensor, type Tensor4D } from '../tf';
 import type { Batch, Validation } from './fit';
 import { imageStream } from './image-stream';
@@ -87,7 +88,7 @@ async function meansOver(
   for await (const batch of batches) {
     try {
       const values = tf.tidy((): Scalar[] => {
-        const output = forward(batch.images, createScope(readParameters(parameters)));
+        const output = toPrecision(forward(batch.images, createScope(readParameters(parameters))), 'float32');
         onOutput?.(output);
         return [loss(output, batch), ...names.map((name) => measures[name](output, batch))];
       });

@@ -17,6 +17,7 @@ import { flip } from '../../lib/training/augmentations';
 import { adamW, sgd } from '../../lib/training/create-optimizer';
 import { crossEntropy, dice } from '../../lib/training/losses';
 import type { Recipe } from '../../lib/training/recipe';
+import { precisions } from '../../lib/tensor/precision';
 import { constant, cosine } from '../../lib/training/schedules';
 import type { TrainingEvent } from '../../lib/training/events';
 import { userError } from '../data/user-error';
@@ -120,6 +121,7 @@ describe('a training', () => {
       [toy, data, { augment: [flip('horizontal', { probability: 0.4 })] }],
       [toy, data, { loss: crossEntropy({ labelSmoothing: 0.1 }) }],
       [toy, data, { select: 'loss' }],
+      [toy, data, { precision: 'bfloat16' }],
       [network({ name: 'toy', table: toyTable, forward: wide }), data, {}],
       [network({ name: 'toy', table: toyTable, forward: toyForward, config: { width: 4 } }), data, {}],
       [unfreeze(toy, 'fc'), data, {}],
@@ -131,7 +133,9 @@ describe('a training', () => {
       shortHash(trainingIdentity(net, images, { ...recipe, ...changes })),
     );
     assert.equal(new Set(ids).size, ids.length);
-    assert.equal(shortHash(trainingIdentity({ ...toy }, { ...data }, { ...recipe })), ids[0]);
+    assert.equal(shortHash(trainingIdentity({ ...toy }, { ...data }, { ...recipe, precision: 'float32' })), ids[0]);
+    const chosen = trainingIdentity(toy, data, { ...recipe, precision: 'auto' });
+    assert.ok(precisions.includes(chosen.precision), 'what was chosen, and not that there was a choice');
   });
 
   it('tells its settings in words and numbers', () => {

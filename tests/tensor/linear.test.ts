@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { addBias, product } from '../../lib/tensor/linear';
-import { precisionOf, reshape, toPrecision } from '../../lib/tensor/precision';
+import { precisionOf, toPrecision } from '../../lib/tensor/precision';
 import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../../lib/tf';
 import { assertClose } from '../close';
 import { noise } from '../noise';
@@ -82,17 +82,33 @@ describe('precision', () => {
     });
   });
 
-  it('keeps values and precision in another shape', () => {
+  it('is kept by tfjs’s operations that move values or are of two of them; the others, and a mixture, give float32', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
-      const low = toPrecision(tf.range(0, 6), 'bfloat16');
-      const shaped = reshape<Tensor2D>(low, [2, 3]);
-      assert.equal(precisionOf(shaped), 'bfloat16');
-      assert.deepEqual(toPrecision(shaped, 'float32').arraySync(), [
-        [0, 1, 2],
-        [3, 4, 5],
+      const low = toPrecision(tf.range(0, 6).reshape<Tensor2D>([2, 3]), 'bfloat16');
+      const kept = {
+        transposed: low.transpose(),
+        padded: low.pad([
+          [1, 0],
+          [0, 1],
+        ]),
+        joined: tf.concat([low, low], 1),
+        sum: low.add(low),
+        product: low.matMul(low, false, true),
+      };
+      const wide = { mean: low.mean(), softmax: low.softmax(), mixed: low.add(tf.ones([2, 3])), scaled: low.mul(0.1) };
+      for (const [name, value] of Object.entries(kept)) assert.equal(precisionOf(value), 'bfloat16', name);
+      for (const [name, value] of Object.entries(wide)) assert.equal(precisionOf(value), 'float32', name);
+      assert.deepEqual([...kept.padded.dataSync()], [0, 0, 0, 0, 0, 1, 2, 0, 3, 4, 5, 0]);
+      assert.deepEqual(kept.product.arraySync(), [
+        [5, 14],
+        [14, 50],
       ]);
-      assert.throws(() => low.dataSync());
+      assert.equal(wide.mean.dataSync()[0], 2.5);
+      assert.deepEqual(
+        [...wide.scaled.dataSync()],
+        [0, 1, 2, 3, 4, 5].map((value) => Math.fround(value * Math.fround(0.1))),
+      );
     });
     assert.equal(tf.memory().numTensors, before);
   });

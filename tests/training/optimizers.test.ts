@@ -12,10 +12,12 @@ import {
   type Parameters,
 } from '../../lib/models/parameters';
 import { createRandom } from '../../lib/random';
-import { createVariable, type Variable } from '../../lib/tensor/variable';
+import { toPrecision } from '../../lib/tensor/precision';
+import { createVariable, withRounded, type Variable } from '../../lib/tensor/variable';
 import { tf, type Tensor } from '../../lib/tf';
 import { adamW, composedUpdateAdamW, updateAdamW, type AdamWOptions } from '../../lib/training/optimizers';
 import { assertClose } from '../close';
+import { noise } from '../noise';
 
 type Values = Record<string, number[]>;
 
@@ -134,6 +136,34 @@ describe('AdamW', () => {
 });
 
 describe('a step of AdamW in one operation', () => {
+  it('by a gradient in bfloat16 writes the rounded weights along, as TensorFlow’s own operations', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const count = [1003];
+      const start = [1, 2, 3].map((stream) =>
+        tf.tensor1d(Float32Array.from(noise(stream, 1003), (value) => Math.abs(value))),
+      );
+      const gradient = toPrecision(tf.tensor1d(Float32Array.from(noise(4, 1003))), 'bfloat16');
+      const settings = { rate: 1e-2, decay: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, corrections: [0.19, 0.002] };
+      const update = (run: typeof updateAdamW): Tensor[] => {
+        const [weight, first, second] = start.map(createVariable);
+        const { rounded = weight, ...mixed } = withRounded(weight);
+        const read = rounded.read(); // stays as it is
+        const [weights, copies] = [[mixed.handle], [rounded.handle]];
+        run({ weights, slots: [[first.handle], [second.handle]], rounded: copies }, [gradient], settings);
+        assert.deepEqual(read.dataSync(), toPrecision(start[0], 'bfloat16').dataSync());
+        const values = [mixed.read(), rounded.read()];
+        assert.deepEqual(values[1].dataSync(), toPrecision(values[0], 'bfloat16').dataSync());
+        for (const variable of [weight, first, second, rounded]) variable.dispose();
+        return values;
+      };
+      const [actual, expected] = [update(updateAdamW), update(composedUpdateAdamW)];
+      assert.deepEqual(actual[0].shape, count);
+      assertClose(actual[0].dataSync(), expected[0].dataSync(), 1e-5, 'weights');
+    });
+    assert.equal(tf.memory().numTensors, before);
+  });
+
   for (const decay of [0, 3e-4]) {
     it(`equals TensorFlow’s own operations with a decay of ${decay}, for any number of values`, () => {
       const before = tf.memory().numTensors;

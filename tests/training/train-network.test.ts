@@ -95,6 +95,8 @@ describe('a recipe', () => {
     'smoothed labels': { loss: crossEntropy({ labelSmoothing: 0.1 }) },
     'a loss of one’s own': { loss: focal },
     'two losses': { loss: [focal, crossEntropy()] },
+    'mixed precision': { precision: 'bfloat16' },
+    'mixed precision and SGD': { precision: 'bfloat16', optimizer: sgd({ momentum: 0.9 }), maxGradientNorm: 1 },
   };
   const finalLoss = ({ history }: TrainedNetwork): number => history[history.length - 1].trainLoss;
 

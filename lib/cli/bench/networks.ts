@@ -1,6 +1,6 @@
 /** Networks on noise, trained and evaluated as in the rest of the library: the cases that other frameworks are compared on. */
 import { createBackbone } from '../../models/backbone';
-import { roundMatrices } from '../../models/low-precision';
+import { inPrecision, roundMatrices } from '../../models/low-precision';
 import {
   createParameters,
   disposeParameters,
@@ -30,6 +30,14 @@ export const networkCases: readonly BenchCase[] = [
     prepare: (size) => classifierTraining('resnet18', size),
   },
   {
+    name: 'resnet18-train-28-b128-bf16',
+    description: 'the same in mixed precision',
+    size: { images: 128, pixels: 28 },
+    repeats: 5,
+    warmUp: 2,
+    prepare: (size) => classifierTraining('resnet18', size, 'bfloat16'),
+  },
+  {
     name: 'vit-tiny-forward-224-b32',
     description: 'ViT-Ti/16, images to logits',
     size: { images: 32, pixels: 224 },
@@ -44,6 +52,14 @@ export const networkCases: readonly BenchCase[] = [
     repeats: 3,
     warmUp: 1,
     prepare: (size) => classifierTraining('vit_tiny_patch16_224', size),
+  },
+  {
+    name: 'vit-tiny-train-224-b32-bf16',
+    description: 'the same in mixed precision',
+    size: { images: 32, pixels: 224 },
+    repeats: 3,
+    warmUp: 1,
+    prepare: (size) => classifierTraining('vit_tiny_patch16_224', size, 'bfloat16'),
   },
   {
     name: 'dinov2-small-forward-224-b16',
@@ -75,7 +91,15 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 8, pixels: 256 },
     repeats: 3,
     warmUp: 1,
-    prepare: unetTraining,
+    prepare: (size) => unetTraining(size),
+  },
+  {
+    name: 'unet-train-256-b8-bf16',
+    description: 'the same in mixed precision',
+    size: { images: 8, pixels: 256 },
+    repeats: 3,
+    warmUp: 1,
+    prepare: (size) => unetTraining(size, 'bfloat16'),
   },
 ];
 
@@ -105,7 +129,11 @@ function forwardPass(
 }
 
 /** A step of training all of a classifier's parameters on cross-entropy. */
-export function classifierTraining(name: string, { images: count, pixels }: BenchSize): BenchWork {
+export function classifierTraining(
+  name: string,
+  { images: count, pixels }: BenchSize,
+  precision: Precision = 'float32',
+): BenchWork {
   const backbone = createBackbone(name, { size: pixels, classes });
   const random = createRandom(0, 'bench', 'labels');
   const images = noiseImages(count, pixels);
@@ -113,26 +141,31 @@ export function classifierTraining(name: string, { images: count, pixels }: Benc
     Int32Array.from({ length: count }, () => random.integer(classes)),
     'int32',
   );
-  return training(backbone.table, [images, labels], (scope) => {
+  return training(backbone.table, precision, [images, labels], (scope) => {
     const { logits } = backbone.forward(images, scope);
     return crossEntropy(logits as Tensor2D, labels).mean();
   });
 }
 
-function unetTraining({ images: count, pixels }: BenchSize): BenchWork {
+function unetTraining({ images: count, pixels }: BenchSize, precision: Precision = 'float32'): BenchWork {
   const config = unetConfigs.unet_base32;
   const random = createRandom(0, 'bench', 'masks');
   const images = noiseImages(count, pixels);
   const values = Float32Array.from({ length: count * pixels * pixels }, () => random.integer(2));
   const masks = tf.tensor4d(values, [count, pixels, pixels, 1]);
-  return training(unetParameters(config), [images, masks], (scope) =>
+  return training(unetParameters(config), precision, [images, masks], (scope) =>
     sigmoidCrossEntropy(unetForward(images, scope, config).logits, masks).mean(),
   );
 }
 
 /** Steps of AdamW on one batch, whose tensors are freed at the end. */
-function training(table: ParameterTable, batch: readonly Tensor[], loss: (scope: Scope) => Scalar): BenchWork {
-  const parameters = createParameters(table, 0);
+function training(
+  table: ParameterTable,
+  precision: Precision,
+  batch: readonly Tensor[],
+  loss: (scope: Scope) => Scalar,
+): BenchWork {
+  const parameters = inPrecision(createParameters(table, 0), precision);
   const names = trainableNames(parameters);
   const optimizer = adamW(parameters, names, { weightDecay: 1e-5 });
   const options = { parameters, names, optimizer, learningRate: 1e-3 };

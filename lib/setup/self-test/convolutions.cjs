@@ -1,6 +1,17 @@
 // Operations between convolutions, and their gradients.
 'use strict';
-const { noise, positive, times, sum, map, differs, gradientDiffers, shapes, epsilon } = require('./values.cjs');
+const {
+  noise,
+  positive,
+  times,
+  sum,
+  map,
+  differs,
+  gradientDiffers,
+  bfloat16Differs,
+  shapes,
+  epsilon,
+} = require('./values.cjs');
 
 const relu = (/** @type {number} */ value) => Math.max(0, value);
 
@@ -10,12 +21,15 @@ const convolutions = {
     const { rows, width } = shapes[shape];
     const [x, scale, offset] = [noise(rows * width), noise(width, 2), noise(width, 3)];
     const residual = shape === 1 ? noise(rows * width, 4) : [];
-    const inputs = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset), tf.tensor(residual)];
-    const [output] = tf.execute('NotebookChannelAffine', { relu: ['bool', true] }, inputs, 1);
+    const run = (/** @type {string} */ type) => {
+      const vectors = [scale, offset].map((values) => tf.tensor(values));
+      const inputs = [tf.tensor(x, [rows, width], type), ...vectors, tf.tensor(residual, [residual.length], type)];
+      return tf.execute('NotebookChannelAffine', { T: ['type', type], relu: ['bool', true] }, inputs, 1).map(tf.values);
+    };
     const wanted = map(width)(x, (value, row, at) =>
       relu(value * scale[at] + offset[at] + (residual[row * width + at] ?? 0)),
     );
-    return differs('output', tf.values(output), wanted);
+    return differs('output', run('float32')[0], wanted) ?? bfloat16Differs(run);
   },
   batchNorm(tf, shape) {
     const { rows, width } = shapes[shape];
@@ -51,29 +65,33 @@ const convolutions = {
         return isFirst ? sum : relu(sum);
       });
     };
-    const given = [tf.tensor(x, [rows, width]), tf.tensor(scale), tf.tensor(offset)];
-    const attributes = { epsilon: ['float', epsilon], momentum: ['float', 0.1], relu: ['bool', !isFirst] };
-    const inputs = [
-      ...given,
-      tf.tensor(mean),
-      tf.tensor(variance),
-      tf.tensor(residual, residual.length ? [rows, width] : [0]),
-    ];
-    const [output, newMean, newVariance, ...own] = tf.execute('NotebookBatchNorm', attributes, inputs, 5);
-    const plain = tf.execute('NotebookNormalize', { relu: attributes.relu }, [...given, ...own], 1)[0];
-    const forGradient = [tf.tensor(weights, [rows, width]), ...given, ...own, output];
-    const gradients = tf
-      .execute('NotebookBatchNormGrad', { relu: attributes.relu, residual: ['bool', shape === 1] }, forGradient, 4)
-      .map(tf.values);
+    const run = (/** @type {string} */ type) => {
+      const T = ['type', type];
+      const wide = (/** @type {number[]} */ values) => tf.tensor(values, values.length ? [rows, width] : [0], type);
+      const given = [wide(x), tf.tensor(scale), tf.tensor(offset)];
+      const attributes = { T, epsilon: ['float', epsilon], momentum: ['float', 0.1], relu: ['bool', !isFirst] };
+      const inputs = [...given, tf.tensor(mean), tf.tensor(variance), wide(residual)];
+      const [output, newMean, newVariance, ...own] = tf.execute('NotebookBatchNorm', attributes, inputs, 5);
+      const plain = tf.execute('NotebookNormalize', { T, relu: attributes.relu }, [...given, ...own], 1);
+      const forGradient = [wide(weights), ...given, ...own, output];
+      const gradients = tf.execute(
+        'NotebookBatchNormGrad',
+        { T, relu: attributes.relu, residual: ['bool', shape === 1] },
+        forGradient,
+        4,
+      );
+      return [output, ...plain, newMean, newVariance, ...gradients].map(tf.values);
+    };
+    const [output, plain, newMean, newVariance, ...gradients] = run('float32');
     const found = statistics(x);
     const running = (/** @type {number[]} */ before, /** @type {number[]} */ batch) =>
       before.map((value, at) => 0.9 * value + 0.1 * batch[at]);
     return (
-      differs('output', tf.values(output), normalized(x, scale, offset, residual)) ??
-      differs('normalized', tf.values(plain), normalized(x, scale, offset)) ??
+      differs('output', output, normalized(x, scale, offset, residual)) ??
+      differs('normalized', plain, normalized(x, scale, offset)) ??
       differs(
         'mean',
-        tf.values(newMean),
+        newMean,
         running(
           mean,
           found.map(({ average }) => average),
@@ -81,12 +99,13 @@ const convolutions = {
       ) ??
       differs(
         'variance',
-        tf.values(newVariance),
+        newVariance,
         running(
           variance,
           found.map(({ spread }) => (spread * rows) / (rows - 1)),
         ),
       ) ??
+      bfloat16Differs(run) ??
       gradientDiffers(normalized, [x, scale, offset, residual], weights, {
         x: gradients[0],
         scale: gradients[1],
@@ -119,16 +138,20 @@ const convolutions = {
         return largest;
       });
     const window = { size: ['int', size], stride: ['int', stride], padding: ['int', padding] };
-    const [output, winner] = tf.execute(
-      'NotebookMaxPool',
-      window,
-      [tf.tensor(x, [images, height, width, channels])],
-      2,
-    );
     const sizes = { ...window, height: ['int', height], width: ['int', width] };
-    const inputs = [tf.tensor(weights, [images, newHeight, newWidth, channels]), winner];
-    const gradient = tf.values(tf.execute('NotebookMaxPoolGrad', sizes, inputs, 1)[0]);
-    return differs('output', tf.values(output), f(x)) ?? gradientDiffers(f, [x], weights, { x: gradient }, 1e-6);
+    const run = (/** @type {string} */ type, /** @type {number[]} */ x) => {
+      const given = tf.tensor(x, [images, height, width, channels], type);
+      const [output, winner] = tf.execute('NotebookMaxPool', { T: ['type', type], ...window }, [given], 2);
+      const inputs = [tf.tensor(weights, [images, newHeight, newWidth, channels], type), winner];
+      return [output, ...tf.execute('NotebookMaxPoolGrad', { T: ['type', type], ...sizes }, inputs, 1)].map(tf.values);
+    };
+    const [output, gradient] = run('float32', x);
+    const exact = noise(images * height * width * channels);
+    return (
+      differs('output', output, f(x)) ??
+      bfloat16Differs((type) => run(type, exact)) ??
+      gradientDiffers(f, [x], weights, { x: gradient }, 1e-6)
+    );
   },
 };
 

@@ -9,6 +9,7 @@ const {
   differs,
   gradientDiffers,
   inBothTypes,
+  bfloat16Differs,
   shapes,
   epsilon,
 } = require('./values.cjs');
@@ -58,10 +59,15 @@ const transformers = {
       return tf.execute('NotebookLayerNorm', { T: ['type', type], epsilon: ['float', epsilon] }, inputs, 3);
     };
     const [, mean, inverse] = run('float32');
-    const inputs = [tf.tensor(weights, [rows, width]), tf.tensor(x, [rows, width]), tf.tensor(scale), mean, inverse];
-    const gradients = tf.execute('NotebookLayerNormGrad', {}, inputs, 3).map(tf.values);
+    const gradientsIn = (/** @type {string} */ type) => {
+      const given = [weights, x].map((values) => tf.tensor(values, [rows, width], type));
+      const inputs = [...given, tf.tensor(scale), mean, inverse];
+      return tf.execute('NotebookLayerNormGrad', { T: ['type', type] }, inputs, 3).map(tf.values);
+    };
+    const gradients = gradientsIn('float32');
     return (
       inBothTypes(tf, (type, tolerance) => differs(type, tf.values(run(type)[0]), f(x, scale, offset), tolerance)) ??
+      bfloat16Differs(gradientsIn) ??
       gradientDiffers(f, [x, scale, offset], weights, { x: gradients[0], scale: gradients[1], offset: gradients[2] })
     );
   },
@@ -71,10 +77,14 @@ const transformers = {
     const f = biasGeluOf(width);
     const run = (/** @type {string} */ type) =>
       tf.execute('NotebookBiasGelu', { T: ['type', type] }, [tf.tensor(x, [rows, width], type), tf.tensor(bias)], 1)[0];
-    const inputs = [tf.tensor(weights, [rows, width]), tf.tensor(x, [rows, width]), tf.tensor(bias)];
-    const gradients = tf.execute('NotebookBiasGeluGrad', {}, inputs, 2).map(tf.values);
+    const gradientsIn = (/** @type {string} */ type) => {
+      const inputs = [...[weights, x].map((values) => tf.tensor(values, [rows, width], type)), tf.tensor(bias)];
+      return tf.execute('NotebookBiasGeluGrad', { T: ['type', type] }, inputs, 2).map(tf.values);
+    };
+    const gradients = gradientsIn('float32');
     return (
       inBothTypes(tf, (type, tolerance) => differs(type, tf.values(run(type)), f(x, bias), tolerance)) ??
+      bfloat16Differs(gradientsIn) ??
       gradientDiffers(f, [x, bias], weights, { x: gradients[0], bias: gradients[1] })
     );
   },
@@ -99,9 +109,14 @@ const transformers = {
     };
     const difference = inBothTypes(tf, (type, tolerance) => differs(type, run(type), f(x, bias, scale), tolerance));
     if (difference !== undefined || scale.length === 0) return difference;
-    const inputs = [tf.tensor(weights, [rows, width]), tf.tensor(x, [rows, width]), tf.tensor(bias), tf.tensor(scale)];
-    const gradients = tf.execute('NotebookBiasResidualGrad', {}, inputs, 3).map(tf.values);
-    return gradientDiffers(f, [x, bias, scale], weights, { x: gradients[0], bias: gradients[1], scale: gradients[2] });
+    const gradientsIn = (/** @type {string} */ type) => {
+      const given = [weights, x].map((values) => tf.tensor(values, [rows, width], type));
+      const inputs = [...given, tf.tensor(bias), tf.tensor(scale)];
+      return tf.execute('NotebookBiasResidualGrad', { T: ['type', type] }, inputs, 3).map(tf.values);
+    };
+    const gradients = gradientsIn('float32');
+    const found = { x: gradients[0], bias: gradients[1], scale: gradients[2] };
+    return bfloat16Differs(gradientsIn) ?? gradientDiffers(f, [x, bias, scale], weights, found);
   },
   attention(tf, shape) {
     const [images, tokens, heads, width, rotated] = [
@@ -121,10 +136,15 @@ const transformers = {
     const given = (/** @type {string} */ type) => tf.tensor(qkv, [images * tokens, 3 * channels], type);
     const run = (/** @type {string} */ type) =>
       tf.execute('NotebookAttention', { T: ['type', type], ...sizes }, [given(type), ...tables], 2);
-    const inputs = [tf.tensor(weights, [images * tokens, channels]), given('float32'), ...tables, ...run('float32')];
-    const gradient = tf.values(tf.execute('NotebookAttentionGrad', sizes, inputs, 1)[0]);
+    const gradientIn = (/** @type {string} */ type) => {
+      const outputGradient = tf.tensor(weights, [images * tokens, channels], type);
+      const inputs = [outputGradient, given(type), ...tables, ...run(type)];
+      return tf.execute('NotebookAttentionGrad', { T: ['type', type], ...sizes }, inputs, 1).map(tf.values);
+    };
+    const [gradient] = gradientIn('float32');
     return (
       inBothTypes(tf, (type, tolerance) => differs(type, tf.values(run(type)[0]), f(qkv), tolerance)) ??
+      bfloat16Differs(gradientIn) ??
       gradientDiffers(f, [qkv], weights, { qkv: gradient })
     );
   },

@@ -61,4 +61,25 @@ const map = (width) => (x, f) => x.map((value, at) => f(value, Math.floor(at / w
 /** @param {any} tf @param {(type: string, tolerance: number) => string | undefined} test */
 const inBothTypes = (tf, test) => test('float32', 2e-5) ?? test('bfloat16', 0.02);
 
-module.exports = { noise, positive, times, sum, map, differs, gradientDiffers, inBothTypes, shapes, epsilon };
+/**
+ * What an operation gives in bfloat16, against the same in float32: values that bfloat16 holds exactly go in, and only rounding differs.
+ * @param {(type: string) => number[][]} run
+ */
+function bfloat16Differs(run) {
+  const [wanted, got] = ['float32', 'bfloat16'].map(run);
+  return wanted.map((values, at) => differs(`result ${at} in bfloat16`, got[at], values, 0.02)).find((found) => found);
+}
+
+module.exports = {
+  noise,
+  positive,
+  times,
+  sum,
+  map,
+  differs,
+  gradientDiffers,
+  inBothTypes,
+  bfloat16Differs,
+  shapes,
+  epsilon,
+};

@@ -8,9 +8,10 @@ namespace notebooks {
 
 // An empty residual stands for none.
 REGISTER_OP("NotebookChannelAffine")
-    .Input("x: float").Input("scale: float").Input("offset: float").Input("residual: float")
-    .Output("output: float").Attr("relu: bool").UNKNOWN_SHAPE;
+    .Input("x: T").Input("scale: float").Input("offset: float").Input("residual: T")
+    .Output("output: T").Attr("relu: bool").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class ChannelAffineOp : public OpKernel {
  public:
   explicit ChannelAffineOp(OpKernelConstruction* construction) : OpKernel(construction) {
@@ -25,9 +26,9 @@ class ChannelAffineOp : public OpKernel {
     REQUIRE(context, residual.NumElements() == 0 || residual.NumElements() == x.NumElements());
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
-    ChosenKernels().convolution.channelAffine(ThreadsOf(context), rows.count, rows.width, Values(x), Values(scale),
-                                              Values(offset), residual.NumElements() == 0 ? nullptr : Values(residual),
-                                              relu_, Values(output));
+    Stored<T>::Kernels().convolution.channelAffine(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(scale),
+                                              Values(offset), residual.NumElements() == 0 ? nullptr : Values<T>(residual),
+                                              relu_, Values<T>(output));
   }
 
  private:
@@ -36,12 +37,13 @@ class ChannelAffineOp : public OpKernel {
 
 // Running statistics are updated as PyTorch does, with the unbiased variance.
 REGISTER_OP("NotebookBatchNorm")
-    .Input("x: float").Input("scale: float").Input("offset: float").Input("running_mean: float")
-    .Input("running_variance: float").Input("residual: float")
-    .Output("output: float").Output("new_mean: float").Output("new_variance: float").Output("mean: float")
+    .Input("x: T").Input("scale: float").Input("offset: float").Input("running_mean: float")
+    .Input("running_variance: float").Input("residual: T")
+    .Output("output: T").Output("new_mean: float").Output("new_variance: float").Output("mean: float")
     .Output("inverse_deviation: float")
-    .Attr("epsilon: float").Attr("momentum: float").Attr("relu: bool").UNKNOWN_SHAPE;
+    .Attr("epsilon: float").Attr("momentum: float").Attr("relu: bool").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class BatchNormOp : public OpKernel {
  public:
   explicit BatchNormOp(OpKernelConstruction* construction) : OpKernel(construction) {
@@ -62,19 +64,20 @@ class BatchNormOp : public OpKernel {
     for (int index = 1; index < 5; index++)
       OP_REQUIRES_OK(context, context->allocate_output(index, TensorShape({rows.width}), &outputs[index]));
     float* statistics[5];
-    for (int index = 0; index < 5; index++) statistics[index] = Values(outputs[index]);
+    for (int index = 1; index < 5; index++) statistics[index] = Values(outputs[index]);
     std::vector<float> variance(rows.width);
-    const auto& kernels = ChosenKernels().convolution;
-    kernels.batchStatistics(ThreadsOf(context), rows.count, rows.width, Values(x), epsilon_, statistics[3], variance.data(),
+    const auto& kernels = Stored<T>::Kernels().convolution;
+    kernels.batchStatistics(ThreadsOf(context), rows.count, rows.width, Values<T>(x), epsilon_, statistics[3], variance.data(),
                             statistics[4]);
     const double unbiased = rows.count > 1 ? static_cast<double>(rows.count) / (rows.count - 1) : 1;
     for (int64_t column = 0; column < rows.width; column++) {
       statistics[1][column] = (1 - momentum_) * Values(runningMean)[column] + momentum_ * statistics[3][column];
       statistics[2][column] = (1 - momentum_) * Values(runningVariance)[column] + momentum_ * (variance[column] * unbiased);
     }
-    kernels.normalize(ThreadsOf(context), rows.count, rows.width, Values(x),
+    kernels.normalize(ThreadsOf(context), rows.count, rows.width, Values<T>(x),
                       {Values(scale), Values(offset), statistics[3], statistics[4]},
-                      residual.NumElements() == 0 ? nullptr : Values(residual), relu_, statistics[0]);
+                      residual.NumElements() == 0 ? nullptr : Values<T>(residual), relu_,
+                      Values<T>(outputs[0]));
   }
 
  private:
@@ -84,9 +87,10 @@ class BatchNormOp : public OpKernel {
 
 // The output of NotebookBatchNorm without a residual, bit for bit, from what its gradient keeps: computed again instead of kept as well.
 REGISTER_OP("NotebookNormalize")
-    .Input("x: float").Input("scale: float").Input("offset: float").Input("mean: float").Input("inverse_deviation: float")
-    .Output("output: float").Attr("relu: bool").UNKNOWN_SHAPE;
+    .Input("x: T").Input("scale: float").Input("offset: float").Input("mean: float").Input("inverse_deviation: float")
+    .Output("output: T").Attr("relu: bool").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class NormalizeOp : public OpKernel {
  public:
   explicit NormalizeOp(OpKernelConstruction* construction) : OpKernel(construction) {
@@ -102,8 +106,8 @@ class NormalizeOp : public OpKernel {
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
     const ChannelNorm norm = {Values(scale), Values(offset), Values(mean), Values(inverse)};
-    ChosenKernels().convolution.normalize(ThreadsOf(context), rows.count, rows.width, Values(x), norm, nullptr, relu_,
-                                          Values(output));
+    Stored<T>::Kernels().convolution.normalize(ThreadsOf(context), rows.count, rows.width, Values<T>(x), norm, nullptr, relu_,
+                                          Values<T>(output));
   }
 
  private:
@@ -112,12 +116,13 @@ class NormalizeOp : public OpKernel {
 
 // `output` is used with ReLU and a residual only, else may be empty; without a residual, its gradient is empty.
 REGISTER_OP("NotebookBatchNormGrad")
-    .Input("output_gradient: float").Input("x: float").Input("scale: float").Input("offset: float").Input("mean: float")
-    .Input("inverse_deviation: float").Input("output: float")
-    .Output("x_gradient: float").Output("scale_gradient: float").Output("offset_gradient: float")
-    .Output("residual_gradient: float")
-    .Attr("relu: bool").Attr("residual: bool").UNKNOWN_SHAPE;
+    .Input("output_gradient: T").Input("x: T").Input("scale: float").Input("offset: float").Input("mean: float")
+    .Input("inverse_deviation: float").Input("output: T")
+    .Output("x_gradient: T").Output("scale_gradient: float").Output("offset_gradient: float")
+    .Output("residual_gradient: T")
+    .Attr("relu: bool").Attr("residual: bool").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class BatchNormGradOp : public OpKernel {
  public:
   explicit BatchNormGradOp(OpKernelConstruction* construction) : OpKernel(construction) {
@@ -140,10 +145,10 @@ class BatchNormGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &offsetGrad));
     OP_REQUIRES_OK(context, context->allocate_output(3, residual_ ? x.shape() : TensorShape({0}), &residualGrad));
     const ChannelNorm norm = {Values(scale), Values(offset), Values(mean), Values(inverse)};
-    ChosenKernels().convolution.batchNormGrad(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x), norm,
-                                              relu_ && residual_ ? Values(output) : nullptr, relu_, Values(xGrad),
+    Stored<T>::Kernels().convolution.batchNormGrad(ThreadsOf(context), rows.count, rows.width, Values<T>(outputGrad), Values<T>(x), norm,
+                                              relu_ && residual_ ? Values<T>(output) : nullptr, relu_, Values<T>(xGrad),
                                               Values(scaleGrad), Values(offsetGrad),
-                                              residual_ ? Values(residualGrad) : nullptr);
+                                              residual_ ? Values<T>(residualGrad) : nullptr);
   }
 
  private:
@@ -151,11 +156,11 @@ class BatchNormGradOp : public OpKernel {
 };
 
 REGISTER_OP("NotebookMaxPool")
-    .Input("x: float").Output("output: float").Output("winner: int32")
-    .Attr("size: int").Attr("stride: int").Attr("padding: int").UNKNOWN_SHAPE;
+    .Input("x: T").Output("output: T").Output("winner: int32")
+    .Attr("size: int").Attr("stride: int").Attr("padding: int").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 REGISTER_OP("NotebookMaxPoolGrad")
-    .Input("output_gradient: float").Input("winner: int32").Output("x_gradient: float")
-    .Attr("size: int").Attr("stride: int").Attr("padding: int").Attr("height: int").Attr("width: int").UNKNOWN_SHAPE;
+    .Input("output_gradient: T").Input("winner: int32").Output("x_gradient: T")
+    .Attr("size: int").Attr("stride: int").Attr("padding: int").Attr("height: int").Attr("width: int").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
 // The attributes of a pooling, and its shape for an input.
 struct PoolLayout {
@@ -178,6 +183,7 @@ struct PoolLayout {
   }
 };
 
+template <typename T>
 class MaxPoolOp : public OpKernel {
  public:
   explicit MaxPoolOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {}
@@ -190,13 +196,14 @@ class MaxPoolOp : public OpKernel {
     const TensorShape outputShape({shape.images, shape.outputHeight, shape.outputWidth, shape.channels});
     OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, outputShape, &winner));
-    ChosenKernels().convolution.maxPool(ThreadsOf(context), shape, Values(x), Values(output), Values<int32_t>(winner));
+    Stored<T>::Kernels().convolution.maxPool(ThreadsOf(context), shape, Values<T>(x), Values<T>(output), Values<int32_t>(winner));
   }
 
  private:
   PoolLayout layout_;
 };
 
+template <typename T>
 class MaxPoolGradOp : public OpKernel {
  public:
   explicit MaxPoolGradOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {
@@ -212,8 +219,8 @@ class MaxPoolGradOp : public OpKernel {
     Tensor* xGrad;
     const TensorShape xShape({shape.images, height_, width_, shape.channels});
     OP_REQUIRES_OK(context, context->allocate_output(0, xShape, &xGrad));
-    ChosenKernels().convolution.maxPoolGrad(ThreadsOf(context), shape, Values(outputGrad), Values<int32_t>(winner),
-                                            Values(xGrad));
+    Stored<T>::Kernels().convolution.maxPoolGrad(ThreadsOf(context), shape, Values<T>(outputGrad), Values<int32_t>(winner),
+                                            Values<T>(xGrad));
   }
 
  private:
@@ -221,11 +228,11 @@ class MaxPoolGradOp : public OpKernel {
   PoolLayout layout_;
 };
 
-REGISTER_KERNEL_BUILDER(Name("NotebookChannelAffine").Device(DEVICE_CPU), ChannelAffineOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookBatchNorm").Device(DEVICE_CPU), BatchNormOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookBatchNormGrad").Device(DEVICE_CPU), BatchNormGradOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookNormalize").Device(DEVICE_CPU), NormalizeOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookMaxPool").Device(DEVICE_CPU), MaxPoolOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookMaxPoolGrad").Device(DEVICE_CPU), MaxPoolGradOp);
+REGISTER_FOR_TYPES("NotebookChannelAffine", ChannelAffineOp)
+REGISTER_FOR_TYPES("NotebookBatchNorm", BatchNormOp)
+REGISTER_FOR_TYPES("NotebookBatchNormGrad", BatchNormGradOp)
+REGISTER_FOR_TYPES("NotebookNormalize", NormalizeOp)
+REGISTER_FOR_TYPES("NotebookMaxPool", MaxPoolOp)
+REGISTER_FOR_TYPES("NotebookMaxPoolGrad", MaxPoolGradOp)
 
 }  // namespace notebooks

@@ -28,16 +28,16 @@ inline Threads ThreadsOf(OpKernelContext* context) {
   return {const_cast<Workers*>(context->device()->tensorflow_cpu_worker_threads()), run};
 }
 
-// The arithmetic's own name for a type of TensorFlow's.
+// The arithmetic's own name for a type of TensorFlow's, and what there is for it.
 template <typename T>
 struct Stored {
   using Type = T;
-  static const ForwardKernels<T>& Forward() { return ChosenKernels().forward; }
+  static const TypeKernels<T>& Kernels() { return ChosenKernels().ofFloat; }
 };
 template <>
 struct Stored<tensorflow::bfloat16> {
   using Type = bfloat16;
-  static const ForwardKernels<bfloat16>& Forward() { return ChosenKernels().forwardBfloat16; }
+  static const TypeKernels<bfloat16>& Kernels() { return ChosenKernels().ofBfloat16; }
 };
 
 template <typename T = float>
@@ -64,6 +64,14 @@ bool ReadRows(const Tensor& x, Rows* rows) {
 // Where an operation cannot work with what it is given.
 #define REQUIRE(context, condition) \
   OP_REQUIRES(context, condition, InvalidArgument(type_string(), " needs ", #condition, "."))
+
+#define FLOAT_OR_BFLOAT16 Attr("T: {float, bfloat16}")
+
+#define REGISTER_FOR_TYPE(name, op, type) \
+  REGISTER_KERNEL_BUILDER(Name(name).Device(DEVICE_CPU).TypeConstraint<type>("T"), op<type>);
+#define REGISTER_FOR_TYPES(name, op)   \
+  REGISTER_FOR_TYPE(name, op, float) \
+  REGISTER_FOR_TYPE(name, op, tensorflow::bfloat16)
 
 #define UNKNOWN_SHAPE SetShapeFn(tensorflow::shape_inference::UnknownShape)
 

@@ -7,7 +7,7 @@ namespace notebooks {
 REGISTER_OP("NotebookLayerNorm")
     .Input("x: T").Input("scale: float").Input("offset: float")
     .Output("output: T").Output("mean: float").Output("inverse_deviation: float")
-    .Attr("T: {float, bfloat16}").Attr("epsilon: float").UNKNOWN_SHAPE;
+    .FLOAT_OR_BFLOAT16.Attr("epsilon: float").UNKNOWN_SHAPE;
 
 template <typename T>
 class LayerNormOp : public OpKernel {
@@ -24,7 +24,7 @@ class LayerNormOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({rows.count}), &mean));
     OP_REQUIRES_OK(context, context->allocate_output(2, TensorShape({rows.count}), &inverse));
-    Stored<T>::Forward().layerNorm(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(scale), Values(offset),
+    Stored<T>::Kernels().forward.layerNorm(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(scale), Values(offset),
                                    epsilon_, Values<T>(output), Values(mean), Values(inverse));
   }
 
@@ -33,10 +33,12 @@ class LayerNormOp : public OpKernel {
 };
 
 REGISTER_OP("NotebookLayerNormGrad")
-    .Input("output_gradient: float").Input("x: float").Input("scale: float").Input("mean: float")
+    .Input("output_gradient: T").Input("x: T").Input("scale: float").Input("mean: float")
     .Input("inverse_deviation: float")
-    .Output("x_gradient: float").Output("scale_gradient: float").Output("offset_gradient: float").UNKNOWN_SHAPE;
+    .Output("x_gradient: T").Output("scale_gradient: float").Output("offset_gradient: float")
+    .FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class LayerNormGradOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -51,14 +53,14 @@ class LayerNormGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, scale.shape(), &scaleGrad));
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &offsetGrad));
-    ChosenKernels().gradient.layerNorm(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
-                                       Values(scale), Values(mean), Values(inverse), Values(xGrad), Values(scaleGrad),
+    Stored<T>::Kernels().gradient.layerNorm(ThreadsOf(context), rows.count, rows.width, Values<T>(outputGrad), Values<T>(x),
+                                       Values(scale), Values(mean), Values(inverse), Values<T>(xGrad), Values(scaleGrad),
                                        Values(offsetGrad));
   }
 };
 
 REGISTER_OP("NotebookBiasGelu")
-    .Input("x: T").Input("bias: float").Output("output: T").Attr("T: {float, bfloat16}").UNKNOWN_SHAPE;
+    .Input("x: T").Input("bias: float").Output("output: T").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
 template <typename T>
 class BiasGeluOp : public OpKernel {
@@ -71,15 +73,16 @@ class BiasGeluOp : public OpKernel {
     REQUIRE(context, bias.NumElements() == rows.width);
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &output));
-    Stored<T>::Forward().biasGelu(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(bias),
+    Stored<T>::Kernels().forward.biasGelu(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(bias),
                                   Values<T>(output));
   }
 };
 
 REGISTER_OP("NotebookBiasGeluGrad")
-    .Input("output_gradient: float").Input("x: float").Input("bias: float")
-    .Output("x_gradient: float").Output("bias_gradient: float").UNKNOWN_SHAPE;
+    .Input("output_gradient: T").Input("x: T").Input("bias: float")
+    .Output("x_gradient: T").Output("bias_gradient: float").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class BiasGeluGradOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -91,15 +94,15 @@ class BiasGeluGradOp : public OpKernel {
     Tensor *xGrad, *biasGrad;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, bias.shape(), &biasGrad));
-    ChosenKernels().gradient.biasGelu(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
-                                      Values(bias), Values(xGrad), Values(biasGrad));
+    Stored<T>::Kernels().gradient.biasGelu(ThreadsOf(context), rows.count, rows.width, Values<T>(outputGrad), Values<T>(x),
+                                      Values(bias), Values<T>(xGrad), Values(biasGrad));
   }
 };
 
 // An empty scale stands for 1.
 REGISTER_OP("NotebookBiasResidual")
     .Input("residual: T").Input("x: T").Input("bias: float").Input("scale: float").Output("output: T")
-    .Attr("T: {float, bfloat16}").UNKNOWN_SHAPE;
+    .FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
 template <typename T>
 class BiasResidualOp : public OpKernel {
@@ -114,16 +117,18 @@ class BiasResidualOp : public OpKernel {
     REQUIRE(context, scale.NumElements() == 0 || scale.NumElements() == rows.width);
     Tensor* output;
     OP_REQUIRES_OK(context, context->allocate_output(0, residual.shape(), &output));
-    Stored<T>::Forward().biasResidual(ThreadsOf(context), rows.count, rows.width, Values<T>(residual), Values<T>(x),
+    Stored<T>::Kernels().forward.biasResidual(ThreadsOf(context), rows.count, rows.width, Values<T>(residual), Values<T>(x),
                                       Values(bias), scale.NumElements() == 0 ? nullptr : Values(scale),
                                       Values<T>(output));
   }
 };
 
 REGISTER_OP("NotebookBiasResidualGrad")
-    .Input("output_gradient: float").Input("x: float").Input("bias: float").Input("scale: float")
-    .Output("x_gradient: float").Output("bias_gradient: float").Output("scale_gradient: float").UNKNOWN_SHAPE;
+    .Input("output_gradient: T").Input("x: T").Input("bias: float").Input("scale: float")
+    .Output("x_gradient: T").Output("bias_gradient: float").Output("scale_gradient: float")
+    .FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
 
+template <typename T>
 class BiasResidualGradOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -138,9 +143,25 @@ class BiasResidualGradOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &xGrad));
     OP_REQUIRES_OK(context, context->allocate_output(1, bias.shape(), &biasGrad));
     OP_REQUIRES_OK(context, context->allocate_output(2, scale.shape(), &scaleGrad));
-    ChosenKernels().gradient.biasResidual(ThreadsOf(context), rows.count, rows.width, Values(outputGrad), Values(x),
-                                          Values(bias), Values(scale), Values(xGrad), Values(biasGrad),
+    Stored<T>::Kernels().gradient.biasResidual(ThreadsOf(context), rows.count, rows.width, Values<T>(outputGrad), Values<T>(x),
+                                          Values(bias), Values(scale), Values<T>(xGrad), Values(biasGrad),
                                           Values(scaleGrad));
+  }
+};
+
+REGISTER_OP("NotebookSumRows").Input("x: T").Output("sums: float").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
+
+template <typename T>
+class SumRowsOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    Rows rows;
+    REQUIRE(context, ReadRows(x, &rows));
+    Tensor* sums;
+    OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({rows.width}), &sums));
+    Stored<T>::Kernels().gradient.sumRows(ThreadsOf(context), rows.count, rows.width, Values<T>(x), Values(sums));
   }
 };
 
@@ -148,12 +169,12 @@ class BiasResidualGradOp : public OpKernel {
 REGISTER_OP("NotebookAttention")
     .Input("qkv: T").Input("bias: float").Input("sine: float").Input("cosine: float")
     .Output("output: T").Output("log_sum: float")
-    .Attr("T: {float, bfloat16}").Attr("heads: int").Attr("tokens: int").UNKNOWN_SHAPE;
+    .FLOAT_OR_BFLOAT16.Attr("heads: int").Attr("tokens: int").UNKNOWN_SHAPE;
 
 REGISTER_OP("NotebookAttentionGrad")
-    .Input("output_gradient: float").Input("qkv: float").Input("bias: float").Input("sine: float").Input("cosine: float")
-    .Input("output: float").Input("log_sum: float").Output("qkv_gradient: float")
-    .Attr("heads: int").Attr("tokens: int").UNKNOWN_SHAPE;
+    .Input("output_gradient: T").Input("qkv: T").Input("bias: float").Input("sine: float").Input("cosine: float")
+    .Input("output: T").Input("log_sum: float").Output("qkv_gradient: T")
+    .FLOAT_OR_BFLOAT16.Attr("heads: int").Attr("tokens: int").UNKNOWN_SHAPE;
 
 // The attributes of an attention, and what they make of its inputs.
 struct AttentionLayout {
@@ -192,13 +213,14 @@ class AttentionOp : public OpKernel {
     const TensorShape logSumShape({shape.images, shape.heads, shape.tokens});
     OP_REQUIRES_OK(context, context->allocate_output(0, outputShape, &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, logSumShape, &logSum));
-    Stored<T>::Forward().attention(ThreadsOf(context), shape, Values<T>(qkv), Values<T>(output), Values(logSum));
+    Stored<T>::Kernels().forward.attention(ThreadsOf(context), shape, Values<T>(qkv), Values<T>(output), Values(logSum));
   }
 
  private:
   AttentionLayout layout_;
 };
 
+template <typename T>
 class AttentionGradOp : public OpKernel {
  public:
   explicit AttentionGradOp(OpKernelConstruction* construction) : OpKernel(construction), layout_(construction) {}
@@ -212,26 +234,22 @@ class AttentionGradOp : public OpKernel {
     REQUIRE(context, logSum.NumElements() == shape.images * shape.heads * shape.tokens);
     Tensor* qkvGrad;
     OP_REQUIRES_OK(context, context->allocate_output(0, qkv.shape(), &qkvGrad));
-    ChosenKernels().gradient.attention(ThreadsOf(context), shape, Values(outputGrad), Values(qkv), Values(output),
-                                       Values(logSum), Values(qkvGrad));
+    Stored<T>::Kernels().gradient.attention(ThreadsOf(context), shape, Values<T>(outputGrad), Values<T>(qkv), Values<T>(output),
+                                       Values(logSum), Values<T>(qkvGrad));
   }
 
  private:
   AttentionLayout layout_;
 };
 
-#define REGISTER_FOR(type)                                                                                             \
-  REGISTER_KERNEL_BUILDER(Name("NotebookLayerNorm").Device(DEVICE_CPU).TypeConstraint<type>("T"), LayerNormOp<type>); \
-  REGISTER_KERNEL_BUILDER(Name("NotebookBiasGelu").Device(DEVICE_CPU).TypeConstraint<type>("T"), BiasGeluOp<type>);   \
-  REGISTER_KERNEL_BUILDER(Name("NotebookBiasResidual").Device(DEVICE_CPU).TypeConstraint<type>("T"),                  \
-                          BiasResidualOp<type>);                                                                       \
-  REGISTER_KERNEL_BUILDER(Name("NotebookAttention").Device(DEVICE_CPU).TypeConstraint<type>("T"), AttentionOp<type>);
-REGISTER_FOR(float)
-REGISTER_FOR(tensorflow::bfloat16)
-#undef REGISTER_FOR
-REGISTER_KERNEL_BUILDER(Name("NotebookLayerNormGrad").Device(DEVICE_CPU), LayerNormGradOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookBiasGeluGrad").Device(DEVICE_CPU), BiasGeluGradOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookBiasResidualGrad").Device(DEVICE_CPU), BiasResidualGradOp);
-REGISTER_KERNEL_BUILDER(Name("NotebookAttentionGrad").Device(DEVICE_CPU), AttentionGradOp);
+REGISTER_FOR_TYPES("NotebookLayerNorm", LayerNormOp)
+REGISTER_FOR_TYPES("NotebookLayerNormGrad", LayerNormGradOp)
+REGISTER_FOR_TYPES("NotebookBiasGelu", BiasGeluOp)
+REGISTER_FOR_TYPES("NotebookBiasGeluGrad", BiasGeluGradOp)
+REGISTER_FOR_TYPES("NotebookBiasResidual", BiasResidualOp)
+REGISTER_FOR_TYPES("NotebookBiasResidualGrad", BiasResidualGradOp)
+REGISTER_FOR_TYPES("NotebookSumRows", SumRowsOp)
+REGISTER_FOR_TYPES("NotebookAttention", AttentionOp)
+REGISTER_FOR_TYPES("NotebookAttentionGrad", AttentionGradOp)
 
 }  // namespace notebooks

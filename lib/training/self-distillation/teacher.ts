@@ -1,4 +1,4 @@
-import { readParameters, variableOf, type Parameters } from '../../models/parameters';
+import { variableOf, type Parameters } from '../../models/parameters';
 import { tf, type Tensor } from '../../tf';
 import { withStep, type Optimizer } from '../optimizers';
 import type { Schedule } from '../schedules';
@@ -9,10 +9,13 @@ import type { Schedule } from '../schedules';
  */
 export function moveTeacher(teacher: Parameters, student: Parameters, momentum: number): void {
   tf.tidy(() => {
-    const from = readParameters(student);
-    for (const [name, value] of readParameters(teacher)) {
-      const towards = (from.get(name) as Tensor).sub(value).mul(1 - momentum);
-      variableOf(teacher, name).assign(value.add(towards));
+    for (const [name, variable] of teacher.variables) {
+      const value = variable.read();
+      const towards = variableOf(student, name)
+        .read()
+        .sub(value)
+        .mul(1 - momentum);
+      variable.assign(value.add(towards));
     }
   });
 }

@@ -108,14 +108,25 @@ void Attention(const Threads& threads, const AttentionShape& shape, const T* qkv
   });
 }
 
-// The gradient of qkv; scores are computed again from logSum.
+// Rows in pairs, one above the other; after the last of an odd number there are zeros.
+inline void PackAllRows(int64_t rows, int64_t stride, const float* from, const float* zeros, float* to) {
+  for (int64_t row = 0; row < rows; row += 2)
+    PackRows(from + row * stride, row + 1 < rows ? from + (row + 1) * stride : zeros, stride, to + row / 2 * stride);
+}
+
+// The gradient of qkv; scores are computed again from logSum. In bfloat16 all five products are of pairs: along the depth of each, that is
+// along the width of a head where scores come out, and along tokens where these go in.
 template <typename T>
 void AttentionGrad(const Threads& threads, const AttentionShape& shape, const T* outputGrad, const T* qkv, const T* output,
                    const float* logSum, T* qkvGrad) {
   const int64_t tokens = shape.tokens, width = shape.width, channels = shape.heads * width;
   const int64_t stride = RoundUp(width), padded = RoundUp(tokens), block = BlockRows(tokens, padded);
+  constexpr bool kPairs = kHasPairs && sizeof(T) == sizeof(bfloat16);
+  constexpr int kShare = kPairs ? 2 : 1;
+  const int64_t pairs = kPairs ? (tokens + 1) / 2 : 0, blockPairs = kPairs ? (block + 1) / 2 : 0;
   Parallel(threads, shape.images * shape.heads, tokens * tokens * width / 3, [&](int64_t begin, int64_t end) {
-    Scratch<float> memory(7 * tokens * stride + 2 * stride * padded + 2 * block * padded + tokens + kWidth);
+    Scratch<float> memory(7 * tokens * stride + 2 * stride * padded + 2 * block * padded + 3 * pairs * stride +
+                          2 * blockPairs * padded + padded + stride + tokens + kWidth);
     float* q = memory.data();
     float* k = q + tokens * stride;
     float* v = k + tokens * stride;
@@ -128,11 +139,15 @@ void AttentionGrad(const Threads& threads, const AttentionShape& shape, const T*
     float* weights = valuesTurned + stride * padded;
     float* scoreGrad = weights + block * padded;
     float* alongOutput = scoreGrad + block * padded;
+    float* qRows = alongOutput + RoundUp(tokens);
+    float* kRows = qRows + pairs * stride;
+    float* gradRows = kRows + pairs * stride;
+    float* weightRows = gradRows + pairs * stride;
+    float* scoreRows = weightRows + blockPairs * padded;
+    const float* zeros = scoreRows + blockPairs * padded;  // of a row
     for (int64_t unit = begin; unit < end; unit++) {
       const int64_t image = unit / shape.heads, head = unit % shape.heads;
       LoadHead(shape, qkv, image, head, stride, q, k, v);
-      Transpose(tokens, width, k, stride, keys, padded);
-      Transpose(tokens, width, v, stride, valuesTurned, padded);
       for (int64_t token = 0; token < tokens; token++) {
         const int64_t start = (image * tokens + token) * channels + head * width;
         Vector sums = {};
@@ -143,11 +158,22 @@ void AttentionGrad(const Threads& threads, const AttentionShape& shape, const T*
         });
         alongOutput[token] = Sum(sums);
       }
+      if constexpr (kPairs) {
+        PackAllRows(tokens, stride, q, zeros, qRows);
+        PackAllRows(tokens, stride, k, zeros, kRows);
+        PackAllRows(tokens, stride, grad, zeros, gradRows);
+        float* const factors[4] = {q, k, v, grad};
+        for (float* rows : factors)
+          for (int64_t token = 0; token < tokens; token++) PackPairs(rows + token * stride, stride, rows + token * stride);
+      }
+      const int64_t depth = kPairs ? stride / kShare : width;
+      Transpose(tokens, depth, k, stride, keys, padded);
+      Transpose(tokens, depth, v, stride, valuesTurned, padded);
       for (int64_t first = 0; first < tokens; first += block) {
         const int64_t rows = tokens - first < block ? tokens - first : block;
         const bool more = first > 0;
-        Multiply(rows, padded, width, {q + first * stride, stride, 1}, keys, padded, weights, padded, false);
-        Multiply(rows, padded, width, {grad + first * stride, stride, 1}, valuesTurned, padded, scoreGrad, padded, false);
+        Multiply<kPairs>(rows, padded, depth, {q + first * stride, stride, 1}, keys, padded, weights, padded, false);
+        Multiply<kPairs>(rows, padded, depth, {grad + first * stride, stride, 1}, valuesTurned, padded, scoreGrad, padded, false);
         for (int64_t row = 0; row < rows; row++) {
           float* weight = weights + row * padded;
           float* gradient = scoreGrad + row * padded;
@@ -157,6 +183,17 @@ void AttentionGrad(const Threads& threads, const AttentionShape& shape, const T*
             Store(weight + at, value);
             Store(gradient + at, value * (Load(gradient + at) - along));
           }
+          if (kPairs) for (int64_t token = tokens; token < padded; token++) gradient[token] = 0;
+        }
+        if constexpr (kPairs) {
+          PackAllRows(rows, padded, weights, zeros, weightRows);
+          PackAllRows(rows, padded, scoreGrad, zeros, scoreRows);
+          for (int64_t row = 0; row < rows; row++) PackPairs(scoreGrad + row * padded, padded, scoreGrad + row * padded);
+          const int64_t own = first / 2 * stride, half = (rows + 1) / 2;  // a block begins with an even row
+          Multiply<true>(tokens, stride, half, {weightRows, 1, padded}, gradRows + own, stride, vGrad, stride, more);
+          Multiply<true>(rows, stride, pairs, {scoreGrad, padded, 1}, kRows, stride, qGrad + first * stride, stride, false);
+          Multiply<true>(tokens, stride, half, {scoreRows, 1, padded}, qRows + own, stride, kGrad, stride, more);
+          continue;
         }
         Multiply(tokens, stride, rows, {weights, 1, padded}, grad + first * stride, stride, vGrad, stride, more);
         Multiply(rows, stride, tokens, {scoreGrad, padded, 1}, k, stride, qGrad + first * stride, stride, false);

@@ -63,8 +63,9 @@ inline void SumPairs(const Threads& threads, int64_t rows, int64_t width, double
 // Keeps NaN, as TensorFlow's and PyTorch's do.
 inline Vector Relu(Vector value) { return value < 0.0f ? Vector{} : value; }
 
-void ChannelAffine(const Threads& threads, int64_t rows, int64_t width, const float* x, const float* scale,
-                   const float* offset, const float* residual, bool relu, float* output) {
+template <typename T>
+void ChannelAffine(const Threads& threads, int64_t rows, int64_t width, const T* x, const float* scale, const float* offset,
+                   const T* residual, bool relu, T* output) {
   Parallel(threads, rows, width / 4 + 1, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t start = row * width;
@@ -78,7 +79,8 @@ void ChannelAffine(const Threads& threads, int64_t rows, int64_t width, const fl
   });
 }
 
-void BatchStatistics(const Threads& threads, int64_t rows, int64_t width, const float* x, float epsilon, float* mean,
+template <typename T>
+void BatchStatistics(const Threads& threads, int64_t rows, int64_t width, const T* x, float epsilon, float* mean,
                      float* variance, float* inverseDeviation) {
   Scratch<double> sums(2 * width);
   // Relative to the first row: the variance of values far from zero does not cancel.
@@ -88,7 +90,7 @@ void BatchStatistics(const Threads& threads, int64_t rows, int64_t width, const 
   for (int64_t column = 0; column < width; column++) {
     const double shifted = sums[column] / rows;
     const double spread = sums[width + column] / rows - shifted * shifted;
-    mean[column] = x[column] + shifted;
+    mean[column] = LoadOne(x + column) + shifted;
     variance[column] = spread < 0 ? 0 : spread;  // a NaN stays
     inverseDeviation[column] = 1 / sqrt(variance[column] + static_cast<double>(epsilon));
   }
@@ -106,15 +108,17 @@ struct NormalizingMap {
   }
 };
 
-void Normalize(const Threads& threads, int64_t rows, int64_t width, const float* x, const ChannelNorm& norm,
-               const float* residual, bool relu, float* output) {
+template <typename T>
+void Normalize(const Threads& threads, int64_t rows, int64_t width, const T* x, const ChannelNorm& norm, const T* residual,
+               bool relu, T* output) {
   NormalizingMap map(width, norm);
   ChannelAffine(threads, rows, width, x, map.factor.data(), map.shift.data(), residual, relu, output);
 }
 
-void BatchNormGrad(const Threads& threads, int64_t rows, int64_t width, const float* outputGrad, const float* x,
-                   const ChannelNorm& norm, const float* output, bool relu, float* xGrad, float* scaleGrad,
-                   float* offsetGrad, float* residualGrad) {
+template <typename T>
+void BatchNormGrad(const Threads& threads, int64_t rows, int64_t width, const T* outputGrad, const T* x,
+                   const ChannelNorm& norm, const T* output, bool relu, T* xGrad, float* scaleGrad, float* offsetGrad,
+                   T* residualGrad) {
   NormalizingMap map(width, norm);
   const float *factor = map.factor.data(), *shift = map.shift.data(), *mean = norm.mean;
   const auto passed = [=](int64_t start, int64_t at, int count) {

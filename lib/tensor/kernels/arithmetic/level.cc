@@ -14,12 +14,14 @@ namespace notebooks {
 
 extern const Kernels NOTEBOOKS_LEVEL;
 
-const Kernels NOTEBOOKS_LEVEL = {
-    {LayerNorm<float>, BiasGelu<float>, BiasResidual<float>, Attention<float>},
-    {LayerNorm<bfloat16>, BiasGelu<bfloat16>, BiasResidual<bfloat16>, Attention<bfloat16>},
-    {LayerNormGrad<float>, BiasGeluGrad<float>, BiasResidualGrad<float>, AttentionGrad<float>},
-    {ChannelAffine, BatchStatistics, Normalize, BatchNormGrad, MaxPool, MaxPoolGrad},
-    {AdamW, Sgd},
-};
+#define KERNELS_OF(type)                                                                                              \
+  {                                                                                                                   \
+    {LayerNorm<type>, BiasGelu<type>, BiasResidual<type>, Attention<type>},                                           \
+        {LayerNormGrad<type>, BiasGeluGrad<type>, BiasResidualGrad<type>, AttentionGrad<type>, SumRows<type>},        \
+        {ChannelAffine<type>, BatchStatistics<type>, Normalize<type>, BatchNormGrad<type>, MaxPool<type>, MaxPoolGrad<type>}, \
+        {AdamW<type>, Sgd<type>},                                                                                     \
+  }
+const Kernels NOTEBOOKS_LEVEL = {KERNELS_OF(float), KERNELS_OF(bfloat16)};
+#undef KERNELS_OF
 
 }  // namespace notebooks

@@ -23,11 +23,12 @@ inline IntVector LoadPlaces(const int32_t* from, int count) {
   return reinterpret_cast<IntVector>(LoadSome(reinterpret_cast<const float*>(from), count));
 }
 
-void MaxPool(const Threads& threads, const PoolShape& s, const float* input, float* output, int32_t* winner) {
+template <typename T>
+void MaxPool(const Threads& threads, const PoolShape& s, const T* input, T* output, int32_t* winner) {
   const int64_t cost = s.outputWidth * s.channels * s.size * s.size / 4;
   Parallel(threads, s.images * s.outputHeight, cost, [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; line++) {
-      const float* image = input + line / s.outputHeight * s.height * s.width * s.channels;
+      const T* image = input + line / s.outputHeight * s.height * s.width * s.channels;
       for (int64_t column = 0; column < s.outputWidth; column++) {
         const int64_t to = (line * s.outputWidth + column) * s.channels;
         ForEachVector(s.channels, [&](int64_t at, int count) {
@@ -47,13 +48,16 @@ void MaxPool(const Threads& threads, const PoolShape& s, const float* input, flo
   });
 }
 
-// An image at a time, whose windows overlap.
-void MaxPoolGrad(const Threads& threads, const PoolShape& s, const float* outputGrad, const int32_t* winner,
-                        float* inputGrad) {
+// An image at a time, whose windows overlap. What meets at one position is added up as floats, in memory of its own where T is another type.
+template <typename T>
+void MaxPoolGrad(const Threads& threads, const PoolShape& s, const T* outputGrad, const int32_t* winner, T* inputGrad) {
   const int64_t values = s.height * s.width * s.channels;
+  constexpr bool kInPlace = sizeof(T) == sizeof(float);
   Parallel(threads, s.images, s.outputHeight * s.outputWidth * s.channels * s.size * s.size, [&](int64_t begin, int64_t end) {
+    Scratch<float> memory(kInPlace ? 0 : values);
     for (int64_t image = begin; image < end; image++) {
-      float* grad = inputGrad + image * values;
+      T* to = inputGrad + image * values;
+      float* grad = kInPlace ? reinterpret_cast<float*>(to) : memory.data();
       memset(grad, 0, values * sizeof(float));
       for (int64_t row = 0; row < s.outputHeight; row++) {
         for (int64_t column = 0; column < s.outputWidth; column++) {
@@ -68,6 +72,7 @@ void MaxPoolGrad(const Threads& threads, const PoolShape& s, const float* output
           });
         }
       }
+      if (!kInPlace) ForEachVector(values, [&](int64_t at, int count) { StoreSome(to + at, LoadSome(grad + at, count), count); });
     }
   });
 }

@@ -1,4 +1,5 @@
 // residual + scale · (x + bias): the end of a transformer's branch, with or without layer scale (Touvron et al. 2021); and its gradient.
+// Without a scale that of the bias is a sum over rows.
 #pragma once
 #include "parallel.h"
 
@@ -16,6 +17,17 @@ void BiasResidual(const Threads& threads, int64_t rows, int64_t width, const T* 
         const Vector branch = LoadSome(x + start + at, count) + LoadSome(bias + at, count);
         const Vector sum = scale == nullptr ? along + branch : MultiplyAdd(branch, LoadSome(scale + at, count), along);
         StoreSome(output + start + at, sum, count);
+      });
+    }
+  });
+}
+
+template <typename T>
+void SumRows(const Threads& threads, int64_t rows, int64_t width, const T* x, float* sums) {
+  SumOverRows(threads, rows, width, {sums}, width / 4 + 1, [=](int64_t begin, int64_t end, float* partial) {
+    for (int64_t row = begin; row < end; row++) {
+      ForEachVector(width, [&](int64_t at, int count) {
+        StoreSome(partial + at, LoadSome(partial + at, count) + LoadSome(x + row * width + at, count), count);
       });
     }
   });

@@ -6,19 +6,21 @@ namespace notebooks {
 namespace {
 
 // Bit for bit what the single operations give: every product is rounded.
-void Sgd(const Threads& threads, int64_t count, const SgdStep& step, const float* weight, const float* velocity,
-         float* newWeight, float* newVelocity, const float* gradient) {
+template <typename T>
+void Sgd(const Threads& threads, int64_t count, const SgdStep& step, const SgdState& from, const SgdState& to,
+         const T* gradient, bfloat16* copy) {
   ForEachVectorInParallel(threads, count, 3, [&](int64_t at, int lanes) {
-    const Vector w = LoadSome(weight + at, lanes);
+    const Vector w = LoadSome(from.weight + at, lanes);
     Vector g = LoadSome(gradient + at, lanes);
     if (step.decay != 0) g += w * step.decay;
     Vector change = g * step.rate;
-    if (velocity != nullptr) {
-      const Vector v = LoadSome(velocity + at, lanes) * step.momentum + g;
-      StoreSome(newVelocity + at, v, lanes);
+    if (from.velocity != nullptr) {
+      const Vector v = LoadSome(from.velocity + at, lanes) * step.momentum + g;
+      StoreSome(to.velocity + at, v, lanes);
       change = step.nesterov ? change + v * step.momentum * step.rate : v * step.rate;
     }
-    StoreSome(newWeight + at, w - change, lanes);
+    StoreSome(to.weight + at, w - change, lanes);
+    if (copy != nullptr) StoreSome(copy + at, w - change, lanes);
   });
 }
 

@@ -50,6 +50,11 @@ struct SgdStep {
   bool nesterov;
 };
 
+// velocity is null where there is no momentum.
+struct SgdState {
+  float *weight, *velocity;
+};
+
 // What there is for values of type T: float or bfloat16. What is added up, and what belongs to a channel, is float either way.
 // x, residual, output: rows × width; scale, offset, bias: width.
 template <typename T>
@@ -77,43 +82,52 @@ struct GradientKernels {
                        const float* scale, T* xGrad, float* biasGrad, float* scaleGrad);
   void (*attention)(const Threads& threads, const AttentionShape& shape, const T* outputGrad, const T* qkv, const T* output,
                     const float* logSum, T* qkvGrad);
+  // Of a bias that is added to rows.
+  void (*sumRows)(const Threads& threads, int64_t rows, int64_t width, const T* x, float* sums);
 };
 
 // x, residual, output: rows × width, of which a row is a pixel.
+template <typename T>
 struct ConvolutionKernels {
   // x · scale + offset (+ residual), then ReLU or not; residual may be null.
-  void (*channelAffine)(const Threads& threads, int64_t rows, int64_t width, const float* x, const float* scale,
-                        const float* offset, const float* residual, bool relu, float* output);
+  void (*channelAffine)(const Threads& threads, int64_t rows, int64_t width, const T* x, const float* scale,
+                        const float* offset, const T* residual, bool relu, T* output);
   // What a batch makes of its channels: mean, biased variance and 1/√(variance + epsilon).
-  void (*batchStatistics)(const Threads& threads, int64_t rows, int64_t width, const float* x, float epsilon, float* mean,
+  void (*batchStatistics)(const Threads& threads, int64_t rows, int64_t width, const T* x, float epsilon, float* mean,
                           float* variance, float* inverseDeviation);
-  void (*normalize)(const Threads& threads, int64_t rows, int64_t width, const float* x, const ChannelNorm& norm,
-                    const float* residual, bool relu, float* output);
+  void (*normalize)(const Threads& threads, int64_t rows, int64_t width, const T* x, const ChannelNorm& norm,
+                    const T* residual, bool relu, T* output);
   // `output` (or null) tells where ReLU let nothing through; without it, that is found from x again. residualGrad may be null.
-  void (*batchNormGrad)(const Threads& threads, int64_t rows, int64_t width, const float* outputGrad, const float* x,
-                        const ChannelNorm& norm, const float* output, bool relu, float* xGrad, float* scaleGrad,
-                        float* offsetGrad, float* residualGrad);
+  void (*batchNormGrad)(const Threads& threads, int64_t rows, int64_t width, const T* outputGrad, const T* x,
+                        const ChannelNorm& norm, const T* output, bool relu, T* xGrad, float* scaleGrad, float* offsetGrad,
+                        T* residualGrad);
   // winner: the place of each output's value in its window, which is all that the gradient needs.
-  void (*maxPool)(const Threads& threads, const PoolShape& shape, const float* input, float* output, int32_t* winner);
-  void (*maxPoolGrad)(const Threads& threads, const PoolShape& shape, const float* outputGrad, const int32_t* winner,
-                      float* inputGrad);
+  void (*maxPool)(const Threads& threads, const PoolShape& shape, const T* input, T* output, int32_t* winner);
+  void (*maxPoolGrad)(const Threads& threads, const PoolShape& shape, const T* outputGrad, const int32_t* winner,
+                      T* inputGrad);
 };
 
-// `to` may be `from`: then they work in place.
+// `to` may be `from`: then they work in place. Weights and what is accumulated are float, whatever the gradient; copy: the new weights
+// rounded to bfloat16, or null.
+template <typename T>
 struct OptimizerKernels {
   void (*adamW)(const Threads& threads, int64_t count, const AdamWStep& step, const AdamWState& from, const AdamWState& to,
-                const float* gradient);
-  // velocity is null where there is no momentum.
-  void (*sgd)(const Threads& threads, int64_t count, const SgdStep& step, const float* weight, const float* velocity,
-              float* newWeight, float* newVelocity, const float* gradient);
+                const T* gradient, bfloat16* copy);
+  void (*sgd)(const Threads& threads, int64_t count, const SgdStep& step, const SgdState& from, const SgdState& to,
+              const T* gradient, bfloat16* copy);
+};
+
+template <typename T>
+struct TypeKernels {
+  ForwardKernels<T> forward;
+  GradientKernels<T> gradient;
+  ConvolutionKernels<T> convolution;
+  OptimizerKernels<T> optimizer;
 };
 
 struct Kernels {
-  ForwardKernels<float> forward;
-  ForwardKernels<bfloat16> forwardBfloat16;
-  GradientKernels<float> gradient;
-  ConvolutionKernels convolution;
-  OptimizerKernels optimizer;
+  TypeKernels<float> ofFloat;
+  TypeKernels<bfloat16> ofBfloat16;
 };
 
 }  // namespace notebooks

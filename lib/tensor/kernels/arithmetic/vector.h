@@ -57,6 +57,15 @@ inline Vector Load(const bfloat16* from) {
   return reinterpret_cast<Vector>(__builtin_convertvector(half, BitVector) << 16);
 }
 
+inline float LoadOne(const float* from) { return *from; }
+
+inline float LoadOne(const bfloat16* from) {
+  const uint32_t bits = static_cast<uint32_t>(from->bits) << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 // The nearest bfloat16 in the upper half of each lane, ties to even; what is not a number stays that.
 inline BitVector RoundedBits(Vector value) {
   const BitVector bits = reinterpret_cast<BitVector>(value);
@@ -91,11 +100,22 @@ inline void StorePart(T* to, Vector value, int count) {
   memcpy(to, padded, count * sizeof(T));
 }
 
-// The same for floats in one instruction: networks of few channels have no whole vector anywhere.
+// The same in one instruction: networks of few channels have no whole vector anywhere.
 #if defined(__AVX512F__)
 inline Vector LoadPart(const float* from, int count) { return _mm512_maskz_loadu_ps((1u << count) - 1, from); }
 
 inline void StorePart(float* to, Vector value, int count) { _mm512_mask_storeu_ps(to, (1u << count) - 1, value); }
+
+inline Vector LoadPart(const bfloat16* from, int count) {
+  const __m256i half = _mm256_maskz_loadu_epi16((1u << count) - 1, from);
+  return reinterpret_cast<Vector>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+inline void StorePart(bfloat16* to, Vector value, int count) {
+  bfloat16 rounded[kWidth];
+  Store(rounded, value);
+  _mm256_mask_storeu_epi16(to, (1u << count) - 1, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rounded)));
+}
 #elif defined(__AVX__)
 inline __m256i FirstLanes(int count) {
   alignas(32) static constexpr int32_t kLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
