@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { formatDuration } from '../display/format';
 import { escapeHtml } from '../display/html';
+import { claimsSection } from './claims-section';
 import { address } from './page/page';
 import { pageShell } from './page/shell';
 import type { FinishedRun } from './page/finished-runs';
@@ -22,7 +23,12 @@ const pictureWidth = 760;
 
 export async function indexPage({ runs, folder, sections = [] }: IndexPage): Promise<string> {
   const cards = await Promise.all(runs.map((run) => card(run, folder)));
-  const body = `<ol class="gallery">
+  const claimed = runs.flatMap(({ name, directory, results }) => {
+    const link = address(folder, join(directory, 'index.html'));
+    return results?.claims === undefined ? [] : [{ name, link, claims: results.claims }];
+  });
+  const body = `${claimsSection(claimed).join('\n')}
+<ol class="gallery">
 ${cards.join('\n')}
 </ol>
 ${sections.join('\n')}`;

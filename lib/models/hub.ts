@@ -4,7 +4,7 @@
  * the commit that last changed the file and without a note of the branch, where Python does not find it.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { downloadFile } from '../data/download-file';
 import { TransferError } from '../data/download-errors';
 import type { DownloadEvent } from '../data/download-progress';
@@ -60,12 +60,7 @@ export async function ensureWeights(record: Wanted, options: WeightsOptions = {}
   const cached = record.hub === undefined ? undefined : findInCache(cache, record.hub, record.file);
   if (cached !== undefined) return verified(cached, record.sha256 ?? hashInName(cached));
   if (existsSync(byHand)) return verified(byHand, record.sha256);
-  if (record.hub === undefined) {
-    throw new UserError(
-      `${record.name} is not on the hub as ${record.file}: download ${record.url}, save its tensors with safetensors.torch.save_file ` +
-        `as ${byHand}, or give the path of that file with --weights FILE.`,
-    );
-  }
+  if (record.hub === undefined) return ensureElsewhere(record, weightsDirectory, byHand, { ...options, environment });
   const repository = record.hub;
   const missing = (reason: string): UserError =>
     new UserError(
@@ -78,6 +73,32 @@ export async function ensureWeights(record: Wanted, options: WeightsOptions = {}
   } catch (error) {
     throw error instanceof TransferError ? missing(error.message) : error;
   }
+}
+
+/**
+ * A file that is not on the hub, from where its authors keep it. PyTorch's files have the beginning of their SHA-256 in their name.
+ * @throws UserError as `ensureWeights`
+ */
+async function ensureElsewhere(
+  { name, url }: Wanted,
+  folder: string,
+  byHand: string,
+  { environment, ...options }: WeightsOptions & { readonly environment: Environment },
+): Promise<WeightsFile> {
+  const destination = resolve(folder, basename(url));
+  const known = existsSync(destination);
+  if (!known && isOn(environment.HF_HUB_OFFLINE))
+    throw new UserError(
+      `${name} is not on this machine, and HF_HUB_OFFLINE is set: get ${url} and save it as ${destination} (or its tensors as ${byHand}), or give its path with --weights FILE.`,
+    );
+  const path = known ? destination : await downloadFile({ ...options, url, destination, title: basename(url) });
+  const sha256 = await hashFile(path);
+  const beginning = /-([0-9a-f]{8,})\.\w+$/.exec(url)?.[1] ?? '';
+  if (!sha256.startsWith(beginning))
+    throw new UserError(
+      `${path} is damaged or another file: its SHA-256 is ${sha256}, which should begin with ${beginning}. Delete it and run the same command again.`,
+    );
+  return { path, sha256, downloaded: !known };
 }
 
 async function download(

@@ -101,6 +101,7 @@ const claimsSchema = z.object({
       why: z.string(),
       outcome: z.string(),
       estimate: z.object({ mean: z.number(), low: z.number(), high: z.number(), draws: z.int() }).optional(),
+      ofStudy: z.number().optional(),
     }),
   ),
 });

@@ -15,10 +15,6 @@ const others: readonly OtherFormat[] = [
     explain: () =>
       'is a Git LFS pointer, not the weights themselves: run "git lfs pull" in its repository, or download the file from its page.',
   },
-  {
-    begins: /^PK\x03\x04/,
-    explain: (path) => `is a PyTorch file (.pth, .pt, .bin), not safetensors: ${convert(path)}`,
-  },
   { begins: /^\x80[\x02-\x05]/, explain: (path) => `is a Python pickle, not safetensors: ${convert(path)}` },
   {
     begins: /^\s*<(?:!doctype|html|head|\?xml)/i,

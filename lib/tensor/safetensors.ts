@@ -1,11 +1,13 @@
 /**
  * The safetensors format: eight bytes with the header's length, a JSON header, then all values, little-endian and row-major. What is
  * read is checked as the reference implementation checks it: offsets in order, without overlap or hole, and exactly to the file's end.
+ * PyTorch's own files are opened as well (`torch-file.ts`).
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { bytesToTell, otherFormat } from './other-formats';
+import { readTorchHeader, readTorchTensor } from './torch-file';
 
 const typeBytes = {
   ...{ F64: 8, F32: 4, F16: 2, BF16: 2, F8_E5M2: 1, F8_E4M3: 1 },
@@ -44,6 +46,7 @@ export function openSafetensors(path: string): SafetensorsFile {
   try {
     if (!fstatSync(descriptor).isFile())
       throw new UserError(`${path} is not a file: give the path of a .safetensors file.`);
+    if (isTorchFile(descriptor)) return openTorchFile(descriptor, path);
     const { header, dataOffset, dataBytes } = readHeader(descriptor, path);
     const { entries, metadata } = checkHeader(header, dataBytes, path);
     const tensors = new Map(
@@ -66,6 +69,26 @@ export function openSafetensors(path: string): SafetensorsFile {
     closeSync(descriptor);
     throw error;
   }
+}
+
+function isTorchFile(descriptor: number): boolean {
+  const begin = Buffer.alloc(4);
+  return readSync(descriptor, begin, 0, 4, 0) === 4 && begin.toString('latin1') === 'PK\x03\x04';
+}
+
+/** A state dict of `torch.save` has the same: tensors by name. */
+function openTorchFile(descriptor: number, path: string): SafetensorsFile {
+  const tensors = new Map(
+    [...readTorchHeader(descriptor, path)].map(([name, tensor]): [string, StoredTensor] => {
+      const { type, shape } = tensor;
+      const source = `${JSON.stringify(name)} in ${path}`;
+      return [
+        name,
+        { type, shape, read: () => asFloat32(readTorchTensor(descriptor, tensor, typeBytes[type]), type, source) },
+      ];
+    }),
+  );
+  return { tensors, metadata: {}, close: () => closeSync(descriptor) };
 }
 
 /** All values of a file, by name. @throws UserError in one line where the file is malformed */
@@ -275,14 +298,18 @@ function readValues(
   { type, offset, bytes }: { type: SafetensorsType; offset: number; bytes: number },
   source: string,
 ): Float32Array {
-  if (!readable.includes(type))
-    throw new UserError(`${source} is of type ${type}; ${readable.join(', ')} can be read.`);
   const buffer = new Uint8Array(bytes);
   for (let done = 0; done < bytes;) {
     const read = readSync(descriptor, buffer, done, Math.min(bytes - done, 1 << 30), offset + done);
     if (read === 0) throw new UserError(`${source} ends too early: the file was changed while it was read.`);
     done += read;
   }
+  return asFloat32(buffer, type, source);
+}
+
+function asFloat32(buffer: Uint8Array, type: SafetensorsType, source: string): Float32Array {
+  if (!readable.includes(type))
+    throw new UserError(`${source} is of type ${type}; ${readable.join(', ')} can be read.`);
   if (type === 'F32') return new Float32Array(buffer.buffer);
   const halves = new Uint16Array(buffer.buffer);
   return type === 'BF16' ? widenBfloat16(halves) : widenFloat16(halves);

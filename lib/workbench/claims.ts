@@ -20,6 +20,8 @@ export interface Finding {
   readonly interval?: string;
   /** A difference of scores as a number, which can be drawn beside others. */
   readonly estimate?: Estimate;
+  /** The published difference. */
+  readonly ofStudy?: number;
   /** Ours minus the published number, for claims that have one. */
   readonly difference?: number;
   /** Whether the published number is within the interval. */
@@ -86,6 +88,7 @@ export function differenceFinding(
   return {
     compared,
     estimate,
+    ofStudy: published,
     value: signed(estimate.mean),
     interval: formatEstimate(estimate),
     ...ofNumber,
@@ -149,6 +152,7 @@ export function claimRows<T>(
       why: finding.why,
       outcome: finding.outcome,
       estimate: finding.estimate,
+      ofStudy: finding.ofStudy,
     };
   });
 }

@@ -311,15 +311,25 @@ describe('where there is no way to the file, the message says what to do', () =>
   });
 
   it('the weights are not on the hub', async (t) => {
-    const { server, options } = await setUp(t);
+    const { server, options } = await setUp(t, blob());
     const torchvision = findPretrained('vit_b_16.IMAGENET1K_V1');
     const path = resolve(options.weightsDirectory ?? '', 'vit_b_16.IMAGENET1K_V1.safetensors');
+    const offline = { ...options, environment: { ...options.environment, HF_HUB_OFFLINE: '1' } };
     await assert.rejects(
-      ensureWeights(torchvision, options),
+      ensureWeights(torchvision, offline),
       userError(
-        /^vit_b_16\.IMAGENET1K_V1 is not on the hub as model\.safetensors: download https:\/\/download\.pytorch\.org\/models\/vit_b_16-c867db91\.pth, .* or give the path of that file with --weights FILE\.$/,
+        /HF_HUB_OFFLINE is set: get https:\/\/download\.pytorch\.org\/models\/vit_b_16-c867db91\.pth and save it as/,
       ),
     );
+    // From where its authors keep it; the name has the beginning of its hash.
+    const name = `net-${sha256(content).slice(0, 8)}.pth`;
+    const own = { ...torchvision, url: new URL(name, server.url).href };
+    const taken = resolve(options.weightsDirectory ?? '', name);
+    assert.deepEqual(await ensureWeights(own, options), { path: taken, sha256: sha256(content), downloaded: true });
+    assert.deepEqual(await ensureWeights(own, offline), { path: taken, sha256: sha256(content), downloaded: false });
+    writeFileSync(taken, 'another');
+    await assert.rejects(ensureWeights(own, options), userError(/is damaged or another file: .* should begin with/));
+    server.requests.length = 0;
     mkdirSync(options.weightsDirectory ?? '', { recursive: true });
     writeFileSync(path, content);
     assert.deepEqual(await ensureWeights(torchvision, options), { path, sha256: sha256(content), downloaded: false });

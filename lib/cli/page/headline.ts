@@ -198,7 +198,7 @@ function origin({ data, results, profile }: Results): string {
   return notes.map((note) => ` ${note}`).join('');
 }
 
-function capitalized(text: string): string {
+export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -13,6 +13,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { withParameters } from '../../../lib/cli/notebook-file';
+import { claimsSection } from '../../../lib/cli/claims-section';
 import { indexPage } from '../../../lib/cli/index-page';
 import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
@@ -208,6 +209,38 @@ test('the gallery tells of each notebook what was found, how sure it is and how 
   assert.ok(text.includes('<section id="more"></section>'));
   for (const [, address] of text.matchAll(/<a [^>]*href="([^"#]+)"/g))
     assert.ok(existsSync(join(folder, 'outputs', decodeURIComponent(address))), address);
+});
+
+test('the gallery begins with each study’s claims, those that were tested before those that were not', () => {
+  const row = {
+    published: '+0.01',
+    ours: '',
+    interval: '',
+    verdict: 'not tested',
+    why: 'a <reason>',
+    outcome: 'not tested',
+  };
+  const of = (name: string, more: object[]) => ({
+    ...{ name, link: `${name}.html` },
+    claims: { comparable: false, rows: more.map((one) => ({ ...row, claim: 'A & B', ...one })) },
+  });
+  const estimate = { mean: 0.02, low: -0.2, high: 0.03, draws: 2 };
+  const holds = {
+    ours: '+0.02',
+    interval: '−0.2 – 0.03',
+    outcome: 'holds',
+    verdict: 'holds here',
+    estimate,
+    ofStudy: 0.01,
+  };
+  const [section] = claimsSection([of('03_x', [{}, { claim: 'C' }]), of('04_y', [holds]), of('00_z', [{}])]);
+  assert.match(section, /Of 2 claims 1 holds, 1 not tested/);
+  assert.match(section, /<strong>A &amp; B<\/strong> <span class="verdict">holds here/);
+  assert.equal(section.match(/<svg/g)?.length, 1);
+  assert.match(section, /<path d="M-100 8l6 -4v8z"\/>/); // its interval goes on to the left
+  assert.match(section, /class="theirs"/);
+  assert.ok(section.includes('A &lt;reason&gt;') && section.includes('say nothing of the studies'));
+  assert.deepEqual(claimsSection([]), []);
 });
 
 test('a post holds everything by files beside it, in the generator’s own layout', async () => {
