@@ -11,7 +11,7 @@ import { openSafetensors, type SafetensorsFile } from '../tensor/safetensors';
 import type { Checkpoint, CheckpointTensor } from './weight-names';
 
 /** What weights may be called that are not a path. */
-const weightsNames: readonly string[] = ['embedded', 'hub', 'random'];
+export const weightsNames: readonly string[] = ['embedded', 'hub', 'random'];
 
 const indexEnding = '.index.json';
 /** What a folder of a model may have, the first that is there. */

@@ -1,7 +1,7 @@
 /**
- * PyTorch's own files (`torch.save` since 1.6): a zip archive with a pickle, which names tensors, and a member for each storage. A pickle is a
- * program. Here it is read as data: of what it may call, only what rebuilds tensors and dictionaries is known, and nothing is run; anything else
- * is an error. After `torch.load(…, weights_only=True)`.
+ * PyTorch's own files (`torch.save` since 1.6): a zip archive with a pickle, which names tensors, and a member for each
+ * storage. A pickle is a program. Here it is read as data: of what it may call, only what rebuilds tensors and
+ * dictionaries is known, and nothing is run; anything else is an error. After `torch.load(…, weights_only=True)`.
  */
 import { fstatSync, readSync } from 'node:fs';
 import { UserError } from '../errors';

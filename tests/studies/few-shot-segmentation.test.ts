@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -116,6 +116,25 @@ describe('the study’s numbers', () => {
       userError(/^There is no weights file no-such/),
     );
     await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
+  });
+
+  it('normalise by the weights’ record, by what stands beside a file, or as is said', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'normalization-'));
+    try {
+      const means = (name: string, more: object = {}) => {
+        writeFileSync(join(folder, name), '');
+        const weights = join(folder, name);
+        return encoderOf({ profile: 'paper', weights, imageSize: 224, seed: 1, ...more }).normalization.mean;
+      };
+      assert.equal(means('vit_b_16-c867db91.pth')[0], 0.485);
+      assert.throws(() => means('own.safetensors'), userError(/set normalization to imagenet or half/));
+      assert.equal(means('own.safetensors', { normalization: 'half' })[0], 0.5);
+      const config = { pretrained_cfg: { mean: [0.1, 0.2, 0.3], std: [1, 1, 1] } };
+      writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+      assert.deepEqual(means('own.safetensors'), [0.1, 0.2, 0.3]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

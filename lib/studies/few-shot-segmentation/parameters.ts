@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
 import {
   booleanParameter,
+  choiceParameter,
   common,
   integerParameter,
   numberParameter,
@@ -12,6 +13,10 @@ import {
 } from '../../runs/parameters';
 
 export const fewShotNotebook = '06_few_shot_segmentation';
+
+/** `auto` is that of the weights' record, or of the config.json beside a file; else ImageNet's mean, or timm's 0.5. */
+export const normalizationNames = ['auto', 'imagenet', 'half'] as const;
+export type NormalizationName = (typeof normalizationNames)[number];
 
 /** Numbers with commas between them, or one number. */
 const sizesParameter: ParameterSpec<string | number> = {
@@ -29,6 +34,11 @@ export const fewShotParameterSpecs = {
     study: 'data/isic2017',
   }),
   weights: weightsParameter,
+  normalization: choiceParameter<NormalizationName>(
+    'What images went through when a weights file was made; auto where its record or the config.json beside it says so',
+    { tour: 'auto', paper: 'auto' },
+    normalizationNames,
+  ),
   sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
