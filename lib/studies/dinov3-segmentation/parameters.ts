@@ -66,9 +66,9 @@ export const dinov3ParameterSpecs = {
   fractions: fractionsParameter,
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
-  epochs: integerParameter('Passes over the training images, at most', { tour: 6, paper: 100 }, 1, 10_000),
+  epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: 100 }, 1, 10_000),
   ...common,
-  batchSize: integerParameter('Images a step', { tour: 8, paper: 8 }, 1, 1024),
+  batchSize: integerParameter('Images a step', { tour: 4, paper: 8 }, 1, 1024),
   learningRate: numberParameter(
     'Learning rate of AdamW at the start of the cosine',
     { tour: 6e-3, paper: 3e-4 },
