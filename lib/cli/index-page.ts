@@ -17,7 +17,8 @@ export interface IndexPage {
 }
 
 const title = 'Transfer learning in medical imaging';
-const description = 'Published studies as TypeScript notebooks: each as published and corrected, with the uncertainty.';
+const description =
+  'Four published studies as TypeScript notebooks, as their code ran and corrected, with the uncertainty; and what else it takes to judge them.';
 /** Pixels of a picture: twice what it is shown with. */
 const pictureWidth = 760;
 

@@ -87,6 +87,12 @@ export const resolutionParameterSpecs = {
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
   epochs: epochs(', of the linear heads', both(20)),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
+  fineTuneEpochs: epochs(', of fine-tuning the pretrained networks; 0 leaves it out', forTour(0, 20), 0),
+  arms: choiceParameter<string>(
+    'corrected, or both: as published, enlarged images lose their margin and the last epoch is tested',
+    forTour('corrected', 'both'),
+    ['corrected', 'both'],
+  ),
   seeds,
   groupBy: ownImages.groupBy,
   keepModel: ownImages.keepModel,

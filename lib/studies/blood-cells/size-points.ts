@@ -4,6 +4,7 @@ import type { Displayable } from '../../display/mime';
 import type { ImageTransform } from '../../models/network';
 import type { OpenedBackbone } from '../../models/open-backbone';
 import type { RecordedData } from '../../runs/notebook-run';
+import { armTitle, type Arm } from '../../runs/arms';
 import { input } from '../../training/input-transforms';
 import { inputImages } from '../../workbench/input-images';
 import type { SizedData } from '../../data/sizes';
@@ -18,8 +19,10 @@ export interface SizePoint<B extends OpenedBackbone | undefined> {
   readonly input: ImageTransform;
   /** The network that the input is for, where there is one already. */
   readonly backbone: B;
+  /** Whose weights the arm tests. */
+  readonly tested: 'best' | 'last';
   /** What rows say of it, and what they are filed under: all sizes together. */
-  readonly recording: { readonly settings: SizeSettings; readonly recordedAs: RecordedData };
+  readonly recording: { readonly arm: Arm; readonly settings: SizeSettings; readonly recordedAs: RecordedData };
 }
 
 export interface SizeSettings extends Readonly<Record<string, string | number>> {
@@ -34,12 +37,14 @@ export interface SizePointOptions<B extends OpenedBackbone | undefined> {
   /** Pixels a side of the input but for native ones, where there is no backbone. */
   readonly size?: number;
   readonly backbone?: B;
+  /** As published, the margin of what is enlarged is cut away, and the last epoch's weights are tested. */
+  readonly arm?: Arm;
 }
 
-/** Sizes and modes. The whole image is used. */
+/** Sizes and modes. */
 export function sizePoints<B extends OpenedBackbone | undefined = undefined>(
   { sizes, bySize, all }: SizedData,
-  { modes, size = 224, backbone }: SizePointOptions<B>,
+  { modes, size = 224, backbone, arm = 'corrected' }: SizePointOptions<B>,
 ): SizePoint<B>[] {
   const inputSize = backbone?.inputSize.height ?? size;
   return sizes.flatMap((source) =>
@@ -48,12 +53,14 @@ export function sizePoints<B extends OpenedBackbone | undefined = undefined>(
       .map((mode) => {
         const used = mode === 'native' ? source : inputSize;
         const asMode = mode === 'zero-padded' ? mode : 'resized';
+        const crop = arm === 'as-published' && backbone !== undefined && mode === 'resized' ? 0.9 : 1;
         return {
-          title: `${source} px, ${mode}`,
+          title: `${source} px, ${mode}${arm === 'corrected' ? '' : `, ${armTitle(arm)}`}`,
           data: bySize.get(source) as Dataset,
           input: input(backbone === undefined ? { size: used, mode: asMode } : { backbone, mode: asMode }),
           backbone: backbone as B,
-          recording: { settings: { sourceSize: source, inputMode: mode, inputSize: used }, recordedAs: all },
+          tested: arm === 'corrected' ? 'best' : 'last',
+          recording: { arm, settings: { sourceSize: source, inputMode: mode, inputSize: used }, recordedAs: all },
         };
       }),
   );

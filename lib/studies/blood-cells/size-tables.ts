@@ -5,6 +5,7 @@ import type { Displayable } from '../../display/mime';
 import { table } from '../../display/tables';
 import { scoresOf } from '../../workbench/comparison';
 import { wilsonInterval } from '../../metrics/intervals';
+import { armTitle } from '../../runs/arms';
 import { accuracyInterval, changedSettings } from '../../runs/comparison';
 import type { ClassificationRow } from '../../runs/results';
 import { comparableRows } from '../../workbench/backbones';
@@ -17,8 +18,8 @@ const trainingTitles: Readonly<Partial<Record<ClassificationRow['protocol'], str
   knn: 'kNN',
 };
 
-function trainingTitle({ protocol }: ClassificationRow): string {
-  return trainingTitles[protocol] ?? protocol;
+function trainingTitle({ protocol, arm }: ClassificationRow): string {
+  return `${trainingTitles[protocol] ?? protocol}${arm === 'corrected' ? '' : `, ${armTitle(arm)}`}`;
 }
 
 /** A line: trainings that differ in the source size and in nothing else. */
@@ -37,12 +38,12 @@ const alongLine = ['sourceSize', 'inputSize', 'input', 'k', 'regularization', 'i
 
 /** What all trainings of a line have in common, as text; without `inputMode`, what two lines may share a point in. */
 function commonOf(
-  { model, protocol, weights, weightsSha256, settings }: ClassificationRow,
+  { model, protocol, arm, weights, weightsSha256, settings }: ClassificationRow,
   without: readonly string[] = [],
 ): string {
   const names = Object.keys(settings).filter((name) => ![...alongLine, ...without].includes(name));
   const common = names.sort().map((name) => [name, settings[name]]);
-  return JSON.stringify([model, protocol, weights, weightsSha256, common]);
+  return JSON.stringify([model, protocol, arm, weights, weightsSha256, common]);
 }
 
 /**
@@ -83,7 +84,7 @@ function isShared(row: ClassificationRow, own: readonly ClassificationRow[]): bo
 
 /** Of lines of the same network, training and input, what sets each apart. */
 function apartBy(firsts: readonly ClassificationRow[]): string[][] {
-  const nameOf = (row: ClassificationRow): string => [row.model, row.protocol, row.settings.inputMode].join();
+  const nameOf = (row: ClassificationRow): string => [row.model, row.protocol, row.arm, row.settings.inputMode].join();
   return firsts.map((row) => {
     const alike = firsts.filter((other) => nameOf(other) === nameOf(row));
     const names = Object.keys(row.settings).filter((name) => !alongLine.includes(name));

@@ -145,6 +145,11 @@ test('points are the source’s pixels, enlarged ones, or the source on black, b
   const backbone = await openBackbone({ model: 'vit_mini_patch4', weights: 'random', size: 20 });
   const keys = sizePoints(data, { modes: ['resized', 'zero-padded'], backbone }).map(({ input }) => input.key);
   assert.deepEqual(keys, ['bicubic 20×20, crop 1', 'zero-padded 20×20', 'bicubic 20×20, crop 1']);
+  const [published] = sizePoints(data, { modes: ['resized'], backbone, arm: 'as-published' });
+  assert.deepEqual(
+    [published.title, published.input.key, published.tested, published.recording.arm],
+    ['16 px, resized, as published', 'bicubic 20×20, crop 0.9', 'last', 'as-published'],
+  );
 });
 
 test('the study’s networks are run but for embedded weights and the tour’s random ones; one file fits one network', () => {
