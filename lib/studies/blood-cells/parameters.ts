@@ -41,25 +41,29 @@ const model = (networks: string): ParameterSpec<string> =>
 
 const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', both(1), 1, 100);
 
+/** The same in notebooks 01 to 03, whose networks are compared on them. */
+const tourImages = 1200;
+
 /** The tour's images make too few steps of 128. */
 const tourBatchSize = integerParameter('Images a step', forTour(32, 128), 1, 4096);
 
 export const resnetParameterSpecs = {
   dataset,
   size,
-  syntheticImages: syntheticImages(3000),
+  syntheticImages: syntheticImages(tourImages),
   epochs: epochs('', forTour(6, 20)),
   seeds,
   ...ownImages,
   ...common,
+  batchSize: tourBatchSize,
 };
 
 /** Of a notebook on a pretrained network; the tour's values are made for a minute on two cores. */
-function transferParameterSpecs(tour: { readonly syntheticImages: number; readonly fineTuneEpochs: number }) {
+function transferParameterSpecs(tour: { readonly fineTuneEpochs: number }) {
   return {
     dataset,
     size,
-    syntheticImages: syntheticImages(tour.syntheticImages),
+    syntheticImages: syntheticImages(tourImages),
     weights: weightsParameter,
     model: model('the study’s network; with embedded weights, and with random ones in the tour, the project’s own'),
     cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
@@ -72,8 +76,8 @@ function transferParameterSpecs(tour: { readonly syntheticImages: number; readon
   };
 }
 
-export const vitParameterSpecs = transferParameterSpecs({ syntheticImages: 1200, fineTuneEpochs: 3 });
-export const dinoParameterSpecs = transferParameterSpecs({ syntheticImages: 1000, fineTuneEpochs: 2 });
+export const vitParameterSpecs = transferParameterSpecs({ fineTuneEpochs: 3 });
+export const dinoParameterSpecs = transferParameterSpecs({ fineTuneEpochs: 2 });
 
 export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },

@@ -57,7 +57,7 @@ export function sizePoints<B extends OpenedBackbone | undefined = undefined>(
         return {
           title: `${source} px, ${mode}${arm === 'corrected' ? '' : `, ${armTitle(arm)}`}`,
           data: bySize.get(source) as Dataset,
-          input: input(backbone === undefined ? { size: used, mode: asMode } : { backbone, mode: asMode }),
+          input: input(backbone === undefined ? { size: used, mode: asMode } : { backbone, mode: asMode, crop }),
           backbone: backbone as B,
           tested: arm === 'corrected' ? 'best' : 'last',
           recording: { arm, settings: { sourceSize: source, inputMode: mode, inputSize: used }, recordedAs: all },
