@@ -7,11 +7,15 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readFileSync,
+  readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { errorCode } from './errors';
 
 /** Writes a file so that a reader, or a crash, sees the old content or the new and never a part: a sibling file, flushed, then renamed. */
@@ -54,13 +58,17 @@ function viaSibling<T>(
       const parts =
         typeof content === 'string' ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
       for (const part of parts) writePiece(file, part, path);
-      fsyncSync(file);
+      named(path, () => fsyncSync(file));
     } finally {
       closeSync(file);
     }
-    return place(temporary);
-  } finally {
+    const placed = place(temporary);
     rmSync(temporary, { force: true });
+    flushFolder(path);
+    return placed;
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
 }
 
@@ -96,11 +104,14 @@ export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): Wri
       try {
         const file = await open(temporary, 'r+');
         try {
-          await file.sync();
+          await file.sync().catch((error: unknown) => {
+            throw withPath(error, path);
+          });
         } finally {
           await file.close();
         }
         await rename(temporary, path);
+        flushFolder(path);
       } finally {
         rmSync(temporary, { force: true });
       }
@@ -109,19 +120,89 @@ export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): Wri
 }
 
 function writePiece(file: number, piece: Uint8Array, path: string): void {
+  named(path, () => writeWhole(file, piece));
+}
+
+/** Writes all of it, at a position or behind what was written last. */
+export function writeWhole(file: number, bytes: Uint8Array, position?: number): void {
+  for (let written = 0; written < bytes.byteLength;) {
+    // Node refuses to write 2 GiB or more at once.
+    const length = Math.min(bytes.byteLength - written, 1 << 30);
+    written += writeSync(file, bytes, written, length, position === undefined ? null : position + written);
+  }
+}
+
+/** Does something to an open file, whose path an error then has. */
+export function named<T>(path: string, act: () => T): T {
   try {
-    for (let written = 0; written < piece.byteLength;) {
-      // Node refuses to write 2 GiB or more at once.
-      written += writeSync(file, piece, written, Math.min(piece.byteLength - written, 1 << 30));
-    }
+    return act();
   } catch (error) {
-    throw Object.assign(error as Error, { path }); // which the system does not tell of an open file
+    throw withPath(error, path);
+  }
+}
+
+/** An error of the system with a path, which it does not tell of an open file. */
+export function withPath(error: unknown, path: string): unknown {
+  return errorCode(error) === undefined ? error : Object.assign(error as Error, { path });
+}
+
+/** Until then, a power cut may bring the old name back: of two files, the second may be there and the first not. */
+function flushFolder(path: string): void {
+  let folder: number | undefined;
+  try {
+    folder = openSync(dirname(path), 'r');
+    fsyncSync(folder);
+  } catch {
+    // Some network file systems have no such thing.
+  } finally {
+    if (folder !== undefined) closeSync(folder);
   }
 }
 
 /** A name beside `path` that no other process uses. */
 export function temporarySibling(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+/** SHA-256 of a file in hexadecimal, where nothing can be waited for. */
+export function hashFileNow(path: string): string {
+  const hash = createHash('sha256');
+  for (const piece of piecesOf(path)) hash.update(piece);
+  return hash.digest('hex');
+}
+
+function crc32Of(path: string): number {
+  let checksum = 0;
+  for (const piece of piecesOf(path)) checksum = crc32(piece, checksum);
+  return checksum;
+}
+
+/** A file piece by piece, each in the same memory. */
+function* piecesOf(path: string): Generator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(1 << 20);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) yield buffer.subarray(0, read);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Files that this process has compared with their hash: again where one has been written since. */
+const compared = new Set<string>();
+
+/**
+ * Whether a file is there and has that SHA-256, or that CRC-32 where it is a number. What has been compared already is not read again,
+ * unless it has been written since.
+ */
+export function isUnchanged(path: string, expected: string | number): boolean {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return false;
+  const identity = [path, expected, status.ino, status.size, status.mtimeMs, status.ctimeMs].join(' ');
+  const found = (): string | number => (typeof expected === 'number' ? crc32Of(path) : hashFileNow(path));
+  if (!compared.has(identity) && found() !== expected) return false;
+  compared.add(identity);
+  return true;
 }
 
 /** SHA-256 or MD5 of a file in hexadecimal, read piece by piece into one buffer: a stream would leave all of the file behind as garbage. */
@@ -140,8 +221,36 @@ export async function hashFile(path: string, algorithm: 'sha256' | 'md5' = 'sha2
   }
 }
 
+/** What of an object is kept for a program to read again: as JSON, with a checksum by which `readRecord` notices a changed bit. */
+export function recordText(record: object, indent?: number): string {
+  const plain = JSON.parse(JSON.stringify(record)) as object;
+  return `${JSON.stringify({ ...plain, checksum: checksumOf(plain) }, undefined, indent)}\n`;
+}
+
+/**
+ * An object that was written as `recordText`; undefined where there is none, or it is damaged. One without a checksum is taken as it is: it
+ * is of an earlier version, or was changed on purpose.
+ */
+export function readRecord(path: string): object | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(String(errorCode(error)))) return undefined;
+    throw error;
+  }
+  const parsed = parseJson(text);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+  const { checksum, ...record } = parsed as { readonly checksum?: unknown };
+  return checksum === undefined || checksum === checksumOf(record) ? record : undefined;
+}
+
+function checksumOf(record: object): string {
+  return createHash('sha256').update(JSON.stringify(record)).digest('hex');
+}
+
 /** What a text of JSON says; undefined where it is none. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -121,6 +121,9 @@ export function listClassTable(path: string): LabelledFiles {
 function readTable(path: string): { rows: Row[]; columns: string[] } {
   if (!existsSync(path)) throw new UserError(`There is no file ${path}: check the path.`);
   const text = readFileSync(path, 'utf8');
+  // No file's name can have one, and no text: a table of a spreadsheet's in UTF-16 is full of them.
+  if (text.includes('\0'))
+    throw new UserError(`${path} has characters of zero, so that it is no text in UTF-8: save it as CSV in UTF-8.`);
   const [firstLine] = text.split('\n', 1);
   const delimiter =
     extname(path).toLowerCase() === '.tsv' || firstLine.includes('\t')

@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  statfsSync,
 } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -21,7 +22,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import * as yauzlWithCallbacks from 'yauzl';
 import { UserError } from '../errors';
-import { temporarySibling } from '../files';
+import { isUnchanged, temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
 import { keepWithinLimit, markUsed } from './prepared-data';
 import { longestNpyHeader, npyTypes, parseNpyHeader, readNpyTexts, type NpyHeader } from '../tensor/npy';
@@ -61,6 +62,8 @@ export interface NpzOptions {
   readonly texts?: readonly string[];
 }
 
+/** Bytes of a member of texts, such as the names of classes, which is read as a whole. */
+const longestTexts = 1 << 24;
 const stored = 0;
 const deflated = 8;
 /** Of what zipfile writes and of newer programs. */
@@ -210,6 +213,10 @@ async function readMembers(
       const source = `"${name}" in ${path}`;
       const place = await placeOf(zip, entry, source, { path, descriptor, open, cache });
       if (isText) {
+        if (entry.uncompressedSize > longestTexts)
+          throw new UserError(
+            `${source} would have ${entry.uncompressedSize} bytes of names: it is damaged; copy or save it again.`,
+          );
         const bytes = new Uint8Array(entry.uncompressedSize);
         readFully(place.descriptor, bytes, 0, bytes.length, place.offset, source);
         texts.set(name, readNpyTexts(bytes, source));
@@ -299,10 +306,20 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     .digest('hex')
     .slice(0, 16);
   const unpacked = join(cache, key, basename(entry.fileName));
-  if (existsSync(unpacked) && statSync(unpacked).size === entry.uncompressedSize) {
+  if (
+    existsSync(unpacked) &&
+    statSync(unpacked).size === entry.uncompressedSize &&
+    isUnchanged(unpacked, entry.crc32)
+  ) {
     markUsed(dirname(unpacked));
     return unpacked;
   }
+  const { bavail, bsize } = statfsSync(existingFolder(cache));
+  const [needed, free] = [entry.uncompressedSize, bavail * bsize].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
+  if (entry.uncompressedSize > bavail * bsize)
+    throw new UserError(
+      `"${entry.fileName}" in ${path} has ${needed} unpacked, but ${free} are free in ${cache}: make room there, if the file is what you expect.`,
+    );
   const temporary = temporarySibling(unpacked);
   let checksum = 0;
   const check = new Transform({
@@ -329,6 +346,10 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     if (existsSync(temporary)) rmSync(temporary);
   }
   return unpacked;
+}
+
+function existingFolder(folder: string): string {
+  return existsSync(folder) ? folder : existingFolder(dirname(folder));
 }
 
 /** yauzl's and the file system's errors as one line that names the file. */

@@ -63,14 +63,15 @@ export function readNpyTexts(bytes: Uint8Array, source: string): string[] {
   const [, kind, length] = match;
   const width = Number(length) * (kind === '<U' ? 4 : 1);
   const count = shape.reduce((product, size) => product * size, 1);
+  const damaged = `${source} is damaged: copy or save it again.`;
+  if (!(dataOffset + count * width <= bytes.length && count <= bytes.length)) throw new UserError(damaged);
   return Array.from({ length: count }, (_, index) => {
     const start = bytes.byteOffset + dataOffset + index * width;
     const cell = Buffer.from(bytes.buffer, start, width);
     if (kind === '|S') return cell.toString('utf8').replace(/\0+$/, '');
-    return Array.from({ length: width / 4 }, (__, at) => cell.readUInt32LE(4 * at))
-      .filter((code) => code > 0)
-      .map((code) => String.fromCodePoint(code))
-      .join('');
+    const codes = Array.from({ length: width / 4 }, (__, at) => cell.readUInt32LE(4 * at)).filter((code) => code > 0);
+    if (codes.some((code) => code > 0x10ffff)) throw new UserError(damaged);
+    return codes.map((code) => String.fromCodePoint(code)).join('');
   });
 }
 
