@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { errorCode, UserError } from '../errors';
+import { withPath } from '../files';
 import { proxyVariable } from './network-fetch';
 
 /** How often an attempt that failed may be repeated: a few times where the machine looks offline. */
@@ -95,7 +96,9 @@ export async function describeFileError(error: unknown, wanted: Wanted): Promise
       `Could not write ${wanted.title} to ${folder} (${code}): it has to be a folder in which you may create files.`,
     );
   }
-  return error;
+  return error instanceof Error && 'syscall' in error && !('path' in error)
+    ? withPath(error, wanted.destination)
+    : error;
 }
 
 export function diskFullError(wanted: Wanted, missingBytes: number | undefined, free: number | undefined): UserError {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { errorCode } from '../errors';
+import { named, writeWhole } from '../files';
 import { ownProcessStart, processStatus } from './process-start';
 
 /** Who holds a lock. `start` tells a process from a later one of the same id, the token one holder in a process from the next. */
@@ -38,7 +39,7 @@ const heartbeatMilliseconds = 5_000;
 /** … and one on another machine that has not for this long is gone. */
 const silenceMilliseconds = 60_000;
 /** Creating a lock and writing its holder into it takes far less than this. */
-const creationMilliseconds = 5_000;
+export const creationMilliseconds = 5_000;
 
 /** Locks that this process holds: path by token. */
 const held = new Map<string, string>();
@@ -89,7 +90,7 @@ function tryCreate(path: string): string | undefined {
   // Known as held before it can be read, or another call in this process would take it for a left-over of an earlier one.
   held.set(token, path);
   try {
-    writeSync(file, JSON.stringify(holder));
+    named(path, () => writeWhole(file, Buffer.from(JSON.stringify(holder))));
   } catch (error) {
     held.delete(token);
     rmSync(path, { force: true });
@@ -116,7 +117,11 @@ function hold(path: string, token: string): FileLock {
 /** Removes the lock unless somebody has taken it over meanwhile. */
 function releaseToken(path: string, token: string): void {
   held.delete(token);
-  if (readHolder(path)?.token === token) rmSync(path, { force: true });
+  try {
+    if (readHolder(path)?.token === token) rmSync(path, { force: true });
+  } catch {
+    // It is void as soon as this process has ended, and says nothing of what was done under it.
+  }
 }
 
 let exitHandled = false;
@@ -164,6 +169,11 @@ function removeStale(path: string, silence: number): boolean {
   } finally {
     rmSync(removal, { force: true });
   }
+}
+
+/** Whether a lock is there that says of nobody that he holds it: it is being created, or whoever did was killed within that moment. */
+export function isNobodys(path: string): boolean {
+  return ageMilliseconds(path) !== undefined && readHolder(path) === undefined;
 }
 
 function readHolder(path: string): LockHolder | undefined {

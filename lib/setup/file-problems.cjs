@@ -1,4 +1,4 @@
-// What the system says of a file that cannot be written, in one line with the folder and the next step.
+// What the system says of a file that cannot be written or read, in one line with the folder and the next step.
 'use strict';
 const { accessSync, constants, existsSync, statfsSync } = require('node:fs');
 const path = require('node:path');
@@ -26,7 +26,18 @@ function fileProblem(error) {
   const folder = nearestFolder(file);
   const code = trueCode(error, folder);
   if (reasons[code] === undefined) return undefined;
-  return `${file} cannot be written (${code}${code === 'ENOSPC' ? freeBytes(folder) : ''}): ${reasons[code]}.`;
+  return `${file} cannot be ${isReading(error, file) ? 'read' : 'written'} (${code}${code === 'ENOSPC' ? freeBytes(folder) : ''}): ${reasons[code]}.`;
+}
+
+/** The system says of a file that cannot be opened not what for. */
+function isReading({ syscall }, file) {
+  if (syscall !== 'open') return ['read', 'scandir', 'stat', 'lstat', 'access'].includes(syscall);
+  try {
+    if (existsSync(file)) accessSync(file, constants.R_OK);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Node says of a folder that cannot be made on a file system which can only be read that it is not there. */

@@ -72,7 +72,9 @@ function keep(content) {
   heartbeat.unref();
   const release = () => {
     clearInterval(heartbeat);
-    if (read(lockFile) === content) fs.rmSync(lockFile, { force: true });
+    try {
+      if (read(lockFile) === content) fs.rmSync(lockFile, { force: true });
+    } catch {} // it is void as soon as this process has ended
   };
   process.once('exit', release); // Ctrl+C runs no `finally`
   return release;

@@ -6,6 +6,7 @@ const { pathToFileURL } = require('node:url');
 const { requireLevel } = require('./addon.cjs');
 const { checkCompilers } = require('./check-compilers.cjs');
 const { doctor } = require('./doctor.cjs');
+const { fileProblem } = require('./file-problems.cjs');
 const { memoryBytes } = require('./machine.cjs');
 const { MissingNeed } = require('./needs.cjs');
 const { clearSurroundings } = require('./surroundings.cjs');
@@ -77,7 +78,7 @@ function killed(command) {
 main(process.argv[2], process.argv.slice(3)).then(
   (code) => (process.exitCode = code),
   (error) => {
-    console.error(error instanceof MissingNeed ? error.message : error);
+    console.error(error instanceof MissingNeed ? error.message : (fileProblem(error) ?? error));
     process.exitCode = 1;
   },
 );

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../../lib/paths';
+import { createRandom } from '../../lib/random';
 
 /**
  * The whole set-up in a copy of the project, with stand-ins for npm, Python and the compiler that leave behind what the real ones
@@ -429,6 +430,30 @@ test('a set-up that is killed at any moment continues with the same command', as
   assert.match(setUp().stdout, /Nothing to do/);
   assert.equal(kernelProblem(), '');
   for (const left of ['.set-up.lock', '.set-up.tmp']) assert.equal(existsSync(join(project, left)), false, left);
+});
+
+test('a set-up that is ended, or that the disk refuses, within any change continues with the same command', () => {
+  const disturbed = (kind: string, at: number, fraction: number) =>
+    setUp(['--force'], {
+      NODE_OPTIONS: `--require ${join(projectRoot, 'tests', 'faults', 'disk.cjs')}`,
+      FAULT_PLAN: JSON.stringify({ folder: project, at, fraction, kind }),
+    });
+  const seed = Number(process.env.FAULT_SEED ?? 1);
+  for (let number = 0; number < Number(process.env.FAULT_COUNT ?? 1); number++) {
+    const random = createRandom(seed, 'set-up', number);
+    const [at, fraction] = [random.integer(40), random.uniform()];
+    for (const kind of ['SIGKILL', 'ENOSPC', 'EROFS']) {
+      const { status, stderr } = disturbed(kind, at, fraction);
+      const about = `${kind} at change ${at}: ${stderr}`;
+      if (kind === 'SIGKILL') assert.ok(status === null || status === 0, about);
+      else assert.ok(status === 0 || stderr.trimEnd().split('\n').length === 1, about);
+      const again = setUp();
+      assert.equal(again.status, 0, `${about}\n${again.stderr}`);
+      assert.match(setUp().stdout, /Nothing to do/, about);
+      assert.equal(kernelProblem(), '', about);
+      for (const left of ['.set-up.lock', '.set-up.tmp']) assert.ok(!existsSync(join(project, left)), about + left);
+    }
+  }
 });
 
 test('a folder that is reached by a link is the same folder', () => {

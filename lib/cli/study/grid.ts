@@ -1,6 +1,7 @@
 /** Works off a grid of runs with an engine. This process holds the claim of every run that its engine does, and is the one that records. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileProblem } from '../../errors';
 import { writeFileAtomic } from '../../files';
 import type { RunClaim, RunStore } from '../../runs/store';
 import type { TrainingEvent } from '../../training/events';
@@ -102,7 +103,7 @@ export async function workOffGrid<C extends object, R>(
         settle(claim, outcome, attempt, (performance.now() - started) / 1000);
       } catch (error) {
         claim.release();
-        fail(claim, error instanceof Error ? error.message : String(error), '');
+        fail(claim, fileProblem(error) ?? (error instanceof Error ? error.message : String(error)), '');
       }
       changed();
     });

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { UserError } from '../../errors';
+import { fileProblem, UserError } from '../../errors';
 import { temporarySibling } from '../../files';
 import type { TrainingEvent } from '../../training/events';
 import { eventLine, workerJobSchema, type WorkerEvent, type WorkerJob } from './messages';
@@ -48,8 +48,9 @@ async function work<C extends object, R>(job: WorkerJob, train: TrainRun<C, R>, 
     const result = await train({ id, configuration, directory }, { ...context, signal, onProgress: throttled(send) });
     last = result === undefined ? { event: 'stopped' } : { event: 'finished', result };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof UserError)) process.stderr.write(`${error instanceof Error ? error.stack : message}\n`);
+    const told = error instanceof UserError ? error.message : fileProblem(error);
+    const message = told ?? (error instanceof Error ? error.message : String(error));
+    if (told === undefined) process.stderr.write(`${error instanceof Error ? error.stack : message}\n`);
     last = { event: 'failed', message };
   }
   process.stdout.write(eventLine(last), () => process.exit(0));
