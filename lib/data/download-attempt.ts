@@ -1,7 +1,7 @@
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { writeFileAtomic } from '../files';
+import { readRecord, recordText, writeFileAtomic } from '../files';
 import {
   checkAnswer,
   isEncoded,
@@ -78,7 +78,7 @@ export async function receive(options: AttemptOptions): Promise<number> {
     // In this order a crash leaves no bytes of one version with the note of another.
     if (start === 0) await removePart(destination);
     if (!isEncoded(response)) {
-      writeFileAtomic(statePath(destination), JSON.stringify({ url, validator: validatorOf(response), total }));
+      writeFileAtomic(statePath(destination), recordText({ url, validator: validatorOf(response), total }));
     }
     await writeBody(response, start, total ?? options.bytes, options, stall.restart);
     return start;
@@ -100,7 +100,7 @@ async function resumePoint({
 }: AttemptOptions): Promise<{ offset: number; state?: PartState }> {
   const offset = (await stat(partPath(destination)).catch(() => undefined))?.size ?? 0;
   if (offset === 0) return { offset };
-  const state = await readState(destination);
+  const state = readState(destination);
   const total = bytes ?? state?.total;
   const usable =
     state?.url === url && (state.validator !== undefined || hasChecksum) && (total === undefined || offset <= total);
@@ -109,12 +109,8 @@ async function resumePoint({
   return { offset: 0 };
 }
 
-async function readState(destination: string): Promise<PartState | undefined> {
-  try {
-    return partSchema.safeParse(JSON.parse(await readFile(statePath(destination), 'utf8'))).data;
-  } catch {
-    return undefined;
-  }
+function readState(destination: string): PartState | undefined {
+  return partSchema.safeParse(readRecord(statePath(destination))).data;
 }
 
 async function writeBody(

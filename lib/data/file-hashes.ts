@@ -1,7 +1,7 @@
 /** Checksums of many files that are read once: afterwards, size and times tell whether a file is the same. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { z } from 'zod';
-import { hashFile, writeFileAtomic } from '../files';
+import { hashFile, readRecord, recordText, writeFileAtomic } from '../files';
 import { inOrder } from './image-workers';
 
 const entrySchema = z.object({
@@ -59,14 +59,11 @@ export async function hashFiles(
     hashes.push(sha256);
     onProgress?.(hashes.length, paths.length);
   }
-  if (Object.values(entries).some((entry) => !reused.has(entry))) writeFileAtomic(memory, JSON.stringify(entries));
+  if (Object.values(entries).some((entry) => !reused.has(entry))) writeFileAtomic(memory, recordText(entries));
   return hashes;
 }
 
+/** Nothing where there is none yet, or it is damaged. */
 function readMemory(path: string): Record<string, Entry> {
-  try {
-    return memorySchema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
-  } catch {
-    return {}; // none yet, or damaged
-  }
+  return memorySchema.safeParse(readRecord(path)).data ?? {};
 }

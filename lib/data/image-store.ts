@@ -1,10 +1,10 @@
 /** Image files decoded and resized once, in a folder of the cache. `index.json` is written last: without it, the folder counts as empty. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
 import type { PlaneSize } from '../tensor/resample';
 import { halfNormalization } from './normalization';
 import { hashFiles } from './file-hashes';
@@ -25,7 +25,10 @@ const rowSchema = z.strictObject({
   /** Why it cannot be used. */
   broken: z.string().optional(),
 });
-const indexSchema = z.strictObject({ version: z.literal(1), rows: z.array(rowSchema) });
+/** `images`: the SHA-256 of `images.npy`. */
+const indexSchema = z.strictObject({ version: z.literal(2), images: z.string(), rows: z.array(rowSchema) });
+const imagesFile = 'images.npy';
+const indexFile = 'index.json';
 export type ImageRow = z.infer<typeof rowSchema>;
 
 export interface ImageStore {
@@ -88,7 +91,7 @@ async function decodeAll(
   const transform = transformFor({ ...halfNormalization, interpolation: 'bicubic', cropFraction: 1 }, size);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const writer = createNpyWriter(join(folder, 'images.npy'), '|u1', [paths.length, height, width, 3]);
+  const writer = createNpyWriter(join(folder, imagesFile), '|u1', [paths.length, height, width, 3]);
   const workers = startImageWorkers();
   const prepare = async (path: string): Promise<PreparedImages | string> => {
     try {
@@ -110,7 +113,8 @@ async function decodeAll(
       onProgress?.({ phase: 'images', done: rows.length, total: paths.length });
     }
     writer.finish();
-    writeFileAtomic(join(folder, 'index.json'), JSON.stringify({ version: 1, rows }));
+    const images = hashFileNow(join(folder, imagesFile));
+    writeFileAtomic(join(folder, indexFile), recordText({ version: 2, images, rows }));
   } finally {
     writer.abort();
     await workers.close();
@@ -123,9 +127,11 @@ function openImageStore(
   hashes: readonly string[],
   { height, width }: PlaneSize,
 ): ImageStore | undefined {
-  const rows = readRows(join(folder, 'index.json'));
-  if (rows === undefined || rows.some((row, at) => row.sha256 !== hashes[at])) return undefined;
-  const file = openImages(join(folder, 'images.npy'));
+  const index = indexSchema.safeParse(readRecord(join(folder, indexFile)));
+  if (!index.success || !isUnchanged(join(folder, imagesFile), index.data.images)) return undefined;
+  const { rows } = index.data;
+  if (rows.some((row, at) => row.sha256 !== hashes[at])) return undefined;
+  const file = openImages(join(folder, imagesFile));
   if (file === undefined) return undefined;
   if (file.shape.join() !== [hashes.length, height, width, 3].join()) {
     file.close();
@@ -154,14 +160,6 @@ function openImages(path: string): NpyFile | undefined {
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
-  }
-}
-
-function readRows(path: string): readonly ImageRow[] | undefined {
-  try {
-    return indexSchema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data?.rows;
-  } catch {
-    return undefined; // none, or damaged
   }
 }
 

@@ -1,10 +1,10 @@
-import { readFileSync, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
-import { hashFile, writeFileAtomic } from '../files';
+import { hashFile, readRecord, recordText, writeFileAtomic } from '../files';
 import { cacheDirectory as projectCache } from '../paths';
 import { datasetFile, findDataset } from './registry';
 import type { DatasetFile } from './registry-types';
@@ -85,16 +85,12 @@ async function rememberedMd5(path: string, sidecar: string): Promise<string | un
 function remember(path: string, status: Stats, md5: string, sidecar: string): void {
   const entry: Verified = { bytes: status.size, modifiedMilliseconds: status.mtimeMs, md5 };
   try {
-    writeFileAtomic(sidecar, `${JSON.stringify({ ...readVerified(sidecar), [path]: entry }, undefined, 2)}\n`);
+    writeFileAtomic(sidecar, recordText({ ...readVerified(sidecar), [path]: entry }, 2));
   } catch {
     // A cache that cannot be written is slower, not wrong.
   }
 }
 
 function readVerified(sidecar: string): Record<string, Verified> {
-  try {
-    return verifiedSchema.safeParse(JSON.parse(readFileSync(sidecar, 'utf8'))).data ?? {};
-  } catch {
-    return {};
-  }
+  return verifiedSchema.safeParse(readRecord(sidecar)).data ?? {};
 }

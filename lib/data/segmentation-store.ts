@@ -2,10 +2,10 @@
  * Decoded and resized images with their masks, in a folder of the cache, so that nothing is decoded twice. `index.json` is written last:
  * without it, the folder counts as empty.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../files';
+import { hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
 import type { PlaneSize } from '../tensor/resample';
 import type { SplitName } from './dataset';
 import type { Mask } from './mask';
@@ -21,7 +21,9 @@ const factsSchema = z.strictObject({
 });
 
 const indexSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
+  /** SHA-256 of the other files. */
+  files: z.strictObject({ images: z.string(), masks: z.string(), runs: z.string() }),
   height: z.int(),
   width: z.int(),
   sha256: z.string(),
@@ -44,6 +46,8 @@ type StoreIndex = z.infer<typeof indexSchema>;
 export type StoredRow = StoreIndex['rows'][number];
 
 const fileNames = { index: 'index.json', images: 'images.npy', masks: 'masks.npy', runs: 'runs.npy' } as const;
+const arrayNames = ['images', 'masks', 'runs'] as const;
+type ArrayName = (typeof arrayNames)[number];
 
 /** What a row holds; a broken one has zeros for bytes. */
 export interface RowContent {
@@ -84,8 +88,10 @@ export function createStore(folder: string, count: number, { height, width }: Pl
       const writer = createNpyWriter(join(folder, fileNames.runs), '<u4', [total]);
       for (const runs of allRuns) writer.append(runs);
       writer.finish();
-      const index: StoreIndex = { version: 1, height, width, sha256, rows };
-      writeFileAtomic(join(folder, fileNames.index), JSON.stringify(index));
+      const hashOf = (name: ArrayName): string => hashFileNow(join(folder, fileNames[name]));
+      const files = { images: hashOf('images'), masks: hashOf('masks'), runs: hashOf('runs') };
+      const index: StoreIndex = { version: 2, files, height, width, sha256, rows };
+      writeFileAtomic(join(folder, fileNames.index), recordText(index));
     },
     abort() {
       images.abort();
@@ -104,8 +110,9 @@ export interface SegmentationStore {
 
 /** Opens a store; undefined where there is none, or only a part of one. */
 export function openStore(folder: string): SegmentationStore | undefined {
-  const index = readIndex(folder);
+  const index = indexSchema.safeParse(readRecord(join(folder, fileNames.index))).data;
   if (index === undefined) return undefined;
+  if (arrayNames.some((name) => !isUnchanged(join(folder, fileNames[name]), index.files[name]))) return undefined;
   const { height, width, rows } = index;
   const files = openFiles(folder);
   if (files === undefined) return undefined;
@@ -163,18 +170,10 @@ function readRows(
     file.readRows(rows[indices[position]], 1, target.subarray(position * bytes, (position + 1) * bytes));
 }
 
-function readIndex(folder: string): StoreIndex | undefined {
-  try {
-    return indexSchema.safeParse(JSON.parse(readFileSync(join(folder, fileNames.index), 'utf8'))).data;
-  } catch {
-    return undefined;
-  }
-}
-
-function openFiles(folder: string): Record<'images' | 'masks' | 'runs', NpyFile> | undefined {
+function openFiles(folder: string): Record<ArrayName, NpyFile> | undefined {
   const opened: NpyFile[] = [];
   try {
-    for (const name of ['images', 'masks', 'runs'] as const) opened.push(openNpyFile(join(folder, fileNames[name])));
+    for (const name of arrayNames) opened.push(openNpyFile(join(folder, fileNames[name])));
     const [images, masks, runs] = opened;
     return { images, masks, runs };
   } catch {

@@ -42,6 +42,8 @@ export type ParameterTable = Readonly<Record<string, ParameterSpec>>;
 export interface Parameters {
   readonly table: ParameterTable;
   readonly variables: ReadonlyMap<string, Variable>;
+  /** Names of those that a training leaves as they are: no checkpoint has them. */
+  readonly frozen?: ReadonlySet<string>;
 }
 
 /** Values in the published layout, row-major. */

@@ -17,12 +17,13 @@ import type { TrainingEvent } from '../training/events';
 import { dataIdentity, networkIdentity, settingsIdentity } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
-import { readWeights, weightsFile, writeValues } from './train';
+import { readWeights, weightHashesSchema, weightsFile, writeValues } from './train';
 
 const resultSchema = z.object({
   history: historySchema,
   bestEpoch: z.int(),
   seconds: z.number(),
+  weights: weightHashesSchema,
 });
 
 export interface DenoiseOptions {
@@ -61,13 +62,13 @@ export async function denoiseOnce(
     const trained = await trainDenoiser(network, data, settings, { ...controls, checkpoints, saveEverySeconds: 20 });
     const { values, bestEpoch, history, seconds } = trained;
     if (values === undefined || bestEpoch === undefined) return undefined;
-    writeValues(join(directory, weightsFile('best')), network.table, values);
+    const best = writeValues(join(directory, weightsFile('best')), network.table, values);
     checkpoints.remove();
-    return { history: [...history], bestEpoch, seconds };
+    return { history: [...history], bestEpoch, seconds, weights: { best } };
   };
   const finished = await once(store, identity, train, { again });
   if (finished === undefined) return undefined;
-  const values = readWeights(join(finished.directory, weightsFile('best')));
+  const values = readWeights(join(finished.directory, weightsFile('best')), finished.result.weights?.best);
   return {
     ...finished.result,
     network,

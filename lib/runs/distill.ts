@@ -11,7 +11,7 @@ import type { DistilledNetwork } from '../training/self-distillation/network';
 import { identityOf, settingsIdentity, type Json } from './identity';
 import { once } from './once';
 import { openRunStore } from './store';
-import { readWeights, writeValues } from './train';
+import { readWeights, weightHashesSchema, writeValues } from './train';
 
 /** Images that a network learns from, and others that the loss is measured on. */
 export interface DistillationImages {
@@ -49,7 +49,7 @@ export interface DistilledRun {
   readonly values: PublishedValues | undefined;
 }
 
-const recordSchema = z.object({ history: historySchema, seconds: z.number() });
+const recordSchema = z.object({ history: historySchema, seconds: z.number(), weights: weightHashesSchema });
 type DistillationRecord = z.infer<typeof recordSchema>;
 
 const weightsFile = 'teacher.safetensors';
@@ -88,13 +88,13 @@ export async function distillOnce(
       unfinished = { history: [...history], seconds };
       return undefined;
     }
-    writeValues(join(directory, weightsFile), network.table, values);
+    const teacher = writeValues(join(directory, weightsFile), network.table, values);
     checkpoints.remove();
-    return { history: [...history], seconds };
+    return { history: [...history], seconds, weights: { teacher } };
   };
   const finished = await once(store, identity, train, { again });
   const { history = [], seconds = 0 } = finished?.result ?? unfinished ?? {};
-  const values = finished && readWeights(join(finished.directory, weightsFile));
+  const values = finished && readWeights(join(finished.directory, weightsFile), finished.result.weights?.teacher);
   const kept = finished?.kept ?? false;
   return { id: store.idOf(identity), network, recipe, history, stopped: finished === undefined, kept, seconds, values };
 }

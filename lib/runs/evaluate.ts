@@ -1,9 +1,9 @@
 /** A trained network on a split: scored once, and recorded as a row where it is the test split. */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Dataset, SplitName } from '../data/dataset';
 import { errorCode } from '../errors';
-import { writeFileAtomic } from '../files';
+import { readRecord, recordText, writeFileAtomic } from '../files';
 import { initialParameters } from '../models/initial-values';
 import { disposeParameters, type Parameters } from '../models/parameters';
 import { scoreSplit, testResult, type TestResult } from '../training/scored-split';
@@ -101,14 +101,17 @@ export function scoresFile({ training, which }: TrainedModel, of: object): strin
   return join(training.directory, `scores-${which}-${shortHash(of)}.txt`);
 }
 
+const keptSchema = z.object({ kept: z.string() });
+
+/** Undefined where there is none, or it is damaged. */
 export function readKept(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  return keptSchema.safeParse(readRecord(path)).data?.kept;
 }
 
 /** A folder that cannot be written costs the scoring of another time, not this one. */
 export function keep(path: string, text: string): void {
   try {
-    writeFileAtomic(path, text);
+    writeFileAtomic(path, recordText({ kept: text }));
   } catch (error) {
     if (!['EACCES', 'EROFS', 'EPERM'].includes(String(errorCode(error)))) throw error;
   }

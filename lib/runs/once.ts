@@ -1,6 +1,8 @@
 /** Trains once: what is finished is kept, what was killed or stopped continues. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { creationMilliseconds } from '../data/file-lock';
 import { UserError } from '../errors';
 import type { RunStore } from './store';
 
@@ -28,7 +30,11 @@ export async function once<C extends object, R>(
   work: Work<R>,
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<Done<R> | undefined> {
-  const done = await attempt(store, identity, work, again);
+  let done = await attempt(store, identity, work, again);
+  if (done === 'at another process' && store.isNobodys(identity)) {
+    await sleep(creationMilliseconds + 100);
+    done = await attempt(store, identity, work, again);
+  }
   if (done === 'stopped') return undefined;
   if (done !== 'at another process') return done;
   const directory = join(store.folder, store.idOf(identity));
@@ -82,7 +88,10 @@ async function attempt<C extends object, R>(
   const id = store.idOf(identity);
   const directory = join(store.folder, id);
   const kept = store.read(identity);
-  if (kept !== undefined && !again) return { id, directory, result: kept, kept: true };
+  if (kept !== undefined && !again) {
+    store.claim(identity); // which nobody gets any more: what a process left that was killed right after its result is cleared away
+    return { id, directory, result: kept, kept: true };
+  }
   if (kept !== undefined) rmSync(directory, { recursive: true, force: true });
   const claim = store.claim(identity);
   if (claim === undefined) {

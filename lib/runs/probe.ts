@@ -32,7 +32,14 @@ import { dataIdentity, settingsIdentity, type Json } from './identity';
 import { once } from './once';
 import { scoreFields, type ClassificationRow, type RowFacts, type RowSettings } from './results';
 import { openRunStore } from './store';
-import { readWeights, weightsFile, writeValues, type TrainedModel, type TrainingFacts } from './train';
+import {
+  readWeights,
+  weightHashesSchema,
+  weightsFile,
+  writeValues,
+  type TrainedModel,
+  type TrainingFacts,
+} from './train';
 
 /** By kind, what a probe is given. */
 export interface ProbeSettings {
@@ -113,6 +120,7 @@ const recordSchema = z.object({
   bestValAccuracy: z.number(),
   hyperparameters: z.record(z.string(), z.union([z.string(), z.number()])),
   seconds: z.number(),
+  weights: weightHashesSchema,
   best: scoresSchema,
   last: scoresSchema,
   cost: z.object({
@@ -144,10 +152,12 @@ export async function probeOnce<K extends ProbeKind>(
       unfinished = result;
       return undefined;
     }
-    checkpoints.remove();
+    const weights: Record<string, string> = {};
     for (const which of ['best', 'last'] as const)
-      if (result.heads) writeValues(join(directory, weightsFile(which)), tableOfHead(features), result.heads[which]);
-    const record = { history: [...history], bestEpoch, bestValAccuracy, hyperparameters, seconds, cost };
+      if (result.heads)
+        weights[which] = writeValues(join(directory, weightsFile(which)), tableOfHead(features), result.heads[which]);
+    checkpoints.remove();
+    const record = { history: [...history], bestEpoch, bestValAccuracy, hyperparameters, seconds, cost, weights };
     const [best, last] = [test, testOfLast].map(({ epoch, probabilities }) => ({
       epoch,
       probabilities: scoresToText(probabilities),
@@ -179,7 +189,10 @@ export async function probeOnce<K extends ProbeKind>(
   };
   return {
     ...{ ...common, history, bestEpoch, bestValAccuracy, hyperparameters, stopped: false, best, last },
-    trained: (which) => (kind === 'linear' ? wholeModel(features, which, record[which].epoch, training) : undefined),
+    trained: (which) =>
+      kind === 'linear'
+        ? wholeModel(features, which, record[which].epoch, training, record.weights?.[which])
+        : undefined,
     row: (which, facts) => ({
       ...networkFacts(features, kind),
       trainingKey: common.id,
@@ -205,11 +218,12 @@ function wholeModel(
   which: 'best' | 'last',
   epoch: number,
   training: TrainingFacts,
+  sha256?: string,
 ): TrainedModel {
   const network = classifier(backbone, { classes: data.classNames, input });
   const ofHead = Object.keys(network.table).filter((name) => !(name in backbone.table));
   const read = (): PublishedValues => {
-    const head = readWeights(join(training.directory, weightsFile(which)));
+    const head = readWeights(join(training.directory, weightsFile(which)), sha256);
     const values = ofHead.map(
       (name) => [name, head.get(name.replace(/^.*\.(?=weight$|bias$)/, 'head.')) as Float32Array] as const,
     );

@@ -2,11 +2,11 @@
  * A trained model as a folder: `model.safetensors` with the published tensor names in PyTorch's layout, `model.json` with all that is
  * needed to use it, a card for readers, and `model.onnx` where it was asked for.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFile, temporarySibling, writeFileAtomic } from '../files';
+import { hashFile, isUnchanged, readRecord, recordText, temporarySibling, writeFileAtomic } from '../files';
 import { initialParameters } from '../models/initial-values';
 import type { Network } from '../models/network';
 import { buildNetwork, networkSpecSchema } from '../models/network-spec';
@@ -123,6 +123,7 @@ export async function writeModel(
   formats: readonly ModelFormat[] = [],
 ): Promise<SavedModel> {
   const target = resolve(directory);
+  bringBack(target);
   if (existsSync(target) && !existsSync(join(target, modelFiles.description)))
     throw new UserError(`${directory} is there already and is no model's folder: give another name.`);
   const { table, graph } = buildNetwork(model.network);
@@ -157,15 +158,28 @@ export async function writeModel(
       );
     }
     writeFileAtomic(join(temporary, modelFiles.card), modelCard(description, { onnx: formats.includes('onnx') }));
-    writeFileAtomic(join(temporary, modelFiles.description), `${JSON.stringify(description, undefined, 2)}\n`);
-    const old = temporarySibling(target);
-    if (existsSync(target)) renameSync(target, old);
+    writeFileAtomic(join(temporary, modelFiles.description), recordText(description, 2));
+    const old = earlier(target);
+    if (existsSync(target)) {
+      rmSync(old, { recursive: true, force: true });
+      renameSync(target, old);
+    }
     renameSync(temporary, target);
     rmSync(old, { recursive: true, force: true });
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
   return loadModel(target);
+}
+
+/** Where the model is for the moment in which another one takes its place. */
+function earlier(target: string): string {
+  return join(dirname(target), `.${basename(target)}.earlier`);
+}
+
+/** A process that was killed in that moment has left no model. */
+function bringBack(target: string): void {
+  if (!existsSync(target) && existsSync(earlier(target))) renameSync(earlier(target), target);
 }
 
 /** Pixels that the network sees. */
@@ -179,6 +193,7 @@ export function inputSize({ input }: Pick<ModelDescription, 'input'>): { height:
  * @throws UserError where the folder is no model's, damaged, or of a newer version of the project
  */
 export function loadModel(directory: string): SavedModel {
+  bringBack(resolve(directory));
   const path = join(resolve(directory), modelFiles.description);
   if (!existsSync(path))
     throw new UserError(
@@ -195,19 +210,22 @@ export function loadModel(directory: string): SavedModel {
     weights: { source: basename(resolve(directory)), sha256: weights.sha256 },
   });
   const file = join(resolve(directory), modelFiles.weights);
-  const read = (): PublishedValues => readValues(file);
+  const read = (): PublishedValues => {
+    if (!isUnchanged(file, weights.sha256))
+      throw new UserError(`${file} is damaged, or of another model: save or copy the model again.`);
+    return readValues(file);
+  };
   checkTensors(file, network);
   const initial: Network['initial'] = (table, seed) => initialParameters(table, seed, read());
   return { directory: resolve(directory), description, network: { ...network, initial }, read };
 }
 
 function parseDescription(path: string): ModelDescription {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    throw new UserError(`${path} is damaged: it is no JSON. Save or copy the model again.`);
-  }
+  const parsed = readRecord(path);
+  if (parsed === undefined)
+    throw new UserError(
+      `${path} is damaged: save or copy the model again. (Whoever changed it on purpose deletes its "checksum".)`,
+    );
   const result = descriptionSchema.safeParse(parsed);
   if (result.success) return result.data;
   const { path: at, message } = result.error.issues[0];

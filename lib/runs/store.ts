@@ -4,17 +4,18 @@
  *     STORE/RUN ID/configuration.json   what is run; the run's id is its hash
  *     STORE/RUN ID/claim                who runs it: there only meanwhile, and void once its process is gone
  *     STORE/RUN ID/result.json          appears at once, when the run is finished, and is never replaced
+ *     STORE/RUN ID/result.damaged-….json   one that could not be read: the run is done again
  *     STORE/RUN ID/attempt-…/           the folder of another process that works for the claim's holder, only meanwhile
  *
  * Whatever else a run keeps in its folder, such as checkpoints, is found again by whoever takes the run over.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { isLocked, tryAcquireLock } from '../data/file-lock';
-import { errorCode, UserError } from '../errors';
-import { createFileAtomic, parseJson, writeFileAtomic } from '../files';
+import { isLocked, isNobodys, tryAcquireLock } from '../data/file-lock';
+import { UserError } from '../errors';
+import { createFileAtomic, readRecord, recordText, writeFileAtomic } from '../files';
 import { shortHash } from './results';
 
 /** The right to run one configuration, until `finish` or `release`. */
@@ -61,9 +62,11 @@ export interface RunStore<C, R> {
   readonly folder: string;
   /** The hash of the configuration: its folder's name. */
   idOf(configuration: C): string;
-  /** Undefined where the run is finished, or claimed by somebody else. Throws a UserError where its result is damaged. */
+  /** Whether a claim is there that says of nobody that he has it: whoever made it was perhaps killed right then; a while later it is void. */
+  isNobodys(configuration: C): boolean;
+  /** Undefined where the run is finished, or claimed by somebody else. A damaged result is set aside beside it, which is told. */
   claim(configuration: C): RunClaim<C, R> | undefined;
-  /** The result; undefined where the run is not finished. Throws a UserError where it is damaged. */
+  /** The result; undefined where the run is not finished, or its result is damaged or of another version. */
   read(configuration: C): R | undefined;
   overview(configurations: readonly C[]): RunOverview<C, R>;
 }
@@ -85,19 +88,9 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
   const directoryOf = (id: string): string => join(folder, id);
 
   function readById(id: string): R | undefined {
-    const path = join(directoryOf(id), resultFile);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
-    const read = resultSchema.safeParse(parseJson(text));
-    if (!read.success || read.data.id !== id || shortHash(read.data.configuration) !== id) {
-      throw new UserError(`${path} is damaged, or is of another version: delete its folder to run it again.`);
-    }
-    return read.data.result;
+    const read = resultSchema.safeParse(readRecord(join(directoryOf(id), resultFile)));
+    const isOfRun = read.success && read.data.id === id && shortHash(read.data.configuration) === id;
+    return isOfRun ? read.data.result : undefined;
   }
 
   function claim(configuration: C): RunClaim<C, R> | undefined {
@@ -120,6 +113,7 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
         lock.release();
         return undefined;
       }
+      setAside(directory);
       collectAttempts(directory);
       removeLeftovers(directory);
       writeFileAtomic(join(directory, configurationFile), prettyJson(configuration));
@@ -143,7 +137,7 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
       },
       finish(given) {
         checkHeld();
-        const text = prettyJson({ id, configuration, result: result.parse(given) });
+        const text = recordText({ id, configuration, result: result.parse(given) }, 2);
         collectAttempts(directory);
         // The claim may go to somebody else between the look and this line: the first result stays.
         if (!createFileAtomic(join(directory, resultFile), text)) {
@@ -158,6 +152,7 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
   return {
     folder,
     idOf: shortHash,
+    isNobodys: (configuration) => isNobodys(join(directoryOf(shortHash(configuration)), claimFile)),
     claim,
     read: (configuration) => readById(shortHash(configuration)),
     overview(configurations) {
@@ -176,6 +171,17 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
       return { finished, running, missing };
     },
   };
+}
+
+/** With the claim in hand: a result that is there all the same cannot be read. */
+function setAside(directory: string): void {
+  const path = join(directory, resultFile);
+  if (!existsSync(path)) return;
+  const aside = join(directory, `result.damaged-${Date.now()}.json`);
+  renameSync(path, aside);
+  console.warn(
+    `${path} is damaged, or is of another version: it is kept as ${basename(aside)}, and the run is done again.`,
+  );
 }
 
 /** What a killed process has not put in its place; with the claim in hand, nobody else is writing. */

@@ -1,16 +1,11 @@
 /** Training: once for each identity, continued where it was stopped or killed, its weights kept on the disk. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
+import { hashFileNow } from '../files';
 import type { Network } from '../models/network';
-import {
-  countParameters,
-  exportParameters,
-  type ParameterTable,
-  type Parameters,
-  type PublishedValues,
-} from '../models/parameters';
+import { countParameters, exportParameters, type ParameterTable, type PublishedValues } from '../models/parameters';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { BestEpoch, HistoryRow, TrainingEvent } from '../training/events';
@@ -23,11 +18,14 @@ import { openRunStore, type RunStore } from './store';
 
 const numberOrNaN = z.union([z.number(), z.nan(), z.null().transform(() => NaN)]);
 const bestSchema = z.object({ epoch: z.int(), metric: z.string(), value: z.number() });
+/** SHA-256 of the files of weights, by name. */
+export const weightHashesSchema = z.record(z.string(), z.string()).optional();
 const trainingSchema = z.object({
   history: historySchema,
   best: bestSchema,
   seconds: numberOrNaN,
   encoderSeconds: z.object({ maps: numberOrNaN, pass: numberOrNaN }).optional(),
+  weights: weightHashesSchema,
 });
 type TrainingRecord = z.infer<typeof trainingSchema>;
 
@@ -136,8 +134,10 @@ export async function trainOnce(
   const train = async (directory: string, id: string): Promise<TrainingRecord | undefined> => {
     onStart?.();
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
-    const onWeights: TrainingControls['onWeights'] = (parameters, { which }) =>
-      writeWeights(join(directory, weightsFile(which)), parameters);
+    const weights: Record<string, string> = {};
+    const onWeights: TrainingControls['onWeights'] = (parameters, { which }) => {
+      weights[which] = writeValues(join(directory, weightsFile(which)), parameters.table, exportParameters(parameters));
+    };
     const trained = await trainNetwork(network, data, recipe, {
       ...controls,
       checkpoints,
@@ -150,7 +150,7 @@ export async function trainOnce(
       return undefined;
     }
     checkpoints.remove();
-    return { history: [...history], best, seconds, encoderSeconds };
+    return { history: [...history], best, seconds, encoderSeconds, weights };
   };
   const finished = await once(store, identity, train, { again });
   const common = { id: store.idOf(identity), identity, model: network.name, recipe, kept: finished?.kept ?? false };
@@ -178,7 +178,7 @@ export async function trainOnce(
     network,
     which,
     epoch,
-    read: () => readWeights(join(directory, weightsFile(which))),
+    read: () => readWeights(join(directory, weightsFile(which)), result.weights?.[which]),
     training: facts,
   });
   return {
@@ -192,20 +192,20 @@ export async function trainOnce(
   };
 }
 
-function writeWeights(path: string, parameters: Parameters): void {
-  writeValues(path, parameters.table, exportParameters(parameters));
-}
-
-/** Values in the published layout, as a .safetensors file. */
-export function writeValues(path: string, table: ParameterTable, values: PublishedValues): void {
+/** Values in the published layout, as a .safetensors file, of which the SHA-256 is returned. */
+export function writeValues(path: string, table: ParameterTable, values: PublishedValues): string {
   const tensors = [...values].map(([name, numbers]) => [name, { shape: table[name].shape, values: numbers }] as const);
   writeSafetensors(path, new Map(tensors));
+  return hashFileNow(path);
 }
 
-export function readWeights(path: string): PublishedValues {
+/** @throws UserError where the file is not there, or is another than `sha256` says */
+export function readWeights(path: string, sha256?: string): PublishedValues {
   if (!existsSync(path))
     throw new UserError(
       `There are no weights ${path}: those of this training were not kept. Train it with { again: true, keepWeights: true }.`,
     );
+  if (sha256 !== undefined && hashFileNow(path) !== sha256)
+    throw new UserError(`${path} is damaged, or of another training: delete ${dirname(path)} and train it again.`);
   return readSafetensors(path);
 }

@@ -1,12 +1,13 @@
 /**
  * Checkpoints that a run continues from after any end, `kill -9` included: the weights and the optimizer's slots after each epoch, the
- * best weights, and a manifest that is replaced last, so that it never names a file that is not whole.
+ * best weights, and a manifest that is replaced last, so that it never names a file that is not whole. The one before the last is kept,
+ * too, for the case that the disk has damaged the last.
  */
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFile, parseJson, writeFileAtomic, writeFilePieces } from '../files';
+import { hashFile, readRecord, recordText, writeFileAtomic, writeFilePieces } from '../files';
 import { assignPublished, toPublished, type Parameters } from '../models/parameters';
 import { openSafetensors, safetensorsHeader } from '../tensor/safetensors';
 import { toPrecision } from '../tensor/precision';
@@ -23,7 +24,7 @@ export const historySchema = z.array(
 const fileSchema = z.strictObject({ name: z.string(), sha256: z.string() });
 const manifestSchema = z.strictObject({
   version: z.literal(2),
-  /** Hash of everything that determines the run: a checkpoint of another run is not continued. */
+  /** Hash of everything that determines the run, the frozen weights among it, which are in no file of it. */
   key: z.string(),
   /** Finished epochs. */
   epoch: z.int().min(0),
@@ -40,8 +41,11 @@ export type CheckpointManifest = z.infer<typeof manifestSchema>;
 export type CheckpointProgress = Omit<CheckpointManifest, 'version' | 'key' | 'state' | 'best' | 'optimizerSteps'>;
 
 export interface CheckpointStore {
-  /** The last whole checkpoint of this run, or undefined; checkpoints of other runs and damaged ones are ignored. */
-  load(): Promise<CheckpointManifest | undefined>;
+  /**
+   * The last whole checkpoint, or undefined where there is none. A damaged one is told to `warn` and passed over.
+   * @throws UserError where the folder has the checkpoint of another run
+   */
+  load(warn?: (message: string) => void): Promise<CheckpointManifest | undefined>;
   /** Puts a checkpoint's weights and optimizer slots in place. */
   restore(manifest: CheckpointManifest, parameters: Parameters, optimizer: Optimizer): void;
   /** Puts the best weights so far in place, a tensor at a time. */
@@ -70,7 +74,7 @@ export interface BestToSave {
 
 /** Checkpoints of one run in a folder of its own. `key` is the hash of its configuration and data. */
 export function openCheckpoints(directory: string, key: string): CheckpointStore {
-  const manifestPath = join(directory, 'checkpoint.json');
+  const pathOf = (name: (typeof manifestNames)[number]): string => join(directory, name);
   let previous: CheckpointManifest | undefined;
   const bestPath = ({ best }: CheckpointManifest): string => {
     if (best === undefined) throw new Error('This checkpoint has no best weights.');
@@ -78,24 +82,31 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
   };
 
   return {
-    async load() {
+    async load(warn = () => undefined) {
       previous = undefined;
-      if (!existsSync(manifestPath)) return undefined;
-      const parsed = manifestSchema.safeParse(parseJson(readFileSync(manifestPath, 'utf8')));
-      if (!parsed.success || parsed.data.key !== key) return undefined;
-      const files = [parsed.data.state, ...(parsed.data.best ? [parsed.data.best.file] : [])];
-      for (const { name, sha256 } of files) {
-        const path = join(directory, name);
-        if (!existsSync(path) || (await hashFile(path)) !== sha256) return undefined;
+      const damaged: string[] = [];
+      for (const path of manifestNames.map(pathOf).filter((name) => existsSync(name))) {
+        const parsed = manifestSchema.safeParse(readRecord(path));
+        if (parsed.success && parsed.data.key !== key)
+          throw new UserError(
+            `${path} is of another training (${parsed.data.key}, not ${key}): give another folder, or delete ${directory}.`,
+          );
+        const broken = parsed.success ? await damagedFile(directory, parsed.data) : path;
+        if (parsed.success && broken === undefined) previous = parsed.data;
+        else if (broken !== undefined) damaged.push(broken);
+        if (previous !== undefined) break;
       }
-      return (previous = parsed.data);
+      const goesOn = previous === undefined ? 'starts over' : `goes on from epoch ${previous.epoch}`;
+      if (damaged.length > 0)
+        warn(`${damaged.join(' and ')} is damaged, or of another version: the training ${goesOn}.`);
+      return previous;
     },
 
     restore(manifest, parameters, optimizer) {
       const path = join(directory, manifest.state.name);
       const begun = manifest.optimizerSteps > 0;
-      withTensors(path, (read) => {
-        assignPublished(parameters, read);
+      withTensors(path, (read, has) => {
+        assignTrained(parameters, read, has);
         for (const [slot, variable] of optimizer.slots) {
           const shape = [...variable.shape];
           tf.tidy(() => variable.assign(begun ? tf.tensor(read(slotPrefix + slot), shape) : tf.zeros(shape)));
@@ -105,7 +116,7 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
     },
 
     restoreBest(manifest, parameters) {
-      withTensors(bestPath(manifest), (read) => assignPublished(parameters, read));
+      withTensors(bestPath(manifest), (read, has) => assignTrained(parameters, read, has));
     },
 
     async save(progress, best, parameters, optimizer) {
@@ -130,11 +141,17 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
         state,
         ...(best && bestFile ? { best: { epoch: best.epoch, file: bestFile } } : {}),
       };
-      previous = manifest;
+      const before = previous;
       // Everything is written by now: training may go on while it comes onto the disk.
       for (const { place } of files) await place();
-      writeFileAtomic(manifestPath, JSON.stringify(manifest, undefined, 1));
-      const kept = new Set(['checkpoint.json', stateName, bestFile?.name]);
+      const [last, oneBefore] = manifestNames.map(pathOf);
+      if (before === undefined) rmSync(oneBefore, { force: true });
+      else writeFileAtomic(oneBefore, recordText(before, 1));
+      writeFileAtomic(last, recordText(manifest, 1));
+      previous = manifest;
+      const kept = new Set<string>(manifestNames);
+      for (const one of before === undefined ? [manifest] : [manifest, before])
+        for (const { name } of filesOf(one)) kept.add(name);
       for (const name of readdirSync(directory))
         if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
       return manifest;
@@ -146,7 +163,31 @@ export function openCheckpoints(directory: string, key: string): CheckpointStore
   };
 }
 
+const manifestNames = ['checkpoint.json', 'checkpoint-before.json'] as const;
 const slotPrefix = 'optimizer/';
+
+function filesOf({ state, best }: CheckpointManifest): CheckpointManifest['state'][] {
+  return best === undefined ? [state] : [state, best.file];
+}
+
+/** The path of a file that is not what the manifest says; undefined where all are. */
+async function damagedFile(directory: string, manifest: CheckpointManifest): Promise<string | undefined> {
+  for (const { name, sha256 } of filesOf(manifest)) {
+    const path = join(directory, name);
+    if (!existsSync(path) || (await hashFile(path)) !== sha256) return path;
+  }
+  return undefined;
+}
+
+/** All but what is frozen, and is there already. */
+function assignTrained(
+  { table, variables, frozen }: Parameters,
+  read: (name: string) => Float32Array,
+  has: (name: string) => boolean,
+): void {
+  const trained = Object.entries(table).filter(([name]) => frozen?.has(name) !== true || has(name));
+  assignPublished({ table: Object.fromEntries(trained), variables }, read);
+}
 
 /** A tensor of a checkpoint, whose values are fetched when it is their turn. */
 interface LazyTensor {
@@ -164,8 +205,9 @@ function* piecesOf(tensors: readonly LazyTensor[]): Generator<Uint8Array, void, 
 }
 
 /** Weights in the published layout, from functions that give them in memory layout. */
-function weightsOf({ table }: Parameters, current: ReadonlyMap<string, () => Tensor>): LazyTensor[] {
-  return [...current].map(([name, read]) => ({
+function weightsOf({ table, frozen }: Parameters, current: ReadonlyMap<string, () => Tensor>): LazyTensor[] {
+  const changing = [...current].filter(([name]) => frozen?.has(name) !== true);
+  return changing.map(([name, read]) => ({
     name,
     shape: table[name].shape,
     values() {
@@ -194,16 +236,22 @@ function readersOf({ epoch, values }: BestToSave): Map<string, () => Tensor> {
   return new Map([...values].map(([name, value]) => [name, () => value]));
 }
 
-/** Gives `use` a function that reads a tensor of the file by its name. */
-function withTensors(path: string, use: (read: (name: string) => Float32Array) => void): void {
+/** Gives `use` a function that reads a tensor of the file by its name, and one that says whether it is there. */
+function withTensors(
+  path: string,
+  use: (read: (name: string) => Float32Array, has: (name: string) => boolean) => void,
+): void {
   const file = openSafetensors(path);
   try {
-    use((name) => {
-      const tensor = file.tensors.get(name);
-      if (tensor === undefined)
-        throw new UserError(`${path} has no tensor "${name}": delete the folder to start over.`);
-      return tensor.read();
-    });
+    use(
+      (name) => {
+        const tensor = file.tensors.get(name);
+        if (tensor === undefined)
+          throw new UserError(`${path} has no tensor "${name}": delete the folder to start over.`);
+        return tensor.read();
+      },
+      (name) => file.tensors.has(name),
+    );
   } finally {
     file.close();
   }

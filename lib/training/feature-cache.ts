@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, type LockHolder } from '../data/file-lock';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { recordText, writeFileAtomic } from '../files';
 import { cacheDirectory } from '../paths';
 import {
   evict,
@@ -85,7 +85,7 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
       const file = existsSync(path) ? openFeatureFile(path, manifest) : undefined;
       if (file === undefined) return undefined;
       const touched: FeatureManifest = { ...manifest, lastUsed: new Date().toISOString() };
-      writeFileAtomic(join(folder, manifestName), JSON.stringify(touched, undefined, 1));
+      writeFileAtomic(join(folder, manifestName), recordText(touched, 1));
       return { file, manifest, identity: identityOf(path, manifest) };
     });
     if (opened === undefined) return undefined;
@@ -116,7 +116,7 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
       lastUsed: now,
       seconds,
     };
-    writeFileAtomic(join(folder + partialSuffix, manifestName), JSON.stringify(manifest, undefined, 1));
+    writeFileAtomic(join(folder + partialSuffix, manifestName), recordText(manifest, 1));
     return exclusively(directory, () => {
       rmSync(folder, { recursive: true, force: true });
       renameSync(folder + partialSuffix, folder);

@@ -1,8 +1,9 @@
 /** What lies in the folder of the feature cache. */
-import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { acquireLock, isLocked } from '../data/file-lock';
+import { readRecord } from '../files';
 import { featureFileBytes } from './feature-file';
 import { featureFileName, progressFileName, readProgress } from './feature-writer';
 
@@ -63,12 +64,8 @@ export function scanEntries(directory: string): FeatureEntry[] {
 
 /** The manifest of an entry; undefined where there is none, it is damaged, or it is another entry's. */
 export function readManifest(folder: string): FeatureManifest | undefined {
-  try {
-    const manifest = manifestSchema.safeParse(JSON.parse(readFileSync(join(folder, manifestName), 'utf8'))).data;
-    return manifest?.key === basename(folder) ? manifest : undefined;
-  } catch {
-    return undefined;
-  }
+  const manifest = manifestSchema.safeParse(readRecord(join(folder, manifestName))).data;
+  return manifest?.key === basename(folder) ? manifest : undefined;
 }
 
 /** Whether a process is extracting the entry. */

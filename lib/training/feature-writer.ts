@@ -1,20 +1,9 @@
 /** Features on their way to disk: what is there survives a kill, and the next attempt goes on behind it. */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../files';
+import { named, readRecord, recordText, writeFileAtomic, writeWhole } from '../files';
 import { featureHeader, readFully, rowBytes, type MatrixShape } from './feature-file';
 
 export const featureFileName = 'features.npy';
@@ -62,7 +51,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
   const file = openSync(path, existsSync(path) ? 'r+' : 'w+');
   const header = featureHeader(shape);
   const whole = createHash('sha256').update(header);
-  writeFully(file, header, 0);
+  named(path, () => writeWhole(file, header, 0));
 
   const earlier = readProgress(folder);
   const fits = earlier?.count === count && earlier.width === width;
@@ -77,7 +66,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
     chunks.push(chunk);
     finished += chunk.rows;
   }
-  ftruncateSync(file, offsetOf(finished));
+  named(path, () => ftruncateSync(file, offsetOf(finished)));
 
   let secondsBefore = finished > 0 ? (earlier?.seconds ?? 0) : 0;
   let since = performance.now();
@@ -85,7 +74,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
   let chunkRows = 0;
   const save = (): void => {
     if (chunkRows === 0) return;
-    fsyncSync(file);
+    named(path, () => fsyncSync(file));
     chunks.push({ rows: chunkRows, sha256: chunkHash.digest('hex') });
     const now = performance.now();
     secondsBefore += (now - since) / 1000;
@@ -93,7 +82,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
     chunkHash = createHash('sha256');
     chunkRows = 0;
     const progress: FeatureProgress = { version: 1, of, count, width, seconds: secondsBefore, chunks };
-    writeFileAtomic(join(folder, progressFileName), JSON.stringify(progress));
+    writeFileAtomic(join(folder, progressFileName), recordText(progress));
   };
 
   return {
@@ -106,7 +95,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
       if (!Number.isInteger(added) || finished + added > count) {
         throw new Error(`${rows.length} values are no rows of ${width}, or too many behind ${finished} of ${count}.`);
       }
-      writeFully(file, bytes, offsetOf(finished));
+      named(path, () => writeWhole(file, bytes, offsetOf(finished)));
       whole.update(bytes);
       chunkHash.update(bytes);
       finished += added;
@@ -125,11 +114,7 @@ export function openFeatureWriter(folder: string, shape: MatrixShape, options: W
 
 /** What an unfinished extraction has reached; undefined where there is none, or its record is damaged. */
 export function readProgress(folder: string): FeatureProgress | undefined {
-  try {
-    return progressSchema.safeParse(JSON.parse(readFileSync(join(folder, progressFileName), 'utf8'))).data;
-  } catch {
-    return undefined;
-  }
+  return progressSchema.safeParse(readRecord(join(folder, progressFileName))).data;
 }
 
 function readChunk(file: number, offset: number, length: number, path: string): Uint8Array | undefined {
@@ -144,10 +129,4 @@ function readChunk(file: number, offset: number, length: number, path: string): 
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-function writeFully(file: number, bytes: Uint8Array, offset: number): void {
-  for (let written = 0; written < bytes.length;) {
-    written += writeSync(file, bytes, written, Math.min(bytes.length - written, 1 << 30), offset + written);
-  }
 }

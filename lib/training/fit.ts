@@ -99,7 +99,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   let stopped = false;
   let saving: Promise<CheckpointManifest> | undefined;
 
-  const manifest = await checkpoints?.load();
+  const manifest = await checkpoints?.load((message) => onProgress({ kind: 'warning', epoch: 1, epochs, message }));
   if (checkpoints && manifest) {
     checkpoints.restore(manifest, parameters, optimizer);
     saving = Promise.resolve(manifest);
@@ -150,7 +150,7 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
         }
         if (++recoveries > mostRecoveries) {
           throw new UserError(
-            `The loss of epoch ${epoch + 1} is not finite, even with learningRate ${learningRate}: lower learningRate or set maxGradientNorm.`,
+            `The loss of epoch ${epoch + 1} is not finite, even with learningRate ${learningRate}: lower learningRate or set maxGradientNorm.${epoch === 0 ? ' Where it is not from the first batch on, the images, the network or the loss have values that are not.' : ''}`,
           );
         }
         factor /= 2;

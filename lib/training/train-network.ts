@@ -3,6 +3,7 @@ import { batchesPerEpoch } from '../data/batches';
 import type { Dataset, SplitName } from '../data/dataset';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { suggestion, UserError } from '../errors';
+import { medmnistAuc } from '../metrics/auc';
 import { initialParameters } from '../models/initial-values';
 import { inPrecision } from '../models/low-precision';
 import type { Network } from '../models/network';
@@ -135,10 +136,12 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
       `select is "${select}"${suggestion(select, known) || ','} but this training watches ${known.join(', ')}.`,
     );
   const stepsPerEpoch = batchesPerEpoch(task.count, batchSize);
-  const parameters = inPrecision(initialParameters(network.table, seed, network.initial), recipe.precision);
+  const initial = initialParameters(network.table, seed, network.initial);
+  const names = trainableNames(initial, network.trainable);
+  const frozen = new Set(trainableNames(initial, (name) => !names.includes(name)));
+  const parameters: Parameters = { ...inPrecision(initial, recipe.precision), frozen };
   let optimizer: Optimizer | undefined;
   try {
-    const names = trainableNames(parameters, network.trainable);
     if (names.length === 0)
       throw new UserError(`Nothing of ${network.name} is trainable: at least one parameter has to be.`);
     const trained = new Set(names);
@@ -173,6 +176,13 @@ async function run<B extends Batch & Targets & { readonly images: Tensor4D }>(
     optimizer.dispose(); // AdamW's slots are twice the weights: room for the test
     optimizer = undefined;
     const { history, best, stopped, seconds } = fitted;
+    if (!stopped && best === undefined) {
+      fitted.dispose();
+      // It would be taken for one that was stopped, for ever.
+      throw new UserError(
+        `No epoch has a finite ${select} on the validation images, so that none can be selected by it: mend the metric, or take another select.`,
+      );
+    }
     const outcome: TrainedNetwork = { history, best, stopped, seconds, encoderSeconds: task.encoderSeconds };
     try {
       if (stopped || best === undefined || onWeights === undefined) return outcome;
@@ -224,6 +234,11 @@ function checkSplits(data: TrainingData): void {
 type ImageTask = Task<Batch & Targets & { readonly images: Tensor4D }>;
 
 function classification(network: Network, dataset: Dataset, recipe: Recipe): ImageTask {
+  const { val } = dataset.splits;
+  const classes = dataset.classNames.length;
+  // Refuses now, and not after the first epoch, labels of which there is no AUC.
+  if (recipe.select === 'auc')
+    medmnistAuc({ task: dataset.task, truth: val.labels, scores: new Float64Array(val.count * classes), classes });
   const stream = trainingStream(network, dataset, recipe);
   const ownMeasures = measuresOf(recipe);
   const loss = lossFunction(recipe.loss ?? lossOfTask(dataset.task));

@@ -392,5 +392,5 @@ test('what was decoded is kept, listed, and bounded', async (context) => {
   await open({ size: 7 });
   assert.equal(stores().length, 1);
   assert.notEqual(stores()[0], first);
-  assert.match(readFileSync(join(cache, 'images', stores()[0], 'index.json'), 'utf8'), /"version":1/);
+  assert.match(readFileSync(join(cache, 'images', stores()[0], 'index.json'), 'utf8'), /"version":2/);
 });

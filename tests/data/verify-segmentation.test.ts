@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { main } from '../../lib/cli/data';
 import { hashFiles } from '../../lib/data/file-hashes';
 import { verifySegmentationFolder } from '../../lib/data/verify-segmentation';
+import { readRecord, recordText } from '../../lib/files';
 import { drawing, pairFiles, photograph, writeFiles } from './pair-folder';
 import { userError } from './user-error';
 
@@ -126,13 +127,10 @@ test('checksums are remembered until a file changes', async () => {
   const [first] = await hashFiles([path], { memory });
   assert.equal(first, 'a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e');
   const remember = (laterMilliseconds: number): void => {
-    const entries = JSON.parse(readFileSync(memory, 'utf8')) as Record<
-      string,
-      { changed: number; hashed: number; sha256: string }
-    >;
+    const entries = readRecord(memory) as Record<string, { changed: number; hashed: number; sha256: string }>;
     entries[path].hashed = entries[path].changed + laterMilliseconds;
     entries[path].sha256 = 'remembered';
-    writeFileSync(memory, JSON.stringify(entries));
+    writeFileSync(memory, recordText(entries));
   };
   remember(60_000);
   assert.deepEqual(await hashFiles([path], { memory }), ['remembered']);

@@ -238,17 +238,27 @@ describe('a model that is kept', () => {
     };
     assert.throws(() => loadModel(at('images')), userError(/images is no model's folder: it has no model\.json/));
     const cut = copy('cut', (files) => (files['model.json'] = files['model.json'].subarray(0, 200)));
-    assert.throws(() => loadModel(cut), userError(/model\.json is damaged: it is no JSON/));
-    const changed = copy('changed', (files) => {
-      files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 0'));
-    });
+    assert.throws(() => loadModel(cut), userError(/model\.json is damaged: save or copy the model again/));
+    const flipped = copy(
+      'flipped',
+      (files) => void (files['model.safetensors'][files['model.safetensors'].length - 4] ^= 1),
+    );
+    assert.throws(() => loadModel(flipped).read(), userError(/model\.safetensors is damaged, or of another model/));
+    const edited = (files: Record<string, Buffer>, from: string | RegExp, to: string): void => {
+      files['model.json'] = Buffer.from(files['model.json'].toString().replace(from, to));
+    };
+    const half = copy('half', (files) => edited(files, '"width": 8', '"width": 9'));
+    assert.throws(() => loadModel(half), userError(/model\.json is damaged: .* on purpose deletes its "checksum"/));
+    const onPurpose = (files: Record<string, Buffer>, to: string): void => {
+      edited(files, '"width": 8', to);
+      edited(files, /,\s*"checksum": "\w+"/, '');
+    };
+    const changed = copy('changed', (files) => onPurpose(files, '"width": 0'));
     assert.throws(
       () => loadModel(changed),
       userError(/model\.json is damaged or of another version of this project: network\.width/),
     );
-    const wider = copy('wider', (files) => {
-      files['model.json'] = Buffer.from(files['model.json'].toString().replace('"width": 8', '"width": 16'));
-    });
+    const wider = copy('wider', (files) => onPurpose(files, '"width": 16'));
     assert.throws(
       () => loadModel(wider),
       userError(/model\.safetensors does not fit the model; of another shape: conv1/),

@@ -216,7 +216,7 @@ describe('a store of runs', () => {
     assert.deepEqual(readdirSync(claim.directory).sort(), ['configuration.json', 'result.json']);
   });
 
-  it('refuses results of another form, and says which file is damaged', () => {
+  it('refuses results of another form, and sets a damaged one aside: the run is done again', ({ mock }) => {
     const store = openStore();
     const claim = store.claim(run);
     assert.ok(claim);
@@ -225,20 +225,33 @@ describe('a store of runs', () => {
     claim.finish({ auc: 1 });
     const path = join(claim.directory, 'result.json');
     const whole = readFileSync(path, 'utf8');
+    const ofOther = openStore();
+    ofOther.claim(other)?.finish({ auc: 1 });
+    const swapped = readFileSync(join(ofOther.folder, ofOther.idOf(other), 'result.json'), 'utf8');
     const broken = [
       whole.slice(0, 20),
+      whole.replace('"auc": 1', '"auc": 0'),
       whole.replace('"seed": 1', '"seed": 3'),
-      whole.replace(/"auc": 1/, '"auc": "1"'),
+      swapped,
       '',
     ];
     for (const text of broken) {
       writeFileSync(path, text);
-      for (const use of [() => store.read(run), () => store.claim(run), () => store.overview([run])]) {
-        assert.throws(use, {
-          name: 'UserError',
-          message: `${path} is damaged, or is of another version: delete its folder to run it again.`,
-        });
-      }
+      assert.equal(store.read(run), undefined);
+      assert.equal(store.overview([run]).missing.length, 1);
+      const told = mock.method(console, 'warn', () => undefined).mock;
+      const again = store.claim(run);
+      const [line] = told.calls.map(({ arguments: [first] }) => String(first));
+      mock.restoreAll();
+      const aside =
+        /^(\S+result)\.json is damaged, or is of another version: it is kept as result(\.damaged-\d+\.json),/.exec(
+          line,
+        );
+      assert.ok(aside, line);
+      assert.equal(readFileSync(aside[1] + aside[2], 'utf8'), text);
+      rmSync(aside[1] + aside[2]);
+      again?.finish({ auc: 1 });
+      assert.deepEqual(store.read(run), { auc: 1 });
     }
   });
 });

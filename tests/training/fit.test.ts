@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { ImageBatch } from '../../lib/data/batches';
+import { recordText } from '../../lib/files';
 import { readParameters } from '../../lib/models/parameters';
 import { createScope } from '../../lib/models/scope';
 import { projectRoot } from '../../lib/paths';
@@ -474,7 +475,7 @@ describe('a killed training', () => {
       cpSync(join(folder, name), join(crashed, name));
     writeFileSync(join(crashed, '.checkpoint.json.012345.tmp'), '{"version"');
     assert.equal(manifestOf(crashed).epoch, 2);
-    assert.equal(readdirSync(crashed).length, 6);
+    assert.equal(readdirSync(crashed).length, 9);
 
     const epochs: number[] = [];
     const continued = await train(script, keptIn(crashed), (_run, { batches }) => ({
@@ -486,8 +487,11 @@ describe('a killed training', () => {
     assert.deepEqual(epochs, [2, 3]);
     assertSame(continued, whole);
     assert.deepEqual(readdirSync(crashed).sort(), [
+      'best-0003.safetensors',
       'best-0004.safetensors',
+      'checkpoint-before.json',
       'checkpoint.json',
+      'epoch-0003.safetensors',
       'epoch-0004.safetensors',
     ]);
   });
@@ -502,8 +506,12 @@ describe('a checkpoint', () => {
       const path = join(folder, 'checkpoint.json');
       writeFileSync(path, readFileSync(path).subarray(0, -20));
     },
+    'with another factor of the learning rate': (folder) => {
+      const path = join(folder, 'checkpoint.json');
+      writeFileSync(path, readFileSync(path, 'utf8').replace('"learningRateFactor": 1', '"learningRateFactor": 3'));
+    },
     'of another version': (folder) =>
-      writeFileSync(join(folder, 'checkpoint.json'), JSON.stringify({ ...manifestOf(folder), version: 1 })),
+      writeFileSync(join(folder, 'checkpoint.json'), recordText({ ...manifestOf(folder), version: 1 })),
   };
   const script = scripted(0.2, 0.3, 0.1);
 
@@ -553,24 +561,42 @@ describe('a checkpoint', () => {
   });
 
   for (const [what, damage] of Object.entries(damages)) {
-    it(`${what} is ignored: the training starts over`, async () => {
+    it(`${what} is told: the training goes on from the one before, or starts over where that is damaged, too`, async () => {
       const folder = newFolder();
       const whole = await train(script);
       await train(script, keptIn(folder), abortedAt(2, 1));
       assert.equal((await openCheckpoints(folder, 'toy').load())?.epoch, 2);
       damage(folder);
-      assert.equal(await openCheckpoints(folder, 'toy').load(), undefined);
-      const { events, ...again } = await train(script, keptIn(folder));
-      assertSame({ events, ...again }, whole);
-      assert.equal(events.filter(({ kind }) => kind === 'epoch').length, 3);
+      const twice = newFolder();
+      cpSync(folder, twice, { recursive: true });
+      rmSync(join(twice, 'epoch-0001.safetensors'));
+      for (const [at, from, epochs] of [
+        [folder, 'goes on from epoch 1', 2],
+        [twice, 'starts over', 3],
+      ] as const) {
+        const { events, ...again } = await train(script, keptIn(at));
+        assertSame({ events, ...again }, whole);
+        assert.equal(events.filter(({ kind }) => kind === 'epoch').length, epochs);
+        const [told, ...more] = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+        assert.deepEqual(more, []);
+        assert.ok(
+          told.startsWith(join(at, '')) && told.endsWith(`is damaged, or of another version: the training ${from}.`),
+          told,
+        );
+      }
     });
   }
 
-  it('of another training is ignored', async () => {
+  it('of another training is refused by name', async () => {
     const folder = newFolder();
     await train(script, keptIn(folder, 'one'), () => ({ learningRate: () => 0.5 }), abortedAt(2, 1));
-    assertSame(await train(script, keptIn(folder, 'another')), await train(script));
-    assert.equal(manifestOf(folder).key, 'another');
+    await assert.rejects(
+      train(script, keptIn(folder, 'another')),
+      userError(
+        /^\S+checkpoint\.json is of another training \(one, not another\): give another folder, or delete \S+\.$/,
+      ),
+    );
+    assert.equal(manifestOf(folder).key, 'one');
   });
 });
 

@@ -115,6 +115,15 @@ describe('a recipe', () => {
       assert.deepEqual(metricsOf(continued.history), metricsOf(whole.history));
     });
 
+  it('cannot select an epoch by what is never finite, or has no value for the labels: both are told', async () => {
+    const never = (output: Tensor): Tensor1D => output.mean<Tensor1D>(1).mul(NaN);
+    await assert.rejects(train({ metrics: [never], select: 'never' }), userError(/^No epoch has a finite never on /));
+    const data = toyDataset();
+    const { val } = data.splits;
+    const one = { ...data, splits: { ...data.splits, val: { ...val, labels: val.labels.map(() => 1) } } };
+    await assert.rejects(train({ select: 'auc' }, { data: one }), userError(/^AUC is undefined for class 0, 1, 2/));
+  });
+
   it('watches metrics of one’s own, and selects by them', async () => {
     const { history, best } = await train({ metrics: [confidence], select: 'confidence' });
     const values = history.map(({ valConfidence }) => valConfidence);

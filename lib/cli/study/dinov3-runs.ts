@@ -1,8 +1,8 @@
 /** The runs of the fourth study in a folder, for commands: each is trained once, by whichever process claims it, and found again. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../files';
+import { readRecord, recordText, writeFileAtomic } from '../../files';
 import { readNumbers, withNumbers } from '../../runs/evaluate-masks';
 import { trainGrid, type GridEvent, type GridOptions } from '../../runs/grid';
 import { trainingIdentity } from '../../runs/identity';
@@ -70,11 +70,8 @@ export function readStoredRuns(folder: string): StoredRuns {
 }
 
 function readJson(path: string): unknown {
-  try {
-    return readNumbers(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
+  const record = readRecord(path);
+  return record && readNumbers(JSON.stringify(record));
 }
 
 /** The U-Net's name, `none`, comes after no encoder's: it is put first. */
@@ -94,7 +91,8 @@ export async function trainDinov3Runs(
 ): Promise<Dinov3Run[] | undefined> {
   const write = (directory: string, point: Dinov3Point, finished?: Pick<Dinov3Run, 'row' | 'run' | 'test'>): void => {
     mkdirSync(directory, { recursive: true });
-    writeFileAtomic(join(directory, runFile), withNumbers({ study: 'dinov3-segmentation', point, finished }));
+    const record = JSON.parse(withNumbers({ study: 'dinov3-segmentation', point, finished })) as object;
+    writeFileAtomic(join(directory, runFile), recordText(record));
   };
   const trained = await trainGrid(points, (point) => workOf(point, resources), {
     ...({ keepWeights: true, mapsOf: 'all' } as const),

@@ -1,11 +1,11 @@
 /** One run of the second study's grid: from a configuration to its result, in whichever process. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { take } from '../../data/take';
 import { datasetNames } from '../../data/registry';
 import { imageSizes } from '../../data/registry-types';
-import { writeFileAtomic } from '../../files';
+import { readRecord, recordText, writeFileAtomic } from '../../files';
 import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
@@ -87,7 +87,7 @@ export async function trainGridRun(
       predictionFile: basename(written.path),
       history,
     });
-    writeFileAtomic(join(directory, measuredFile), `${JSON.stringify(result)}\n`);
+    writeFileAtomic(join(directory, measuredFile), recordText(result));
     checkpoints.remove();
     return result;
   } finally {
@@ -127,12 +127,6 @@ function predictionNaming({ name, size }: GridDataset, run: string) {
 }
 
 function readMeasured(directory: string): GridResult | undefined {
-  const path = join(directory, measuredFile);
-  if (!existsSync(path)) return undefined;
-  try {
-    const read = gridResultSchema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
-    return read.success && existsSync(join(directory, read.data.predictionFile)) ? read.data : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = gridResultSchema.safeParse(readRecord(join(directory, measuredFile)));
+  return read.success && existsSync(join(directory, read.data.predictionFile)) ? read.data : undefined;
 }
