@@ -4,7 +4,7 @@ import { UserError } from '../errors';
 import { outputsDirectory } from '../paths';
 import { notebookNames } from '../runs/notebook-files';
 import { readResults, resultsFileName, type Results } from '../runs/results';
-import { findNotebook } from '../studies/notebooks';
+import { findNotebook } from '../notebooks';
 import { parseCommandLine, runCommand, type ExitCode } from './command';
 import { stillsRemark } from './page/page';
 import { cellProgress, createProgressLine } from './progress-line';

@@ -1,9 +1,8 @@
 /** Which precision a training computes in, where that is left to the machine. */
-import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { parseJson, writeFileAtomic } from '../files';
+import { readRecord, recordText, writeFileAtomic } from '../files';
 import { cacheDirectory } from '../paths';
 import { tf } from '../tf';
 import { multiply } from './linear';
@@ -32,12 +31,11 @@ const speedsSchema = z.record(z.string(), z.object({ float32: z.number(), bfloat
 /** By processor: machines may share the folder. What a training computes in must not change where it is continued. */
 function rememberedSpeeds(): Speeds {
   const file = join(cacheDirectory, 'precision.json');
-  const read = existsSync(file) ? speedsSchema.safeParse(parseJson(readFileSync(file, 'utf8'))) : undefined;
-  const known = read?.data ?? {};
+  const known = speedsSchema.safeParse(readRecord(file)).data ?? {};
   const processor = `${cpus()[0]?.model ?? process.arch}, kernels ${kernelLevel}`;
   if (processor in known) return known[processor];
   const measured = { float32: millisecondsOf('float32'), bfloat16: millisecondsOf('bfloat16') };
-  writeFileAtomic(file, `${JSON.stringify({ ...known, [processor]: measured }, undefined, 1)}\n`);
+  writeFileAtomic(file, recordText({ ...known, [processor]: measured }, 1));
   return measured;
 }
 

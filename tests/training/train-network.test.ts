@@ -9,7 +9,7 @@ import { freeze, network, unfreeze } from '../../lib/models/network';
 import { unet } from '../../lib/models/networks';
 import { batchNorm, convolution, linear } from '../../lib/models/scope';
 import { exportParameters } from '../../lib/models/parameters';
-import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../lib/tf';
+import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../../lib/tf';
 import {
   colorJitter,
   crop,
