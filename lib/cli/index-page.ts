@@ -16,7 +16,7 @@ export interface IndexPage {
   readonly sections?: readonly string[];
 }
 
-const title = 'Transfer learning in medical imaging';
+export const galleryTitle = 'Transfer learning in medical imaging';
 const description =
   'Four published studies as TypeScript notebooks, as their code ran and corrected, with the uncertainty; and what else it takes to judge them.';
 /** Pixels of a picture: twice what it is shown with. */
@@ -33,7 +33,7 @@ export async function indexPage({ runs, folder, sections = [] }: IndexPage): Pro
 ${cards.join('\n')}
 </ol>
 ${sections.join('\n')}`;
-  return pageShell({ title, description, body });
+  return pageShell({ title: galleryTitle, description, body, feed: 'feed.xml' });
 }
 
 async function card(run: FinishedRun, folder: string): Promise<string> {
@@ -61,8 +61,8 @@ ${repeat}
 }
 
 /** The headline figure, as a link that only a pointer needs: the title is the same link. */
-async function previewPicture({ preview: { light, dark } }: FinishedRun, link: string): Promise<string> {
-  if (light === undefined) return '';
+async function previewPicture({ chart, preview: { light, dark } }: FinishedRun, link: string): Promise<string> {
+  if (light === undefined) return chart === undefined ? '' : `<div class="preview">${chart}</div>`;
   const image = async (png: Buffer, theme: string): Promise<string> =>
     `<img class="on-${theme}" src="${await thumbnail(png)}" alt="">`;
   const pictures = (await image(light, 'light')) + (dark === undefined ? '' : await image(dark, 'dark'));

@@ -4,7 +4,8 @@ import { outputsDirectory } from '../paths';
 import { findNotebook } from '../notebooks';
 import { notebookNames } from '../runs/notebook-files';
 import { parseCommandLine, runCommand } from './command';
-import { indexPage } from './index-page';
+import { atomFeed } from './feed';
+import { galleryTitle, indexPage } from './index-page';
 import { overlapping } from './overlapping';
 import { finishedRuns } from './page/finished-runs';
 import { linkNeighbours } from './page/neighbours';
@@ -42,6 +43,7 @@ export async function main(args: string[]): Promise<void> {
   const runs = finishedRuns(outputsDirectory);
   linkNeighbours(runs, index);
   writeFileAtomic(index, await indexPage({ runs, folder: outputsDirectory, sections: runsSections(outputsDirectory) }));
+  writeFileAtomic(join(outputsDirectory, 'feed.xml'), atomFeed(galleryTitle, runs, outputsDirectory));
   console.log(`Open ${index}`);
 }
 

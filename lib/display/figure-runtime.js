@@ -5,6 +5,8 @@
   if (window.notebookFigures && window.notebookFigures.draw) return;
   const narrowWidth = 560;
   const states = new WeakMap();
+  /** Figures that have been near the view. */
+  const seen = new WeakSet();
   const darkPage = window.matchMedia('(prefers-color-scheme: dark)');
 
   /** Replaces every `var(--name)` by its value here and now: Plotly knows no CSS variables. */
@@ -63,15 +65,31 @@
     document.querySelectorAll('figure[data-figure]').forEach((figure) => draw(figure, maximumWidth));
   }
 
-  /** Style sheets of a theme may arrive after the attribute that announces it. */
-  function themeChanged() {
-    window.requestAnimationFrame(() => drawAll());
-    window.setTimeout(drawAll, 300);
+  /** What has been seen: again, or at last when Plotly comes after it. */
+  function redraw() {
+    document.querySelectorAll('figure[data-figure]').forEach((figure) => seen.has(figure) && draw(figure));
   }
 
-  // A figure is drawn by the observer's first call, so one inside closed details waits until it is opened.
+  /** Style sheets of a theme may arrive after the attribute that announces it. */
+  function themeChanged() {
+    window.requestAnimationFrame(() => redraw());
+    window.setTimeout(redraw, 300);
+  }
+
+  // A figure is drawn when it comes near the view, so one inside closed details waits until it is opened.
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        seen.add(target);
+        sizes.observe(target);
+      }
+    },
+    { rootMargin: '600px' },
+  );
   const waiting = window.notebookFigures || [];
-  window.notebookFigures = { push: (figure) => sizes.observe(figure), draw: drawAll };
+  window.notebookFigures = { push: (figure) => near.observe(figure), draw: drawAll, redraw };
   waiting.forEach(window.notebookFigures.push);
 
   const attributes = ['data-jp-theme-light', 'data-jp-theme-name', 'data-theme'];

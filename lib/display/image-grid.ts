@@ -48,13 +48,13 @@ export async function imageGrid(options: ImageGridOptions): Promise<Displayable>
 }
 
 async function itemHtml(image: GridImage, size: number): Promise<string> {
-  const { type, data } = await encode(image, size);
+  const data = await encode(image, size);
   const pixelated = image.width < size ? ' class="nb-pixelated"' : '';
   const lines = wrapText(image.title, Math.round((titleWidth * size) / usualSize))
     .map(escapeHtml)
     .join('<br>');
   return (
-    `<li><img src="data:image/${type};base64,${data.toString('base64')}" alt="${escapeHtml(image.alt)}" width="${size}" ` +
+    `<li><img src="data:image/webp;base64,${data.toString('base64')}" alt="${escapeHtml(image.alt)}" width="${size}" ` +
     `height="${Math.round((size * image.height) / image.width)}"${pixelated}><span class="nb-title">${markHtml(image)}${lines}</span></li>`
   );
 }
@@ -64,20 +64,16 @@ function markHtml({ mark }: GridImage): string {
   return `<span class="nb-mark" role="img" aria-label="${mark}">${mark === 'correct' ? '✓' : '✗'}</span> `;
 }
 
-interface EncodedImage {
-  readonly type: 'png' | 'webp';
-  readonly data: Buffer;
-}
-
-async function encode({ pixels, height, width, channels }: GridImage, size: number): Promise<EncodedImage> {
+/** As WebP: without a loss where pixels are to be seen as they are. */
+async function encode({ pixels, height, width, channels }: GridImage, size: number): Promise<Buffer> {
   if (pixels.length !== height * width * channels) {
     throw new Error(
       `An image of ${height}×${width}×${channels} has ${height * width * channels} bytes; got ${pixels.length}.`,
     );
   }
   const image = sharp(pixels, { raw: { height, width, channels: channels as 1 | 2 | 3 | 4 } });
-  if (width < size) return { type: 'png', data: await image.png({ compressionLevel: 9 }).toBuffer() };
+  if (width < size) return image.webp({ lossless: true }).toBuffer();
   const reduced = width > 2 * size ? image.resize({ width: 2 * size }) : image;
   // Looks the same at this size and takes a third of the bytes of 256 colours as PNG: a notebook holds many images.
-  return { type: 'webp', data: await reduced.webp({ quality: 90, smartSubsample: true }).toBuffer() };
+  return reduced.webp({ quality: 90, smartSubsample: true }).toBuffer();
 }

@@ -17,7 +17,7 @@ export const plotlyLoader = `(async () => {
     script.textContent = await new Response(stream).text();
     document.head.append(script);
   }
-  window.notebookFigures.draw();
+  window.notebookFigures.redraw();
 })();`;
 
 /**

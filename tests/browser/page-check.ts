@@ -54,6 +54,11 @@ export async function openPage(browser: Browser, path: string, view: View, scrip
 
 /** Every chart of a page that is not folded away has been drawn. */
 export async function figuresDrawn(page: Page): Promise<number> {
+  // Those that are far from the view would wait until they are near.
+  await page.waitForFunction(
+    '!document.querySelector("figure[data-figure]") || (window.Plotly && window.notebookFigures.draw)',
+  );
+  await page.evaluate('window.notebookFigures?.draw()');
   await page.waitForFunction(
     `[...document.querySelectorAll('figure[data-figure] [data-plot]')].every((plot) => plot.clientWidth === 0 || plot.querySelector('.main-svg'))`,
   );

@@ -16,8 +16,8 @@ function image(size: number, channels: number): GridImage {
   };
 }
 
-function encoded(html: string, type: 'png' | 'webp'): Buffer[] {
-  return [...html.matchAll(new RegExp(`src="data:image/${type};base64,([^"]+)"`, 'g'))].map((match) =>
+function encoded(html: string): Buffer[] {
+  return [...html.matchAll(/src="data:image\/webp;base64,([^"]+)"/g)].map((match) =>
     Buffer.from(match[1] ?? '', 'base64'),
   );
 }
@@ -26,7 +26,7 @@ test('small images keep their pixels and are enlarged by the browser', async () 
   const given = image(28, 3);
   const { html } = await imageGrid({ images: [given, image(28, 1)], caption: 'Samples' });
   assert.match(html, /width="112" height="112" class="nb-pixelated"/);
-  const [color, grey] = encoded(html, 'png');
+  const [color, grey] = encoded(html);
   const { data, info } = await sharp(color).raw().toBuffer({ resolveWithObject: true });
   assert.deepEqual([info.width, info.height, info.channels], [28, 28, 3]);
   assert.deepEqual(new Uint8Array(data), given.pixels);
@@ -37,7 +37,7 @@ test('large images are reduced to what a sharp screen shows, and look as they di
   const given = image(256, 3);
   given.pixels.forEach((_, index) => (given.pixels[index] = 128 + 100 * Math.sin(index / 5000)));
   const { html } = await imageGrid({ images: [given], caption: 'Samples', size: 96 });
-  const [webp] = encoded(html, 'webp');
+  const [webp] = encoded(html);
   const { data, info } = await sharp(webp).raw().toBuffer({ resolveWithObject: true });
   assert.deepEqual([info.width, info.height, info.channels], [192, 192, 3]);
   const pixels = sharp(given.pixels, { raw: { width: 256, height: 256, channels: 3 } });

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors';
+import { findFigures, headlineFigure } from './figures';
 import { headline, type Headline } from './headline';
 import { findNotebook } from '../../notebooks';
 import { notebookNames } from '../../runs/notebook-files';
@@ -21,6 +22,10 @@ export interface FinishedRun {
   readonly directory: string;
   readonly results?: Results;
   readonly headline?: Headline;
+  /** `2026-11-24`, where the notebook says one. */
+  readonly date?: string;
+  /** HTML of the headline figure, where it could not be drawn beforehand. */
+  readonly chart?: string;
   readonly seconds?: number;
   readonly command?: string;
   readonly preview: { readonly light?: Buffer; readonly dark?: Buffer };
@@ -44,18 +49,22 @@ export function finishedRuns(folder: string): FinishedRun[] {
 /** What the folder of a finished run says about it. */
 export function finishedRun(name: string, directory: string): FinishedRun {
   const notebook = readNotebook(join(directory, 'notebook.ipynb'));
-  const { title, description } = pageMetadata(notebook, name);
+  const { title, description, date } = pageMetadata(notebook, name);
   const results = readResults(directory);
+  const preview = { light: picture(directory, 'light'), dark: picture(directory, 'dark') };
+  const figure = preview.light === undefined ? headlineFigure(findFigures(notebook)) : undefined;
   return {
     name,
     title,
     description,
+    date,
+    chart: figure?.kind === 'chart' ? figure.html : undefined,
     directory,
     results,
     headline: results && headline(results),
     seconds: runSeconds(notebook),
     command: results && repeatCommand(results),
-    preview: { light: picture(directory, 'light'), dark: picture(directory, 'dark') },
+    preview,
   };
 }
 

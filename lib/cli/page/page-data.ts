@@ -3,6 +3,7 @@ import { formatDuration } from '../../display/format';
 import { scriptJson } from '../../display/html';
 import type { Results } from '../../runs/results';
 import type { Notebook } from '../notebook-file';
+import { answerOf, type Answer } from './answer';
 import { bibtexOfPage, bibtexOfStudy, licenseUrl, structuredData } from './citation';
 import { openingHeading, pageMetadata, readingMinutes, runSeconds, type Person, type Study } from './metadata';
 import { provenance, type Provenance } from './provenance';
@@ -15,6 +16,9 @@ export interface PageContext {
   readonly url?: string;
   /** Full address of a picture for previews. */
   readonly image?: string;
+  /** Of the headline figure: HTML of its picture, and where it is in the page. */
+  readonly picture?: string;
+  readonly figure?: string;
 }
 
 /** Read by lib/blog/index.html.j2 as `nb.metadata.page`. */
@@ -38,10 +42,14 @@ export interface PageData {
   readonly structuredData: string;
   readonly citations: readonly { readonly title: string; readonly bibtex: string }[];
   readonly provenance?: Provenance;
+  readonly answer?: Answer;
 }
 
 /** @throws UserError where the notebook's metadata are not what they must be */
-export function pageData(notebook: Notebook, { fallbackTitle, results, url, image }: PageContext): PageData {
+export function pageData(
+  notebook: Notebook,
+  { fallbackTitle, results, url, image, picture: headlinePicture, figure }: PageContext,
+): PageData {
   const metadata = pageMetadata(notebook, fallbackTitle);
   const { title, date, license, study } = metadata;
   const minutes = readingMinutes(notebook);
@@ -62,6 +70,7 @@ export function pageData(notebook: Notebook, { fallbackTitle, results, url, imag
     // A page by nobody cannot be cited.
     citations: metadata.authors.length === 0 ? citations.slice(1) : citations,
     provenance: provenance(results, seconds),
+    answer: answerOf(results, { seconds, picture: headlinePicture, figure }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A notebook with its outputs as a page: one HTML file, complete in itself unless Plotly is shared between pages. */
-import { basename, dirname, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
 import { packedPlotly, plotlyLoader } from '../../display/library';
 import { writeFileAtomic } from '../../files';
@@ -10,7 +11,10 @@ import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figu
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
-import { drawStills, type Still } from './stills';
+import { pageMetadata } from './metadata';
+import { headline as headlineOf } from './headline';
+import { socialCard } from './social-card';
+import { drawStills, pixelRatio, type Still } from './stills';
 
 export interface PageOptions {
   /** A folder for Plotly, which pages then share; without it, every page with charts has its own copy inside. */
@@ -40,25 +44,33 @@ export async function writePage(source: string, target: string, options: PageOpt
   const live = options.live === undefined ? undefined : (await import('./live-panel')).livePanel(options.live);
   const notebook = withoutPrivatePaths(readNotebook(source));
   const folder = dirname(source);
-  const data = pageData(notebook, {
-    ...options,
-    fallbackTitle: basename(source, '.ipynb'),
-    results: readResults(folder),
-  });
   const figures = findFigures(notebook);
   const charts = figures.filter(({ kind }) => kind === 'chart');
   const headline = headlineFigure(figures);
   const drawn = headline?.kind === 'grid' ? [...charts, headline] : charts;
   const stills = await drawStills(drawn, { dark: true });
+  const preview = headline && stills.byNumber.get(headline.number);
+  const pictures = new Map(
+    await Promise.all([...stills.byNumber].map(async ([number, still]) => [number, await forPage(still)] as const)),
+  );
+  const card =
+    options.url === undefined ? undefined : await writeCard(notebook, { target, url: options.url, folder, preview });
+  const data = pageData(notebook, {
+    ...options,
+    image: options.image ?? card,
+    fallbackTitle: basename(source, '.ipynb'),
+    results: readResults(folder),
+    figure: headline && figureId(headline),
+    picture: headline && preview && stillPicture(await forPage(preview, answerWidth), '', true),
+  });
   const plotly = charts.length === 0 ? undefined : plotlyOf(target, options.assets);
   const convert = (dark: boolean): Promise<Buffer> => {
-    const prepared = mapFigures(notebook, (figure) => pageFigure(figure, stills.byNumber.get(figure.number), dark));
+    const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number), dark));
     return convertNotebook(withPageData(prepared, { ...data, plotly, live }), folder);
   };
   let page = await convert(true);
   if (page.length - (live?.length ?? 0) > pageLimit && stills.byNumber.size > 0) page = await convert(false);
   writeFileAtomic(target, page);
-  const preview = headline && stills.byNumber.get(headline.number);
   return { bytes: page.length, headline: preview, stillsMissing: stills.missing };
 }
 
@@ -85,22 +97,64 @@ export function address(from: string, path: string): string {
   return relative(from, path).split(sep).map(encodeURIComponent).join('/');
 }
 
+/** A still as a page has it: WebP without a loss takes two thirds of the bytes of PNG. */
+interface PagePicture {
+  readonly light: string;
+  readonly dark?: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** In CSS pixels: the box under the title is narrower than the text. */
+const answerWidth = 400;
+
+/** @param most the width of a smaller copy, which may lose what is not seen */
+async function forPage({ light, dark, width, height }: Still, most?: number): Promise<PagePicture> {
+  const uri = async (png: Buffer): Promise<string> => {
+    const image =
+      most === undefined ? sharp(png) : sharp(png).resize({ width: most * pixelRatio, withoutEnlargement: true });
+    const webp = await image.webp(most === undefined ? { lossless: true } : { quality: 70 }).toBuffer();
+    return `data:image/webp;base64,${webp.toString('base64')}`;
+  };
+  return { light: await uri(light), dark: dark && (await uri(dark)), width, height };
+}
+
+/** Where a figure can be linked to. */
+export function figureId({ number }: Pick<PageFigure, 'number'>): string {
+  return `fig-${number}`;
+}
+
 /** The figure as the page has it: with a caption, and with a picture in the place that the script draws in. */
-function pageFigure({ html, label, caption, kind }: PageFigure, still: Still | undefined, dark: boolean): string {
-  if (kind === 'grid') return html;
+function pageFigure(
+  { html, label, caption, kind, number }: PageFigure,
+  still: PagePicture | undefined,
+  dark: boolean,
+): string {
+  const linked = html.replace('<figure ', `<figure id="${figureId({ number })}" `);
+  if (kind === 'grid') return linked;
   const place =
     still === undefined
       ? `<p class="nb-placeholder">${escapeHtml(label)}. The chart is drawn by a script; without it, its numbers are in the table below.</p>`
       : stillPicture(still, label, dark);
   const ownCaption = html.includes('<figcaption>') ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`;
-  return html.replace(/<p class="nb-placeholder">[^<]*<\/p><\/div>/, () => `${place}</div>${ownCaption}`);
+  return linked.replace(/<p class="nb-placeholder">[^<]*<\/p><\/div>/, () => `${place}</div>${ownCaption}`);
 }
 
-function stillPicture({ light, dark: night, width, height }: Still, label: string, dark: boolean): string {
-  const uri = (png: Buffer): string => `data:image/png;base64,${png.toString('base64')}`;
-  const source =
-    night === undefined || !dark ? '' : `<source media="(prefers-color-scheme: dark)" srcset="${uri(night)}">`;
-  return `<picture class="nb-still">${source}<img src="${uri(light)}" alt="${escapeHtml(label)}" width="${width}" height="${height}"></picture>`;
+function stillPicture({ light, dark: night, width, height }: PagePicture, label: string, dark: boolean): string {
+  const source = night === undefined || !dark ? '' : `<source media="(prefers-color-scheme: dark)" srcset="${night}">`;
+  return `<picture class="nb-still">${source}<img src="${light}" alt="${escapeHtml(label)}" width="${width}" height="${height}"></picture>`;
+}
+
+/** The card that previews show, beside the page; its full address. */
+async function writeCard(
+  notebook: Notebook,
+  { target, url, folder, preview }: { target: string; url: string; folder: string; preview: Still | undefined },
+): Promise<string> {
+  const { title } = pageMetadata(notebook, basename(target, '.html'));
+  const results = readResults(folder);
+  const file = `${basename(target, '.html')}-card.png`;
+  writeFileAtomic(join(dirname(target), file), await socialCard({ title, found: results && headlineOf(results)?.result, picture: preview?.light })); // prettier-ignore
+  return new URL(encodeURIComponent(file), url).href;
 }
 
 /** One line about what a page lacks, for commands; undefined where it lacks nothing. */

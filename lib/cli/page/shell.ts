@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
+import { displayLibrary } from '../../display/library';
 import { projectRoot } from '../../paths';
 
 export interface ShellOptions {
@@ -10,10 +11,15 @@ export interface ShellOptions {
   readonly description: string;
   /** HTML of the page's content. */
   readonly body: string;
+  /** Address of its Atom feed. */
+  readonly feed?: string;
 }
 
-export function pageShell({ title, description, body }: ShellOptions): string {
+export function pageShell({ title, description, body, feed }: ShellOptions): string {
   const [heading, lede] = [title, description].map(escapeHtml);
+  const alternate =
+    feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
+  const charts = body.includes('data-figure') ? displayLibrary().html : '';
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -24,11 +30,11 @@ export function pageShell({ title, description, body }: ShellOptions): string {
 <meta name="description" content="${lede}">
 <meta property="og:title" content="${heading}">
 <meta property="og:description" content="${lede}">
-<link rel="icon" href="data:,">
+<link rel="icon" href="data:,">${alternate}
 <script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
 <style>${['blog.css', 'prose.css', 'code.css', '../display/display.css', 'gallery.css', 'print.css'].map(own).join('')}</style>
 </head>
-<body>
+<body>${charts}
 <a class="skip-link" href="#content">Skip to the content</a>
 <div class="controls" hidden><button type="button" id="theme-switch" aria-pressed="false">Dark</button></div>
 <header class="page-header">

@@ -26,7 +26,7 @@ export interface Stills {
 
 /** Width of the column that figures stand in, in CSS pixels, and how many pixels the picture has for each. */
 const columnWidth = 800;
-const pixelRatio = 1.5;
+export const pixelRatio = 1.5;
 const patience = 30_000;
 
 /** Never fails for want of a browser: a page without stills is still a page. */
@@ -105,7 +105,7 @@ function sheet(figures: readonly PageFigure[]): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <style>${own('lib/blog/blog.css')}${own('lib/display/display.css')}${sheetStyle}</style>
 ${charts ? script(own('node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js')) : ''}</head><body>${body.join('')}
-${charts ? script(`${own('lib/display/figure-runtime.js')}\nfor (const figure of document.querySelectorAll('figure[data-figure]')) window.notebookFigures.push(figure);`) : ''}</body></html>`;
+${charts ? script(`${own('lib/display/figure-runtime.js')}\nwindow.notebookFigures.draw();`) : ''}</body></html>`;
 }
 
 const sheetStyle = `

@@ -12,6 +12,8 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import sharp from 'sharp';
+import { atomFeed } from '../../../lib/cli/feed';
 import { withParameters } from '../../../lib/cli/notebook-file';
 import { claimsSection } from '../../../lib/cli/claims-section';
 import { indexPage } from '../../../lib/cli/index-page';
@@ -74,6 +76,19 @@ test('the page loads nothing, and stays below its limit', () => {
   assert.equal(page.match(/id="plotly-library"/g)?.length, 1, 'the set-up cell’s own copy is left out');
 });
 
+test('the page begins with what was found, how sure that is and what it ran on, and figures can be linked to', () => {
+  const [, box = ''] = /<section (?=[^>]*class="answer")[^>]*>([\s\S]*?)<\/section>/.exec(page) ?? [];
+  assert.match(box, /<dt>Found<\/dt><dd class="found">ResNet-18, trained from scratch, gives 90\.5\u00a0%/);
+  assert.match(box, /<dt>How sure<\/dt><dd>The interval covers which 200 images were tested/);
+  assert.match(
+    box,
+    /<dt>Run on<\/dt><dd>cells \(12,000 train, 20 val, 200 test\); tour profile; 2 cores; 6\.5\u00a0s</,
+  );
+  assert.match(box, /href="#fig-2"/);
+  assert.ok(page.indexOf('class="answer"') < page.indexOf('word word'));
+  for (const number of [1, 2, 3]) assert.ok(new RegExp(`<figure [^>]*id="fig-${number}"`).test(page));
+});
+
 test('texts of the metadata are shown and never obeyed', () => {
   assert.equal(resolved(/<title>([^<]*)<\/title>/.exec(page)?.[1] ?? ''), evil.replace('`x`', 'x'));
   assert.equal(meta('og:title'), evil.replace('`x`', 'x'));
@@ -117,7 +132,7 @@ test('charts have a caption, a place and a text for readers without scripts; cod
   assert.match(page, /<div (?=[^>]*role="region")(?=[^>]*tabindex="0")[^>]*class="scroll"[^>]*><table>/);
 });
 
-test('pages share Plotly where they are told to', async () => {
+test('pages share Plotly where they are told to, and have a card for previews where they have an address', async () => {
   const shared = join(folder, 'site', 'one.html');
   const assets = join(folder, 'site', 'shared assets');
   await writePage(source, shared, { assets, url: 'https://example.org/one.html' });
@@ -129,6 +144,9 @@ test('pages share Plotly where they are told to', async () => {
   assert.ok(text.length < bytes / 3 && !text.includes('id="plotly-library"'));
   assert.match(text, /<link (?=[^>]*rel="canonical")[^>]*href="https:\/\/example\.org\/one\.html"/);
   assert.ok(text.includes('url    = {https://example.org/one.html}'));
+  assert.match(text, /<meta (?=[^>]*property="og:image")[^>]*content="https:\/\/example\.org\/one-card\.png"/);
+  const { width, height } = await sharp(join(folder, 'site', 'one-card.png')).metadata();
+  assert.deepEqual([width, height], [1200, 630]);
 });
 
 test('a notebook without metadata and outputs makes a page without Plotly', async () => {
@@ -192,6 +210,14 @@ test('pages are linked with those that are there, once', () => {
   linkNeighbours(three.slice(0, 1), index);
   assert.ok(readFileSync(join(three[0].directory, 'index.html'), 'utf8').includes('class="all"'));
   assert.ok(!readFileSync(join(three[0].directory, 'index.html'), 'utf8').includes('class="next"'));
+});
+
+test('the feed beside the gallery has an entry a page, with what was found', () => {
+  const directory = dirname(source);
+  const feed = atomFeed('All & more', [finishedRun('01_resnet_from_scratch', directory)], folder);
+  assert.match(feed, /<title>All &amp; more<\/title>/);
+  assert.match(feed, /<updated>2026-11-24T00:00:00Z<\/updated><link href="run\/index\.html"\/>/);
+  assert.match(feed, /<summary>ResNet-18, trained from scratch, gives 90\.5/);
 });
 
 test('the gallery tells of each notebook what was found, how sure it is and how to repeat it', async () => {
@@ -258,7 +284,7 @@ test('a post holds everything by files beside it, in the generator’s own layou
     const files = readdirSync(join(folder, format, pictures)).sort();
     const charts = format === 'jekyll' || format === 'quarto' ? ['figure-2.html', 'figure-3.html'] : [];
     const plotly = files.filter((name) => name.startsWith('plotly-'));
-    assert.deepEqual(files, ['figure-1-1.png', 'figure-1-2.png', ...charts, ...plotly], format);
+    assert.deepEqual(files, ['figure-1-1.webp', 'figure-1-2.webp', ...charts, ...plotly], format);
     assert.equal(plotly.length, charts.length === 0 ? 0 : 1);
     for (const name of [...files.slice(0, 2), ...charts]) assert.ok(text.includes(`/${name}`), `${format}: ${name}`);
     assert.ok(!text.includes('# A heading'), 'the title is in the front matter');
