@@ -8,6 +8,7 @@ import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
 import { isBmp, readBmp } from './bmp';
+import { foreignKind } from './foreign-file';
 
 /** What a file says of itself. */
 export interface ImageFileFacts {
@@ -99,19 +100,6 @@ async function openImage(file: Buffer): Promise<OpenedImage> {
   if (!formats.includes(format)) throw new Error(`it is a ${format}`);
   if (depth !== 'uchar' && depth !== 'ushort') throw new Error(`its values are of type ${depth}, not of 8 or 16 bits`);
   return { image: sharp(file, options), metadata, facts: { orientation, pages } };
-}
-
-/** What is often named like an image and is none. */
-function foreignKind(file: Buffer): string | undefined {
-  if (file.length === 0) return 'empty';
-  if (file.toString('latin1', 128, 132) === 'DICM')
-    return 'DICOM: export it as PNG, with dcm2img or pydicom for example';
-  const start = file.toString('latin1', 0, 64).toLowerCase();
-  if (/^.{4}ftyp/s.test(start) && /hei[cxms]|hev[cx]/.test(start) && !start.includes('avif'))
-    return 'HEIC: convert it to JPEG, with heif-convert for example';
-  if (start.startsWith('version https://git-lfs')) return 'the pointer of a Git LFS file: run "git lfs pull"';
-  if (/^\s*<(!doctype html|html)/.test(start)) return 'a web page: download the file again';
-  return undefined;
 }
 
 interface Pixels extends PlaneSize {

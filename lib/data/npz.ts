@@ -24,6 +24,7 @@ import * as yauzlWithCallbacks from 'yauzl';
 import { UserError } from '../errors';
 import { isUnchanged, temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
+import { foreignKind } from './foreign-file';
 import { keepWithinLimit, markUsed } from './prepared-data';
 import { longestNpyHeader, npyTypes, parseNpyHeader, readNpyTexts, type NpyHeader } from '../tensor/npy';
 
@@ -358,6 +359,8 @@ function asUserError(error: unknown, path: string): unknown {
   if (isSystemError(error))
     return new UserError(`${path} cannot be read (${error.code}): check the file and the disk.`);
   if (!(error instanceof Error) || error instanceof TypeError) return error;
+  const kind = foreignKind(beginning(path));
+  if (kind !== undefined) return new UserError(`${path} is no .npz file (it is ${kind}).`);
   return new UserError(
     `${path} is not a whole .npz file (${error.message}): it may be truncated; copy or download it again.`,
   );
@@ -366,4 +369,14 @@ function asUserError(error: unknown, path: string): unknown {
 /** Errors of the file system, in contrast to those of yauzl, of zlib and of Node's own checks of arguments. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
+function beginning(path: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(200);
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(file);
+  }
 }

@@ -48,6 +48,11 @@ export function locateWeights(path: string): string {
       `There are no weights "${path}"${suggestion(path, weightsNames) || '.'} Tried ${tried.join(' and ')}. Give ${weightsNames.join(', ')} or the path of a .safetensors file or a model's folder.`,
     );
   }
+  const part = /-\d{5}-of-(\d{5})\.safetensors$/.exec(found);
+  if (part !== null && Number(part[1]) > 1)
+    throw new UserError(
+      `${path} is one of ${Number(part[1])} parts: give the index of them all, whose name ends in ${indexEnding}, or their folder.`,
+    );
   if (!statSync(found).isDirectory()) return found;
   const inside = namesInFolder.map((name) => join(found, name)).find((file) => existsSync(file));
   if (inside !== undefined) return inside;

@@ -249,7 +249,13 @@ test('a file that is missing, a folder or no .npz is refused', async () => {
   await assertRefused(folder, /is not a file: give the path of an \.npz file\.$/);
   await assert.rejects(checkNpz(folder), userError(/is not a file/));
   const path = join(folder, 'text.npz');
-  for (const content of ['', 'hello\nworld', 'x'.repeat(100_000)]) {
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n';
+  const others = { '': /empty/, [pointer]: /Git LFS file: run "git lfs pull"/, '<!DOCTYPE html><p>': /a web page/ };
+  for (const [content, kind] of Object.entries(others)) {
+    writeFileSync(path, content);
+    await assertRefused(path, new RegExp(`text\\.npz is no \\.npz file \\(it is .*${kind.source}`));
+  }
+  for (const content of ['hello\nworld', 'x'.repeat(100_000)]) {
     writeFileSync(path, content);
     await assertRefused(
       path,

@@ -246,7 +246,9 @@ describe('weights from a file', () => {
           assert.deepEqual(value, resnet.get(name)?.values, name);
       });
     }
-    rmSync(join(shards, 'model-00002-of-00002.safetensors'));
+    const part = join(shards, 'model-00002-of-00002.safetensors');
+    await refused({ name: 'resnet18', weights: part }, /is one of 2 parts: give the index of them all/);
+    rmSync(part);
     await refused(
       { name: 'resnet18', weights: shards },
       /index\.json needs 2 files beside it, of which model-00002-of-00002\.safetensors is missing\.$/,
