@@ -24,7 +24,6 @@ import type { GridSnapshot } from './snapshot';
 import {
   comparisonsOf,
   gridDatasetNames,
-  gridInitializations,
   gridInputSize,
   gridNetworks,
   networkPairs,
@@ -43,6 +42,8 @@ export interface GridEvidence {
 }
 
 const optimizerNames = Object.keys(optimizerTitles) as GridOptimizerName[];
+
+const starts: Readonly<Record<GridInitialization, string>> = { pretrained: 'pretrained', scratch: 'from scratch' };
 
 /** Of a study's network pair those that the grid has both of. */
 function pairOf({ methods }: GridSnapshot): NetworkPair | undefined {
@@ -130,7 +131,7 @@ function networkClaim(
       if (pair === undefined) return notTested('takes a ResNet and a Swin');
       const shared = { initialization, optimizer };
       if (methodsIn(snapshot, shared).length === 0)
-        return notTested(`the grid has no runs ${gridInitializations[initialization]} with this optimizer`);
+        return notTested(`the grid has no runs ${starts[initialization]} with this optimizer`);
       const compared = compareMethods(
         snapshot.finished,
         comparisonsOf(pair)[initialization],
@@ -176,7 +177,8 @@ const fewDataClaim: Claim<GridEvidence> = {
   measure(evidence) {
     const points = bySize(evidence);
     const estimate = slopeEstimate(points);
-    if (estimate === undefined) return notTested('takes three datasets, or several shares of the images of two');
+    if (estimate === undefined)
+      return notTested('takes three datasets of different sizes, or several shares of the images of two');
     const { outcome, why } = judge({ estimate, claimed: 'above' });
     const images = points.map((point) => point.images);
     const range = `${formatInteger(Math.min(...images))} to ${formatInteger(Math.max(...images))}`;
@@ -196,7 +198,7 @@ const sgdFirst = [{ optimizer: 'sgd' }, { optimizer: 'adamw' }] as const;
 
 function sensitivityClaim(initialization: GridInitialization): Claim<GridEvidence> {
   return {
-    claim: `Swin-B depends on the optimizer more than ResNet-50, ${gridInitializations[initialization]}`,
+    claim: `Swin-B depends on the optimizer more than ResNet-50, ${starts[initialization]}`,
     published: 'no number',
     measure(evidence) {
       const pair = pairOf(evidence.snapshot);
