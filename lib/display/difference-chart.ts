@@ -80,7 +80,7 @@ export function differenceChart(given: DifferenceChart, { label, caption }: Char
       series.map(({ name, differences }) => ({
         Row: row,
         Series: name,
-        Difference: differences[at]?.value ?? null,
+        [sides === undefined ? 'Score' : 'Difference']: differences[at]?.value ?? null,
         From: differences[at]?.interval?.[0] ?? null,
         To: differences[at]?.interval?.[1] ?? null,
       })),
