@@ -71,6 +71,7 @@ const pretrainingParameterSpecs = {
   batchSize: integerParameter('Images a step', { tour: 32, paper: 64 }, 2, 4096),
   learningRate: numberParameter('Highest learning rate, after the warm-up', { tour: 1e-3, paper: 1e-3 }, 1e-8, 1),
   seed: common.seed,
+  precision: common.precision,
 };
 
 export interface NotebookEntry {

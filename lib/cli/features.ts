@@ -7,7 +7,7 @@ import { suggestion, UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from '../models/backbone';
 import { disposeParameters } from '../models/parameters';
-import { precisions, type Precision } from '../tensor/precision';
+import { precisions, type Precision } from '../precisions';
 import type { PlaneSize } from '../tensor/resample';
 import { readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
 import { showDownload } from './download-progress';

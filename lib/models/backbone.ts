@@ -1,6 +1,6 @@
 /** Models with their weights: published, embedded, from a file, or random. */
 import { UserError } from '../errors';
-import type { Precision } from '../tensor/precision';
+import type { Precision } from '../precisions';
 import type { PlaneSize } from '../tensor/resample';
 import { createBackbone, type Backbone } from './architecture';
 import { openEmbedded } from './embedded';

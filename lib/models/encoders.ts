@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Normalization } from '../data/batches';
 import { UserError } from '../errors';
-import type { Precision } from '../tensor/precision';
+import type { Precision } from '../precisions';
 import { tf, type Tensor4D } from '../tf';
 import { vitConfigAt } from './architecture';
 import { loadBackbone } from './backbone';

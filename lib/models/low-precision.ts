@@ -1,6 +1,8 @@
 /** Networks in bfloat16: their matrices are, and what is computed with them follows. */
-import { choosePrecision, type PrecisionSetting } from '../tensor/chosen-precision';
-import { precisionOf, toPrecision, type Precision } from '../tensor/precision';
+import type { PrecisionSetting } from '../precisions';
+import { choosePrecision } from '../tensor/chosen-precision';
+import type { Precision } from '../precisions';
+import { precisionOf, toPrecision } from '../tensor/precision';
 import { createVariable, withRounded } from '../tensor/variable';
 import { tf } from '../tf';
 import type { Parameters } from './parameters';

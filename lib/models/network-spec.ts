@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PlaneSize } from '../tensor/resample';
 import { dinoUnetArms } from './dino-unet';
 import { buildEncoderDecoder } from './encoder-decoder';
-import { precisions } from '../tensor/precision';
+import { precisions } from '../precisions';
 import { resnetLayerOf, swinLayerOf, vitLayerOf } from './layers';
 import type { LayerOf, Network } from './network';
 import type { OnnxGraph, Value } from './onnx/graph';

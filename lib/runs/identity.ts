@@ -5,8 +5,9 @@
 import { splitNames } from '../data/dataset';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import type { Network } from '../models/network';
-import { choosePrecision, type PrecisionSetting } from '../tensor/chosen-precision';
-import type { Precision } from '../tensor/precision';
+import type { PrecisionSetting } from '../precisions';
+import { choosePrecision } from '../tensor/chosen-precision';
+import type { Precision } from '../precisions';
 import type { Recipe } from '../training/recipe';
 import type { TrainingData } from '../training/train-network';
 import { shortHash } from './results';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { shown, suggestion, UserError } from '../errors';
 import { withoutFolders } from '../paths';
+import { precisionSettings, type PrecisionSetting } from '../precisions';
 
 /** Settings for a minute on two cores, or the study's own. */
 export const profiles = ['tour', 'paper'] as const;
@@ -123,6 +124,11 @@ export const common = {
   weightDecay: numberParameter('Decoupled weight decay', { tour: 1e-5, paper: 1e-5 }, 0, 1),
   learningRate: numberParameter('Learning rate at the start of the cosine', { tour: 1e-3, paper: 1e-3 }, 1e-8, 10),
   batchSize: integerParameter('Images a step', { tour: 128, paper: 128 }, 1, 4096),
+  precision: choiceParameter<PrecisionSetting>(
+    'What trainings compute in: float32, bfloat16 with float32 weights, or auto, the faster of them here',
+    { tour: 'float32', paper: 'float32' },
+    precisionSettings,
+  ),
 };
 
 /**

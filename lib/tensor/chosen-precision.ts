@@ -4,14 +4,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readRecord, recordText, writeFileAtomic } from '../files';
 import { cacheDirectory } from '../paths';
+import type { Precision, PrecisionSetting } from '../precisions';
 import { tf } from '../tf';
 import { multiply } from './linear';
 import { kernelLevel } from './native';
-import { precisions, toPrecision, type Precision } from './precision';
-
-/** What may be asked for. */
-export const precisionSettings = [...precisions, 'auto'] as const;
-export type PrecisionSetting = (typeof precisionSettings)[number];
+import { toPrecision } from './precision';
 
 /**
  * `auto` is bfloat16 where the processor multiplies it natively and one product, which is timed once and remembered, says that it is faster;

@@ -1,15 +1,13 @@
 /**
  * bfloat16 below tfjs, which has no such type: half the memory of float32, and twice its speed in matrix products and convolutions on
  * processors that have instructions for it. A bfloat16 tensor looks like a float32 one to tfjs, whose operations take it as native.ts says;
- * the operations of this project compute in the precision of what they are given, a product or a convolution in that of its matrix.
+ * the operations of this project compute in the precision of what they are given, a product or a convolution in that of its matrix. Norms,
+ * softmax, losses and sums are float32 inside either way.
  */
+import type { Precision } from '../precisions';
 import { type Tensor } from '../tf';
 import { attribute, cast, isBfloat16, type Attribute } from './native';
 import { defineOperation } from './operation';
-
-/** What a network computes in. Norms, softmax, losses and sums are float32 inside either way. */
-export const precisions = ['float32', 'bfloat16'] as const;
-export type Precision = (typeof precisions)[number];
 
 export function precisionOf(x: Tensor): Precision {
   return isBfloat16(x) ? 'bfloat16' : 'float32';

@@ -1,6 +1,7 @@
 import { tf, type Tensor } from '../tf';
 import { attribute, execute, executeMany, hasKernels } from './native';
-import { precisionOf, precisions, toPrecision, type Precision } from './precision';
+import { precisions, type Precision } from '../precisions';
+import { precisionOf, toPrecision } from './precision';
 
 /**
  * A value, float32 or bfloat16, that lives in TensorFlow and is updated in place, which tfjs's own variables cannot do. `read` gives a

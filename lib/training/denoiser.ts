@@ -17,7 +17,7 @@ import { createScope } from '../models/scope';
 import { createRandom } from '../random';
 import { attribute, execute } from '../tensor/native';
 import { readResult } from '../tensor/read';
-import type { PrecisionSetting } from '../tensor/chosen-precision';
+import type { PrecisionSetting } from '../precisions';
 import { tf, type Scalar, type Tensor4D } from '../tf';
 import type { HistoryRow } from './events';
 import { fit, type FitOptions } from './fit';

@@ -1,7 +1,7 @@
 /** How a network is trained, as a value: a training is told apart by it, and a table of differences is made of it. */
 import { z } from 'zod';
 import { shown, suggestion, UserError } from '../errors';
-import { precisionSettings, type PrecisionSetting } from '../tensor/chosen-precision';
+import { precisionSettings, type PrecisionSetting } from '../precisions';
 import type { Augmentation } from './augmentations';
 import type { Loss, Metric } from './losses';
 import type { OptimizerSettings } from './create-optimizer';

@@ -24,7 +24,7 @@ import {
 import { createScope, type Scope } from '../models/scope';
 import { patchGrid } from '../models/vit';
 import { createRandom } from '../random';
-import type { PrecisionSetting } from '../tensor/chosen-precision';
+import type { PrecisionSetting } from '../precisions';
 import { tf, type Scalar, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { HistoryRow, TrainingEvent } from './events';

@@ -10,7 +10,7 @@ import {
 } from '../models/parameters';
 import { inPrecision } from '../models/low-precision';
 import { createRandom, type Random } from '../random';
-import type { PrecisionSetting } from '../tensor/chosen-precision';
+import type { PrecisionSetting } from '../precisions';
 import { tf, type Tensor1D, type Tensor2D } from '../tf';
 import type { CheckpointStore } from './checkpoints';
 import type { BestEpoch, HistoryRow } from './events';

@@ -104,6 +104,7 @@ test('the shared parameters are the study’s own', () => {
     weightDecay: 1e-5,
     learningRate: 1e-3,
     batchSize: 128,
+    precision: 'float32',
   });
   assert.equal(
     refusal({ seed: 2 ** 31 }, common),

@@ -17,7 +17,7 @@ import { flip } from '../../lib/training/augmentations';
 import { adamW, sgd } from '../../lib/training/create-optimizer';
 import { crossEntropy, dice } from '../../lib/training/losses';
 import type { Recipe } from '../../lib/training/recipe';
-import { precisions } from '../../lib/tensor/precision';
+import { precisions } from '../../lib/precisions';
 import { constant, cosine } from '../../lib/training/schedules';
 import type { TrainingEvent } from '../../lib/training/events';
 import { userError } from '../data/user-error';

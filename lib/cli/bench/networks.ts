@@ -12,7 +12,7 @@ import { createScope, type Scope } from '../../models/scope';
 import { unetConfigs, unetForward, unetParameters } from '../../models/unet';
 import { createRandom } from '../../random';
 import { crossEntropy, sigmoidCrossEntropy } from '../../tensor/losses';
-import type { Precision } from '../../tensor/precision';
+import type { Precision } from '../../precisions';
 import { tf, type Scalar, type Tensor, type Tensor2D, type Tensor4D } from '../../tf';
 import { adamW } from '../../training/optimizers';
 import { trainingStep } from '../../training/step';

@@ -11,7 +11,7 @@ import {
   importParameters,
   type PublishedValues,
 } from '../../models/parameters';
-import { precisions, type Precision } from '../../tensor/precision';
+import { precisions, type Precision } from '../../precisions';
 import { extractAllFeatures, type FeatureSets } from '../../training/features';
 import { network, type Network } from '../../models/network';
 import { openBackbone } from '../../models/open-backbone';

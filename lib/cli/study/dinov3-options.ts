@@ -70,7 +70,7 @@ const texts: readonly string[] = ['dataset', 'weights', 'precision', 'data-fract
 const withoutUse: Readonly<Record<string, string>> = {
   'freeze-encoder': 'the encoder is always frozen',
   'num-workers': 'images are read from a cache, without workers',
-  'no-mixed-precision': 'trainings are float32; --precision is for the frozen encoder',
+  'no-mixed-precision': 'it is --precision float32, the default',
   'early-min-delta': 'any better validation Dice counts, as in the study',
   'resume-from': '--resume continues a run in its own folder',
 };

@@ -39,7 +39,7 @@ train                    options that take a list, with commas between, stand fo
   --base-channels 32     of the U-Net          --decoder-channels 256   of the decoder's deepest level
   --flips                flips training images  --flip-tta               predicts test images in four flips too
   --native-scores        scores masks at the size of the files too
-  --precision bfloat16   of the frozen encoder  --no-cache               computes its maps in every step
+  --precision bfloat16   mixed; auto: if faster --no-cache               computes its maps in every step
   --synthetic-images N   --skip-broken          --profile tour           small settings
 
 evaluate                 a table of all runs, and evaluation.json with the scores of each test image

@@ -24,6 +24,7 @@ What is run
   --arms A,B                corrected, as-published
   --seeds N                 how many, counted from 0; or a list with commas, such as 0,2
   --epochs N                at most; --batch-size N, --patience N likewise in place of the profile's
+  --precision PRECISION     float32 (by default), bfloat16 (mixed precision), or auto for the faster of them here
 
 How
   --store FOLDER            the runs' folder, outputs/medmnist2d (paper) or outputs/medmnist2d-tour by default
@@ -68,6 +69,7 @@ const options = {
   seeds: { type: 'string' },
   epochs: { type: 'string' },
   'batch-size': { type: 'string' },
+  precision: { type: 'string' },
   patience: { type: 'string' },
   store: { type: 'string' },
   resume: { type: 'boolean' },
@@ -139,6 +141,7 @@ export async function readRequest(args: string[]): Promise<StudyRequest | 'help'
     seeds: values.seeds === undefined ? undefined : readSeeds(values.seeds),
     epochs: numberIfOne(values.epochs),
     batchSize: numberIfOne(values['batch-size']),
+    precision: values.precision,
     patience: numberIfOne(values.patience),
   });
   const folder = parameters.profile === 'tour' ? 'medmnist2d-tour' : 'medmnist2d';

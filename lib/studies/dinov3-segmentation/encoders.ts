@@ -1,4 +1,6 @@
 /** The frozen encoders of the fourth study: DINOv3 ViT-S, -B and -L; the project's own; and small random networks of DINOv3's shape. */
+import type { PrecisionSetting } from '../../precisions';
+import { choosePrecision } from '../../tensor/chosen-precision';
 import { suggestion, UserError } from '../../errors';
 import type { VitRequest } from '../../models/encoders';
 import type { ParameterTable } from '../../models/parameters';
@@ -126,7 +128,8 @@ export function encoderRequest(
     imageSize,
     seed,
     precision,
-  }: Pick<EncoderChoice, 'weights' | 'imageSize'> & Pick<VitRequest, 'seed' | 'precision'>,
+  }: Pick<EncoderChoice, 'weights' | 'imageSize'> &
+    Pick<VitRequest, 'seed'> & { readonly precision?: PrecisionSetting },
 ): VitRequest {
   const { mean, std } = findModel(records[isTour(name) ? 'dinov3_vits16' : name].pretrained);
   const common = { name, title: encoderTitle(name), normalization: { mean, std }, imageSize, seed } as const;
@@ -135,7 +138,13 @@ export function encoderRequest(
     return { ...common, architecture: config, table: tourTable(config), weights };
   }
   const { pretrained, architecture } = records[name];
-  return { ...common, architecture, pretrained, weights: weightsOf(name, weights), precision };
+  return {
+    ...common,
+    architecture,
+    pretrained,
+    weights: weightsOf(name, weights),
+    precision: choosePrecision(precision),
+  };
 }
 
 /** Blocks of random weights that begin with a layer scale of 10⁻⁵ would all give the same map: here they have a say. */

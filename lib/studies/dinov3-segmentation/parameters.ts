@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
 import {
   booleanParameter,
-  choiceParameter,
   common,
   integerParameter,
   numberParameter,
@@ -58,16 +57,12 @@ export const dinov3ParameterSpecs = {
     { tour: automaticEncoders, paper: automaticEncoders },
     `auto or some of ${dinov3EncoderNames.join(', ')}`,
   ),
-  precision: choiceParameter<'float32' | 'bfloat16'>(
-    'What the frozen encoder computes in',
-    { tour: 'float32', paper: 'float32' },
-    ['float32', 'bfloat16'],
-  ),
   fractions: fractionsParameter,
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
   epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: 100 }, 1, 10_000),
   ...common,
+  precision: { ...common.precision, meaning: `${common.precision.meaning}; the frozen encoder, too` },
   batchSize: integerParameter('Images a step', { tour: 4, paper: 8 }, 1, 1024),
   learningRate: numberParameter(
     'Learning rate of AdamW at the start of the cosine',

@@ -3,6 +3,7 @@
  * scratch, with AdamW and SGD, five seeds each (dbasina/MedMNIST-experiments). The grid is in study.ts; a store of runs holds what of it is
  * done, whoever did it.
  */
+import { choosePrecision } from '../../tensor/chosen-precision';
 import type { Dataset } from '../../data/dataset';
 import { locateDataset } from '../../data/download';
 import { datasetNames } from '../../data/registry';
@@ -94,7 +95,7 @@ export async function openData(settings: Medmnist2dParameters): Promise<GridData
 
 /** Every run of the grid, each complete in itself. */
 export function runsOf(settings: Medmnist2dParameters, { datasets }: GridData): GridConfiguration[] {
-  return configurationsOf(settings, datasets);
+  return configurationsOf({ ...settings, precision: choosePrecision(settings.precision) }, datasets);
 }
 
 /** What `of` says of the first run of each value of a setting, by that value: what differs between them is a table of `differences`. */

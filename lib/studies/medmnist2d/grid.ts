@@ -1,4 +1,5 @@
 /** The runs of the second study's grid: one configuration each, complete in itself, whose hash is the run's id. */
+import type { Precision } from '../../precisions';
 import { datasetNames, findDataset } from '../../data/registry';
 import { suggestion, UserError } from '../../errors';
 import type { PretrainedName } from '../../models/pretrained-records';
@@ -51,6 +52,8 @@ export interface GridConfiguration {
   readonly augmentation: GridAugmentation;
   readonly evaluation: GridEvaluation;
   readonly head: Pick<TaskHead, 'loss' | 'activation'> & { readonly outputs: number };
+  /** Of the training; float32 without it. */
+  readonly precision?: Precision;
   /** A notebook's own, where it is another than that of these settings. */
   readonly recipe?: Json;
   readonly seed: number;
@@ -83,6 +86,7 @@ export interface GridOptions {
   readonly weightDecays?: ByOptimizer;
   /** One of `gridAugmentations`; the study's by default. */
   readonly augmentation?: string;
+  readonly precision?: Precision;
 }
 
 /** The run's id: ten hexadecimal digits. */
@@ -112,6 +116,7 @@ export function gridConfigurations(options: GridOptions = {}): GridConfiguration
     weightDecays: checkedByOptimizer('weight decay', options.weightDecays),
     augmentation,
     resnetWeights: ofResnet,
+    precision: options.precision,
   };
   checkAxis(
     'Seeds',
@@ -160,11 +165,12 @@ interface SharedSettings {
   readonly weightDecays: ByOptimizer;
   readonly augmentation: keyof typeof gridAugmentations;
   readonly resnetWeights: PretrainedName;
+  readonly precision: Precision | undefined;
 }
 
 function configurationOf(
   { dataset, arm, fraction, network, initialization, optimizer, seed }: Choice,
-  { schedule, learningRates, weightDecays, augmentation, resnetWeights: ofResnet }: SharedSettings,
+  { schedule, learningRates, weightDecays, augmentation, resnetWeights: ofResnet, precision }: SharedSettings,
 ): GridConfiguration {
   const { evaluation, horizontalFlip } = gridArms[arm];
   const { loss, activation } = taskHeads[dataset.task];
@@ -191,6 +197,7 @@ function configurationOf(
     augmentation: { ...window, horizontalFlip: flips && (horizontalFlip === 'always' || dataset.horizontalFlip) },
     evaluation,
     head: { loss, activation, outputs: dataset.classes },
+    ...(precision === 'bfloat16' && { precision }),
     seed,
   };
 }

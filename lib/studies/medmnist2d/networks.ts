@@ -68,7 +68,7 @@ export async function openGridNetwork(
 }
 
 /** How a configuration is trained, as the study's code does it; the mean of the task's loss is the default. */
-export function gridRecipe({ schedule, optimizer, seed, augmentation }: GridConfiguration): Recipe {
+export function gridRecipe({ schedule, optimizer, seed, augmentation, precision }: GridConfiguration): Recipe {
   const { epochs, warmupEpochs, batchSize, patience, minDelta } = schedule;
   const { horizontalFlip, ...window } = augmentation;
   return {
@@ -82,6 +82,7 @@ export function gridRecipe({ schedule, optimizer, seed, augmentation }: GridConf
     select: 'auc',
     minDelta,
     patience,
+    precision,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The parameters of the second study's notebook, and the grid that they name. */
+import type { Precision } from '../../precisions';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { imageSizes } from '../../data/registry-types';
@@ -126,6 +127,7 @@ export const medmnist2dParameterSpecs = {
   ),
   resamples: integerParameter('Resamples of each bootstrap interval', { tour: 500, paper: 2000 }, 100, 100_000),
   seed: { ...common.seed, meaning: 'Seed of the bootstrap intervals' },
+  precision: common.precision,
 };
 
 export type Medmnist2dParameters = ResolvedParameters<typeof medmnist2dParameterSpecs>;
@@ -138,6 +140,8 @@ export interface GridPlan {
 }
 
 type GridSettings = Omit<Medmnist2dParameters, 'profile' | 'store' | 'train' | 'resamples' | 'seed'>;
+/** With the precision chosen, where that was left to the machine. */
+type ChosenSettings = Omit<GridSettings, 'precision'> & { readonly precision: Precision };
 
 /**
  * Names every run of the grid. Files are opened for it, nothing is downloaded.
@@ -145,11 +149,15 @@ type GridSettings = Omit<Medmnist2dParameters, 'profile' | 'store' | 'train' | '
  */
 export async function planGrid(settings: GridSettings): Promise<GridPlan> {
   const data = await findGridData(settings.datasets, settings);
-  return { ...data, configurations: configurationsOf(settings, data.datasets) };
+  const { precision } = settings;
+  // TensorFlow is loaded for nothing else here.
+  const chosen =
+    precision === 'auto' ? (await import('../../tensor/chosen-precision')).choosePrecision(precision) : precision;
+  return { ...data, configurations: configurationsOf({ ...settings, precision: chosen }, data.datasets) };
 }
 
 /** The runs that parameters name on these datasets. @throws UserError for a name that is none or a setting out of range */
-export function configurationsOf(settings: GridSettings, datasets: readonly GridDataset[]): GridConfiguration[] {
+export function configurationsOf(settings: ChosenSettings, datasets: readonly GridDataset[]): GridConfiguration[] {
   const { size, epochs, batchSize, patience, augmentation, resnetWeights: ofResnet } = settings;
   const [networks, initializations, optimizers, chosenArms] = (
     ['networks', 'initializations', 'optimizers', 'arms'] as const
@@ -168,6 +176,7 @@ export function configurationsOf(settings: GridSettings, datasets: readonly Grid
     learningRates: numbersOf('learningRates', settings, optimizers),
     weightDecays: numbersOf('weightDecays', settings, optimizers),
     augmentation,
+    precision: settings.precision,
   });
 }
 

@@ -91,6 +91,7 @@ export function gridRow({ id, configuration, result }: GridFinishedRun): GridRow
     settings: {
       epochs: schedule.epochs,
       batchSize: schedule.batchSize,
+      precision: configuration.precision ?? 'float32',
       patience: schedule.patience,
       warmupEpochs: schedule.warmupEpochs,
       learningRate: optimizer.learningRate,
