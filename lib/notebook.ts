@@ -63,7 +63,7 @@ export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } fro
 export { evaluate, train } from './workbench/training';
 export { denoise, trainGrid } from './workbench/mask-grid';
 export { differences } from './workbench/differences';
-export { frame, resultRows } from './workbench/frame';
+export { frame, pivot, resultRows } from './workbench/frame';
 export { maskComparison } from './workbench/mask-comparison';
 export { classReport, confusionMatrix } from './workbench/views';
 export { calibration } from './workbench/calibration';

@@ -1,5 +1,7 @@
 /** Rows as a data frame of danfo, which groups, sorts and describes them, and the rows of results that there are. */
 import type { FrameLike } from '../display/tables';
+import { grouped } from '../grouped';
+import { mean } from '../metrics/intervals';
 import { comparableResults, currentRun } from '../runs/notebook-run';
 
 /** What is known of a danfo data frame here: its own types would load TensorFlow's into every cell. It can do more; see danfo's pages. */
@@ -44,6 +46,38 @@ export function frame(rows: readonly object[]): Frame {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- danfo takes a second to load, which a first cell need not wait for
   const danfo = require('danfojs-node') as { readonly DataFrame: new (rows: readonly object[]) => Frame };
   return new danfo.DataFrame(filled);
+}
+
+export interface PivotOptions {
+  /** The column or setting whose values are the rows. */
+  readonly rows: string;
+  /** The one whose values become columns. */
+  readonly columns: string;
+  /** The column of numbers in the cells. */
+  readonly values: string;
+}
+
+/**
+ * A data frame of rows put crosswise: a row for each value of one column or setting, a column for each of another, and in the cells the
+ * mean of a third, NaN where there is none, such as
+ * `nb.pivot(nb.resultRows(data), { rows: 'model', columns: 'seed', values: 'testAccuracy' })`.
+ */
+export function pivot(given: readonly object[], { rows, columns, values }: PivotOptions): Frame {
+  const flat = given.map(flattened);
+  const byColumn = (some: readonly Record<string, unknown>[]) =>
+    grouped(some, (row) => `${columns} ${String(row[columns])}`);
+  const titles = [...byColumn(flat).keys()];
+  const groups = grouped(flat, (row) => String(row[rows]));
+  return frame(
+    [...groups].map(([name, own]) => {
+      const cells = byColumn(own);
+      const meanOf = (title: string): number => {
+        const numbers = (cells.get(title) ?? []).map((row) => Number(row[values]));
+        return numbers.length === 0 ? NaN : mean(numbers);
+      };
+      return { [rows]: name, ...Object.fromEntries(titles.map((title) => [title, meanOf(title)])) };
+    }),
+  );
 }
 
 function textOrNumber(value: unknown, isNumber: boolean): Cell {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { describeValue } from '../../lib/display/values';
 import { linear, swin } from '../../lib/models/networks';
 import { countParameters } from '../../lib/models/parameters';
-import { frame } from '../../lib/workbench/frame';
+import { frame, pivot } from '../../lib/workbench/frame';
 import { networkTable, sameOutputs } from '../../lib/workbench/networks';
 import { userError } from '../data/user-error';
 
@@ -28,6 +28,15 @@ test('rows become a frame that groups, sorts and describes them', () => {
     .loc({ columns: ['model', 'augment'] });
   assert.deepEqual(best.values, [['b', '']]);
   assert.match(describeValue(all.describe())?.html ?? '', /mean/);
+});
+
+test('rows put crosswise have the mean of each cell, and say where there is none', () => {
+  const crosswise = pivot(rows, { rows: 'model', columns: 'epochs', values: 'testAccuracy' });
+  assert.deepEqual(crosswise.columns, ['model', 'epochs 1', 'epochs 2']);
+  assert.deepEqual(crosswise.values, [
+    ['a', 0.6, NaN],
+    ['b', NaN, 0.9],
+  ]);
 });
 
 test('Swin and a line through the pixels are networks by their names', () => {
