@@ -17,7 +17,6 @@ import { keepBeside, products } from './keep-beside';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
 import { previewNames } from './page/finished-runs';
 import { writePage } from './page/page';
-import { withoutPrivatePaths } from './page/private-paths';
 
 export interface RunNotebookOptions {
   /** `name=value` texts, as given. */
@@ -99,8 +98,7 @@ async function execute(
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
     onExecuted?.();
     // The gallery links to the notebook: whoever publishes one publishes the other.
-    writeFileSync(executed, `${JSON.stringify(withoutPrivatePaths(readNotebook(executed)), undefined, 1)}\n`);
-    const { headline, stillsMissing } = await writePage(executed, page);
+    const { headline, stillsMissing } = await writePage(executed, page, { illustrate: true });
     const keptBeside = keepBeside(directory, unfinished);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
     const [models, kept] = [unfinished, directory].map((folder) => join(folder, modelsFolderName));

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readNotebook, savedForm, type Notebook, type NotebookCell } from '../../lib/cli/notebook-file';
+import { createFigure } from '../../lib/display/figure';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { launch, skipWithoutChromium } from './chromium';
 import { startLab, until } from './jupyterlab';
@@ -25,6 +26,8 @@ const result = await nb.interruptible(async (signal) => {
   tab: `nb.interrup`,
 };
 type Name = keyof typeof sources;
+/** A PNG. */
+const onePixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 /** With the metadata of the project's own notebooks. */
 function notebook(): Notebook {
@@ -98,6 +101,19 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, tim
       await of('table').run();
       await of('table').element.locator('table caption', { hasText: 'A table as last expression' }).waitFor();
       await picture('last-expression');
+    });
+
+    await t.test('what another has run shows its charts as pictures', async () => {
+      const { html } = createFigure({ data: [{ type: 'scatter', x: [1], y: [1] }], layout: {}, label: 'A chart' });
+      const still = `<img class="nb-still" src="data:image/png;base64,${onePixel}" alt="A chart" width="20">`;
+      const data = { 'text/html': html.replace(/<p class="nb-placeholder">[^<]*<\/p>/, still) };
+      const [first, ...others] = opened.cells;
+      const outputs = [{ output_type: 'display_data', data, metadata: {} }];
+      const { page: untrusted } = await lab.open(browser, { ...opened, cells: [{ ...first, outputs }, ...others] });
+      const shown = untrusted.getByAltText('A chart');
+      await shown.waitFor();
+      assert.equal(await shown.evaluate((image) => (image as { naturalWidth?: number }).naturalWidth), 1);
+      assert.equal(await untrusted.locator('.main-svg').count(), 0);
     });
 
     assert.deepEqual(complaints, []);

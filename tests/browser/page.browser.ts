@@ -30,7 +30,7 @@ before(
     mkdirSync(dirname(source));
     writeFileSync(source, JSON.stringify(await exampleNotebook()));
     writeFileSync(join(dirname(source), 'results.json'), JSON.stringify(results));
-    const { headline, stillsMissing } = await writePage(source, example);
+    const { headline, stillsMissing } = await writePage(source, example, { illustrate: true });
     assert.equal(stillsMissing, undefined);
     for (const theme of ['light', 'dark'] as const)
       writeFileSync(join(dirname(source), previewNames[theme]), headline?.[theme] ?? '');
@@ -189,6 +189,11 @@ test('without scripts, pictures stand for charts and everything can be read', { 
     assert.ok(info.width > 300, 'as large as the chart');
     await close();
   }
+});
+
+test('the notebook has them too, for where it is not trusted', { skip, timeout }, () => {
+  const pictures = readFileSync(source, 'utf8').match(/<img class=\\"nb-still\\" src=\\"data:image\/webp;base64,/g);
+  assert.equal(pictures?.length, 2);
 });
 
 test('figures that are drawn after the theme was changed are in its colours', { skip, timeout }, async () => {

@@ -6,7 +6,7 @@ import { packedPlotly, plotlyLoader } from '../../display/library';
 import { writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
-import { readNotebook, type Notebook } from '../notebook-file';
+import { readNotebook, savedForm, type Notebook } from '../notebook-file';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
@@ -23,6 +23,8 @@ export interface PageOptions {
   readonly url?: string;
   /** Full address of a picture for previews. */
   readonly image?: string;
+  /** Whether the notebook is written again, with the pictures of its charts for where scripts do not run, as in JupyterLab until it is trusted. */
+  readonly illustrate?: boolean;
   /** The folder of a small model that answers in the page to images that a reader drops. */
   readonly live?: string;
 }
@@ -63,6 +65,10 @@ export async function writePage(source: string, target: string, options: PageOpt
     figure: headline && figureId(headline),
     picture: headline && preview && stillPicture(await forPage(preview, answerWidth), '', true),
   });
+  if (options.illustrate === true) {
+    const illustrated = mapFigures(notebook, (figure) => notebookFigure(figure, pictures.get(figure.number)));
+    writeFileAtomic(source, savedForm(illustrated));
+  }
   const plotly = charts.length === 0 ? undefined : plotlyOf(target, options.assets);
   const convert = (dark: boolean): Promise<Buffer> => {
     const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number), dark));
@@ -132,12 +138,22 @@ function pageFigure(
 ): string {
   const linked = html.replace('<figure ', `<figure id="${figureId({ number })}" `);
   if (kind === 'grid') return linked;
-  const place =
-    still === undefined
-      ? `<p class="nb-placeholder">${escapeHtml(label)}. The chart is drawn by a script; without it, its numbers are in the table below.</p>`
-      : stillPicture(still, label, dark);
+  const text = `<p class="nb-placeholder">${escapeHtml(label)}. The chart is drawn by a script; without it, its numbers are in the table below.</p>`;
   const ownCaption = html.includes('<figcaption>') ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`;
-  return linked.replace(/<p class="nb-placeholder">[^<]*<\/p><\/div>/, () => `${place}</div>${ownCaption}`);
+  return linked.replace(placePattern, (own) => {
+    // A notebook that brings pictures keeps them where none can be drawn.
+    const kept = own.startsWith('<img') ? own : `${text}</div>`;
+    return `${still === undefined ? kept : `${stillPicture(still, label, dark)}</div>`}${ownCaption}`;
+  });
+}
+
+/** What stands where a script draws the chart. */
+const placePattern = /<(?:p class="nb-placeholder">[^<]*<\/p|img class="nb-still"[^>]*)><\/div>/;
+
+function notebookFigure({ html, label }: PageFigure, still: PagePicture | undefined): string {
+  if (still === undefined) return html;
+  const picture = `<img class="nb-still" src="${still.light}" alt="${escapeHtml(label)}" width="${still.width}">`;
+  return html.replace(placePattern, () => `${picture}</div>`);
 }
 
 function stillPicture({ light, dark: night, width, height }: PagePicture, label: string, dark: boolean): string {
