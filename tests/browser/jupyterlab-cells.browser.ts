@@ -99,7 +99,7 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, tim
 
     await t.test('a table as last expression is a table', async () => {
       await of('table').run();
-      await of('table').element.locator('table caption', { hasText: 'A table as last expression' }).waitFor();
+      await of('table').element.locator('.nb-caption', { hasText: 'A table as last expression' }).waitFor();
       await picture('last-expression');
     });
 
