@@ -11,8 +11,8 @@ const help = `npm run test:faults [-- --short] [-- --count N] [-- --seed N]
 Kills, full disks, damaged files and more: each is injected into trainings, feature extraction, downloads, prepared images, models, predictions,
 grids, exports and the set-up; then the same command has to give the result of an undisturbed run, or say in one line what is wrong.
 
-  npm run test:faults                               1,000 faults of each kind, some hours
-  npm run test:faults -- --short                    30 of each kind, as npm test
+  npm run test:faults                               1,000 faults of each kind (of kills of a process, a third), some hours
+  npm run test:faults -- --short                    30 of each kind, some minutes; npm test has a few of each
   npm run test:faults -- --kind "flipped bit" --workload features --first 17 --count 1      one of them again`;
 
 export async function main(args: string[]): Promise<void> {

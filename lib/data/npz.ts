@@ -122,8 +122,14 @@ export async function checkNpz(path: string): Promise<{ members: number; damaged
   }
 }
 
-async function isIntact(zip: ZipFile, entry: yauzlWithCallbacks.Entry): Promise<boolean> {
+/** An error that comes after another one, when nobody listens any more, would end the process. */
+async function unpackedStream(zip: ZipFile, entry: yauzlWithCallbacks.Entry): Promise<NodeJS.ReadableStream> {
   const stream = await zip.openReadStreamPromise(entry);
+  return stream.on('error', () => undefined);
+}
+
+async function isIntact(zip: ZipFile, entry: yauzlWithCallbacks.Entry): Promise<boolean> {
+  const stream = await unpackedStream(zip, entry);
   let checksum = 0;
   try {
     for await (const piece of stream) checksum = crc32(piece, checksum);
@@ -331,7 +337,7 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
   });
   try {
     mkdirSync(dirname(unpacked), { recursive: true });
-    await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(temporary));
+    await pipeline(await unpackedStream(zip, entry), check, createWriteStream(temporary));
     if (checksum !== entry.crc32)
       throw new UserError(
         `"${entry.fileName}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,

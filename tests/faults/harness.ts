@@ -68,7 +68,7 @@ export interface FaultReport {
 
 export interface HarnessOptions {
   readonly seed: number;
-  /** Of each kind. */
+  /** Of each kind; of those that take a process each, a third. */
   readonly count: number;
   readonly kinds?: readonly Fault[];
   readonly only?: string;
@@ -112,7 +112,8 @@ export async function injectFaults(options: HarnessOptions): Promise<Partial<Rec
       const counts: Counts = { survived: 0, refused: 0, lost: 0, silent: 0 };
       const bad: string[] = [];
       let skipped: string | undefined;
-      for (let number = first; number < first + count && skipped === undefined; number++) {
+      const end = first + (kind.startsWith('kill -9') ? Math.ceil(count / 3) : count);
+      for (let number = first; number < end && skipped === undefined; number++) {
         const random = createRandom(seed, kind, number);
         const one = shares[random.integer(shares.length)];
         const folder = join(root, 'disturbed');
