@@ -18,6 +18,7 @@ Makes a page of a notebook as it stands, without running it. A results.json besi
            hugo       index.md and figures/: a page bundle for a folder below content/
            jekyll     _posts/DATE-NAME.md and assets/NAME/: for the site's own folder
            quarto     index.qmd and figures/
+           myst       index.md and figures/, for MyST and Jupyter Book
            markdown   index.md and figures/, for GitHub and others
   --out PATH          html: the file (default: FILE.html); else a folder (default: FILE without its ending)
   --assets DIR        html: puts Plotly into DIR, for several pages to share, instead of into the page (0.7 MB)

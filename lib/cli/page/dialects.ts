@@ -1,7 +1,7 @@
 /** What static site generators differ in: front matter, where pictures go, raw HTML, folds, and what they take for their own syntax. */
 import type { PageMetadata } from './metadata';
 
-export const dialectNames = ['hugo', 'jekyll', 'quarto', 'markdown'] as const;
+export const dialectNames = ['hugo', 'jekyll', 'quarto', 'myst', 'markdown'] as const;
 export type DialectName = (typeof dialectNames)[number];
 
 export interface FrontMatterInput {
@@ -9,7 +9,7 @@ export interface FrontMatterInput {
   readonly readingMinutes: number;
   /** Of the notebook, as in `file`. */
   readonly name: string;
-  /** The headline figure's file in the folder of pictures. */
+  /** The card for previews, in the folder of pictures unless the generator wants it elsewhere. */
   readonly image?: string;
 }
 
@@ -18,6 +18,10 @@ export interface Dialect {
   file(name: string, date: string | undefined): string;
   /** The folder of pictures, likewise. */
   pictures(name: string): string;
+  /** The card's file below the folder of the export, where it is not among the pictures. */
+  readonly card?: (name: string) => string;
+  /** Whether the text begins with the title, as nothing else shows it. */
+  readonly titled?: boolean;
   /** How the text addresses a file of that folder. */
   address(name: string, file: string): string;
   frontMatter(input: FrontMatterInput): string;
@@ -73,7 +77,9 @@ const hugo: Dialect = {
   file: () => 'index.md',
   pictures: () => 'figures',
   address: (_name, file) => `figures/${file}`,
-  frontMatter: ({ metadata, readingMinutes, image }) =>
+  // Hugo's own templates take the picture of a bundle whose name has `cover` in it; an address in `images` is one below the site.
+  card: () => 'cover.png',
+  frontMatter: ({ metadata, readingMinutes }) =>
     yaml({
       title: metadata.title,
       date: dateOf(metadata),
@@ -81,7 +87,6 @@ const hugo: Dialect = {
       summary: metadata.description,
       authors: metadata.authors.map(({ name }) => name),
       tags: metadata.tags,
-      images: image === undefined ? [] : [`figures/${image}`],
       draft: false,
       params: { license: metadata.license, readingMinutes, study: metadata.study },
     }),
@@ -146,8 +151,30 @@ const quarto: Dialect = {
   embed: (address, title, height) => `\`\`\`{=html}\n${iframe(address, title, height)}\n\`\`\``,
 };
 
+const myst: Dialect = {
+  file: () => 'index.md',
+  pictures: () => 'figures',
+  address: (_name, file) => `figures/${file}`,
+  frontMatter: ({ metadata, image }) =>
+    yaml({
+      title: metadata.title,
+      description: metadata.description,
+      date: dateOf(metadata),
+      authors: metadata.authors.map(({ name, url, affiliation }) => ({ name, url, affiliation })),
+      tags: metadata.tags,
+      thumbnail: image && `figures/${image}`,
+      license: metadata.license,
+    }),
+  literal: (text) => text,
+  fold: (summary, body) => `:::{dropdown} ${summary}\n${body}\n:::`,
+  // MyST numbers figures itself.
+  figure: (address, alt, caption) =>
+    `:::{figure} ${address}\n:alt: ${alt.replace(/\s+/g, ' ')}\n\n${caption.replace(/^Figure \d+\. /, '')}\n:::`,
+};
+
 const markdown: Dialect = {
   file: () => 'index.md',
+  titled: true,
   pictures: () => 'figures',
   address: (_name, file) => `figures/${file}`,
   frontMatter: ({ metadata, readingMinutes, image }) =>
@@ -166,4 +193,4 @@ const markdown: Dialect = {
   fold: details,
 };
 
-export const dialects: Readonly<Record<DialectName, Dialect>> = { hugo, jekyll, quarto, markdown };
+export const dialects: Readonly<Record<DialectName, Dialect>> = { hugo, jekyll, quarto, myst, markdown };

@@ -8,9 +8,10 @@ import { findFigures, headlineFigure } from './figures';
 import { escapeMarkdown } from './html-to-markdown';
 import { pageMetadata, readingMinutes } from './metadata';
 import { pageData, type PageData } from './page-data';
-import { pictureName, postBody } from './post-body';
+import { postBody } from './post-body';
 import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
+import { socialCard } from './social-card';
 import { drawStills } from './stills';
 
 export interface WrittenPost {
@@ -42,14 +43,39 @@ export async function writePost(source: string, { format, folder, url }: PostOpt
   const { byNumber: stills, missing } = await drawStills(figures);
   const { text, files } = postBody({ notebook, dialect, name, folder: dirname(source), figures, stills });
   const headline = headlineFigure(figures);
-  const image = headline !== undefined && stills.has(headline.number) ? pictureName(headline) : undefined;
-  const frontMatter = dialect.frontMatter({ metadata, readingMinutes: readingMinutes(notebook), name, image });
+  const frontMatter = dialect.frontMatter({
+    metadata,
+    readingMinutes: readingMinutes(notebook),
+    name,
+    image: cardName,
+  });
   const pictures = join(folder, dialect.pictures(name));
+  const picture = headline && stills.get(headline.number)?.light;
+  const card = dialect.card === undefined ? join(pictures, cardName) : join(folder, dialect.card(name));
+  writeFileAtomic(card, await socialCard({ title: metadata.title, found: data.answer?.found, picture }));
   for (const [file, content] of files) writeFileAtomic(join(pictures, file), content);
   if ([...files.keys()].some((file) => file.endsWith('.html'))) writeSharedPlotly(pictures);
   const path = join(folder, dialect.file(name, metadata.date));
-  writeFileAtomic(path, `${[frontMatter, text, ...ending(data, dialect)].join('\n\n')}\n`);
+  const title = dialect.titled === true ? [`# ${dialect.literal(data.heading)}`] : [];
+  writeFileAtomic(
+    path,
+    `${[frontMatter, ...title, ...answer(data, dialect), text, ...ending(data, dialect)].join('\n\n')}\n`,
+  );
   return { path, stillsMissing: missing };
+}
+
+const cardName = 'card.png';
+
+/** What was found, before everything else. */
+function answer({ answer: said }: PageData, dialect: Dialect): string[] {
+  if (said?.found === undefined) return [];
+  const text = (words: string): string => dialect.literal(escapeMarkdown(words));
+  const rows = [
+    `**Found:** ${text(said.found)}`,
+    ...(said.sure === undefined ? [] : [`**How sure:** ${text(said.sure)}`]),
+    ...(said.ranOn === undefined ? [] : [`**Run on:** ${text(said.ranOn)}`]),
+  ];
+  return [rows.map((row) => `> ${row}`).join('\n>\n')];
 }
 
 /** How it was run, how it is cited, and what it is not for. */

@@ -26,7 +26,14 @@ function read(frontMatter: string): Record<string, unknown> {
 
 test('front matter is YAML that gives every text back', () => {
   const expected = {
-    hugo: ['authors', ['Ada O’Hara', 'Blaise & Co'], 'tags', 'images', ['figures/figure-2.png']],
+    hugo: ['authors', ['Ada O’Hara', 'Blaise & Co'], 'tags', 'images', undefined],
+    myst: [
+      'authors',
+      [{ name: 'Ada O’Hara', url: 'https://example.org/ada' }, { name: 'Blaise & Co' }],
+      'tags',
+      'thumbnail',
+      'figures/figure-2.png',
+    ],
     jekyll: ['author', 'Ada O’Hara, Blaise & Co', 'tags', 'image', '/assets/name/figure-2.png'],
     quarto: [
       'author',

@@ -281,6 +281,7 @@ test('a post holds everything by files beside it, in the generator’s own layou
     ['hugo', 'index.md', 'figures'],
     ['jekyll', '_posts/2026-11-24-01_resnet_from_scratch.md', 'assets/01_resnet_from_scratch'],
     ['quarto', 'index.qmd', 'figures'],
+    ['myst', 'index.md', 'figures'],
     ['markdown', 'index.md', 'figures'],
   ] as const) {
     const { path, stillsMissing } = await writePost(source, { format, folder: join(folder, format) });
@@ -288,13 +289,18 @@ test('a post holds everything by files beside it, in the generator’s own layou
     assert.match(stillsMissing ?? '', /^no Chromium/);
     const text = readFileSync(path, 'utf8');
     // No browser: the grid's images one by one, charts where HTML is let through.
-    const files = readdirSync(join(folder, format, pictures)).sort();
+    const cover = join(folder, format, format === 'hugo' ? '' : pictures, format === 'hugo' ? 'cover.png' : 'card.png');
+    assert.ok(existsSync(cover), `${format} has a card`);
+    const files = readdirSync(join(folder, format, pictures))
+      .filter((file) => file !== 'card.png')
+      .sort();
     const charts = format === 'jekyll' || format === 'quarto' ? ['figure-2.html', 'figure-3.html'] : [];
     const plotly = files.filter((name) => name.startsWith('plotly-'));
     assert.deepEqual(files, ['figure-1-1.webp', 'figure-1-2.webp', ...charts, ...plotly], format);
     assert.equal(plotly.length, charts.length === 0 ? 0 : 1);
     for (const name of [...files.slice(0, 2), ...charts]) assert.ok(text.includes(`/${name}`), `${format}: ${name}`);
-    assert.ok(!text.includes('# A heading'), 'the title is in the front matter');
+    assert.equal(text.includes('# A heading'), format === 'markdown', 'elsewhere the title is in the front matter');
+    assert.ok(text.includes('> **Found:** ResNet-18, trained from scratch, gives 90.5'));
     assert.ok(text.includes('````typescript\n'), 'a fence that the code does not end');
     assert.ok(text.includes('| a\\|b | 0.931 |'));
     assert.ok(text.includes('*Figure 3. Another chart.*') && text.includes('**Data: Another chart**'));
