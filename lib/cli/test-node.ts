@@ -30,9 +30,10 @@ export async function main(args: string[]): Promise<void> {
   console.log(`Node ${stdout.trim()}`);
   // First on the path, so that the programs which the tests start are of that version, too.
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
-  console.log(
-    await runTests({ node, env, files: files.length > 0 ? files : testFiles(), atOnce: Math.min(4, cores()) }),
-  );
+  const chosen = files.length > 0 ? files : testFiles();
+  const lanes = Math.min(4, cores(), chosen.length);
+  const parts = Array.from({ length: lanes }, (_, lane) => chosen.filter((_, at) => at % lanes === lane));
+  console.log((await Promise.all(parts.map((part) => runTests({ node, env, files: part })))).join('\n'));
 }
 
 /** The program of the newest Node of a version. The package of this kind of machine holds it; the package `node` would run a script. */

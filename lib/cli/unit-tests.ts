@@ -1,4 +1,4 @@
-/** Runs the project's tests by Node's own runner. */
+/** Runs the project's tests by Node's own runner, the files of one run in one process. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
@@ -7,7 +7,6 @@ import { runTool } from './run-tool';
 
 export interface TestRun {
   readonly files: readonly string[];
-  readonly atOnce?: number;
   /** The program that runs them; this process's own by default. */
   readonly node?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -18,9 +17,13 @@ export interface TestRun {
  * @throws UserError with the runner's whole report where one failed
  */
 export async function runTests(run: TestRun): Promise<string> {
-  const { files, atOnce = 1, node = process.execPath, env } = run;
-  const options = ['--import', 'tsx', '--test', `--test-concurrency=${atOnce}`, '--test-reporter', 'spec'];
-  const { status, output } = await runTool(node, [...options, ...files], env);
+  const { files, node = process.execPath, env } = run;
+  const program = join(projectRoot, 'lib', 'cli', 'test-process.cjs');
+  const { status, output } = await runTool(
+    node,
+    ['--import', 'tsx', '--test-reporter', 'spec', program, ...files],
+    env,
+  );
   if (status !== 0) throw new UserError(`${output}\nA test failed.`);
   const count = (what: string): number => Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
   const skipped = count('skipped');

@@ -29,10 +29,15 @@ export function fewLabelled(
   return chosen.sort();
 }
 
-/** The dataset with a few training images of each class, and its own validation and test images. */
-export function takeFew(data: Dataset, options: FewLabelsOptions): Dataset {
+/**
+ * The dataset with a few training images of each class, and its own validation and test images.
+ * @param options.atLeast images of an epoch: fewer come several times each, so that an epoch is worth validating after
+ */
+export function takeFew(data: Dataset, options: FewLabelsOptions & { readonly atLeast?: number }): Dataset {
   const { train } = data.splits;
-  const indices = fewLabelled(train, options);
+  const once = fewLabelled(train, options);
+  const times = Math.max(1, Math.ceil((options.atLeast ?? 1) / once.length));
+  const indices = Int32Array.from({ length: times * once.length }, (_, at) => once[at % once.length]);
   const of = <T>(values: readonly T[] | undefined): T[] | undefined =>
     values && Array.from(indices, (index) => values[index]);
   const few: Split = {
@@ -48,7 +53,7 @@ export function takeFew(data: Dataset, options: FewLabelsOptions): Dataset {
         target,
       ),
   };
-  const whole = JSON.stringify([data.sha256, 'few labels', options.perClass, options.seed]);
+  const whole = JSON.stringify([data.sha256, 'few labels', options.perClass, options.seed, times]);
   return {
     ...data,
     title: `${data.title}, ${options.perClass} images a class`,

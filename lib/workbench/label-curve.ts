@@ -41,14 +41,20 @@ export async function labelCurve(
   });
 }
 
-/** A network that is trained on a few images: `train` trains it on the data that it is given, which have no other training images. */
+/** Of a network that is trained on few images: validating after eight would take longer than training. */
+const imagesOfEpoch = 160;
+
+/**
+ * A network that is trained on a few images: `train` trains it on the data that it is given, which have no other training images. An epoch
+ * has 160 at least: fewer come several times each.
+ */
 export function trainedLabelCurve(
   data: Dataset,
   budget: LabelBudget,
   train: (few: Dataset, seed: number) => Promise<Run>,
 ): Promise<LabelPoint[] | undefined> {
   return points(budget, async (few) => {
-    const { best } = await train(takeFew(data, few), few.seed);
+    const { best } = await train(takeFew(data, { ...few, atLeast: imagesOfEpoch }), few.seed);
     return best && (await interruptible((signal) => evaluateClassifier(best, data, { signal }))).accuracy;
   });
 }

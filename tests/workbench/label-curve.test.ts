@@ -43,6 +43,11 @@ test('such data have those images and no others, another identity, and the same 
   data.splits.train.readImages([indices[4]], whole);
   assert.deepEqual(own, whole);
   assert.equal(few.splits.train.labels[4], data.splits.train.labels[indices[4]]);
+  const repeated = takeFew(data, { perClass: 2, seed: 3, atLeast: 13 });
+  assert.equal(repeated.splits.train.count, 18, 'each comes three times');
+  repeated.splits.train.readImages([16], own);
+  assert.deepEqual([own, repeated.splits.train.labels[16]], [whole, few.splits.train.labels[4]]);
+  assert.notEqual(repeated.sha256, few.sha256);
 });
 
 test('a curve has an accuracy for each seed, and leaves nothing on the device', async () => {

@@ -29,7 +29,7 @@ const sizesParameter: ParameterSpec<string | number> = {
 /** The paper profile is the study's; the tour's values are made for a minute on two cores with a small encoder. */
 export const fewShotParameterSpecs = {
   ...maskDataParameters({
-    imageSize: { tour: 64, paper: 224 },
+    imageSize: { tour: 48, paper: 224 },
     syntheticImages: { tour: 100, paper: 2000 },
     study: 'data/isic2017',
   }),
