@@ -38,11 +38,11 @@ export function readTorchHeader(descriptor: number, path: string): Map<string, T
   const root = unpickle(readAt(descriptor, at, bytes), path);
   const tensors = new Map<string, TorchTensor>();
   for (const [key, value] of stateOf(root)) {
-    if (!(value instanceof Rebuilt)) continue;
+    if (!(value instanceof Rebuilt) || typeof key !== 'string') continue;
     const storage = members.get(`${folder}data/${value.storage.key}`);
     if (storage === undefined) throw new UserError(`${path} is damaged: the values of ${key} are not in it.`);
     const { type, shape, strides, offset } = value;
-    tensors.set(String(key), { type, shape, strides, offset, storage });
+    tensors.set(key, { type, shape, strides, offset, storage });
   }
   if (tensors.size === 0) throw new UserError(`${path} has no tensors by name: save a state_dict.`);
   return tensors;

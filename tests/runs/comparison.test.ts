@@ -35,7 +35,7 @@ function row(change: Partial<ClassificationRow> = {}): ClassificationRow {
 function rows(all: ClassificationRow[][], name: string, images: number, size = 28): Record<string, unknown>[] {
   const dataset = { name, height: size, splits: { test: { count: images } } } as unknown as Dataset;
   const given = all.map((results) => ({ results }) as unknown as Results);
-  return comparisonRows(given, published, dataset) as Record<string, unknown>[];
+  return comparisonRows(given, published, dataset);
 }
 
 test('a training’s arms are rows with their settings and the interval of their accuracy', () => {
