@@ -1,6 +1,6 @@
 /** The comparison of runs on the index: opened from disk, sorted by the keyboard. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -44,12 +44,17 @@ test(
         await assertFits(page);
         assert.deepEqual(await axeFindings(page), [], `${view.theme}, ${view.width}`);
 
-        const table = page.locator('.nb-table', { has: page.locator('button[data-sort]') });
+        const table = page.getByRole('table', { name: /^4 trainings on cells/ });
         const heading = table.locator('thead th', { hasText: 'Best val accuracy' });
         const button = heading.locator('button');
         const column = await heading.evaluate((cell: { readonly cellIndex: number }) => cell.cellIndex);
-        const shown = (): Promise<string[]> => table.locator(`tbody tr > :nth-child(${column + 1})`).allTextContents();
-        const ascending = [0.62, 0.7, 0.81, 0.9].flatMap((value) => [value.toFixed(4), value.toFixed(4)]);
+        const shown = (): Promise<number[]> =>
+          table
+            .locator(`tbody tr > :nth-child(${column + 1})`)
+            .evaluateAll((cells: { readonly dataset: { readonly value: string } }[]) =>
+              cells.map(({ dataset }) => Number(dataset.value)),
+            );
+        const ascending = [0.62, 0.7, 0.81, 0.9].flatMap((value) => [value, value]);
         await button.focus();
         await page.keyboard.press('Enter');
         assert.deepEqual(await shown(), [...ascending].reverse());
@@ -57,6 +62,14 @@ test(
         await page.keyboard.press('Space');
         assert.deepEqual(await shown(), ascending);
         assert.equal(await heading.getAttribute('aria-sort'), 'ascending');
+        const downloading = page.waitForEvent('download');
+        await page.getByRole('button', { name: /^Download as CSV: 4 trainings on cells/ }).click();
+        const csv = readFileSync(await (await downloading).path(), 'utf8')
+          .trimEnd()
+          .split('\r\n');
+        assert.match(csv[0], /(^|,)Best val accuracy(,|$)/);
+        const values = csv.slice(1).map((line) => Number(line.split(',')[column]));
+        assert.deepEqual(values, ascending, 'plain numbers, in the order that is shown');
         assert.deepEqual(complaints, []);
         await keepScreenshot(page, `runs-${view.theme}-${view.width}`);
         await close();
