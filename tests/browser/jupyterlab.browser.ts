@@ -106,7 +106,11 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: patience
       await cell(cells.comparison).run();
       assert.equal(await rows.count(), 4);
       await cell(cells.allRuns).run();
-      await cell(cells.allRuns).element.scrollIntoViewIfNeeded();
+      // A chart is drawn when it comes into view.
+      for (const one of await cell(cells.allRuns).element.locator('figure[data-figure]').all()) {
+        await one.scrollIntoViewIfNeeded();
+        await one.locator('svg.main-svg').first().waitFor();
+      }
       await until(async () => (await lines.count()) === 4);
       await picture('runs');
     });

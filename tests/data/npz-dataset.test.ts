@@ -259,7 +259,9 @@ test('what NumPy can mend in one line is refused with that line', async () => {
 test('a truncated or missing file is refused', async () => {
   (await open()).close();
   const whole = readFileSync(path);
-  for (const length of [0, 10, whole.length >> 1, whole.length - 1]) {
+  writeFileSync(path, '');
+  await assert.rejects(openNpzDataset(path), userError(/cells\.npz is no \.npz file \(it is empty\)/));
+  for (const length of [10, whole.length >> 1, whole.length - 1]) {
     writeFileSync(path, whole.subarray(0, length));
     await assert.rejects(
       openNpzDataset(path),
