@@ -191,7 +191,9 @@ async function openNotebook(
     async save() {
       const before = readFileSync(path, 'utf8');
       await page.keyboard.press('Control+S');
-      await until(() => Promise.resolve(readFileSync(path, 'utf8') !== before));
+      // All of it: JupyterLab writes into the file as it stands there.
+      const isWhole = (text: string): boolean => text !== before && text.trimEnd().endsWith('}');
+      await until(() => Promise.resolve(isWhole(readFileSync(path, 'utf8'))));
       return { notebook: readNotebook(path), bytes: readFileSync(path).length };
     },
     async restartAndRunAll() {

@@ -181,7 +181,8 @@ test('what cannot be read as a dataset is refused in one line', async () => {
   const whole = readFileSync(path);
   for (const length of [0, 100, whole.length >> 1, whole.length - 1]) {
     writeFileSync(path, whole.subarray(0, length));
-    await assert.rejects(verifyDataset(path, options), userError(/cells\.npz is not a whole \.npz file/));
+    const said = length === 0 ? /cells\.npz is no \.npz file \(it is empty\)/ : /cells\.npz is not a whole \.npz file/;
+    await assert.rejects(verifyDataset(path, options), userError(said));
   }
   await assert.rejects(verifyDataset(join(folder, 'none.npz')), userError(/^There is no file .*none\.npz/));
   await assert.rejects(verifyDataset(folder), userError(/is not a file: give the path of an \.npz file/));
@@ -242,7 +243,7 @@ test('a folder of classes: sizes, broken files, groups, twins and labels; and a 
   assert.match(printed, /report\.html\n$/);
   const html = readFileSync(page, 'utf8');
   assert.match(html, /<h1>Data: cells<\/h1>/);
-  for (const text of ['Files that cannot be read', 'Sizes of the files', 'train/b/p3_2.png', 'data:image/png;base64'])
+  for (const text of ['Files that cannot be read', 'Sizes of the files', 'train/b/p3_2.png', 'data:image/webp;base64'])
     assert.ok(html.includes(text), text);
   assert.doesNotMatch(html, /https?:\/\/[^"'\s]*\.(js|css)/);
 });

@@ -37,6 +37,7 @@ function recipesOf(name: string, { learningRate, weightDecay, source = 'hub' }: 
     fineTuneEpochs: 10,
     batchSize: 64,
     seed: 4,
+    precision: 'float32',
     learningRate: learningRate ?? 1e-3,
     weightDecay: weightDecay ?? 1e-5,
   };
@@ -54,7 +55,7 @@ function numbersOf({ optimizer, schedule, ...rest }: Recipe) {
 
 for (const name of ['02_vit_frozen_and_finetuned', '03_dino_frozen'])
   describe(`fine-tuning in ${name}`, () => {
-    const common = { epochs: 10, batchSize: 64, seed: 4, select: 'accuracy' };
+    const common = { epochs: 10, batchSize: 64, seed: 4, precision: 'float32', select: 'accuracy' };
     const published = {
       ...common,
       learningRate: 1e-3,
