@@ -35,7 +35,7 @@ test('what cannot be exported is refused in one line, and nothing is written', a
     [[failed], /^Cell 1 of .*failed\.ipynb has failed: run the notebook to its end/],
     [
       [notebook, '--format', 'hugoo'],
-      /^--format is hugoo, but must be one of html, hugo, jekyll, quarto, markdown, did you mean "hugo"\?$/,
+      /^--format is hugoo, but must be one of html, hugo, jekyll, quarto, myst, markdown, did you mean "hugo"\?$/,
     ],
     [[notebook, '--url', 'example.org'], /^--url is example\.org, but must be a full address/],
     [[notebook, '--url', 'javascript:alert(1)'], /^--url is javascript/],
