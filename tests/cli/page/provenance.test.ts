@@ -4,7 +4,10 @@ import { provenance, repeatCommand } from '../../../lib/cli/page/provenance';
 import { results } from './example';
 
 test('the command sets what differs from the profile, and tells no path', () => {
-  assert.equal(repeatCommand(results), 'npm run notebook -- 01 --set dataset=path/to/cells.npz --set epochs=9');
+  assert.equal(
+    repeatCommand(results),
+    'npm run notebook -- 01 --set dataset=path/to/cells.npz --set epochs=9 --set batchSize=128',
+  );
   assert.equal(
     repeatCommand({ ...results, profile: 'paper', parameters: { dataset: "o'hara", epochs: 20 } }),
     `npm run notebook -- 01 --profile paper --set 'dataset=o'\\''hara'`,
