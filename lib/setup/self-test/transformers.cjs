@@ -88,6 +88,15 @@ const transformers = {
       gradientDiffers(f, [x, bias], weights, { x: gradients[0], bias: gradients[1] })
     );
   },
+  sumRows(tf, shape) {
+    const { rows, width } = shapes[shape];
+    const x = noise(rows * width);
+    const wanted = times(width, (at) => sum(times(rows, (row) => x[row * width + at])));
+    return inBothTypes(tf, (type) => {
+      const [sums] = tf.execute('NotebookSumRows', { T: ['type', type] }, [tf.tensor(x, [rows, width], type)], 1);
+      return differs(type, tf.values(sums), wanted); // in float32 whatever goes in
+    });
+  },
   biasResidual(tf, shape) {
     const { rows, width } = shapes[shape];
     const [residual, x, bias, weights] = [
