@@ -1,11 +1,9 @@
 /** A result that is repeated, perhaps years later: with the parameters that it was made with, and what is another now. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { syntheticBlood } from '../data/open';
-import { datasetNames } from '../data/registry';
-import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { suggestion, UserError } from '../errors';
 import type { Results } from '../runs/results';
+import { isDatasetName } from './run-notebook';
 
 /** Of results: what of a machine or a moment is in them, and not of the training. */
 const ofTheMoment = /seconds|trainingkey|featureseconds|millisecondsperimage/i;
@@ -28,9 +26,12 @@ export function settingsOfResult(
       `The result has the parameter ${gone[0]}=${String(gone[1])}, which its notebook does not have any more${suggestion(gone[0], names)}: check out the commit that its "environment" names.`,
     );
   const { dataset } = parameters;
-  const isFile =
-    typeof dataset === 'string' && ![syntheticBlood, syntheticLesions, ...datasetNames(), ''].includes(dataset);
-  if (isFile && !own.has('dataset') && !existsSync(resolve(folder, dataset)))
+  if (
+    typeof dataset === 'string' &&
+    !isDatasetName(dataset) &&
+    !own.has('dataset') &&
+    !existsSync(resolve(folder, dataset))
+  )
     throw new UserError(
       `The result is of ${dataset} (SHA-256 ${data.sha256.slice(0, 12)}…), which is not in ${folder}: say where it is, --set dataset=PATH.`,
     );

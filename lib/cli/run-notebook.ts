@@ -157,8 +157,12 @@ function parseNamed(name: string, text: string, workingDirectory: string): unkno
 /** A known name stays one, also where a file happens to be called the same. */
 function absoluteDataset(text: string, workingDirectory: string): string {
   const file = resolve(workingDirectory, text);
-  const isName = text === '' || text === syntheticBlood || text === syntheticLesions || datasetNames().includes(text);
-  return !isName && existsSync(file) ? file : text;
+  return !isDatasetName(text) && existsSync(file) ? file : text;
+}
+
+/** Whether it names data and is no path; none given counts as a name. */
+export function isDatasetName(text: string): boolean {
+  return ['', syntheticBlood, syntheticLesions, ...datasetNames()].includes(text);
 }
 
 function parseValue(text: string): unknown {

@@ -16,9 +16,9 @@ import { toPrecision } from './precision';
  */
 export function choosePrecision(setting: PrecisionSetting = 'float32'): Precision {
   if (setting !== 'auto') return setting;
-  return kernelLevel.endsWith('-bf16') && rememberedSpeeds().bfloat16 < rememberedSpeeds().float32
-    ? 'bfloat16'
-    : 'float32';
+  if (!kernelLevel.endsWith('-bf16')) return 'float32';
+  const speeds = rememberedSpeeds();
+  return speeds.bfloat16 < speeds.float32 ? 'bfloat16' : 'float32';
 }
 
 /** Milliseconds of one product. */

@@ -9,6 +9,7 @@ import { table } from '../display/tables';
 import { intervalOverDraws, intervalTitle, type Estimate } from '../metrics/interval-over-draws';
 import { mean } from '../metrics/intervals';
 import { pairedDifferences } from '../metrics/paired-comparison';
+import { predictedLabels } from '../metrics/scores';
 import type { ClassifierEvaluation } from '../runs/evaluate';
 import { signed } from './claims';
 
@@ -74,10 +75,11 @@ export function seedRows(tests: ReadonlyMap<string, readonly ClassifierEvaluatio
 function shareRight({ probabilities, classNames }: ClassifierEvaluation, labels: ArrayLike<number>): Float64Array {
   const classes = classNames.length;
   const images = probabilities.length / classes;
-  const isSingle = labels.length === images;
-  return Float64Array.from({ length: images }, (_, image) => {
-    const scores = probabilities.subarray(image * classes, (image + 1) * classes);
-    if (isSingle) return Number(scores.indexOf(Math.max(...scores)) === labels[image]);
-    return mean(Array.from(scores, (score, at) => Number(score > 0.5 === (labels[image * classes + at] === 1))));
-  });
+  const width = labels.length / images;
+  const task = width === 1 ? 'multi-class' : 'multi-label';
+  const predicted = predictedLabels({ task, truth: labels, scores: probabilities, classes });
+  const isRight = (at: number): number => Number(predicted[at] === labels[at]);
+  return Float64Array.from({ length: images }, (_, image) =>
+    mean(Array.from({ length: width }, (_, at) => isRight(image * width + at))),
+  );
 }

@@ -64,6 +64,9 @@ function dateOf({ date }: PageMetadata): YamlDate | undefined {
   return date === undefined ? undefined : new YamlDate(date);
 }
 
+const authorsOf = ({ authors }: PageMetadata) =>
+  authors.map(({ name, url, affiliation }) => ({ name, url, affiliation }));
+
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const attribute = (text: string): string => text.replace(/[&<>"]/g, (character) => escapes[character]);
 
@@ -73,10 +76,15 @@ const iframe = (address: string, title: string, height: number): string =>
 const details = (summary: string, body: string): string =>
   `<details>\n<summary>${attribute(summary)}</summary>\n\n${body}\n\n</details>`;
 
-const hugo: Dialect = {
-  file: () => 'index.md',
+/** Pictures in a folder beside the text. */
+const besideText: Pick<Dialect, 'pictures' | 'address'> = {
   pictures: () => 'figures',
   address: (_name, file) => `figures/${file}`,
+};
+
+const hugo: Dialect = {
+  file: () => 'index.md',
+  ...besideText,
   // Hugo's own templates take the picture of a bundle whose name has `cover` in it; an address in `images` is one below the site.
   card: () => 'cover.png',
   frontMatter: ({ metadata, readingMinutes }) =>
@@ -128,13 +136,12 @@ const jekyll: Dialect = {
 
 const quarto: Dialect = {
   file: () => 'index.qmd',
-  pictures: () => 'figures',
-  address: (_name, file) => `figures/${file}`,
+  ...besideText,
   frontMatter: ({ metadata, image }) =>
     yaml({
       title: metadata.title,
       description: metadata.description,
-      author: metadata.authors.map(({ name, url, affiliation }) => ({ name, url, affiliation })),
+      author: authorsOf(metadata),
       date: dateOf(metadata),
       categories: metadata.tags,
       image: image && `figures/${image}`,
@@ -153,14 +160,13 @@ const quarto: Dialect = {
 
 const myst: Dialect = {
   file: () => 'index.md',
-  pictures: () => 'figures',
-  address: (_name, file) => `figures/${file}`,
+  ...besideText,
   frontMatter: ({ metadata, image }) =>
     yaml({
       title: metadata.title,
       description: metadata.description,
       date: dateOf(metadata),
-      authors: metadata.authors.map(({ name, url, affiliation }) => ({ name, url, affiliation })),
+      authors: authorsOf(metadata),
       tags: metadata.tags,
       thumbnail: image && `figures/${image}`,
       license: metadata.license,
@@ -175,8 +181,7 @@ const myst: Dialect = {
 const markdown: Dialect = {
   file: () => 'index.md',
   titled: true,
-  pictures: () => 'figures',
-  address: (_name, file) => `figures/${file}`,
+  ...besideText,
   frontMatter: ({ metadata, readingMinutes, image }) =>
     yaml({
       title: metadata.title,
