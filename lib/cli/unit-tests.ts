@@ -21,7 +21,8 @@ export async function runTests(run: TestRun): Promise<string> {
   const program = join(projectRoot, 'lib', 'cli', 'test-process.cjs');
   const { status, output } = await runTool(
     node,
-    ['--import', 'tsx', '--test-reporter', 'spec', program, ...files],
+    // What a test that failed left open, such as a program that it started, would keep the process from its end.
+    ['--import', 'tsx', '--test-force-exit', '--test-reporter', 'spec', program, ...files],
     env,
   );
   if (status !== 0) throw new UserError(`${output}\nA test failed.`);

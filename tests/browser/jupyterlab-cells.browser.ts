@@ -7,7 +7,6 @@ import { createFigure } from '../../lib/display/figure';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { launch, skipWithoutChromium } from './chromium';
 import { startLab, until } from './jupyterlab';
-import { patience } from '../patience';
 
 const screenshots = join(outputsDirectory, 'screenshots');
 const sources = {
@@ -43,7 +42,7 @@ function notebook(): Notebook {
   return { ...own, cells };
 }
 
-test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium, timeout: patience }, async (t) => {
+test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
   mkdirSync(screenshots, { recursive: true });
   const lab = await startLab();
   const browser = await launch();

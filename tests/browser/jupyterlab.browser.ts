@@ -8,7 +8,6 @@ import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { readAllResults, type Results } from '../../lib/runs/results';
 import { launch, skipWithoutChromium } from './chromium';
 import { startLab, until } from './jupyterlab';
-import { patience } from '../patience';
 
 const name = '01_resnet_from_scratch';
 const screenshots = join(outputsDirectory, 'screenshots');
@@ -50,7 +49,7 @@ function labelColor(figure: Locator): Promise<string> {
   return label.evaluate((text: Element) => text.ownerDocument.defaultView.getComputedStyle(text).fill);
 }
 
-test('notebook 01 in JupyterLab', { skip: skipWithoutChromium, timeout: patience }, async (t) => {
+test('notebook 01 in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
   mkdirSync(screenshots, { recursive: true });
   const lab = await startLab();
   const browser = await launch();

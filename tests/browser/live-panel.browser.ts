@@ -54,38 +54,35 @@ async function photograph(name: string, height: number, width: number, base: num
     .toFile(join(images, name));
 }
 
-before(
-  async () => {
-    if (skip !== false) return;
-    mkdirSync(images);
-    const sizes = [
-      [28, 28, 50],
-      [28, 28, 110],
-      [61, 40, 160],
-      [90, 133, 80],
-      [12, 12, 130],
-    ] as const;
-    for (const [at, [height, width, base]] of sizes.entries()) await photograph(`${at}.png`, height, width, base);
-    const data = cells(28);
-    const recipe = {
-      epochs: 2,
-      batchSize: 16,
-      seed: 1,
-      optimizer: adamW({ weightDecay: 0.01 }),
-      schedule: cosine({ learningRate: 1e-3 }),
-    };
-    const source = workbench();
-    await writePage(source, join(folder, 'plain.html'));
-    for (const [name, network] of Object.entries(networks)) {
-      const run = await trainOnce(network, data, recipe, { folder: join(folder, 'runs') });
-      const model = await saveModel(run, data, join(folder, name));
-      expected.set(name, await predictClasses(model, await findImages(images)));
-      await writePage(source, join(folder, `${name}.html`), { live: join(folder, name) });
-    }
-    browser = await launch();
-  },
-  { timeout },
-);
+before(async () => {
+  if (skip !== false) return;
+  mkdirSync(images);
+  const sizes = [
+    [28, 28, 50],
+    [28, 28, 110],
+    [61, 40, 160],
+    [90, 133, 80],
+    [12, 12, 130],
+  ] as const;
+  for (const [at, [height, width, base]] of sizes.entries()) await photograph(`${at}.png`, height, width, base);
+  const data = cells(28);
+  const recipe = {
+    epochs: 2,
+    batchSize: 16,
+    seed: 1,
+    optimizer: adamW({ weightDecay: 0.01 }),
+    schedule: cosine({ learningRate: 1e-3 }),
+  };
+  const source = workbench();
+  await writePage(source, join(folder, 'plain.html'));
+  for (const [name, network] of Object.entries(networks)) {
+    const run = await trainOnce(network, data, recipe, { folder: join(folder, 'runs') });
+    const model = await saveModel(run, data, join(folder, name));
+    expected.set(name, await predictClasses(model, await findImages(images)));
+    await writePage(source, join(folder, `${name}.html`), { live: join(folder, name) });
+  }
+  browser = await launch();
+});
 after(async () => {
   await browser?.close();
   rmSync(folder, { recursive: true, force: true });
@@ -100,48 +97,44 @@ async function answers(page: Page): Promise<Map<string, number>> {
 }
 
 for (const name of Object.keys(networks)) {
-  test(
-    `dropped and chosen images get the classes and probabilities of predict: ${name}`,
-    { skip, timeout },
-    async () => {
-      const { page, complaints, close } = await openPage(browser, join(folder, `${name}.html`), views[0]);
-      const predicted = expected.get(name);
-      assert.ok(predicted);
-      for (const [at, { file, class: chosen, probabilities }] of predicted.rows.entries()) {
-        const content = readFileSync(join(images, file)).toString('base64');
-        await page.evaluate(`document.querySelector('#try-it output').replaceChildren()`);
-        if (at % 2 === 0) await page.locator('#try-it input').setInputFiles(join(images, file));
-        else {
-          await page.evaluate(`{
+  test(`dropped and chosen images get the classes and probabilities of predict: ${name}`, { skip }, async () => {
+    const { page, complaints, close } = await openPage(browser, join(folder, `${name}.html`), views[0]);
+    const predicted = expected.get(name);
+    assert.ok(predicted);
+    for (const [at, { file, class: chosen, probabilities }] of predicted.rows.entries()) {
+      const content = readFileSync(join(images, file)).toString('base64');
+      await page.evaluate(`document.querySelector('#try-it output').replaceChildren()`);
+      if (at % 2 === 0) await page.locator('#try-it input').setInputFiles(join(images, file));
+      else {
+        await page.evaluate(`{
         const bytes = Uint8Array.from(atob(${JSON.stringify(content)}), (one) => one.charCodeAt(0));
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(new File([bytes], ${JSON.stringify(file)}, { type: 'image/png' }));
         document.querySelector('#try-it .drop').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
       }`);
-        }
-        const found = await answers(page);
-        assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
-        predicted.classNames.forEach((className, index) => {
-          const [here, there] = [found.get(className) ?? NaN, probabilities[index]];
-          assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${className}: ${here} in the page, ${there} by predict`);
-        });
       }
-      writeFileSync(join(folder, 'text.png'), 'no image');
-      await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
-      await page.waitForFunction(
-        `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
-        undefined,
-        { timeout },
-      );
-      assert.deepEqual(await axeFindings(page), []);
-      await assertFits(page);
-      assert.deepEqual(complaints, []);
-      await close();
-    },
-  );
+      const found = await answers(page);
+      assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
+      predicted.classNames.forEach((className, index) => {
+        const [here, there] = [found.get(className) ?? NaN, probabilities[index]];
+        assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${className}: ${here} in the page, ${there} by predict`);
+      });
+    }
+    writeFileSync(join(folder, 'text.png'), 'no image');
+    await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
+    await page.waitForFunction(
+      `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
+      undefined,
+      { timeout },
+    );
+    assert.deepEqual(await axeFindings(page), []);
+    await assertFits(page);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
 }
 
-test('the panel is in the page only where it was asked for, and loads nothing', { skip, timeout }, () => {
+test('the panel is in the page only where it was asked for, and loads nothing', { skip }, () => {
   const [plain, live] = ['plain.html', 'resnet.html'].map((name) => readFileSync(join(folder, name), 'utf8'));
   assert.doesNotMatch(plain, /try-it/);
   assert.ok(live.length - plain.length < panelLimit);

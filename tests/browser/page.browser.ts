@@ -14,31 +14,26 @@ import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
 import { assertFits, assertPrints, axeFindings, figuresDrawn, keepScreenshot, openPage, views } from './page-check';
-import { patience } from '../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
 const example = join(folder, 'run', 'index.html');
 const gallery = join(folder, 'index.html');
-const timeout = patience;
 let browser: Browser;
 
-before(
-  async () => {
-    if (skip !== false) return;
-    browser = await launch();
-    mkdirSync(dirname(source));
-    writeFileSync(source, JSON.stringify(await exampleNotebook()));
-    writeFileSync(join(dirname(source), 'results.json'), JSON.stringify(results));
-    const { headline, stillsMissing } = await writePage(source, example, { illustrate: true });
-    assert.equal(stillsMissing, undefined);
-    for (const theme of ['light', 'dark'] as const)
-      writeFileSync(join(dirname(source), previewNames[theme]), headline?.[theme] ?? '');
-    const runs = [finishedRun('01_resnet_from_scratch', dirname(source))];
-    writeFileSync(gallery, await indexPage({ runs, folder }));
-  },
-  { timeout },
-);
+before(async () => {
+  if (skip !== false) return;
+  browser = await launch();
+  mkdirSync(dirname(source));
+  writeFileSync(source, JSON.stringify(await exampleNotebook()));
+  writeFileSync(join(dirname(source), 'results.json'), JSON.stringify(results));
+  const { headline, stillsMissing } = await writePage(source, example, { illustrate: true });
+  assert.equal(stillsMissing, undefined);
+  for (const theme of ['light', 'dark'] as const)
+    writeFileSync(join(dirname(source), previewNames[theme]), headline?.[theme] ?? '');
+  const runs = [finishedRun('01_resnet_from_scratch', dirname(source))];
+  writeFileSync(gallery, await indexPage({ runs, folder }));
+});
 after(async () => {
   await browser?.close();
   rmSync(folder, { recursive: true, force: true });
@@ -51,7 +46,7 @@ const pages: readonly (readonly [name: string, path: string])[] = [
 ];
 
 for (const [name, path] of pages) {
-  test(`the page of ${name} is whole in both themes and at both widths`, { skip, timeout }, async () => {
+  test(`the page of ${name} is whole in both themes and at both widths`, { skip }, async () => {
     assert.ok(readFileSync(path).length <= pageLimit, 'the page is too large');
     for (const view of views) {
       const { page, complaints, close } = await openPage(browser, path, view);
@@ -78,7 +73,7 @@ for (const [name, path] of pages) {
   });
 }
 
-test('the gallery is whole in both themes and at both widths', { skip, timeout }, async () => {
+test('the gallery is whole in both themes and at both widths', { skip }, async () => {
   for (const view of views) {
     const { page, complaints, close } = await openPage(browser, gallery, view);
     await assertFits(page);
@@ -90,40 +85,36 @@ test('the gallery is whole in both themes and at both widths', { skip, timeout }
   }
 });
 
-test(
-  'the contents lead to their sections and follow the scroll; on a phone they are folded',
-  { skip, timeout },
-  async () => {
-    const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
-    const current = page.locator('.contents a[aria-current]');
-    assert.deepEqual(await page.locator('.contents a').allTextContents(), [
-      'Data',
-      'Training',
-      'A part',
-      'Results',
-      'How this was run',
-      'How to cite',
-    ]);
-    await page.locator('.contents a', { hasText: 'Results' }).click();
-    assert.match(page.url(), /#Results$/);
-    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
-    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
-    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'How to cite'`);
-    await page.evaluate('window.scrollTo(0, 0)');
-    await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Data'`);
-    assert.equal(await current.count(), 1);
-    await close();
-    const phone = await openPage(browser, example, { theme: 'light', width: 'phone' });
-    const contents = phone.page.locator('.contents details');
-    assert.equal(await contents.getAttribute('open'), null);
-    await contents.locator('summary').press('Enter');
-    await phone.page.locator('.contents a', { hasText: 'Training' }).click();
-    assert.match(phone.page.url(), /#Training$/);
-    await phone.close();
-  },
-);
+test('the contents lead to their sections and follow the scroll; on a phone they are folded', { skip }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  const current = page.locator('.contents a[aria-current]');
+  assert.deepEqual(await page.locator('.contents a').allTextContents(), [
+    'Data',
+    'Training',
+    'A part',
+    'Results',
+    'How this was run',
+    'How to cite',
+  ]);
+  await page.locator('.contents a', { hasText: 'Results' }).click();
+  assert.match(page.url(), /#Results$/);
+  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
+  await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'How to cite'`);
+  await page.evaluate('window.scrollTo(0, 0)');
+  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Data'`);
+  assert.equal(await current.count(), 1);
+  await close();
+  const phone = await openPage(browser, example, { theme: 'light', width: 'phone' });
+  const contents = phone.page.locator('.contents details');
+  assert.equal(await contents.getAttribute('open'), null);
+  await contents.locator('summary').press('Enter');
+  await phone.page.locator('.contents a', { hasText: 'Training' }).click();
+  assert.match(phone.page.url(), /#Training$/);
+  await phone.close();
+});
 
-test('one switch opens all code but what is folded, and both switches are kept', { skip, timeout }, async () => {
+test('one switch opens all code but what is folded, and both switches are kept', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
   const open = (): Promise<number> => page.locator('details.code[open]').count();
   const all = await page.locator('details.code:not(.folded)').count();
@@ -144,7 +135,7 @@ test('one switch opens all code but what is folded, and both switches are kept',
   await close();
 });
 
-test('the keyboard begins with the skip link and sees where it is', { skip, timeout }, async () => {
+test('the keyboard begins with the skip link and sees where it is', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
   const focused = (expression: string): Promise<unknown> =>
     page.evaluate(`(() => { const focused = document.activeElement; return ${expression}; })()`);
@@ -172,7 +163,7 @@ test('the keyboard begins with the skip link and sees where it is', { skip, time
   await close();
 });
 
-test('without scripts, pictures stand for charts and everything can be read', { skip, timeout }, async () => {
+test('without scripts, pictures stand for charts and everything can be read', { skip }, async () => {
   for (const theme of ['light', 'dark'] as const) {
     const { page, close } = await openPage(browser, example, { theme, width: 'desktop' }, false);
     const stills = page.locator('.nb-still img');
@@ -191,12 +182,12 @@ test('without scripts, pictures stand for charts and everything can be read', { 
   }
 });
 
-test('the notebook has them too, for where it is not trusted', { skip, timeout }, () => {
+test('the notebook has them too, for where it is not trusted', { skip }, () => {
   const pictures = readFileSync(source, 'utf8').match(/<img class=\\"nb-still\\" src=\\"data:image\/webp;base64,/g);
   assert.equal(pictures?.length, 2);
 });
 
-test('figures that are drawn after the theme was changed are in its colours', { skip, timeout }, async () => {
+test('figures that are drawn after the theme was changed are in its colours', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
   await figuresDrawn(page);
   const ink = `getComputedStyle(document.querySelector('figure[data-figure] .xtick text')).fill`;
@@ -207,7 +198,7 @@ test('figures that are drawn after the theme was changed are in its colours', { 
   await close();
 });
 
-test('a reader who wants no motion gets none', { skip, timeout }, async () => {
+test('a reader who wants no motion gets none', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
   const behaviour = (): Promise<string> => page.evaluate('getComputedStyle(document.documentElement).scrollBehavior');
   assert.equal(await behaviour(), 'smooth');
@@ -216,22 +207,18 @@ test('a reader who wants no motion gets none', { skip, timeout }, async () => {
   await close();
 });
 
-test(
-  'posts get a picture of every figure, and interactive charts that draw themselves',
-  { skip, timeout },
-  async () => {
-    const { path, stillsMissing } = await writePost(source, { format: 'quarto', folder: join(folder, 'quarto') });
-    assert.equal(stillsMissing, undefined);
-    const text = readFileSync(path, 'utf8');
-    for (const number of [1, 2, 3]) {
-      assert.ok(text.includes(`](figures/figure-${number}.png)`));
-      const { width = 0, format } = await sharp(join(folder, 'quarto', 'figures', `figure-${number}.png`)).metadata();
-      assert.ok(width > 300 && format === 'png');
-    }
-    const chart = join(folder, 'quarto', 'figures', 'figure-2.html');
-    const { page, complaints, close } = await openPage(browser, chart, { theme: 'dark', width: 'phone' });
-    assert.equal(await figuresDrawn(page), 1);
-    assert.match(complaints.join(), /^file:.*plotly-cartesian-[\d.]+min\.js$/, 'nothing but the shared file is loaded');
-    await close();
-  },
-);
+test('posts get a picture of every figure, and interactive charts that draw themselves', { skip }, async () => {
+  const { path, stillsMissing } = await writePost(source, { format: 'quarto', folder: join(folder, 'quarto') });
+  assert.equal(stillsMissing, undefined);
+  const text = readFileSync(path, 'utf8');
+  for (const number of [1, 2, 3]) {
+    assert.ok(text.includes(`](figures/figure-${number}.png)`));
+    const { width = 0, format } = await sharp(join(folder, 'quarto', 'figures', `figure-${number}.png`)).metadata();
+    assert.ok(width > 300 && format === 'png');
+  }
+  const chart = join(folder, 'quarto', 'figures', 'figure-2.html');
+  const { page, complaints, close } = await openPage(browser, chart, { theme: 'dark', width: 'phone' });
+  assert.equal(await figuresDrawn(page), 1);
+  assert.match(complaints.join(), /^file:.*plotly-cartesian-[\d.]+min\.js$/, 'nothing but the shared file is loaded');
+  await close();
+});

@@ -6,7 +6,6 @@ import { after, before, test } from 'node:test';
 
 import { executeNotebook, type CellEvent } from '../../lib/cli/jupyter';
 import { UserError } from '../../lib/errors';
-import { patience } from '../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'jupyter-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -79,17 +78,14 @@ type Name = keyof typeof notebooks;
 
 /** Each needs a kernel of its own, which takes seconds to start, so two run at a time. */
 const runs = new Map<Name, Run>();
-before(
-  async () => {
-    const waiting = Object.keys(notebooks) as Name[];
-    const worker = async (): Promise<void> => {
-      for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
-        runs.set(name, await run(name, ...notebooks[name]));
-    };
-    await Promise.all([worker(), worker()]);
-  },
-  { timeout: patience },
-);
+before(async () => {
+  const waiting = Object.keys(notebooks) as Name[];
+  const worker = async (): Promise<void> => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
+      runs.set(name, await run(name, ...notebooks[name]));
+  };
+  await Promise.all([worker(), worker()]);
+});
 
 test('a notebook without failures is written with its outputs, a variable in short form and how far a training is among them', () => {
   const { failure, events, outputs } = runs.get('passes') as Run;

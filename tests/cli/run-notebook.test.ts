@@ -182,7 +182,7 @@ test('the command ends with one line below /proc, too', { skip: process.platform
   assert.match(errors(), /^\/proc\/none\/run cannot be written \(E\w+\): choose another folder with --out\.\n$/);
 });
 
-test('a folder that another run writes to is refused, and left alone', { timeout: patience }, async () => {
+test('a folder that another run writes to is refused, and left alone', async () => {
   const directory = join(folder, 'taken');
   const kept = join(directory, '.unfinished', 'input.ipynb');
   mkdirSync(dirname(kept), { recursive: true });
@@ -207,26 +207,22 @@ function processesOf(directory: string): string[] {
   });
 }
 
-test(
-  'a run that is stopped ends its kernel and leaves nothing; meanwhile the folder is its own',
-  { timeout: patience },
-  async (context) => {
-    const directory = join(folder, 'stopped', 'run');
-    const { child, errors } = start(directory);
-    context.after(() => child.kill('SIGKILL'));
-    const wait = (): Promise<void> => sleep(100, undefined, { signal: context.signal });
-    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-    // The first line says that the first cell runs.
-    await Promise.race([new Promise((resolve) => child.stdout?.once('data', resolve)), ended]);
-    const kept = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-    assert.ok(kept.includes(join('.unfinished', 'input.ipynb')), `${kept.join()} ${errors()}`);
-    await assertRefused(/^Another run is writing to .*stopped/, { settings: ['dataset=cells.npz'], out: directory });
-    // Jupyter and the kernel; a program that one of them starts is a third for a moment.
-    while (process.platform === 'linux' && processesOf(directory).length !== 2) await wait();
-    child.kill('SIGTERM');
-    assert.equal(await ended, 1);
-    while (processesOf(directory).length > 0) await wait(); // where one stays, until the time limit
-    assert.equal(errors(), 'The run was stopped; the same command takes it up again.\n');
-    assert.equal(existsSync(dirname(directory)), false);
-  },
-);
+test('a run that is stopped ends its kernel and leaves nothing; meanwhile the folder is its own', async (context) => {
+  const directory = join(folder, 'stopped', 'run');
+  const { child, errors } = start(directory);
+  context.after(() => child.kill('SIGKILL'));
+  const wait = (): Promise<void> => sleep(100, undefined, { signal: context.signal });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  // The first line says that the first cell runs.
+  await Promise.race([new Promise((resolve) => child.stdout?.once('data', resolve)), ended]);
+  const kept = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  assert.ok(kept.includes(join('.unfinished', 'input.ipynb')), `${kept.join()} ${errors()}`);
+  await assertRefused(/^Another run is writing to .*stopped/, { settings: ['dataset=cells.npz'], out: directory });
+  // Jupyter and the kernel; a program that one of them starts is a third for a moment.
+  while (process.platform === 'linux' && processesOf(directory).length !== 2) await wait();
+  child.kill('SIGTERM');
+  assert.equal(await ended, 1);
+  while (processesOf(directory).length > 0) await wait(); // where one stays, until the time limit
+  assert.equal(errors(), 'The run was stopped; the same command takes it up again.\n');
+  assert.equal(existsSync(dirname(directory)), false);
+});

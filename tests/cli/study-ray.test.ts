@@ -22,7 +22,6 @@ import {
   type LogLine,
 } from './study-grid';
 import { epochVariable, logVariable } from './study-worker';
-import { patience } from '../patience';
 
 const python = join(projectRoot, '.venv', 'bin', 'python');
 const hasRay = existsSync(python) && spawnSync(python, ['-c', 'import ray']).status === 0;
@@ -143,7 +142,7 @@ function filesOf(folder: string): string[] {
   });
 }
 
-describe('a grid on a Ray cluster of two nodes', { skip, timeout: patience }, () => {
+describe('a grid on a Ray cluster of two nodes', { skip }, () => {
   before(async () => {
     cluster = await startCluster();
   });

@@ -21,7 +21,6 @@ import {
   type GridProcess,
 } from './study-grid';
 import { epochVariable, logVariable, mishapVariable } from './study-worker';
-import { patience } from '../patience';
 
 const root = mkdtempSync(join(tmpdir(), 'study-'));
 const started: GridProcess[] = [];
@@ -142,7 +141,7 @@ describe('npm run study', () => {
   });
 });
 
-describe('a grid on this machine', { timeout: patience }, () => {
+describe('a grid on this machine', () => {
   it('does every run once, several at a time, reports a failed one and does it the next time', async () => {
     const { store, log } = place();
     const args = [...gridArguments(store, 2, 2), '--networks', 'resnet50', '--workers', '3', '--json'];

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { jupyterEnvironment, pythonPath } from '../../lib/cli/jupyter';
 import { projectRoot } from '../../lib/paths';
-import { patience } from '../patience';
 
 interface Cell {
   readonly status: 'ok' | 'error' | 'aborted';
@@ -157,13 +156,10 @@ const cells = (name: Name): readonly Cell[] => answers.get(name) as readonly Cel
 const shown = (name: Name): readonly (string | undefined)[] =>
   cells(name).map(({ results }) => results[0]?.['text/plain']);
 
-before(
-  async () => {
-    const all = await drive(Object.values(steps));
-    Object.keys(steps).forEach((name, index) => answers.set(name, all[index]));
-  },
-  { timeout: patience },
-);
+before(async () => {
+  const all = await drive(Object.values(steps));
+  Object.keys(steps).forEach((name, index) => answers.set(name, all[index]));
+});
 
 test('hundreds of lines arrive, and the notebook goes on', () => {
   const [first, second] = cells('manyLines');
