@@ -66,6 +66,15 @@ export function required(value: string | undefined, name: string, example: strin
   throw new UserError(`--${name} is missing, for example --${name} ${example}; --help shows all.`);
 }
 
+/** @throws UserError for a value that is none of those allowed, with the nearest of them */
+export function choice<T extends string>(option: string, given: string, allowed: readonly T[]): T {
+  const found = allowed.find((name) => name === given);
+  if (found !== undefined) return found;
+  throw new UserError(
+    `--${option} is "${given}"${suggestion(given, allowed) || '.'} It must be ${allowed.join(' or ')}.`,
+  );
+}
+
 function nearestOption(given: string, names: readonly string[]): string {
   return suggestion(given, names).replace(/"(.*)"/, '"--$1"') || '.';
 }

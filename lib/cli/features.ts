@@ -3,13 +3,13 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { transformFor } from '../data/transform';
 import { csvOf } from '../csv';
-import { suggestion, UserError } from '../errors';
+import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
 import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from '../models/backbone';
 import { disposeParameters } from '../models/parameters';
 import { precisions, type Precision } from '../precisions';
 import type { PlaneSize } from '../tensor/resample';
-import { readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
+import { choice, readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
 import { showDownload } from './download-progress';
 import { openFeatureInput, parseSplit, type FeatureInput, type InputPlace } from './features-input';
 import { writeFeatures, type Output } from './features-run';
@@ -117,16 +117,8 @@ function readRequest(values: Values): Request {
     kind: values.tokens === true ? 'map' : values.logits === true ? 'logits' : 'pooled',
     size: values.size === undefined ? undefined : parseSize(values.size),
     batchSize: parseBatchSize(values['batch-size']),
-    precision: parsePrecision(values.precision),
+    precision: choice('precision', values.precision, precisions),
   };
-}
-
-function parsePrecision(given: string): Precision {
-  const found = precisions.find((name) => name === given);
-  if (found !== undefined) return found;
-  throw new UserError(
-    `--precision is "${given}"${suggestion(given, precisions) || '.'} It must be ${precisions.join(' or ')}.`,
-  );
 }
 
 function parseSize(text: string): PlaneSize {

@@ -96,11 +96,21 @@ describe('self-distillation', () => {
     }
   });
 
-  for (const targets of ['centred', 'sinkhorn'] as const)
-    it(`continues after a stop as if there had been none, bit for bit: ${targets}`, async () => {
-      const changes = { targets, views: { ...settings.views, locals: targets === 'centred' ? 2 : 0 } };
-      const whole = await train(changes);
-      const open = () => openCheckpoints(join(folder, targets), 'key');
+  const variations: Record<string, Partial<SelfDistillationSettings>> = {
+    centred: { views: { ...settings.views, locals: 0 } },
+    sinkhorn: { targets: 'sinkhorn' },
+    'mixed precision': { targets: 'sinkhorn', precision: 'bfloat16' },
+  };
+  const trained = new Map<string, ReturnType<typeof train>>();
+  const trainWhole = (what: string): ReturnType<typeof train> => {
+    const result = trained.get(what) ?? train(variations[what]);
+    trained.set(what, result);
+    return result;
+  };
+  for (const [what, changes] of Object.entries(variations))
+    it(`continues after a stop as if there had been none, bit for bit: ${what}`, async () => {
+      const whole = await trainWhole(what);
+      const open = () => openCheckpoints(join(folder, what), 'key');
       const controller = new AbortController();
       const onProgress = ({ kind }: TrainingEvent): void => {
         if (kind === 'epoch') controller.abort();
@@ -113,6 +123,16 @@ describe('self-distillation', () => {
       assert.deepEqual(withoutTime(rest.history), withoutTime(whole.history));
       for (const [name, values] of whole.values) assert.deepEqual(rest.values.get(name), values, name);
     });
+
+  it('goes in mixed precision as in float32, whose values it keeps', async () => {
+    const [wide, mixed] = [await trainWhole('sinkhorn'), await trainWhole('mixed precision')];
+    const losses = ({ history }: typeof wide) => history.flatMap(({ trainLoss, valLoss }) => [trainLoss, valLoss]);
+    assert.notDeepEqual(losses(mixed), losses(wide));
+    losses(wide).forEach((loss, at) => assert.ok(Math.abs(losses(mixed)[at] - loss) < 0.01 * loss, `${at}: ${loss}`));
+    const matrix = mixed.values.get('blocks.0.attn.qkv.weight') ?? new Float32Array();
+    const rounded = new Uint32Array(matrix.slice().buffer).filter((bits) => (bits & 0xffff) === 0);
+    assert.ok(rounded.length < 0.01 * matrix.length, `${rounded.length} of ${matrix.length} are bfloat16`);
+  });
 
   it('learns to tell the views of a few images from those of others', async () => {
     const few = {

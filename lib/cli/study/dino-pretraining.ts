@@ -4,10 +4,11 @@ import { UserError } from '../../errors';
 import { formatDuration } from '../../display/format';
 import { interruptible } from '../../interrupt';
 import { outputsDirectory } from '../../paths';
+import { precisionSettings } from '../../precisions';
 import { pretrain, pretrainingImages, pretrainingProbes, weightsFile, type PretrainingRequest } from './dino-training';
 import type { HistoryRow, TrainingEvent } from '../../training/events';
 import { pretrainingSettings } from '../../training/self-distillation/recipe';
-import { readOptions } from '../command';
+import { choice, readOptions } from '../command';
 import { createProgressLine, type ProgressLine } from '../progress-line';
 import type { StudyContext } from '../study';
 
@@ -26,6 +27,7 @@ their class.
   --batch-size N        ${pretrainingSettings.batchSize} by default
   --learning-rate N     ${pretrainingSettings.learningRate} by default
   --seed N              ${pretrainingSettings.seed} by default
+  --precision PRECISION float32 (by default), bfloat16 (mixed precision), or auto for the faster of them here
   --probes A,B          data with labels for the trial after each epoch, or none
 
 Examples
@@ -40,6 +42,7 @@ const options = {
   'batch-size': { type: 'string' },
   'learning-rate': { type: 'string' },
   seed: { type: 'string' },
+  precision: { type: 'string' },
   probes: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -89,6 +92,7 @@ function readRequest(values: Values): PretrainingRequest {
       ),
       warmupEpochs: share(pretrainingSettings.warmupEpochs),
       teacherWarmupEpochs: share(pretrainingSettings.teacherWarmupEpochs),
+      precision: choice('precision', values.precision ?? 'float32', precisionSettings),
     },
     images: {
       ...pretrainingImages,

@@ -8,6 +8,7 @@ import { proceduralShares } from '../../data/procedural-images';
 import { drawnSource } from '../../data/view-batches';
 import { writeFileAtomic } from '../../files';
 import { vitConfigs } from '../../models/vit';
+import { settingsIdentity } from '../../runs/identity';
 import { environment } from '../../system';
 import { writeSafetensors } from '../../tensor/safetensors';
 import { openCheckpoints } from '../../training/checkpoints';
@@ -55,7 +56,7 @@ export async function pretrain(
   const recipe = {
     network: pretrainedModel,
     config: vitConfigs[pretrainedModel],
-    settings,
+    settings: settingsIdentity(settings),
     images,
     shares: proceduralShares,
   };

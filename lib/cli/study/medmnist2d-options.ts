@@ -1,10 +1,10 @@
 /** The options of `npm run study -- medmnist2d`, checked. */
 import { resolve } from 'node:path';
-import { suggestion, UserError } from '../../errors';
+import { UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
 import { medmnist2dParameterSpecs, planGrid, type GridPlan } from '../../studies/medmnist2d/parameters';
 import { resolveParameters } from '../../runs/parameters';
-import { parseCommandLine, refusePositionals } from '../command';
+import { choice, parseCommandLine, refusePositionals } from '../command';
 import { transfers, type Transfer } from './ray-engine';
 
 export const help = `npm run study -- medmnist2d [OPTIONS]
@@ -180,14 +180,6 @@ function readEngine(values: Values): EngineRequest {
     gpus: fraction('gpus-per-run', gpus ?? '0'),
     transfer: choice('transfer', values.transfer ?? 'shared-path', transfers),
   };
-}
-
-function choice<T extends string>(option: string, given: string, allowed: readonly T[]): T {
-  const found = allowed.find((name) => name === given);
-  if (found !== undefined) return found;
-  throw new UserError(
-    `--${option} is "${given}"${suggestion(given, allowed) || '.'} It must be ${allowed.join(' or ')}.`,
-  );
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -56,6 +56,7 @@ describe('the command that trains the project’s own weights', () => {
     const { output } = await study(...without, '--minutes', '0');
     assert.match(output, /^0 of 2 epochs in .*\nStopped: the same command continues\.\n$/);
     assert.ok(existsSync(join(folder, 'checkpoint', 'checkpoint.json')));
+    await assert.rejects(study(...without, '--precision', 'bfloat16'), userError(/ is of another training /));
     assert.match((await study(...without)).output, /^2 of 2 epochs/);
   });
 
@@ -65,6 +66,10 @@ describe('the command that trains the project’s own weights', () => {
       ['--epochs 1.5', /^--epochs is 1\.5, but must be a whole number\.$/],
       ['--images 10', /^--images is "10", but must be a number from 64 /],
       ['--learning-rate x', /^--learning-rate is "x", but must be a number from 1e-8 to 1\.$/],
+      [
+        '--precision float16',
+        /^--precision is "float16", did you mean "bfloat16"\? It must be float32 or bfloat16 or auto\.$/,
+      ],
       ['--probes synthetic-blod', /^There is no dataset "synthetic-blod", did you mean "synthetic-blood"\?/],
       ['now', /^dino-pretraining takes no "now" without an option's name/],
     ];
