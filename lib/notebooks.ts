@@ -76,6 +76,8 @@ const pretrainingParameterSpecs = {
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
+  /** Notebooks whose results it shows beside its own. */
+  readonly reads?: readonly string[];
   /**
    * Looks at what the parameters name before anything is started. Only here a study itself is loaded, and TensorFlow with it, which takes
    * seconds: commands that read parameters do without.
@@ -135,7 +137,10 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
   '02_vit_frozen_and_finetuned': transferEntry(vitParameterSpecs, 'vitTiny'),
-  '03_dino_frozen': transferEntry(dinoParameterSpecs, 'dinoSmall'),
+  '03_dino_frozen': {
+    ...transferEntry(dinoParameterSpecs, 'dinoSmall'),
+    reads: ['01_resnet_from_scratch', '02_vit_frozen_and_finetuned'],
+  },
   '04_resolution_study': {
     specs: resolutionParameterSpecs,
     async check(given) {

@@ -8,10 +8,13 @@ export interface ProgressStream {
 }
 
 export interface ProgressLine {
-  /** Replaces the line on a terminal; elsewhere writes one every few seconds, and one for each `milestone`, such as an epoch. */
-  update(text: string, milestone?: string): void;
-  /** Writes a line that stays. */
-  print(text: string): void;
+  /**
+   * Replaces the line on a terminal; elsewhere writes one every few seconds, and one for each `milestone`, such as an epoch. Where
+   * several things are done at once, `of` says which: a terminal shows how far the one is that began first.
+   */
+  update(text: string, milestone?: string, of?: string): void;
+  /** Writes a line that stays. @param of what is done with it */
+  print(text: string, of?: string): void;
   /** Takes the line off a terminal. */
   clear(): void;
 }
@@ -21,8 +24,8 @@ const clearLine = '\r\u001b[2K';
 /** A line that tells how far something is, quiet enough for log files. */
 export function createProgressLine(stream: ProgressStream, intervalMilliseconds = 5000): ProgressLine {
   const terminal = stream.isTTY === true;
-  let last = -Infinity;
-  let lastMilestone: string | undefined;
+  /** When each of what is done was told of last, and at which milestone; in the order in which they began. */
+  const told = new Map<string, { readonly at: number; readonly milestone?: string }>();
   let shown = false;
 
   function clear(): void {
@@ -31,19 +34,24 @@ export function createProgressLine(stream: ProgressStream, intervalMilliseconds 
   }
 
   return {
-    update(text, milestone = lastMilestone) {
-      if (terminal) {
+    update(text, milestone, of = '') {
+      const last = told.get(of);
+      const isDue =
+        last === undefined ||
+        (milestone !== undefined && milestone !== last.milestone) ||
+        performance.now() - last.at >= intervalMilliseconds;
+      if (terminal || isDue) told.set(of, { at: performance.now(), milestone: milestone ?? last?.milestone });
+      if (!terminal) {
+        if (isDue) stream.write(`${text}\n`);
+      } else if (of === [...told.keys()][0]) {
         // A line that wraps could not be replaced.
         stream.write(`${clearLine}${text.slice(0, (stream.columns ?? 80) - 1)}`);
         shown = true;
-      } else if (milestone !== lastMilestone || performance.now() - last >= intervalMilliseconds) {
-        last = performance.now();
-        lastMilestone = milestone;
-        stream.write(`${text}\n`);
       }
     },
-    print(text) {
+    print(text, of = '') {
       clear();
+      told.delete(of);
       stream.write(`${text}\n`);
     },
     clear,
@@ -54,7 +62,7 @@ export function createProgressLine(stream: ProgressStream, intervalMilliseconds 
 export function cellProgress(line: ProgressLine, notebook: string): (event: CellEvent) => void {
   return ({ cell, cells, progress }) => {
     const place = `${notebook}: cell ${cell} of ${cells}`;
-    if (progress === undefined) line.update(place);
-    else line.update(`${place} · ${progress}`, /epoch \d+ of \d+/.exec(progress)?.[0]);
+    if (progress === undefined) line.update(place, undefined, notebook);
+    else line.update(`${place} · ${progress}`, /epoch \d+ of \d+/.exec(progress)?.[0], notebook);
   };
 }

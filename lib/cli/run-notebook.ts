@@ -26,8 +26,6 @@ export interface RunNotebookOptions {
   /** What relative paths refer to. */
   readonly workingDirectory?: string;
   readonly onCell?: (event: CellEvent) => void;
-  /** All cells are done; what is left is the page. */
-  readonly onExecuted?: () => void;
 }
 
 export interface FinishedNotebook {
@@ -81,7 +79,7 @@ async function execute(
   name: string,
   notebook: Notebook,
   directory: string,
-  { onCell, onExecuted }: Pick<RunNotebookOptions, 'onCell' | 'onExecuted'>,
+  { onCell }: Pick<RunNotebookOptions, 'onCell'>,
 ): Promise<Pick<FinishedNotebook, 'continued' | 'keptBeside' | 'stillsMissing'>> {
   const unfinished = join(directory, unfinishedName);
   const continued = isBegun(unfinished);
@@ -96,7 +94,6 @@ async function execute(
     const environment = { NOTEBOOK_RUN_DIRECTORY: unfinished, NOTEBOOK_FOLDER: notebooksDirectory };
     await executeNotebook(input, executed, { environment, onCell });
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
-    onExecuted?.();
     // The gallery links to the notebook: whoever publishes one publishes the other.
     const { headline, stillsMissing } = await writePage(executed, page, { illustrate: true });
     const keptBeside = keepBeside(directory, unfinished);

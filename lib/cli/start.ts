@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../files';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../notebooks';
+import { inLanes } from './lanes';
 import { notebookNames } from '../runs/notebook-files';
 import { parseCommandLine, runCommand } from './command';
 import { atomFeed } from './feed';
 import { galleryTitle, indexPage } from './index-page';
-import { overlapping } from './overlapping';
 import { finishedRuns } from './page/finished-runs';
 import { linkNeighbours } from './page/neighbours';
 import { stillsRemark } from './page/page';
@@ -21,6 +21,9 @@ Sets up whatever is missing, runs all notebooks at tour size on data that need n
   npm start
   npm start -- 01`;
 
+/** Memory that a notebook at tour size takes at most, its browser included. */
+const notebookBytes = 3 * 2 ** 30;
+
 export async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseCommandLine(args, { help: { type: 'boolean' } });
   if (values.help) {
@@ -30,13 +33,13 @@ export async function main(args: string[]): Promise<void> {
   const names = positionals.length > 0 ? positionals.map((given) => findNotebook(given).name) : notebookNames();
   const line = createProgressLine(process.stdout, 15_000);
   let remark: string | undefined;
-  // A page is made, mostly by one core, while the next notebook's kernel starts, mostly on another.
-  await overlapping(names, async (name, onExecuted) => {
-    const onCell = cellProgress(line, name);
-    const { seconds, stillsMissing } = await runNotebook(name, { settings: [], onCell, onExecuted });
-    line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`);
+  // Small trainings, the start of a kernel and the making of a page keep one core busy, not several.
+  const run = async (name: string): Promise<void> => {
+    const { seconds, stillsMissing } = await runNotebook(name, { settings: [], onCell: cellProgress(line, name) });
+    line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`, name);
     remark ??= stillsRemark(stillsMissing);
-  });
+  };
+  await inLanes(names, run, { bytesEach: notebookBytes, after: (name) => findNotebook(name).reads ?? [] });
   if (remark !== undefined) console.log(remark);
   const index = join(outputsDirectory, 'index.html');
   // Those of earlier starts too: `npm start -- 01` takes nothing away.

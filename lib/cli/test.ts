@@ -6,12 +6,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';
+import { inLanes } from './lanes';
 import { runNotebook } from './run-notebook';
 import { runTool } from './run-tool';
 import { runTests, testFiles } from './unit-tests';
@@ -72,29 +72,17 @@ export async function main(args: string[]): Promise<void> {
   const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
   if (ofTypes) writeNotebookSources();
   try {
-    await runSteps(chosen);
+    await inLanes(chosen, runStep);
   } finally {
     if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
 }
 
-/** Where one fails, no other is begun. @throws what the first to fail threw */
-async function runSteps(chosen: readonly Step[]): Promise<void> {
-  const waiting = [...chosen];
-  const lane = async (): Promise<void> => {
-    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
-      const started = performance.now();
-      const told = await step.run().catch((error: unknown) => {
-        waiting.length = 0;
-        throw error;
-      });
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(`ok  ${step.name.padEnd(40)} ${seconds.padStart(6)} s  ${told ?? ''}`.trimEnd());
-    }
-  };
-  const lanes = Array.from({ length: Math.min(4, cores()) }, lane);
-  await Promise.allSettled(lanes);
-  await Promise.all(lanes);
+async function runStep({ name, run }: Step): Promise<void> {
+  const started = performance.now();
+  const told = await run();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`ok  ${name.padEnd(40)} ${seconds.padStart(6)} s  ${told ?? ''}`.trimEnd());
 }
 
 /** Runs a program and is silent unless it fails. */
