@@ -1,6 +1,7 @@
 /** `npm run features`: what a backbone makes of images, as an array. */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { imageExtensions } from '../data/image-folder';
 import { transformFor } from '../data/transform';
 import { csvOf } from '../csv';
 import { UserError } from '../errors';
@@ -29,7 +30,7 @@ Writes what a model makes of images, float32, a row for each image in the input'
                         embedded and random weights and files
   --weights WEIGHTS     embedded (the project's own, of vit_mini_patch4), hub (published, downloaded once), random, or a .safetensors file, the index of a sharded one, or the
                         folder of either, such as a saved model's; names of timm, torchvision, transformers and Meta
-  --input INPUT         FOLDER     its .jpg .jpeg .png .bmp .webp .tif .tiff files, by name
+  --input INPUT         FOLDER     its images (${imageExtensions.join(' ')}), by name
                         FILE.npz   MedMNIST-style; see --split
                         FILE.npy   uint8 N×H×W or N×H×W×3; or float32 N×H×W×3, normalised already
                         What is not normalised is resized, cropped and normalised as the model's record says (and timm does)

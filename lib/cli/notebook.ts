@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors';
 import { outputsDirectory } from '../paths';
 import { notebookNames } from '../runs/notebook-files';
-import { readResults, resultsFileName, type Results } from '../runs/results';
+import { modelsFolderName, readResults, resultsFileName, type Results } from '../runs/results';
 import { findNotebook } from '../notebooks';
 import { parseCommandLine, runCommand, type ExitCode } from './command';
 import { stillsRemark } from './page/page';
@@ -59,12 +59,21 @@ export async function main(args: string[]): Promise<ExitCode> {
   console.log(
     `${name} ${continued ? 'continued and finished' : 'finished'} in ${seconds.toFixed(1)} s: ${join(directory, 'index.html')}`,
   );
+  const results = readResults(directory);
+  if (results?.parameters.keepModel === true) console.log(describeModels(directory));
   if (repeated === undefined) return 0;
-  const now = readResults(directory);
   const { same, lines } =
-    now === undefined ? { same: false, lines: ['It has no results.'] } : compareResults(repeated, now);
+    results === undefined ? { same: false, lines: ['It has no results.'] } : compareResults(repeated, results);
   console.log(lines.join('\n'));
   return same ? 0 : 2;
+}
+
+/** Where the models of a run are that was to keep them. */
+export function describeModels(directory: string): string {
+  const folder = join(directory, modelsFolderName);
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  if (names.length === 0) return 'keepModel is true, but no model was kept: the page says why, below each training.';
+  return names.map((name) => `model: ${join(folder, name)}`).join('\n');
 }
 
 /** @throws UserError where there is no such file, or it is no results.json */

@@ -137,6 +137,7 @@ async function namingFile<T>(path: string, decode: (file: Buffer) => Promise<T>)
     // Of some damage, the decoder says no more than this.
     const said = error.message.split('\n')[0].replace(/\.$/, '');
     const reason = /unknown error/i.test(said) ? 'it is cut off or damaged' : said;
-    throw new UserError(`${path} cannot be read as an image (${code ?? reason}): replace or remove it.`);
+    const ofSystem = code === 'ELOOP' ? 'it is a link that leads in a circle' : code;
+    throw new UserError(`${path} cannot be read as an image (${ofSystem ?? reason}): replace or remove it.`);
   }
 }

@@ -10,5 +10,6 @@ export function foreignKind(file: Buffer): string | undefined {
     return 'HEIC: convert it to JPEG, with heif-convert for example';
   if (start.startsWith('version https://git-lfs')) return 'the pointer of a Git LFS file: run "git lfs pull"';
   if (/^\s*<(!doctype html|html)/.test(start)) return 'a web page: download the file again';
+  if (start.startsWith('\x93numpy')) return 'a single array of NumPy: save all arrays in one file with numpy.savez';
   return undefined;
 }

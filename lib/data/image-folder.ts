@@ -82,8 +82,7 @@ async function readFolder(folder: string, { prefix, recursive, leftOut, above }:
 export async function readEntries(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const entries = await readdir(folder, { withFileTypes: true });
   const isFolder = (entry: Dirent): boolean =>
-    entry.isDirectory() ||
-    (entry.isSymbolicLink() && (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false));
+    entry.isDirectory() || (entry.isSymbolicLink() && leadsToFolder(join(folder, entry.name)));
   const visible = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX' && name !== '@eaDir';
   return {
     files: entries.filter((entry) => !isFolder(entry)).map(({ name }) => name),
@@ -92,6 +91,15 @@ export async function readEntries(folder: string): Promise<{ files: string[]; fo
       .map(({ name }) => name)
       .sort(byCharacters),
   };
+}
+
+/** A link may lead nowhere, to itself, or to what may not be read. */
+function leadsToFolder(link: string): boolean {
+  try {
+    return statSync(link).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** What to do about files of other kinds. */

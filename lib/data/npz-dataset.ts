@@ -96,14 +96,15 @@ function splitArrays(file: NpzFile, name: SplitName): SplitArrays {
   }
   if (labels.shape.length !== 1 && labels.shape.length !== 2) {
     throw new UserError(
-      `"${name}_labels" in ${file.path} has shape (${labels.shape.join(', ')}); labels are N, N×1 or N×L.`,
+      `"${name}_labels" in ${file.path} has shape (${labels.shape.join(', ')}); labels are N, N×1 or N×L${labels.shape.length > 2 ? ': "labels = labels.reshape(len(labels), -1)"' : ''}.`,
     );
   }
   if (images.shape[0] === 0)
     throw new UserError(`The split "${name}" of ${file.path} is empty: every split needs at least one image.`);
   if (images.shape[0] !== labels.shape[0]) {
+    const turned = labels.shape[1] === images.shape[0] ? ': turn them with "labels = labels.T"' : '';
     throw new UserError(
-      `The split "${name}" of ${file.path} has ${images.shape[0]} images but ${labels.shape[0]} labels.`,
+      `The split "${name}" of ${file.path} has ${images.shape[0]} images but ${labels.shape[0]} labels${turned}.`,
     );
   }
   const labelWidth = labels.shape[1] ?? 1;
@@ -128,7 +129,7 @@ function imageAdvice({ type, shape }: NpzMember): string {
   if (type === '|b1') return line('as bytes they are', '(images * 255).astype(numpy.uint8)');
   if (type === '<u2') return line('as bytes they are', '(images >> 8).astype(numpy.uint8)');
   if (type === '<f4' || type === '<f8')
-    return line('values from 0 to 1 become bytes with', 'numpy.rint(images * 255).astype(numpy.uint8)');
+    return `${line('values from 0 to 1 become bytes with', 'numpy.rint(images * 255).astype(numpy.uint8)')}, values from 0 to 255 without "* 255"`;
   return '';
 }
 
@@ -190,19 +191,22 @@ function guessTask({ train }: SplitsOfArrays, labelWidth: number, named: number 
   return (named ?? largest(train.labels) + 1) === 2 ? 'binary-class' : 'multi-class';
 }
 
+const renumbering =
+  'number them anew with "names, labels = numpy.unique(labels, return_inverse=True)" over the labels of all splits, and save names as class_names';
+
 /** Classes are numbered from 0 without gaps; a gap means that a label is out of range. */
 function guessClassNames(path: string, { train }: SplitsOfArrays, task: Task, labelWidth: number): string[] {
   if (task === 'multi-label') return numberedNames('label', labelWidth);
   const present = [...new Set(train.labels)].sort((a, b) => a - b);
   if (present[0] < 0)
     throw new UserError(
-      `A label of ${path} is out of range: train_labels has ${present[0]}, but classes are numbered from 0.`,
+      `A label of ${path} is out of range: train_labels has ${present[0]}, but classes are numbered from 0: ${renumbering}.`,
     );
   const highest = present[present.length - 1];
   const gap = present.findIndex((label, index) => label !== index);
   if (gap >= 0) {
     throw new UserError(
-      `A label of ${path} is out of range: train_labels goes up to ${highest}, but no image has label ${gap}; classes are numbered from 0 without gaps.`,
+      `A label of ${path} is out of range: train_labels goes up to ${highest}, but no image has label ${gap}; classes are numbered from 0 without gaps: ${renumbering}.`,
     );
   }
   return present.map((label) => `class ${label}`);

@@ -111,6 +111,7 @@ export async function checkNpz(path: string): Promise<{ members: number; damaged
     try {
       const damaged: string[] = [];
       for await (const entry of zip.eachEntry()) {
+        checkMethod(entry, `"${entry.fileName}" in ${path}`, path);
         if (!(await isIntact(zip, entry))) damaged.push(entry.fileName);
       }
       return { members: zip.entryCount, damaged };
@@ -249,13 +250,17 @@ async function placeOf(
   source: string,
   { path, descriptor, open, cache }: Opening,
 ): Promise<{ descriptor: number; offset: number }> {
+  checkMethod(entry, source, path);
   if (entry.compressionMethod === stored) {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
     return { descriptor, offset: fileDataStart };
   }
-  if (entry.compressionMethod === deflated)
-    return { descriptor: open(await unpack(zip, entry, path, cache)), offset: 0 };
-  const method = otherMethods[entry.compressionMethod] ?? `method ${entry.compressionMethod}`;
+  return { descriptor: open(await unpack(zip, entry, path, cache)), offset: 0 };
+}
+
+function checkMethod({ compressionMethod }: yauzlWithCallbacks.Entry, source: string, path: string): void {
+  if (compressionMethod === stored || compressionMethod === deflated) return;
+  const method = otherMethods[compressionMethod] ?? `method ${compressionMethod}`;
   throw new UserError(
     `${source} is compressed by ${method}, which is not read here: save it anew with "numpy.savez_compressed('new.npz', **numpy.load('${basename(path)}'))".`,
   );

@@ -82,10 +82,11 @@ export function absentClasses({ splits, classNames, task }: Dataset): string[] {
     const absent = classNames.filter((_, index) => !present.has(index));
     if (absent.length === 0) return [];
     const it = absent.length === 1 ? 'it' : 'them';
+    const auc = present.size > 1 && task !== 'binary-class' ? 'AUC is over the other classes' : 'there is no AUC';
     const effect = {
       train: `nothing can be learned of ${it}`,
       val: `the choice of an epoch does not see ${it}`,
-      test: `AUC is over the other classes, and macro-F1 counts ${it} as 0`,
+      test: `${auc}, and macro-F1 counts ${it} as 0`,
     }[name];
     return [`${name} has no image of ${some(absent)}: ${effect}`];
   });

@@ -39,6 +39,7 @@ export function scanDataset(
   const compared: ComparedImage[] = [];
   const places: { split: Split; index: number }[] = [];
   const lines: string[] = [];
+  let brightest = 0;
   const counts = Object.fromEntries(
     splitNames.map((name) => [name, classCounts(splits[name], classNames.length)]),
   ) as Record<SplitName, number[]>;
@@ -59,6 +60,7 @@ export function scanDataset(
         }),
       );
     }
+    brightest = Math.max(brightest, highestValue(histogram));
     lines.push(
       ...describeSplit(split, histogram),
       `  ${classNames.map((label, at) => `${label}: ${counts[name][at]}`).join(', ')}`,
@@ -74,7 +76,7 @@ export function scanDataset(
   };
   const shown = interesting(pairs, compared).slice(0, shownPairs);
   return {
-    lines: [...lines, ...groupsAcross(dataset), ...describeDuplicates(pairs, compared)],
+    lines: [...lines, ...nearlyBlack(brightest), ...groupsAcross(dataset), ...describeDuplicates(pairs, compared)],
     balance: { classNames, counts },
     tables: pairs.length === 0 ? [] : [duplicateTable(pairs, compared)],
     duplicates: { height, width, channels, pairs: shown.map((pair) => shownPair(pair, compared, pixelsOf)) },
@@ -125,10 +127,22 @@ function describeSplit({ name, count }: Split, histogram: Float64Array): string[
     sum += occurrences * value;
   });
   const lowest = histogram.findIndex((occurrences) => occurrences > 0);
-  const highest = 255 - [...histogram].reverse().findIndex((occurrences) => occurrences > 0);
   return [
-    `${name}: ${counted(count, 'image')}, pixel values ${lowest} to ${highest}, mean ${(sum / values).toFixed(2)}`,
+    `${name}: ${counted(count, 'image')}, pixel values ${lowest} to ${highestValue(histogram)}, mean ${(sum / values).toFixed(2)}`,
   ];
+}
+
+function highestValue(histogram: Float64Array): number {
+  return 255 - [...histogram].reverse().findIndex((occurrences) => occurrences > 0);
+}
+
+/** Images whose brightest value is lower were hardly meant as bytes: masks of 0 and 1, or four bits. */
+const darkBelow = 16;
+
+function nearlyBlack(brightest: number): string[] {
+  if (brightest >= darkBelow || brightest === 0) return [];
+  const factor = Math.floor(255 / brightest);
+  return [`nearly black: no pixel value is above ${brightest} of 255; "images = images * ${factor}" spreads them`];
 }
 
 function groupsAcross({ splits }: Dataset): string[] {

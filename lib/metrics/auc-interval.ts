@@ -5,7 +5,7 @@
  */
 import { UserError } from '../errors';
 import { createRandom, type Random } from '../random';
-import { medmnistAuc } from './auc';
+import { meanAreaUnderRoc, type AbsentClass } from './auc';
 import { checkConfidence } from './distributions';
 import { mean, quantile, type Interval, type ResamplingOptions } from './intervals';
 import { checkScored, column, type Scored } from './scores';
@@ -17,12 +17,17 @@ export interface AucInterval extends Interval {
   readonly redrawn: number;
 }
 
+export interface AucResampling extends ResamplingOptions {
+  /** What to do about classes without an AUC, as in `meanAreaUnderRoc`; `error` by default. */
+  readonly absentClass?: AbsentClass;
+}
+
 /**
  * Mean AUC over the seeds and its percentile interval. Images are resampled within each class, so that none vanishes; those of a
  * multi-label task, which have no one class, all together. `predictions`: one a seed, of the same images. Reproducible: resample r draws
  * from the stream `createRandom(seed, 'auc-bootstrap', r)`. Throws a UserError where AUC is undefined or the truths differ.
  */
-export function pooledAucInterval(predictions: readonly Scored[], options: ResamplingOptions): AucInterval {
+export function pooledAucInterval(predictions: readonly Scored[], options: AucResampling): AucInterval {
   return resampledInterval([predictions], options, ([auc]) => auc);
 }
 
@@ -30,14 +35,14 @@ export function pooledAucInterval(predictions: readonly Scored[], options: Resam
 export function pooledAucDifference(
   first: readonly Scored[],
   second: readonly Scored[],
-  options: ResamplingOptions,
+  options: AucResampling,
 ): AucInterval {
   return resampledInterval([first, second], options, ([a, b]) => a - b);
 }
 
 function resampledInterval(
   methods: readonly (readonly Scored[])[],
-  { seed, confidence = 0.95, resamples = 2000 }: ResamplingOptions,
+  { seed, confidence = 0.95, resamples = 2000, absentClass }: AucResampling,
   statistic: (aucs: readonly number[]) => number,
 ): AucInterval {
   checkConfidence(confidence);
@@ -46,7 +51,9 @@ function resampledInterval(
   if (methods.some((predictions) => predictions.length === 0))
     throw new UserError('There are no predictions to resample.');
   checkSameImages(all);
-  const value = statistic(methods.map((predictions) => mean(predictions.map(medmnistAuc))));
+  const value = statistic(
+    methods.map((predictions) => mean(predictions.map((scored) => meanAreaUnderRoc({ ...scored, absentClass }).auc))),
+  );
 
   const curves = methods.map((predictions) => predictions.map(sortedColumns));
   const draw = resampler(all[0]);
@@ -113,6 +120,7 @@ interface SortedColumn {
   readonly endsGroup: Uint8Array;
 }
 
+/** Those that have an AUC. */
 function sortedColumns({ task, truth, scores, classes }: Scored): SortedColumn[] {
   const multiLabel = task === 'multi-label';
   const binary = task === 'binary-class';
@@ -127,7 +135,7 @@ function sortedColumns({ task, truth, scores, classes }: Scored): SortedColumn[]
       positive: Uint8Array.from(images, (image) => (isPositive(image) ? 1 : 0)),
       endsGroup: Uint8Array.from(images, (image, at) => (values[image] === values[images[at + 1]] ? 0 : 1)),
     };
-  });
+  }).filter(({ positive }) => positive.includes(0) && positive.includes(1));
 }
 
 /** The area with each image counted so often, equal scores half; NaN without a pair. Whole numbers up to the division. */

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset';
 import { UserError } from '../errors';
 import { pooledAucInterval } from '../metrics/auc-interval';
 import { meanInterval, wilsonInterval, type Interval } from '../metrics/intervals';
+import type { Scored } from '../metrics/scores';
 import { metricOfImages } from '../metrics/segmentation';
 import { fitTemperature } from '../metrics/temperature';
 import { initialParameters } from '../models/initial-values';
@@ -118,11 +119,11 @@ export async function measureClassifier(
 ): Promise<Measured> {
   const { task, classNames, splits } = data;
   const { labels, count } = splits.test;
-  const scored = { task, truth: labels, scores: probabilities, classes: classNames.length };
+  const scored: Scored = { task, truth: labels, scores: probabilities, classes: classNames.length };
   const single = task !== 'multi-label';
   const ofAuc: Record<string, ReturnType<typeof scoreOf>> = auc === undefined || !Number.isFinite(auc)
     ? {}
-    : { auc: scoreOf(auc, pooledAucInterval([scored], intervals)) };
+    : { auc: scoreOf(auc, aucInterval(scored)) };
   return {
     task,
     classNames: [...classNames],
@@ -137,6 +138,16 @@ export async function measureClassifier(
       },
     },
   };
+}
+
+/** Of the classes that the test split has, as the AUC itself; undefined where a label is too rare for resampling. */
+function aucInterval(scored: Scored): Interval | undefined {
+  try {
+    return pooledAucInterval([scored], { ...intervals, absentClass: 'skip' });
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** Undefined where the validation images are told apart without an error, so that no temperature is the best. */

@@ -149,7 +149,9 @@ export function toInt32(bytes: Uint8Array, type: NpyType, source: string): Int32
     const value = readOne(index * width);
     values[index] = value;
     if (values[index] !== value)
-      throw new UserError(`${source} has the value ${value} at position ${index}, which is no class number.`);
+      throw new UserError(
+        `${source} has the value ${value} at position ${index}, which is no class number; of probabilities they are "labels = labels.argmax(1)".`,
+      );
   }
   return values;
 }

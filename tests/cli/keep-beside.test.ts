@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { keepBeside } from '../../lib/cli/keep-beside';
+import { describeModels } from '../../lib/cli/notebook';
 import { writeResults } from '../../lib/runs/results';
 
 const folder = mkdtempSync(join(tmpdir(), 'keep-beside-'));
@@ -27,7 +28,9 @@ test('the result of a run with other parameters is kept beside the new one, what
   assert.equal(readFileSync(join(directory, 'index.html'), 'utf8'), 'second');
 
   finish(directory, 'first');
+  assert.match(describeModels(directory), /no model was kept: the page says why/);
   mkdirSync(join(directory, 'models', 'a'), { recursive: true });
+  assert.equal(describeModels(directory), `model: ${join(directory, 'models', 'a')}`);
   writeFileSync(join(directory, 'preview.png'), '');
   assert.equal(keepBeside(directory, unfinished), join(directory, 'first'));
   assert.deepEqual(readdirSync(join(directory, 'first')).sort(), [

@@ -172,7 +172,17 @@ test('links are followed, but not in a circle', async () => {
   symlinkSync('..', join(inside, 'up'));
   symlinkSync(join(folder, 'elsewhere'), join(inside, 'linked'));
   symlinkSync('nowhere.png', join(inside, 'dangling.png'));
-  assert.deepEqual(await listImages(inside, { recursive: true }), ['dangling.png', 'linked/y.png', 'x.png']);
+  symlinkSync('itself.png', join(inside, 'itself.png'));
+  const expected = ['dangling.png', 'itself.png', 'linked/y.png', 'x.png'];
+  assert.deepEqual(await listImages(inside, { recursive: true }), expected);
+  const broken: { path: string; reason: string }[] = [];
+  const paths = expected.map((name) => join(inside, name));
+  await collect(folderBatches(paths, { transform, batchSize: 4, workers, broken }));
+  assert.deepEqual(
+    broken.map(({ path }) => path),
+    paths.slice(0, 2),
+  );
+  assert.match(broken[1].reason, /itself\.png cannot be read as an image \(it is a link that leads in a circle\)/);
 });
 
 test('no more is prepared than was asked for, and it is begun before it is needed', async () => {

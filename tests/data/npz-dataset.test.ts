@@ -244,7 +244,7 @@ test('what NumPy can mend in one line is refused with that line', async () => {
   );
   await assertRefused(
     floats,
-    /values from 0 to 1 become bytes with "images = numpy\.rint\(images \* 255\)\.astype\(numpy\.uint8\)"/,
+    /values from 0 to 1 become bytes with "images = numpy\.rint\(images \* 255\)\.astype\(numpy\.uint8\)", values from 0 to 255 without/,
   );
   const texts = everywhere(
     (name) => ({ ...npyTexts(Array.from({ length: counts[name] }, (_, at) => `cls${at % 3}`)), shape: [counts[name]] }),
@@ -303,7 +303,7 @@ test('images of other channels, or without pixels, are refused', async () => {
 });
 
 test('labels of another rank or number are refused', async () => {
-  const expected = /; labels are N, N×1 or N×L\.$/;
+  const expected = /; labels are N, N×1 or N×L: "labels = labels\.reshape\(len\(labels\), -1\)"\.$/;
   await assertRefused({ test_labels: labels([1], []) }, /"test_labels" in .*cells\.npz has shape \(\);/);
   await assertRefused({ test_labels: labels([1, 1, 2, 0], [2, 2, 1]) }, expected);
   await assertRefused(
@@ -313,6 +313,10 @@ test('labels of another rank or number are refused', async () => {
   await assertRefused(
     { test_labels: labels([1, 1, 2]) },
     /^The split "test" of .*cells\.npz has 4 images but 3 labels\.$/,
+  );
+  await assertRefused(
+    { test_labels: labels([1, 1, 2, 0], [1, 4]) },
+    /4 images but 1 labels: turn .* "labels = labels\.T"\.$/,
   );
 });
 
@@ -340,7 +344,7 @@ test('labels out of range are refused, wherever they are', async () => {
   const outOfRange = /^A label of .*cells\.npz is out of range: /;
   await assertRefused(
     { train_labels: labels([0, 1, -1, 0, 1, 2]) },
-    /train_labels has -1, but classes are numbered from 0/,
+    /train_labels has -1, but classes are numbered from 0: number them anew with "names, labels = numpy\.unique/,
   );
   await assertRefused({ train_labels: labels([-3, -3, -3, -1, -1, -3]) }, /train_labels has -3, but classes are/);
   await assertRefused({ train_labels: labels([0, 0, 0, 0, -1, 0]) }, /train_labels has -1/);
@@ -352,7 +356,8 @@ test('labels out of range are refused, wherever they are', async () => {
         new RegExp(`${outOfRange.source}${name}_labels has ${wrong}, but the classes are 0 to 2\\.$`),
       );
   }
-  const gap = /train_labels goes up to (\d+), but no image has label (\d); classes are numbered from 0 without gaps\.$/;
+  const gap =
+    /train_labels goes up to (\d+), but no image has label (\d); classes are numbered from 0 without gaps: number them anew with "names, labels = numpy\.unique\(labels, return_inverse=True\)" over/;
   for (const [wrong, missing] of [
     [4, 3],
     [255, 3],

@@ -352,6 +352,12 @@ test('members that are not arrays of the stated size, or are packed in another w
     /is compressed by bzip2, which is not read here: save it anew with "numpy\.savez_compressed\('new\.npz', \*\*numpy\.load\('odd\.npz'\)\)"\.$/,
   );
   await refused({ content: npy([1], Uint8Array.of(1)), method: 14 }, /is compressed by LZMA, which is not read here/);
+  await assert.rejects(checkNpz(path), userError(/^"a\.npy" in .*odd\.npz is compressed by LZMA, which is not/));
+  writeFileSync(path, npy([1], Uint8Array.of(1)));
+  await assertRefused(
+    path,
+    /is no \.npz file \(it is a single array of NumPy: save all arrays in one file with numpy\.savez\)/,
+  );
 });
 
 test('a cache that cannot be written is named', async () => {

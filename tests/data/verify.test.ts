@@ -52,7 +52,7 @@ test('a file in order: what it is, its checksums, and each split', async () => {
     `MD5 ${md5()}: no file of the registry`,
     'CRC of 6 arrays: all right',
     'val has no image of class 0: the choice of an epoch does not see it',
-    'test has no image of class 0, class 2: AUC is over the other classes, and macro-F1 counts them as 0',
+    'test has no image of class 0, class 2: there is no AUC, and macro-F1 counts them as 0',
     'train: 4 images, pixel values 0 to 100, mean 17.08',
     '  class 0: 2, class 1: 1, class 2: 1',
     'val: 2 images, pixel values 0 to 100, mean 17.58',
@@ -174,6 +174,13 @@ test('a file of the registry is named, and its classes are', async (context) => 
   const { lines } = await verifyDataset(path, options);
   assert.equal(lines[1], `MD5 ${md5()}: BloodMNIST 64×64 of the registry`);
   assert.ok(lines.some((line) => line.startsWith(`  ${classNames[0]}: 2, ${classNames[1]}: 1, `)));
+});
+
+test('images of small values are told', async () => {
+  const dim = (first: number): Image => [first, 0, 0, 0, 0, 1];
+  write({ train: [dim(0), dim(1)], val: [dim(0)], test: [dim(1)] }, { train: [0, 1], val: [0], test: [1] });
+  const { lines } = await verifyDataset(path, options);
+  assert.ok(lines.includes('nearly black: no pixel value is above 1 of 255; "images = images * 255" spreads them'));
 });
 
 test('what cannot be read as a dataset is refused in one line', async () => {

@@ -287,6 +287,19 @@ describe('bootstrap intervals of the AUC', () => {
     assert.deepEqual([value, low, high], [0, 0, 0]);
   });
 
+  it('leave out classes without images on request, as the AUC does', () => {
+    const truth = [0, 1, 0, 1, 1, 0];
+    const scores = [0.1, 0.4, 0.5, 0.6, 0.3, 0.2].flatMap((value) => [1 - value, value, 0]);
+    const lacking: Scored = { task: 'multi-class', classes: 3, truth, scores: Float64Array.from(scores) };
+    const whole: Scored = { ...lacking, classes: 2, scores: lacking.scores.filter((_, at) => at % 3 < 2) };
+    const options = { seed: 1, resamples: 20 };
+    assert.deepEqual(
+      pooledAucInterval([lacking], { ...options, absentClass: 'skip' }),
+      pooledAucInterval([whole], options),
+    );
+    assert.throws(() => pooledAucInterval([lacking], options), { name: 'UserError', message: /for class 2/ });
+  });
+
   it('say what is wrong', () => {
     const one = binary([0, 1], 0.1, 0.4);
     const options = { seed: 1, resamples: 20 };

@@ -58,7 +58,7 @@ test('what cannot be read is refused with what can', () => {
 
 test('numbers that are no class numbers are refused with their position', () => {
   const messages: Record<string, RegExp> = {
-    half: /^array has the value 0\.5 at position 1, which is no class number\.$/,
+    half: /^array has the value 0\.5 at position 1, which is no class number; of probabilities they are "labels = labels\.argmax\(1\)"\.$/,
     nan: /value NaN at position 0/,
     infinite: /value Infinity at position 0/,
     large: /value 2147483648 at position 1/,

@@ -142,6 +142,11 @@ describe('a linear head as a whole network', () => {
     const savable = { model: 'head', best: model, last: model, recipe: {}, identity: { recipe: { ...settings } } };
     const saved = await saveModel(savable, source.data, join(folder, 'model'));
     assert.equal(saved.description.scores?.values.accuracy.value, run.best?.accuracy);
+    const { test } = source.data.splits;
+    const lacking = { ...test, labels: test.labels.map((label) => label % 2) };
+    const withLacking = { ...source.data, splits: { ...source.data.splits, test: lacking } };
+    const { auc } = (await saveModel(savable, withLacking, join(folder, 'lacking'))).description.scores?.values ?? {};
+    assert.ok(auc.low !== undefined && auc.low <= auc.value, 'the AUC of a test split without one of the classes');
     assert.equal(tf.memory().numTensors, tensors);
     const knn = await probeOnce({ ...source, kept }, 'knn', { k: 3 }, { folder: join(folder, 'runs'), title: 'knn' });
     assert.equal(knn.trained('best'), undefined);
