@@ -1,12 +1,13 @@
 """Runs a notebook by the project's kernel: execute.py INPUT.ipynb OUTPUT.ipynb
 
-Prints one JSON line a cell, {"cell", "cells"}, and at a failure one with {"cell", "message"}; exit code 0 only if every cell succeeded
-and nothing failed beside them. Ends, and the kernel with it, when the process that started it is gone.
+Prints one JSON line a cell, {"cell", "cells"}, and at a failure one with {"cell", "message"}, or {"cell", "died"} where the kernel came to
+its end; exit code 0 only if every cell succeeded and nothing failed beside them. Ends, and the kernel with it, when the process that started it is gone.
 """
 
 import json
 import os
 import re
+import resource
 import sys
 import threading
 import time
@@ -65,9 +66,11 @@ class Client(NotebookClient):
         self.number = 0
         self.cell_of_request = {}
         self.unhandled = None
+        self.kernel_process = None
 
     async def async_start_new_kernel_client(self):
         client = await super().async_start_new_kernel_client()
+        self.kernel_process = self.km.provisioner.process
         receive = client.iopub_channel.get_msg
 
         async def receive_and_look(*args, **options):
@@ -125,7 +128,9 @@ def main(source, target):
         say(cell=error.cell, message=error.message)
         return 1
     except DeadKernelError:
-        say(cell=client.number, message="The kernel died, perhaps for lack of memory.")
+        # Of a process that has ended; kibibytes on Linux, bytes on macOS.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        say(cell=client.number, died={"code": client.kernel_process and client.kernel_process.poll(), "peakBytes": peak})
         return 1
     nbformat.write(notebook, target)
     return 0

@@ -1,8 +1,10 @@
 /** Jupyter's programs as this project runs them: by the environment that the set-up made, and without anything of the user's own. */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { UserError } from '../errors';
+import { memoryBytes } from '../machine';
 import { projectRoot } from '../paths';
 import type { Notebook } from './notebook-file';
 
@@ -29,6 +31,8 @@ export interface CellEvent {
   readonly progress?: string;
   /** Only where the cell failed. */
   readonly message?: string;
+  /** Only where the kernel came to its end: by which exit code, or which signal as a negative number, and its most memory. */
+  readonly died?: { readonly code: number | null; readonly peakBytes: number };
 }
 
 export interface ExecuteOptions {
@@ -56,6 +60,7 @@ export async function executeNotebook(
   createInterface(child.stdout).on('line', (line) => {
     const event = JSON.parse(line) as CellEvent;
     if (event.message !== undefined) failure = event;
+    else if (event.died !== undefined) failure = { ...event, message: deathMessage(event.died) };
     else onCell?.(event);
   });
   const code = await exitCode(child);
@@ -65,6 +70,15 @@ export async function executeNotebook(
   }
   if (code !== 0)
     throw new UserError(`The notebook could not be run: ${errors.trim().split('\n').pop() || `exit code ${code}`}`);
+}
+
+function deathMessage({ code, peakBytes }: NonNullable<CellEvent['died']>): string {
+  if (code !== null && code >= 0) return `The kernel ended by itself, with exit code ${code}.`;
+  const [signal = 'a signal'] = Object.entries(constants.signals).find(([, number]) => number === -(code ?? 0)) ?? [];
+  const goesOn = 'run it again, and trainings go on from what was reached.';
+  if (signal !== 'SIGKILL') return `The kernel was ended by ${signal}: ${goesOn}`;
+  const [taken, all] = [peakBytes, memoryBytes()].map((bytes) => (bytes / 2 ** 30).toFixed(1));
+  return `The kernel was killed, as the system does where the memory runs out (it had taken up to ${taken} of ${all} GB): a smaller batchSize needs less; ${goesOn}`;
 }
 
 /** Lines of a failure that fit under a command. */

@@ -92,7 +92,7 @@ test('each change is made in one cell, runs, adds its row, and comes to the same
   const environment = { NOTEBOOK_RUN_DIRECTORY: join(scratch, 'run') };
   await assert.rejects(
     executeNotebook(source, executed, { environment: { ...environment, KILL_IN_TRAINING: '1' } }),
-    /kernel died/,
+    /kernel was killed/,
   );
   assert.equal(readResults(environment.NOTEBOOK_RUN_DIRECTORY)?.results.length, 2, 'both arms of the first training');
   await executeNotebook(source, executed, { environment });
