@@ -8,7 +8,7 @@ import { indexPage } from '../../lib/cli/index-page';
 import { runsSections } from '../../lib/cli/runs-section';
 import { recordRuns } from '../studies/recorded-runs';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, axeFindings, figuresDrawn, keepScreenshot, openPage, views } from './page-check';
+import { assertFits, axeFindings, figuresDrawn, keepContactSheet, openPage, views } from './page-check';
 
 const folder = mkdtempSync(join(tmpdir(), 'compare-browser-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +31,7 @@ test('runs are compared on the index, and its table is sorted by the keyboard', 
   writeFileSync(path, await indexPage({ runs: [], folder, sections: runsSections(folder) }));
   const browser = await launch();
   try {
+    const pictures: Buffer[] = [];
     for (const view of views) {
       const { page, complaints, close } = await openPage(browser, path, view);
       const summary = page.locator('.run-comparison > summary');
@@ -67,9 +68,10 @@ test('runs are compared on the index, and its table is sorted by the keyboard', 
       const values = csv.slice(1).map((line) => Number(line.split(',')[column]));
       assert.deepEqual(values, ascending, 'plain numbers, in the order that is shown');
       assert.deepEqual(complaints, []);
-      await keepScreenshot(page, `runs-${view.theme}-${view.width}`);
+      pictures.push(await page.screenshot({ fullPage: true }));
       await close();
     }
+    await keepContactSheet(pictures, 'runs');
   } finally {
     await browser.close();
   }

@@ -4,10 +4,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { patience } from '../patience';
-
-/** Milliseconds: a machine that computes something else at the same time may be many times slower. */
 
 export interface View {
   readonly theme: 'light' | 'dark';
@@ -78,7 +77,8 @@ export async function axeFindings(page: Page): Promise<string[]> {
   await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
   await figuresDrawn(page);
   await page.evaluate(axe);
-  const { violations } = await page.evaluate<{ violations: Violation[] }>('axe.run()');
+  // To describe all that is well takes axe longer than to find what is not.
+  const { violations } = await page.evaluate<{ violations: Violation[] }>(`axe.run({ resultTypes: ['violations'] })`);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
@@ -110,9 +110,25 @@ export async function assertPrints(page: Page): Promise<void> {
   assert.equal(await page.evaluate(`document.documentElement.hasAttribute('data-printing')`), false);
 }
 
-/** Keeps a picture of the whole page below outputs/, for a look. */
-export async function keepScreenshot(page: Page, name: string): Promise<void> {
+/** Pixels of a picture in a contact sheet. */
+const [pictureWidth, pictureHeight] = [480, 3000];
+
+/** Keeps the beginning of a page in all its views side by side below outputs/, for a look. @param pictures PNGs of one view each */
+export async function keepContactSheet(pictures: readonly Buffer[], name: string): Promise<void> {
   const folder = join(outputsDirectory, 'screenshots');
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, timeout: patience });
+  const composite = await Promise.all(
+    pictures.map(async (picture, index) => {
+      const { data, info } = await sharp(picture).resize(pictureWidth).toBuffer({ resolveWithObject: true });
+      const height = Math.min(info.height, pictureHeight);
+      const input = await sharp(data).extract({ left: 0, top: 0, width: pictureWidth, height }).toBuffer();
+      return { input, left: index * (pictureWidth + 20), top: 0 };
+    }),
+  );
+  const width = pictures.length * (pictureWidth + 20) - 20;
+  const sheet = sharp({ create: { width, height: pictureHeight, channels: 3, background: '#808080' } });
+  await sheet
+    .composite(composite)
+    .png()
+    .toFile(join(folder, `${name}.png`));
 }

@@ -13,7 +13,7 @@ import { writePost } from '../../lib/cli/page/post';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, assertPrints, axeFindings, figuresDrawn, keepScreenshot, openPage, views } from './page-check';
+import { assertFits, assertPrints, axeFindings, figuresDrawn, keepContactSheet, openPage, views } from './page-check';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
@@ -45,9 +45,13 @@ const pages: readonly (readonly [name: string, path: string])[] = [
   ...finished.map(({ name, directory }) => [name, join(directory, 'index.html')] as const),
 ];
 
+/** Of which a contact sheet is kept: the last page that there is. */
+const [onSheet] = pages[pages.length - 1];
+
 for (const [name, path] of pages) {
   test(`the page of ${name} is whole in both themes and at both widths`, { skip }, async () => {
     assert.ok(readFileSync(path).length <= pageLimit, 'the page is too large');
+    const pictures: Buffer[] = [];
     for (const view of views) {
       const { page, complaints, close } = await openPage(browser, path, view);
       const charts = await page.locator('figure[data-figure]').count();
@@ -66,10 +70,11 @@ for (const [name, path] of pages) {
         'a script has drawn over the stills',
       );
       assert.deepEqual(complaints, []);
-      if (path !== example) await keepScreenshot(page, `${name}-${view.theme}-${view.width}`);
+      if (name === onSheet) pictures.push(await page.screenshot({ fullPage: true }));
       if (view.theme === 'dark' && view.width === 'desktop') await assertPrints(page);
       await close();
     }
+    if (name === onSheet) await keepContactSheet(pictures, name);
   });
 }
 
