@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
+import { cores } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { chromiumMissing, findChromium } from './chromium';
@@ -72,7 +73,8 @@ export async function main(args: string[]): Promise<void> {
   const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
   if (ofTypes) writeNotebookSources();
   try {
-    await inLanes(chosen, runStep);
+    // One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
+    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 1) });
   } finally {
     if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
@@ -140,7 +142,7 @@ const brief: Readonly<Record<string, string>> = {
   '02': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
   '03': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
   '04': 'syntheticImages=100 epochs=2 cnnEpochs=1',
-  '05': 'syntheticImages=100 epochs=1 resamples=100',
+  '05': 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
   '06': 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
   '07': 'syntheticImages=16 fractions=0.5,1 epochs=1',
   '08': 'syntheticImages=800 images=32 epochs=2',
