@@ -10,17 +10,22 @@ export function candidates<T extends OfArm>(rows: readonly T[]): readonly T[] {
   return corrected.length > 0 ? corrected : rows;
 }
 
+/** The highest score on the validation images first, equal ones as they came; what has no score is left out. */
+export function ranked<T>(all: readonly T[], score: (one: T) => unknown): readonly T[] {
+  return all
+    .flatMap((one) => {
+      const own = score(one);
+      return typeof own === 'number' && Number.isFinite(own) ? [{ one, own }] : [];
+    })
+    .sort((a, b) => b.own - a.own)
+    .map(({ one }) => one);
+}
+
 /**
- * The candidate with the highest score on the validation images, the first of several: the best on the test images would be told too good.
- * Undefined where none has a score.
+ * The first of the ranked candidates: the best on the test images would be told too good. Undefined where none has a score.
  */
 export function chosenRow<T extends OfArm>(rows: readonly T[], score: (row: T) => unknown): T | undefined {
-  let best: { readonly row: T; readonly score: number } | undefined;
-  for (const row of candidates(rows)) {
-    const own = score(row);
-    if (typeof own === 'number' && Number.isFinite(own) && own > (best?.score ?? -Infinity)) best = { row, score: own };
-  }
-  return best?.row;
+  return ranked(candidates(rows), score)[0];
 }
 
 /** Why a cell of it is starred. */

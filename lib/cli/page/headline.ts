@@ -1,7 +1,7 @@
 /** What a run found, in a sentence with its uncertainty, and how sure that is: for a reader who looks at nothing else. */
 import { formatInteger, formatPercent } from '../../display/format';
 import { wilsonInterval } from '../../metrics/intervals';
-import { candidates, chosenRow } from '../../runs/chosen';
+import { candidates, chosenRow, ranked } from '../../runs/chosen';
 import type { ClassificationRow, Results, SegmentationRow } from '../../runs/results';
 import { grouped } from '../../grouped';
 
@@ -68,20 +68,14 @@ function segmentationHeadline(rows: readonly (SegmentationRow & Row)[], results:
   const fewest = Math.min(...rows.map(({ trainImages }) => trainImages));
   const atFewest = rows.filter(({ trainImages }) => trainImages === fewest);
   const groups = grouped(atFewest, (row) => `${name(row)} ${String(row.series)}`);
-  const ranked = [...groups.values()]
-    .map((group) => ({
-      title: name(group[0]),
-      series: group[0].series,
-      dice: group.map(({ testDice }) => testDice),
-      selected: average(group.map(({ bestValDice }) => bestValDice)),
-    }))
-    .sort((a, b) => b.selected - a.selected)
-    .map(({ title, series, dice }, _, all) => {
-      // A study's letter for a series says something only where a sentence could mean two of them.
-      const ambiguous = typeof series === 'string' && all.filter((other) => other.title === title).length > 1;
-      return { title: ambiguous ? `${title} (${series})` : title, dice };
-    });
-  const [best, second] = ranked;
+  const methods = ranked([...groups.values()], (group) => average(group.map(({ bestValDice }) => bestValDice)));
+  const titles = methods.map(([first]) => name(first));
+  const [best, second] = methods.map((group, index) => {
+    const [title, { series }] = [titles[index], group[0]];
+    // A study's letter for a series says something only where a sentence could mean two of them.
+    const ambiguous = typeof series === 'string' && titles.filter((other) => other === title).length > 1;
+    return { title: ambiguous ? `${title} (${series})` : title, dice: group.map(({ testDice }) => testDice) };
+  });
   const spread = spreadOf(best.dice, 'draws of them');
   const against =
     second === undefined
@@ -119,13 +113,12 @@ function transferred(rows: readonly Row[], { of, by, format }: Score): string {
     ]),
   );
   const mean = (group: readonly Row[], column: string): number => average(group.map((row) => Number(row[column])));
-  const [best] = [...ways.values()]
-    .flatMap((group) => {
-      const random = group.filter(({ weights }) => weights === 'random');
-      const learned = group.filter(({ weights }) => weights !== 'random');
-      return random.length > 0 && learned.length > 0 ? [{ random, learned }] : [];
-    })
-    .sort((a, b) => mean(b.learned, by) - mean(a.learned, by));
+  const withBoth = [...ways.values()].flatMap((group) => {
+    const random = group.filter(({ weights }) => weights === 'random');
+    const learned = group.filter(({ weights }) => weights !== 'random');
+    return random.length > 0 && learned.length > 0 ? [{ random, learned }] : [];
+  });
+  const best = ranked(withBoth, ({ learned }) => mean(learned, by)).at(0);
   if (best === undefined) return '';
   const { random, learned } = best;
   const whose = weightsWords[learned[0].weights] ?? 'the weights of a file';
@@ -152,7 +145,7 @@ const optimizerNames: Readonly<Record<string, string>> = { adamw: 'AdamW', sgd: 
 /** Only methods that have been run on every dataset, with the same seeds, can be averaged over datasets. */
 function gridHeadline(rows: readonly GridRow[], results: Results): Headline | undefined {
   const datasets = new Set(rows.map(({ dataset }) => dataset)).size;
-  const methods = [
+  const complete = [
     ...grouped(
       rows,
       ({ model, initialization, optimizer }) =>
@@ -167,10 +160,9 @@ function gridHeadline(rows: readonly GridRow[], results: Results): Headline | un
         selected: average(seeds.flat().map(({ valAuc }) => valAuc)),
       };
     })
-    .filter(({ aucs }) => aucs.length > 0)
-    .sort((a, b) => b.selected - a.selected);
-  if (methods.length === 0) return undefined;
-  const [best, second] = methods;
+    .filter(({ aucs }) => aucs.length > 0);
+  if (complete.length === 0) return undefined;
+  const [best, second] = ranked(complete, ({ selected }) => selected);
   const against =
     second === undefined
       ? ''
