@@ -23,7 +23,7 @@ export { openDataset } from './data/open';
 export type { ImageFunction, Pixels } from './data/image-changes';
 
 export { freeze, network, unfreeze, type Network } from './models/network';
-export { linear, resnet18, resnet50, swin, unet, vit } from './models/networks';
+export { convnext, linear, resnet18, resnet50, swin, unet, vit } from './models/networks';
 export { blockMaps, lastMap, type Encoder } from './models/encoders';
 export { dinoUnet, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from './models/encoder-networks';
 export { byteNormalization, imagenetNormalization } from './data/batches';
@@ -56,6 +56,7 @@ export {
   flip,
   mixup,
   quarterTurns,
+  randomErasing,
   randomResizedCrop,
   rotate,
 } from './training/augmentations';

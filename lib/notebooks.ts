@@ -145,9 +145,9 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     specs: resolutionParameterSpecs,
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
-      const { checkNetworks, sizeNetworks } = await import('./studies/blood-cells/networks');
+      const { anyFeatures, checkNetworks, sizeNetworks } = await import('./studies/blood-cells/networks');
       const { openSizes } = await import('./data/sizes');
-      checkNetworks(sizeNetworks(parameters), parameters.weights);
+      checkNetworks(sizeNetworks(parameters), parameters.weights, anyFeatures);
       (await openSizes(parameters)).close();
     },
   },

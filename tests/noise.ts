@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { sizeOf } from '../lib/models/parameters';
+import type { Checkpoint } from '../lib/models/weight-names';
+import type { Tensor } from '../lib/tf';
 
 /** Streams of noise beside those of the weights. */
 export const [imageStream, lossStream, dotStream] = [100_000, 100_001, 100_002];
@@ -26,6 +28,24 @@ export function transformerWeights(name: string, shape: readonly number[], index
   if (shape.length === 2) return scaled(Math.sqrt(3 / shape[1]));
   if (shape.length === 3) return scaled(0.5);
   return name.endsWith('bias') ? scaled(0.2) : scaled(0.3, 0.6);
+}
+
+/** A file with such tensors. */
+export function noiseCheckpoint(shapes: Record<string, number[]>): Checkpoint {
+  return new Map(
+    Object.entries(shapes).map(([name, shape], index) => [
+      name,
+      { shape, read: () => transformerWeights(name, shape, index) },
+    ]),
+  );
+}
+
+/** Written out here, so that the library's own translation is checked too. Biases of positions are no linear layer. */
+export function publishedLayout(value: Tensor, name: string, shape: readonly number[]): Float32Array {
+  const isLinear = shape.length === 2 && !name.endsWith('table');
+  const published = shape.length === 4 ? value.transpose([3, 2, 0, 1]) : isLinear ? value.transpose() : value;
+  assert.deepEqual(published.shape, shape);
+  return published.dataSync<'float32'>();
 }
 
 /** Norm of a tensor's values, and their dot product with noise, which no permutation leaves as it is. */

@@ -2,6 +2,7 @@
 import { UserError } from '../errors';
 import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
+import { checkConvnextSize, convnextConfigs, convnextForward, convnextParameters } from './convnext';
 import { isVitMatrix } from './low-precision';
 import type { ParameterTable } from './parameters';
 import { findModel, type ModelRecord, type PretrainedRecord } from './pretrained';
@@ -22,7 +23,7 @@ export type BackboneOutput = {
   blockTokens?: Tensor3D[];
   /** N×H×T×T for each block that was asked for. */
   attentions?: Tensor4D[];
-  /** N×H×W×C after each stage, of ResNet and Swin. */
+  /** N×H×W×C after each stage, of ResNet, Swin and ConvNeXt. */
   stages?: Tensor4D[];
 };
 
@@ -66,7 +67,7 @@ export function createBackbone(name: string, { size, classes = 0, depth }: Backb
   const record = findModel(name);
   if (depth !== undefined) checkDepth(record, depth);
   const inputSize = checkedSize(size ?? record.inputSize);
-  const headName = { resnet: 'fc', vit: 'head', swin: 'head.fc' }[record.family];
+  const headName = { resnet: 'fc', vit: 'head', swin: 'head.fc', convnext: 'head.fc' }[record.family];
   const common = {
     name,
     record,
@@ -105,6 +106,22 @@ export function createBackbone(name: string, { size, classes = 0, depth }: Backb
         return tf.tidy((): BackboneOutput => {
           const { stages, features, pooled, logits } = swinForward(images, scope, config);
           return { pooled, map: features, logits, stages: [...stages] };
+        });
+      },
+    };
+  }
+  if (record.family === 'convnext') {
+    const config = convnextConfigs[record.architecture];
+    checkConvnextSize(inputSize, config);
+    return {
+      ...common,
+      table: convnextParameters(config, { classes }),
+      width: config.widths[config.widths.length - 1],
+      forward: (images, scope, options) => {
+        refuseTokens(record, options);
+        return tf.tidy((): BackboneOutput => {
+          const { stages, pooled, logits } = convnextForward(images, scope, config);
+          return { pooled, map: stages[stages.length - 1], logits, stages: [...stages] };
         });
       },
     };

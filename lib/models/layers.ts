@@ -1,4 +1,5 @@
 /** Which layer a parameter belongs to, counted from 0 at the images; the head's is the largest. */
+import type { ConvnextConfig } from './convnext';
 import type { LayerOf } from './network';
 import type { ResnetConfig } from './resnet';
 import type { SwinConfig } from './swin';
@@ -22,6 +23,16 @@ export function swinLayerOf({ depths }: Pick<SwinConfig, 'depths'>): LayerOf {
     const block = /^layers\.(\d+)\.(?:blocks\.(\d+)|downsample)\./.exec(name);
     if (block) return 1 + sum(depths.slice(0, Number(block[1]))) + Number(block[2] ?? 0);
     return name.startsWith('norm.') ? last : last + 1;
+  };
+}
+
+/** ConvNeXt: 0 the stem, then as in Swin; the norm after the last stage belongs to the head. */
+export function convnextLayerOf({ depths }: Pick<ConvnextConfig, 'depths'>): LayerOf {
+  return (name) => {
+    if (name.startsWith('stem.')) return 0;
+    const block = /^stages\.(\d+)\.(?:blocks\.(\d+)|downsample)\./.exec(name);
+    if (block) return 1 + sum(depths.slice(0, Number(block[1]))) + Number(block[2] ?? 0);
+    return sum(depths) + 1;
   };
 }
 

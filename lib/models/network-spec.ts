@@ -2,16 +2,20 @@
 import { z } from 'zod';
 import type { PlaneSize } from '../tensor/resample';
 import { dinoUnetArms } from './dino-unet';
+import { convnextForward, convnextParameters } from './convnext';
 import { buildEncoderDecoder } from './encoder-decoder';
 import { precisions } from '../precisions';
-import { resnetLayerOf, swinLayerOf, vitLayerOf } from './layers';
+import { convnextLayerOf, resnetLayerOf, swinLayerOf, vitLayerOf } from './layers';
 import type { LayerOf, Network } from './network';
 import type { OnnxGraph, Value } from './onnx/graph';
+import { convnextGraph } from './onnx/convnext';
 import { resnetGraph } from './onnx/resnet';
 import { swinGraph } from './onnx/swin';
 import { unetGraph } from './onnx/unet';
 import { vitGraph } from './onnx/vit';
+import type { Random } from '../random';
 import { resnetForward, resnetParameters } from './resnet';
+import type { StochasticDepth } from './stochastic-depth';
 import { swinForward, swinParameters } from './swin';
 import { unetForward, unetParameters } from './unet';
 import { vitForward, vitParameters } from './vit';
@@ -58,6 +62,14 @@ export const networkSpecSchema = z.discriminatedUnion('family', [
     heads: counts,
     normEpsilon: z.number().positive(),
   }),
+  z.strictObject({
+    family: z.literal('convnext'),
+    ...common,
+    patchSize: count,
+    widths: counts,
+    depths: counts,
+    normEpsilon: z.number().positive(),
+  }),
   z.strictObject({ family: z.literal('unet'), ...common, widths: counts }),
   z.strictObject({
     family: z.literal('encoder-decoder'),
@@ -90,9 +102,14 @@ export interface BuiltNetwork extends Pick<Network, 'table' | 'forward' | 'train
   graph(g: OnnxGraph, size: PlaneSize): Value;
 }
 
-/** The names and shapes of a network's parameters and its forward pass. */
-export function buildNetwork(spec: NetworkSpec): BuiltNetwork {
+/**
+ * The names and shapes of a network's parameters and its forward pass, in training with branches left out at this rate (transformers and
+ * ConvNeXt; see `StochasticDepth`).
+ */
+export function buildNetwork(spec: NetworkSpec, stochasticDepth = 0): BuiltNetwork {
   const { classes } = spec;
+  const depthOf = (random: Random | undefined): StochasticDepth | undefined =>
+    random && stochasticDepth > 0 ? { rate: stochasticDepth, random } : undefined;
   const logits = (output: { readonly logits?: Tensor }): Tensor => output.logits as Tensor;
   if (spec.family === 'resnet') {
     return {
@@ -112,16 +129,24 @@ export function buildNetwork(spec: NetworkSpec): BuiltNetwork {
   if (spec.family === 'swin') {
     return {
       table: swinParameters(spec, { classes }),
-      forward: (images, scope) => logits(swinForward(images, scope, spec)),
+      forward: (images, scope, random) => logits(swinForward(images, scope, spec, depthOf(random))),
       layerOf: swinLayerOf(spec),
       graph: (g, size) => swinGraph(g, spec, size),
+    };
+  }
+  if (spec.family === 'convnext') {
+    return {
+      table: convnextParameters(spec, { classes }),
+      forward: (images, scope, random) => logits(convnextForward(images, scope, spec, depthOf(random))),
+      layerOf: convnextLayerOf(spec),
+      graph: (g) => convnextGraph(g, spec),
     };
   }
   if (spec.family === 'encoder-decoder') return buildEncoderDecoder(spec);
   const config = { ...spec, grid: spec.grid };
   return {
     table: vitParameters(config, { classes }),
-    forward: (images, scope) => logits(vitForward(images, scope, config)),
+    forward: (images, scope, random) => logits(vitForward(images, scope, config, { stochasticDepth: depthOf(random) })),
     layerOf: vitLayerOf(config),
     graph: (g, size) => vitGraph(g, config, size),
   };

@@ -3,6 +3,7 @@ import type { Normalization } from '../data/batches';
 import { halfNormalization } from '../data/batches';
 import { unitNormalization } from '../data/segmentation-batches';
 import { UserError } from '../errors';
+import { convnextConfigs } from './convnext';
 import type { ImageTransform, Network } from './network';
 import { linearHead } from './parameters';
 import { linear as linearLayer } from './scope';
@@ -91,13 +92,15 @@ export function vitShape({ grid, layerScale, ...config }: VitConfig) {
   return { ...config, ...positions, ...scales };
 }
 
-/** A network of the library as its spec has it; `facts` are what else is to be said of it. */
+/** A network of the library as its spec has it; `facts` are what else is to be said of it. A rate of stochastic depth belongs to a training, not to what is saved. */
 export function libraryNetwork(
   spec: NetworkSpec,
   facts: Pick<Network, 'name' | 'normalization'> & Partial<Network>,
+  stochasticDepth = 0,
 ): Network {
-  const { table, forward, layerOf, trainable } = buildNetwork(spec);
-  return { table, forward, layerOf, trainable, weights: { source: 'random' }, ...facts, config: spec };
+  const { table, forward, layerOf, trainable } = buildNetwork(spec, stochasticDepth);
+  const identity = stochasticDepth > 0 ? { config: { ...spec, stochasticDepth }, spec } : { config: spec };
+  return { table, forward, layerOf, trainable, weights: { source: 'random' }, ...facts, ...identity };
 }
 
 /** How many classes a head has. @throws UserError for less than two */
@@ -132,6 +135,25 @@ export function swin(options: SwinOptions): Network {
   const name = `Swin ${depths.join('-')}×${width}`;
   const spec = { family: 'swin', architecture: 'swin', classes: countClasses(classes), ...shape } as const;
   return libraryNetwork(spec, { name, normalization, transform: input });
+}
+
+export interface ConvnextOptions extends ClassifierOptions {
+  /** Channels of each stage; 96, 192, 384, 768 by default. */
+  readonly widths?: readonly number[];
+  /** Blocks of each stage; 3, 3, 9, 3 by default. */
+  readonly depths?: readonly number[];
+}
+
+/** A ConvNeXt (Liu et al. 2022) from random weights; ConvNeXt-Tiny by default, 27,826,280 trained values for 8 classes. */
+export function convnext(options: ConvnextOptions): Network {
+  const { classes, input, normalization = input?.normalization ?? halfNormalization } = options;
+  const { patchSize, normEpsilon, ...tiny } = convnextConfigs.convnext_tiny;
+  const { widths = tiny.widths, depths = tiny.depths } = options;
+  if (widths.length !== depths.length)
+    throw new UserError(`widths and depths are of ${widths.length} and ${depths.length} stages: give as many of both.`);
+  const shape = { patchSize, widths: [...widths], depths: [...depths], normEpsilon };
+  const spec = { family: 'convnext', architecture: 'convnext', classes: countClasses(classes), ...shape } as const;
+  return libraryNetwork(spec, { name: `ConvNeXt ${depths.join('-')}×${widths[0]}`, normalization, transform: input });
 }
 
 export interface LinearOptions extends ClassifierOptions {

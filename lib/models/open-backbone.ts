@@ -17,6 +17,7 @@ import {
   type Parameters,
   type PublishedValues,
 } from './parameters';
+import { convnextConfigs } from './convnext';
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { vitConfigs, type VitConfig } from './vit';
@@ -68,6 +69,8 @@ const titles: Readonly<Record<string, string>> = {
   vit_tiny_patch16_224: 'ViT-Tiny',
   'vit_small_patch14_dinov2.lvd142m': 'DINOv2-S',
   vit_small_patch14_dinov2: 'DINOv2-S',
+  'convnext_tiny.fb_in1k': 'ConvNeXt-Tiny',
+  convnext_tiny: 'ConvNeXt-Tiny',
 };
 
 /** What is known of a network before its weights are there. */
@@ -90,6 +93,10 @@ export function backboneSpec(
   if (record.family === 'swin') {
     const { depths, heads, ...config } = swinConfigs[record.architecture];
     return { family: 'swin', ...common, ...config, depths: [...depths], heads: [...heads] };
+  }
+  if (record.family === 'convnext') {
+    const { widths, depths, ...config } = convnextConfigs[record.architecture];
+    return { family: 'convnext', ...common, ...config, widths: [...widths], depths: [...depths] };
   }
   const { depths, block } = resnetConfigs[record.architecture];
   return { family: 'resnet', ...common, depths: [...depths], block };
@@ -136,24 +143,32 @@ export interface ClassifierOfBackbone {
   readonly classes: Classes;
   /** What brings images to its size; see `input`. */
   readonly input: ImageTransform;
+  /**
+   * In training, residual branches are left out at random, image by image: the share in the last block, rising evenly from 0 in the first
+   * (timm's `drop_path_rate`). Of transformers and ConvNeXt; 0 by default.
+   */
+  readonly stochasticDepth?: number;
 }
 
 /**
  * The backbone with a new linear layer for the classes: all of it is trained from the backbone's weights on, unless
  * `freeze` says otherwise. The layer starts from the values of PyTorch's `nn.Linear`.
+ * @throws UserError for a rate of stochastic depth that is none, or of a ResNet
  */
 export function classifier(
-  { title: name, table, values: initial, weights, width, spec }: OpenedBackbone,
-  { classes, input }: ClassifierOfBackbone,
+  { title: name, table, values: initial, weights, width, spec: specOf }: OpenedBackbone,
+  { classes, input, stochasticDepth = 0 }: ClassifierOfBackbone,
 ): Network {
   const { normalization } = input;
-  const whole = libraryNetwork(spec(countClasses(classes)), {
-    name,
-    normalization,
-    transform: input,
-    initial,
-    weights,
-  });
+  const spec = specOf(countClasses(classes));
+  if (!(stochasticDepth >= 0 && stochasticDepth < 1))
+    throw new UserError(`stochasticDepth is ${stochasticDepth}, but must be at least 0 and below 1.`);
+  if (stochasticDepth > 0 && spec.family === 'resnet')
+    throw new UserError(
+      `${name} has no branches that stochasticDepth could leave out: take a transformer or ConvNeXt.`,
+    );
+  const facts = { name, normalization, transform: input, initial, weights };
+  const whole = libraryNetwork(spec, facts, stochasticDepth);
   const isOfHead = (parameter: string): boolean => !(parameter in table);
   const entries = Object.entries(whole.table).map(([parameter, given]) => {
     return [parameter, isOfHead(parameter) ? { ...given, initial: { uniformIn: width } } : given] as const;

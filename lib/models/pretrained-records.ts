@@ -1,4 +1,5 @@
 /** The table of published weights, after timm's default_cfgs (timm 1.0.31) and torchvision's weight enums. */
+import type { ConvnextName } from './convnext';
 import type { ResnetName } from './resnet';
 import type { SwinName } from './swin';
 import type { VitName } from './vit';
@@ -7,7 +8,8 @@ import type { VitName } from './vit';
 export type ModelArchitecture =
   | { readonly family: 'resnet'; readonly architecture: ResnetName }
   | { readonly family: 'vit'; readonly architecture: VitName }
-  | { readonly family: 'swin'; readonly architecture: SwinName };
+  | { readonly family: 'swin'; readonly architecture: SwinName }
+  | { readonly family: 'convnext'; readonly architecture: ConvnextName };
 
 type Triple = readonly [red: number, green: number, blue: number];
 
@@ -74,16 +76,23 @@ const augreg = {
   notes: ['Mean and standard deviation are 0.5, not those of ImageNet.'],
 } as const;
 
-const dinov3 = {
+const simeoni2025 = 'Siméoni et al., DINOv3. 2025. arXiv:2508.10104.';
+const liu2022 = 'Liu et al., A ConvNet for the 2020s. CVPR 2022. arXiv:2201.03545.';
+
+const ofDinov3 = {
   ...imagenet,
-  family: 'vit',
   interpolation: 'bicubic',
   cropFraction: 1,
-  inputSize: 256,
   license: 'dinov3-license',
   classes: 0,
   pretrainedOn: 'LVD-1689M, without labels',
-  citation: 'Siméoni et al., DINOv3. 2025. arXiv:2508.10104.',
+} as const;
+
+const dinov3 = {
+  ...ofDinov3,
+  family: 'vit',
+  inputSize: 256,
+  citation: simeoni2025,
   notes: [
     'Distilled from a model of 7 billion parameters.',
     'The pooled output is the mean of the patch tokens as in timm; Meta takes the class token, the first of the tokens.',
@@ -201,6 +210,32 @@ export const pretrainedFacts = {
     citation:
       'Liu et al., Swin transformer: hierarchical vision transformer using shifted windows. ICCV 2021. arXiv:2103.14030.',
     notes: ['What timm loads without a tag, ms_in22k_ft_in1k, was first trained on ImageNet-22k; this was not.'],
+  },
+  'convnext_tiny.fb_in1k': {
+    ...imagenet,
+    family: 'convnext',
+    architecture: 'convnext_tiny',
+    interpolation: 'bicubic',
+    cropFraction: 0.875,
+    inputSize: 224,
+    license: 'apache-2.0',
+    classes: 1000,
+    parameters: 28_589_128,
+    pretrainedOn: 'ImageNet-1k',
+    citation: liu2022,
+    notes: ['What timm loads without a tag, in12k_ft_in1k, was first trained on ImageNet-12k; this was not.'],
+  },
+  'convnext_tiny.dinov3_lvd1689m': {
+    ...ofDinov3,
+    family: 'convnext',
+    architecture: 'convnext_tiny',
+    inputSize: 224,
+    parameters: 27_820_128,
+    citation: `${liu2022} ${simeoni2025}`,
+    notes: [
+      'Distilled from a vision transformer of 7 billion parameters.',
+      'The DINOv3 License has terms for passing the weights on.',
+    ],
   },
 } as const satisfies Record<string, PretrainedFacts>;
 

@@ -7,6 +7,7 @@ import {
   type ModelArchitecture,
   type PretrainedFacts,
 } from './pretrained-records';
+import { convnextConfigs } from './convnext';
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { vitConfigs } from './vit';
@@ -30,7 +31,7 @@ export type PretrainedRecord = PretrainedFacts & {
 const file = 'model.safetensors';
 const facts: Readonly<Record<string, PretrainedFacts>> = pretrainedFacts;
 const own: Readonly<Record<string, Omit<ModelRecord, 'name'>>> = ownArchitectures;
-const architectures: readonly string[] = [resnetConfigs, vitConfigs, swinConfigs].flatMap(Object.keys);
+const architectures: readonly string[] = [resnetConfigs, vitConfigs, swinConfigs, convnextConfigs].flatMap(Object.keys);
 
 /** Names with a tag, in the registry's order. */
 export function pretrainedNames(): string[] {

@@ -2,6 +2,7 @@
 import type { PlaneSize } from '../tensor/resample';
 import type { NetworkSpec } from './network-spec';
 import { ownArchitectures } from './pretrained-records';
+import { convnextConfigs } from './convnext';
 import { resnetConfigs } from './resnet';
 import { swinConfigs } from './swin';
 import { vitConfigs } from './vit';
@@ -16,6 +17,7 @@ const published: Readonly<Partial<Record<NetworkSpec['family'], Readonly<Record<
   resnet: resnetConfigs,
   vit: vitConfigs,
   swin: swinConfigs,
+  convnext: convnextConfigs,
 };
 
 /** Undefined where no published network has these layers. */

@@ -4,7 +4,7 @@
  */
 import type { Random } from '../random';
 import { inPrecisionOf } from '../tensor/precision';
-import { tf, type Tensor4D } from '../tf';
+import { tf, type Tensor } from '../tf';
 
 /** For one training step. */
 export interface StochasticDepth {
@@ -20,10 +20,18 @@ export function blockRates(rate: number, depths: readonly number[]): number[][] 
   return depths.map((depth) => Array.from({ length: depth }, () => (total === 1 ? 0 : (rate * block++) / (total - 1))));
 }
 
-/** A branch that is 0 for the images which lose it, and for the others as much larger, so that its mean stays. x: N×H×W×C. */
-export function dropBranch(x: Tensor4D, rate: number, random: StochasticDepth['random']): Tensor4D {
+/**
+ * A branch that is 0 for the images which lose it, and for the others as much larger, so that its mean stays. x: N×… or, of `images`, N·T×…
+ */
+export function dropBranch<T extends Tensor>(
+  x: T,
+  rate: number,
+  random: StochasticDepth['random'],
+  images: number = x.shape[0],
+): T {
   if (rate === 0) return x;
   const kept = 1 - rate;
-  const factors = Float32Array.from({ length: x.shape[0] }, () => (random.uniform() < kept ? 1 / kept : 0));
-  return inPrecisionOf(x, x.mul<Tensor4D>(tf.tensor4d(factors, [x.shape[0], 1, 1, 1])));
+  const factors = Float32Array.from({ length: images }, () => (random.uniform() < kept ? 1 / kept : 0));
+  const thinned = x.reshape([images, -1]).mul(tf.tensor2d(factors, [images, 1]));
+  return inPrecisionOf(x, thinned.reshape(x.shape) as T);
 }

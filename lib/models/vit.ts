@@ -3,6 +3,7 @@
  * DINOv3 (rotary positions, register tokens, Siméoni et al. 2025). One forward pass; what a variant lacks, its parameters lack.
  */
 import { UserError } from '../errors';
+import { addBias } from '../tensor/linear';
 import type { PlaneSize } from '../tensor/resample';
 import { inPrecisionOf, toPrecision } from '../tensor/precision';
 import {
@@ -24,6 +25,7 @@ import {
   linearWithoutBias,
   type Scope,
 } from './scope';
+import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface VitConfig {
   readonly patchSize: number;
@@ -118,6 +120,8 @@ export interface VitOptions {
   readonly attentionOf?: readonly number[];
   /** N×P×1: 1 where a patch is hidden behind the parameter `mask_token` (1×C), 0 elsewhere. */
   readonly masked?: Tensor3D;
+  /** For training. */
+  readonly stochasticDepth?: StochasticDepth;
 }
 
 export interface VitOutput {
@@ -151,7 +155,7 @@ export function patchGrid({ height, width }: PlaneSize, { patchSize }: VitConfig
  * blocks' matrices are bfloat16, so are the tokens between them; what comes out is float32.
  */
 export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, options: VitOptions = {}): VitOutput {
-  const { tokensOf = [], attentionOf = [], normalizeTokens = false } = options;
+  const { tokensOf = [], attentionOf = [], normalizeTokens = false, stochasticDepth } = options;
   const [rows, columns] = patchGrid({ height: images.shape[1], width: images.shape[2] }, config);
   if (config.grid && (rows !== config.grid[0] || columns !== config.grid[1])) {
     throw new UserError(
@@ -165,12 +169,15 @@ export function vitForward(images: Tensor4D, p: Scope, config: VitConfig, option
     tf.tidy(() => toPrecision(x, 'float32').reshape([-1, tokens, config.width]));
   const finalNorm = (x: Tensor2D): Tensor2D => layerNorm(x, p.at('norm'), config.normEpsilon);
 
+  const [rates] = stochasticDepth ? blockRates(stochasticDepth.rate, [config.depth]) : [];
   let x = embed(images, p, config, options.masked); // N·T×C
   const kept = new Map<string, Tensor>();
   for (let index = 0; index < config.depth; index++) {
     // Each block in a tidy of its own: its intermediates are gone when the next one begins, unless a gradient needs them.
+    const drop =
+      rates && ((branch: Tensor2D) => dropBranch(branch, rates[index], stochasticDepth!.random, images.shape[0]));
     const output = tf.tidy(() =>
-      block(x, p.at(`blocks.${index}`), config, { tokens, rotary, keepAttention: attentionOf.includes(index) }),
+      block(x, p.at(`blocks.${index}`), config, { tokens, rotary, keepAttention: attentionOf.includes(index), drop }),
     );
     if (!tokensOf.includes(index - 1)) x.dispose();
     x = output.tokens;
@@ -220,6 +227,8 @@ interface BlockOptions {
   readonly tokens: number;
   readonly rotary: RotaryTables | undefined;
   readonly keepAttention: boolean;
+  /** What stochastic depth does to a branch. */
+  readonly drop: ((branch: Tensor2D) => Tensor2D) | undefined;
 }
 
 /** Pre-norm block with optional layer scale (Touvron et al. 2021). N·T×C → N·T×C. */
@@ -229,11 +238,23 @@ function block(x: Tensor2D, p: Scope, config: VitConfig, options: BlockOptions):
   const qkv = layerNormLinear(x, p.at('norm1'), normEpsilon, p.at('attn.qkv')); // N·T×3C
   const attended = attention(qkv, p.at('attn'), config, options); // N·T×C, and N×H×T×T
   const projected = linearWithoutBias(attended.output, p.at('attn.proj'));
-  const afterAttention = biasResidual(x, projected, p.get('attn.proj.bias') as Tensor1D, scales[0]);
+  const afterAttention = withBranch(x, projected, [p.get('attn.proj.bias') as Tensor1D, scales[0]], options);
   const hidden = layerNormLinear(afterAttention, p.at('norm2'), normEpsilon, p.at('mlp.fc1')); // N·T×4C
   const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N·T×C
-  const output = biasResidual(afterAttention, mixed, p.get('mlp.fc2.bias') as Tensor1D, scales[1]);
+  const output = withBranch(afterAttention, mixed, [p.get('mlp.fc2.bias') as Tensor1D, scales[1]], options);
   return { tokens: output, attention: attended.weights };
+}
+
+/** x + scale · (branch + bias), or what is left of that. */
+function withBranch(
+  x: Tensor2D,
+  branch: Tensor2D,
+  [bias, scale]: readonly [bias: Tensor1D, scale: Tensor1D | undefined],
+  { drop }: Pick<BlockOptions, 'drop'>,
+): Tensor2D {
+  if (drop === undefined) return biasResidual(x, branch, bias, scale);
+  const biased = addBias(branch, bias);
+  return x.add(drop(scale === undefined ? biased : biased.mul(scale)));
 }
 
 function attention(qkv: Tensor2D, p: Scope, { heads }: VitConfig, { tokens, rotary, keepAttention }: BlockOptions) {

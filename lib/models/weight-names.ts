@@ -56,11 +56,22 @@ const metaDinov3: Rules = [
 const maskToken: Rules = [[/^mask_token$/, undefined]];
 const batchCounters: Rules = [[/\.num_batches_tracked$/, undefined]];
 const swinBuffers: Rules = [[/\.(?:relative_position_index|attn_mask)$/, undefined]];
-const swinHead: Rules = [[/^head\.(?=weight$|bias$)/, 'head.fc.']];
+const headLayer: Rules = [[/^head\.(?=weight$|bias$)/, 'head.fc.']];
+
+/** The authors' own: stem and merging apart from the stages. */
+const metaConvnext: Rules = [
+  [/^downsample_layers\.0\./, 'stem.'],
+  [/^downsample_layers\.(\d+)\./, 'stages.$1.downsample.'],
+  [/^stages\.(\d+)\.(\d+)\./, 'stages.$1.blocks.$2.'],
+  [/\.dwconv\./, '.conv_dw.'],
+  [/\.pwconv([12])\./, '.mlp.fc$1.'],
+  [/^norm\./, 'head.norm.'],
+];
 
 const familyRules: Readonly<Record<Family, Rules>> = {
   resnet: [...transformersRules.resnet, ...batchCounters],
-  swin: [...transformersRules.swin, ...torchvisionSwin, ...swinBuffers, ...swinHead],
+  convnext: [...metaConvnext, ...headLayer],
+  swin: [...transformersRules.swin, ...torchvisionSwin, ...swinBuffers, ...headLayer],
   vit: [...transformersRules.vit, ...torchvisionVit, ...maskToken],
 };
 

@@ -73,14 +73,14 @@ export function booleanParameter(meaning: string, defaults: Record<Profile, bool
 export function sizesParameter(meaning: string, defaults: Record<Profile, string>): ParameterSpec<string> {
   const inRange = (text: string): boolean =>
     text === 'auto' ||
-    (/^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 224));
+    (/^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 512));
   const schema = z.preprocess(
     (value) => (typeof value === 'number' ? String(value) : value),
     z.string().refine(inRange),
   );
   return {
     schema,
-    allowed: 'auto, or whole numbers from 8 to 224 with commas between them, such as 28,64',
+    allowed: 'auto, or whole numbers from 8 to 512 with commas between them, such as 28,64',
     meaning,
     defaults,
   };

@@ -10,6 +10,9 @@ import { tf, type Tensor2D, type Tensor4D } from '../tf';
 /** Mixes the images of a batch and their shares of classes. */
 export type MixFunction = (batch: ImageBatch, classes: number, random: Random) => ImageBatch;
 
+/** Changes the normalised images of a batch, each by random numbers of its own. */
+export type EraseFunction = (batch: ImageBatch, randomOf: (at: number) => Random) => ImageBatch;
+
 /** An augmentation of the library: name and options say what it is; one of the others what it does. */
 export interface NamedAugmentation {
   readonly name: string;
@@ -19,6 +22,7 @@ export interface NamedAugmentation {
   /** In place of the resizing to the network's input. */
   readonly resizedCrop?: ResizedCropOptions;
   readonly change?: ImageFunction;
+  readonly erase?: EraseFunction;
   readonly mix?: MixFunction;
 }
 
@@ -64,6 +68,76 @@ export function rotate({ degrees }: { readonly degrees: number }): NamedAugmenta
 /** Brightness, contrast and saturation by factors from 1 − x to 1 + x, hue by a share of the circle, as torchvision's ColorJitter. */
 export function colorJitter(options: ColorJitter): NamedAugmentation {
   return { name: 'color jitter', options, change: (image, random) => changeColors(image, options, random) };
+}
+
+export interface RandomErasing {
+  /** Share of the images that lose a rectangle; 0.25 by default. */
+  readonly probability?: number;
+  /** Least and largest share of the area; 0.02 and ⅓ by default. */
+  readonly area?: readonly [least: number, largest: number];
+  /** Height by width lies between this number and its inverse; 0.3 by default. */
+  readonly ratio?: number;
+  /** What stands there afterwards: normally distributed numbers, each by itself, or 0, the mean of the normalisation. */
+  readonly fill?: 'noise' | 'mean';
+}
+
+/**
+ * A rectangle of an image is erased after it has been normalised, before images are mixed: timm's RandomErasing with one rectangle an
+ * image (Zhong et al. 2020). Of classifiers only.
+ * @throws UserError for a probability, areas or a ratio that are none
+ */
+export function randomErasing(options: RandomErasing = {}): NamedAugmentation {
+  const whole = { probability: 0.25, area: [0.02, 1 / 3], ratio: 0.3, fill: 'noise', ...options } as const;
+  const { probability, area, ratio } = whole;
+  if (!(probability >= 0 && probability <= 1))
+    throw new UserError(`probability is ${probability}, but must lie between 0 and 1.`);
+  if (!(area[0] > 0 && area[0] <= area[1] && area[1] <= 1))
+    throw new UserError(`area is ${area.join(' to ')}, but must be two shares between 0 and 1, the smaller one first.`);
+  if (!(ratio > 0 && ratio <= 1)) throw new UserError(`ratio is ${ratio}, but must be above 0 and at most 1.`);
+  return { name: 'random erasing', options: whole, erase: (batch, randomOf) => erased(batch, whole, randomOf) };
+}
+
+function erased(batch: ImageBatch, options: Required<RandomErasing>, randomOf: (at: number) => Random): ImageBatch {
+  const [count, height, width, channels] = batch.images.shape;
+  const kept = new Float32Array(count * height * width).fill(1);
+  const filling = new Float32Array(kept.length * channels);
+  for (let at = 0; at < count; at++) {
+    const random = randomOf(at);
+    const rectangle = drawRectangle([height, width], options, random);
+    if (rectangle === undefined) continue;
+    const { top, left } = rectangle;
+    for (let row = top; row < top + rectangle.height; row++) {
+      const [from, to] = [left, left + rectangle.width].map((column) => (at * height + row) * width + column);
+      kept.fill(0, from, to);
+      if (options.fill === 'noise')
+        for (let value = from * channels; value < to * channels; value++) filling[value] = random.normal();
+    }
+  }
+  const images = tf.tidy(() =>
+    batch.images
+      .mul(tf.tensor4d(kept, [count, height, width, 1]))
+      .add<Tensor4D>(tf.tensor4d(filling, batch.images.shape)),
+  );
+  return { ...batch, images, dispose: () => (images.dispose(), batch.dispose()) };
+}
+
+/** Up to ten times, until one fits; undefined where the image stays whole. */
+function drawRectangle(
+  [height, width]: readonly [number, number],
+  { probability, area, ratio }: Required<RandomErasing>,
+  random: Random,
+): Record<'top' | 'left' | 'height' | 'width', number> | undefined {
+  const between = (least: number, largest: number): number => least + (largest - least) * random.uniform();
+  if (random.uniform() > probability) return undefined;
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const target = between(...area) * height * width;
+    const aspect = Math.exp(between(Math.log(ratio), -Math.log(ratio)));
+    const [rows, columns] = [Math.round(Math.sqrt(target * aspect)), Math.round(Math.sqrt(target / aspect))];
+    if (rows >= height || columns >= width) continue;
+    const [top, left] = [random.integer(height - rows + 1), random.integer(width - columns + 1)];
+    return { top, left, height: rows, width: columns };
+  }
+  return undefined;
 }
 
 /**
@@ -151,6 +225,7 @@ export interface SortedAugmentations {
   readonly moves: AugmentationOptions | undefined;
   readonly resizedCrop: ResizedCropOptions | undefined;
   readonly changes: readonly ImageFunction[];
+  readonly erases: readonly EraseFunction[];
   readonly mixes: readonly MixFunction[];
 }
 
@@ -161,6 +236,7 @@ export function sortAugmentations(augment: readonly Augmentation[]): SortedAugme
     moves: moves.length === 0 ? undefined : moves.reduce((all, one) => ({ ...all, ...one })),
     resizedCrop: named.find((one) => one.resizedCrop !== undefined)?.resizedCrop,
     changes: augment.flatMap((one) => (typeof one === 'function' ? one : (one.change ?? []))),
+    erases: named.flatMap((one) => one.erase ?? []),
     mixes: named.flatMap((one) => one.mix ?? []),
   };
 }

@@ -59,9 +59,9 @@ export function trainingStream(
     batches(epoch) {
       const order = createRandom(seed, 'shuffle', epoch).permutation(train.count);
       const batches = imageStream(dataset, train, { batchSize, normalization, transform: transformOf(epoch), order });
-      return sorted.mixes.length === 0
+      return sorted.erases.length + sorted.mixes.length === 0
         ? batches
-        : mixedBatches(batches, sorted, dataset.classNames.length, [seed, epoch]);
+        : changedBatches(batches, sorted, { classes: dataset.classNames.length, order, seed, epoch });
     },
   };
 }
@@ -98,16 +98,29 @@ function augmentedTransform({ moves = {}, changes }: SortedAugmentations, pass: 
   };
 }
 
-async function* mixedBatches(
+interface Epoch {
+  readonly classes: number;
+  /** Of the images. */
+  readonly order: Int32Array;
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+async function* changedBatches(
   batches: Iterable<ImageBatch> | AsyncIterable<ImageBatch>,
-  { mixes }: SortedAugmentations,
-  classes: number,
-  [seed, epoch]: readonly [number, number],
+  { erases, mixes }: SortedAugmentations,
+  { classes, order, seed, epoch }: Epoch,
 ): AsyncGenerator<ImageBatch> {
-  let step = 0;
-  for await (const batch of batches) {
+  let [step, first] = [0, 0];
+  for await (const given of batches) {
+    const start = first;
+    first += given.count;
+    const batch = erases.reduce(
+      (one, erase, index) => erase(one, (at) => createRandom(seed, 'erase', index, epoch, order[start + at])),
+      given,
+    );
     const random = createRandom(seed, 'mix', epoch, step++);
     // One of them a batch, each as often as the others, as timm's Mixup switches between the two.
-    yield mixes[random.integer(mixes.length)](batch, classes, random);
+    yield mixes.length === 0 ? batch : mixes[random.integer(mixes.length)](batch, classes, random);
   }
 }

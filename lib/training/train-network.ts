@@ -265,9 +265,11 @@ function classification(network: Network, dataset: Dataset, recipe: Recipe): Ima
 
 function segmentation(network: Network, { source: sourceOf, maps }: MaskSource, recipe: Recipe): ImageTask {
   const { batchSize, seed, augment = [] } = recipe;
-  const { moves = {}, changes, mixes, resizedCrop } = sortAugmentations(augment);
-  if (mixes.length > 0 || resizedCrop !== undefined)
-    throw new UserError('mixup, cutmix and randomResizedCrop are for images with labels: leave them out for masks.');
+  const { moves = {}, changes, erases, mixes, resizedCrop } = sortAugmentations(augment);
+  if (erases.length + mixes.length > 0 || resizedCrop !== undefined)
+    throw new UserError(
+      'mixup, cutmix, randomErasing and randomResizedCrop are for images with labels: leave them out for masks.',
+    );
   const source = sourceOf({ augmentation: moves, changes, seed });
   const loss = lossFunction(recipe.loss ?? binaryCrossEntropy());
   const measures = { dice: sumOfDice, ...measuresOf(recipe) };

@@ -1,9 +1,11 @@
 /** Networks whose ONNX graphs are tested, with weights of noise. As a program: writes their files into a folder, for make_onnx.py. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { convnextForward, convnextParameters, type ConvnextConfig } from '../../lib/models/convnext';
 import type { EncoderDecoderSpec } from '../../lib/models/encoder-decoder';
 import { buildNetwork } from '../../lib/models/network-spec';
 import { vitShape } from '../../lib/models/networks';
+import { convnextGraph } from '../../lib/models/onnx/convnext';
 import { encodeGraph, type OnnxGraph } from '../../lib/models/onnx/graph';
 import { resnetGraph } from '../../lib/models/onnx/resnet';
 import { swinGraph } from '../../lib/models/onnx/swin';
@@ -76,6 +78,7 @@ function segmentation(
 
 const small = { patchSize: 8, width: 24, depth: 2, heads: 3 };
 const swin: SwinConfig = { patchSize: 4, window: 4, width: 16, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
+const convnext: ConvnextConfig = { patchSize: 4, widths: [8, 12, 16], depths: [1, 2, 1], normEpsilon: 1e-6 };
 const oddSize: PlaneSize = { height: 53, width: 38 };
 
 export const onnxCases: Readonly<Record<string, OnnxCase>> = {
@@ -90,6 +93,13 @@ export const onnxCases: Readonly<Record<string, OnnxCase>> = {
     outputShape: [classes],
     graph: (g) => swinGraph(g, swin, square(64)),
     forward: (images, scope) => swinForward(images, scope, swin).logits as Tensor,
+  },
+  convnext: {
+    table: convnextParameters(convnext, { classes }),
+    size: oddSize,
+    outputShape: [classes],
+    graph: (g) => convnextGraph(g, convnext),
+    forward: (images, scope) => convnextForward(images, scope, convnext).logits as Tensor,
   },
   decoder: segmentation(
     {

@@ -83,6 +83,23 @@ describe('a classifier on a backbone', () => {
     importParameters(drawn, values, 'all');
     for (const one of [parameters, drawn]) disposeParameters(one);
   });
+
+  it('has its rate of stochastic depth in what tells trainings apart, not in what a saved model says', async () => {
+    const backbone = await openBackbone({ model, weights: 'random', size: 28, seed: 1 });
+    const options = { classes: 3, input: input({ backbone }) };
+    const network = classifier(backbone, { ...options, stochasticDepth: 0.1 });
+    assert.deepEqual(network.spec, classifier(backbone, options).config);
+    assert.deepEqual(network.config, { ...network.spec, stochasticDepth: 0.1 });
+    assert.throws(
+      () => classifier(backbone, { ...options, stochasticDepth: 1 }),
+      userError(/^stochasticDepth is 1, but must be at least 0 and below 1\.$/),
+    );
+    const resnet = await openBackbone({ model: 'resnet18', weights: 'random', seed: 1 });
+    assert.throws(
+      () => classifier(resnet, { classes: 3, input: input({ backbone: resnet }), stochasticDepth: 0.1 }),
+      userError(/^resnet18 has no branches that stochasticDepth could leave out: /),
+    );
+  });
 });
 
 describe('an input', () => {

@@ -12,14 +12,22 @@ import {
 import { createScope } from '../../lib/models/scope';
 import { blockRates } from '../../lib/models/stochastic-depth';
 import { checkSwinSize, swinConfigs, swinForward, swinParameters, type SwinConfig } from '../../lib/models/swin';
-import { translateNames, type Checkpoint } from '../../lib/models/weight-names';
+import { translateNames } from '../../lib/models/weight-names';
 import { parametersFromCheckpoint } from '../../lib/models/weights-file';
 import { createRandom } from '../../lib/random';
-import { tf, type Scalar, type Tensor, type Tensor4D } from '../../lib/tf';
+import { tf, type Scalar, type Tensor4D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
-import { assertFingerprint, imageStream, lossStream, noise, transformerWeights, type Fingerprint } from '../noise';
+import {
+  assertFingerprint,
+  imageStream,
+  lossStream,
+  noise,
+  noiseCheckpoint,
+  publishedLayout,
+  type Fingerprint,
+} from '../noise';
 
 interface Golden {
   batch: number;
@@ -48,17 +56,8 @@ const classes = 5;
 const config: SwinConfig = { patchSize: 4, window: 4, width: 16, depths: [2, 2], heads: [2, 4], normEpsilon: 1e-5 };
 const table = swinParameters(config, { classes });
 
-function checkpointOf(shapes: Record<string, number[]>): Checkpoint {
-  return new Map(
-    Object.entries(shapes).map(([name, shape], index) => [
-      name,
-      { shape, read: () => transformerWeights(name, shape, index) },
-    ]),
-  );
-}
-
 function load(shapes: Record<string, number[]>): Parameters {
-  return parametersFromCheckpoint(table, checkpointOf(shapes), { source: 'noise' });
+  return parametersFromCheckpoint(table, noiseCheckpoint(shapes), { source: 'noise' });
 }
 
 function imagesOf({ batch, height, width }: Golden): Tensor4D {
@@ -185,7 +184,7 @@ describe('Swin transformer', () => {
   it('is read under its authors’ names, without their buffers', () => {
     const { shapes } = fixture[0];
     const authors = new Map(
-      [...checkpointOf(shapes)].map(([name, tensor]) => [
+      [...noiseCheckpoint(shapes)].map(([name, tensor]) => [
         name.replace('layers.1.downsample', 'layers.0.downsample').replace('head.fc', 'head'),
         tensor,
       ]),
@@ -194,7 +193,7 @@ describe('Swin transformer', () => {
     authors.set('layers.0.blocks.0.attn.relative_position_index', buffer);
     authors.set('layers.0.blocks.1.attn_mask', buffer);
     assert.deepEqual([...translateNames(authors, 'swin').keys()].sort(), Object.keys(shapes).sort());
-    assert.deepEqual([...translateNames(checkpointOf(shapes), 'swin').keys()], Object.keys(shapes));
+    assert.deepEqual([...translateNames(noiseCheckpoint(shapes), 'swin').keys()], Object.keys(shapes));
   });
 
   it('says which image sizes fit', () => {
@@ -210,11 +209,3 @@ describe('Swin transformer', () => {
     );
   });
 });
-
-/** Written out here, so that the library's own translation is checked too. Biases of positions are no linear layer. */
-function publishedLayout(value: Tensor, name: string, shape: readonly number[]): Float32Array {
-  const isLinear = shape.length === 2 && !name.endsWith('table');
-  const published = shape.length === 4 ? value.transpose([3, 2, 0, 1]) : isLinear ? value.transpose() : value;
-  assert.deepEqual(published.shape, shape);
-  return published.dataSync<'float32'>();
-}

@@ -12,14 +12,24 @@ import {
 } from '../../lib/models/parameters';
 import { resamplePositions } from '../../lib/models/positions';
 import { createScope } from '../../lib/models/scope';
+import type { StochasticDepth } from '../../lib/models/stochastic-depth';
 import { patchGrid, vitConfigs, vitForward, vitParameters, type VitConfig } from '../../lib/models/vit';
-import { translateNames, type Checkpoint } from '../../lib/models/weight-names';
+import { translateNames } from '../../lib/models/weight-names';
 import { parametersFromCheckpoint } from '../../lib/models/weights-file';
-import { tf, type Scalar, type Tensor, type Tensor4D } from '../../lib/tf';
+import { createRandom } from '../../lib/random';
+import { tf, type Scalar, type Tensor4D } from '../../lib/tf';
 import { lossAndGradients } from '../../lib/training/gradients';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
-import { assertFingerprint, imageStream, lossStream, noise, transformerWeights, type Fingerprint } from '../noise';
+import {
+  assertFingerprint,
+  imageStream,
+  lossStream,
+  noise,
+  noiseCheckpoint,
+  publishedLayout,
+  type Fingerprint,
+} from '../noise';
 
 interface Golden {
   height: number;
@@ -49,27 +59,50 @@ const configs: Record<(typeof variants)[number], VitConfig> = {
   dinov3: { ...vitConfigs.vit_small_patch16_dinov3, ...base, width: 32, heads: 2 },
 };
 
-function checkpointOf(shapes: Record<string, number[]>): Checkpoint {
-  return new Map(
-    Object.entries(shapes).map(([name, shape], index) => [
-      name,
-      { shape, read: () => transformerWeights(name, shape, index) },
-    ]),
-  );
-}
-
 function load(config: VitConfig, shapes: Record<string, number[]>): Parameters {
-  const checkpoint = translateNames(checkpointOf(shapes), 'vit');
+  const checkpoint = translateNames(noiseCheckpoint(shapes), 'vit');
   return parametersFromCheckpoint(vitParameters(config, { classes }), checkpoint, {
     source: 'noise',
     grid: config.grid,
   });
 }
 
-function imagesOf({ height, width }: { height: number; width: number }): Tensor4D {
-  const values = Float32Array.from(noise(imageStream, batch * height * width * 3));
-  return tf.tensor4d(values, [batch, height, width, 3]);
+function imagesOf({ height, width }: { height: number; width: number }, count = batch): Tensor4D {
+  const values = Float32Array.from(noise(imageStream, count * height * width * 3));
+  return tf.tensor4d(values, [count, height, width, 3]);
 }
+
+/** Of a training step whose loss is the logits' product with noise. */
+function assertTrained(
+  { config, shapes, images }: { config: VitConfig; shapes: Record<string, number[]>; images: () => Tensor4D },
+  golden: Pick<Golden, 'logits' | 'gradients'>,
+  stochasticDepth?: StochasticDepth,
+): void {
+  const before = tf.memory().numTensors;
+  const parameters = load(config, shapes);
+  tf.tidy(() => {
+    const { gradients } = lossAndGradients(parameters, trainableNames(parameters), (scope) => {
+      const { logits } = vitForward(images(), scope, config, { stochasticDepth });
+      assert.ok(logits);
+      assertClose(logits.dataSync(), golden.logits, 2e-6, 'logits');
+      const direction = tf.tensor2d(Float32Array.from(noise(lossStream, logits.size)), logits.shape);
+      return { loss: logits.mul(direction).sum<Scalar>() };
+    });
+    assert.deepEqual([...gradients.keys()].sort(), Object.keys(golden.gradients).sort());
+    for (const [name, gradient] of gradients) {
+      // timm's gradient of positions is that of the new grid, which its model was built for.
+      const published = publishedLayout(gradient, name, parameters.table[name].shape);
+      assertFingerprint(published, golden.gradients[name], 2e-5, `gradient of ${name}`);
+    }
+  });
+  disposeParameters(parameters);
+  assert.equal(tf.memory().numTensors, before);
+}
+
+/** Made by make_stochastic_depth.py. */
+const { vit: dropped } = JSON.parse(readFileSync(join(__dirname, '../fixtures/stochastic_depth.json'), 'utf8')) as {
+  vit: Pick<Golden, 'logits' | 'gradients'> & { batch: number; rate: number; seed: number };
+};
 
 describe('vision transformers with the same weights as timm’s', () => {
   for (const variant of variants) {
@@ -124,28 +157,17 @@ describe('vision transformers with the same weights as timm’s', () => {
       assert.equal(tf.memory().numTensors, before);
     });
 
-    it(`have the same gradients: ${variant}`, () => {
-      const before = tf.memory().numTensors;
-      const parameters = load(config, golden.shapes);
-      tf.tidy(() => {
-        const images = imagesOf(golden);
-        const direction = tf.tensor2d(Float32Array.from(noise(lossStream, batch * classes)), [batch, classes]);
-        const { gradients } = lossAndGradients(parameters, trainableNames(parameters), (scope) => {
-          const { logits } = vitForward(images, scope, config);
-          assert.ok(logits);
-          return { loss: logits.mul(direction).sum<Scalar>() };
-        });
-        assert.deepEqual([...gradients.keys()].sort(), Object.keys(golden.gradients).sort());
-        for (const [name, gradient] of gradients) {
-          // timm's gradient of positions is that of the new grid, which its model was built for.
-          const published = publishedLayout(gradient, parameters.table[name].shape);
-          assertFingerprint(published, golden.gradients[name], 2e-5, `gradient of ${name}`);
-        }
-      });
-      disposeParameters(parameters);
-      assert.equal(tf.memory().numTensors, before);
-    });
+    it(`have the same gradients: ${variant}`, () =>
+      assertTrained({ config, shapes: golden.shapes, images: () => imagesOf(golden) }, golden));
   }
+
+  it('leave out the branches that timm leaves out, with the same logits and gradients', () => {
+    const { batch: count, rate, seed } = dropped;
+    const { shapes } = fixture.dinov2;
+    const images = (): Tensor4D => imagesOf({ height: 21, width: 21 }, count);
+    const network = { config: { ...configs.dinov2, grid: [3, 3] as const }, shapes, images };
+    assertTrained(network, dropped, { rate, random: createRandom(seed, 'step', 0) });
+  });
 
   it('are read under torchvision’s names, old and new', () => {
     const { shapes, logits: expected, ...size } = fixture.torchvision;
@@ -168,7 +190,7 @@ describe('vision transformers with the same weights as timm’s', () => {
   it('are read under Meta’s names of DINOv3, whose biases are zero', () => {
     const { shapes } = fixture.dinov3;
     const meta = new Map(
-      [...checkpointOf(shapes)].map(([name, tensor]) => [
+      [...noiseCheckpoint(shapes)].map(([name, tensor]) => [
         name.replace('reg_token', 'storage_tokens').replace(/gamma_([12])/, 'ls$1.gamma'),
         tensor,
       ]),
@@ -236,11 +258,3 @@ describe('learned positions', () => {
     });
   }
 });
-
-/** Written out here, so that the library's own translation is checked too. */
-function publishedLayout(value: Tensor, shape: readonly number[]): Float32Array {
-  const axes = shape.length === 4 ? [3, 2, 0, 1] : shape.length === 2 ? [1, 0] : shape.map((_, axis) => axis);
-  const published = value.transpose(axes);
-  assert.deepEqual(published.shape, shape);
-  return published.dataSync<'float32'>();
-}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadModel, writeModel, type NewModel, type SavedModel } from '../../lib/runs/saved-model';
 import { buildNetwork, type NetworkSpec } from '../../lib/models/network-spec';
 import { sizeOf } from '../../lib/models/parameters';
+import { convnextConfigs } from '../../lib/models/convnext';
 import { resnetConfigs } from '../../lib/models/resnet';
 import { swinConfigs } from '../../lib/models/swin';
 import { vitConfigs } from '../../lib/models/vit';
@@ -13,6 +14,7 @@ const resnet = (architecture: 'resnet18' | 'resnet50'): NetworkSpec => {
   const { depths, block } = resnetConfigs[architecture];
   return { family: 'resnet', architecture, classes, depths: [...depths], block };
 };
+const convnext = convnextConfigs.convnext_tiny;
 const swin = swinConfigs.swin_base_patch4_window7_224;
 
 /** By the size of their images. */
@@ -61,10 +63,21 @@ const cases: Readonly<Record<string, { readonly spec: NetworkSpec; readonly size
     },
     size: 224,
   },
+  convnext_tiny: {
+    spec: {
+      family: 'convnext',
+      architecture: 'convnext_tiny',
+      classes,
+      ...convnext,
+      widths: [...convnext.widths],
+      depths: [...convnext.depths],
+    },
+    size: 64,
+  },
 };
 
 /** Those of which a test writes files: not the largest. */
-export const timmCases = Object.keys(cases).filter((name) => !/swin|resnet50/.test(name));
+export const timmCases = Object.keys(cases).filter((name) => !/swin|resnet50|convnext/.test(name));
 
 /** Writes the folder of a case. */
 export async function writeCase(name: string, directory: string): Promise<SavedModel> {

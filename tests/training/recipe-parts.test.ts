@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { changeColors, rotateImage, type Pixels } from '../../lib/data/image-changes';
 import { createRandom, type Random } from '../../lib/random';
-import { tf, type Tensor2D } from '../../lib/tf';
-import { cutmix, mixup } from '../../lib/training/augmentations';
+import { tf, type Tensor1D, type Tensor2D } from '../../lib/tf';
+import { cutmix, mixup, randomErasing } from '../../lib/training/augmentations';
 import { crossEntropy } from '../../lib/training/losses';
 import { constant, cosine, multiStep } from '../../lib/training/schedules';
 import { assertClose } from '../close';
+import { imageStream, noise } from '../noise';
 
 interface Golden {
   height: number;
@@ -20,6 +21,7 @@ interface Golden {
   shares: number[][];
   crossEntropy: Record<string, number>;
   mixedCrossEntropy: number;
+  erased: Record<'mean' | 'noise', number[]>;
 }
 const golden = JSON.parse(readFileSync(join(__dirname, '../fixtures/recipe_parts.json'), 'utf8')) as Golden;
 const imageOf = (data: Uint8Array): Pixels => ({ data, height: golden.height, width: golden.width, channels: 3 });
@@ -101,6 +103,31 @@ describe('mixed batches', () => {
       mixed.dispose();
       assert.equal(tf.memory().numTensors, before);
     });
+});
+
+describe('erased rectangles', () => {
+  const [count, height, width] = [4, 8, 10];
+  for (const fill of ['mean', 'noise'] as const)
+    it(`are timm’s, filled with ${fill}`, () => {
+      const before = tf.memory().numTensors;
+      const pixels = Float32Array.from(noise(imageStream, count * height * width * 3));
+      const images = tf.tensor4d(pixels, [count, height, width, 3]);
+      const labels = tf.zeros([count], 'int32') as Tensor1D;
+      const batch = { images, labels, count, dispose: () => tf.dispose([images, labels]) };
+      const { erase } = randomErasing({ probability: 0.6, fill });
+      const erased = erase?.(batch, (at) => createRandom(9, 'erase', at)) ?? assert.fail();
+      assertClose(erased.images.dataSync(), golden.erased[fill], 1e-6, fill);
+      const changed = pixels.filter((value, at) => Math.abs(value - golden.erased[fill][at]) > 1e-5).length;
+      assert.ok(changed > 50 && changed < pixels.length / 2, `${changed} values are erased`);
+      erased.dispose();
+      assert.equal(tf.memory().numTensors, before);
+    });
+
+  it('are refused where there can be none', () => {
+    assert.throws(() => randomErasing({ probability: 2 }), /probability is 2, but must lie between 0 and 1/);
+    assert.throws(() => randomErasing({ area: [0.5, 0.2] }), /area is 0.5 to 0.2, but must be two shares/);
+    assert.throws(() => randomErasing({ ratio: 0 }), /ratio is 0, but must be above 0/);
+  });
 });
 
 describe('schedules', () => {

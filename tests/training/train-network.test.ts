@@ -6,7 +6,8 @@ import { after, describe, it } from 'node:test';
 import { unitNormalization } from '../../lib/data/segmentation-batches';
 import type { ImageFunction } from '../../lib/data/image-changes';
 import { freeze, network, unfreeze } from '../../lib/models/network';
-import { unet } from '../../lib/models/networks';
+import { libraryNetwork, unet, vitSpec } from '../../lib/models/networks';
+import { vitConfigs } from '../../lib/models/vit';
 import { batchNorm, convolution, linear } from '../../lib/models/scope';
 import { exportParameters } from '../../lib/models/parameters';
 import { tf, type Scalar, type Tensor, type Tensor1D, type Tensor2D } from '../../lib/tf';
@@ -17,6 +18,7 @@ import {
   flip,
   mixup,
   quarterTurns,
+  randomErasing,
   randomResizedCrop,
   rotate,
 } from '../../lib/training/augmentations';
@@ -92,6 +94,7 @@ describe('a recipe', () => {
     'turned and coloured images': { augment: [rotate({ degrees: 20 }), colorJitter({ brightness: 0.3, hue: 0.1 })] },
     'a change of one’s own': { augment: [brighter] },
     'mixed images': { augment: [mixup({ alpha: 0.4 }), cutmix()] },
+    'erased rectangles': { augment: [randomErasing({ probability: 1 }), mixup({ alpha: 0.4 })] },
     'smoothed labels': { loss: crossEntropy({ labelSmoothing: 0.1 }) },
     'a loss of one’s own': { loss: focal },
     'two losses': { loss: [focal, crossEntropy()] },
@@ -114,6 +117,21 @@ describe('a recipe', () => {
       const continued = await train(changes, { checkpoints });
       assert.deepEqual(metricsOf(continued.history), metricsOf(whole.history));
     });
+
+  it('leaves branches out by the same chance after a stop, where that is part of the network', async () => {
+    const shape = { ...vitConfigs.vit_mini_patch4, patchSize: 2, width: 8, heads: 2, depth: 3, grid: undefined };
+    const spec = vitSpec(shape, { architecture: 'vit', classes: 3 });
+    const netOf = (rate: number): typeof toy =>
+      libraryNetwork(spec, { name: 'toy', normalization: toy.normalization }, rate);
+    const net = netOf(0.5);
+    assert.deepEqual([net.config, net.spec], [{ ...spec, stochasticDepth: 0.5 }, spec]);
+    const whole = await train({}, { net });
+    assert.notEqual(finalLoss(whole), finalLoss(await train({}, { net: netOf(0) })));
+    const checkpoints = openCheckpoints(join(scratch, 'stochastic depth'), 'run');
+    const controller = new AbortController();
+    await train({}, { net, checkpoints, signal: controller.signal, onProgress: () => controller.abort() });
+    assert.deepEqual(metricsOf((await train({}, { net, checkpoints })).history), metricsOf(whole.history));
+  });
 
   it('cannot select an epoch by what is never finite, or has no value for the labels: both are told', async () => {
     const never = (output: Tensor): Tensor1D => output.mean<Tensor1D>(1).mul(NaN);

@@ -5,6 +5,8 @@ import type { Attribute, OnnxGraph, Value } from './graph';
 export interface ConvolutionLayer {
   readonly stride?: number;
   readonly padding?: number;
+  /** Whether each channel has a filter of its own. */
+  readonly depthwise?: boolean;
 }
 
 const hasBias = (g: OnnxGraph, name: string): boolean => Object.hasOwn(g.table, `${name}.bias`);
@@ -14,14 +16,15 @@ export function convolution(
   g: OnnxGraph,
   x: Value,
   name: string,
-  { stride = 1, padding = 0 }: ConvolutionLayer = {},
+  { stride = 1, padding = 0, depthwise = false }: ConvolutionLayer = {},
 ): Value {
   const inputs = [x, g.weight(`${name}.weight`), ...(hasBias(g, name) ? [g.weight(`${name}.bias`)] : [])];
-  const [, , height, width] = g.table[`${name}.weight`].shape;
+  const [outputs, , height, width] = g.table[`${name}.weight`].shape;
   return g.node('Conv', inputs, {
     kernel_shape: [height, width],
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
+    ...(depthwise && { group: outputs }),
   });
 }
 

@@ -51,8 +51,8 @@ export interface Trainings {
   readonly validation: number;
   /** Whether data and weights are the study's: BloodMNIST at 28 pixels, and published weights. */
   readonly comparable: boolean;
-  /** What the same notebooks have trained on each dataset, this one among them. */
-  readonly everywhere?: readonly Pick<Trainings, 'of'>[];
+  /** What the same notebooks have trained on whatever data, these among them. Of one name are sizes and numbers of the same images. */
+  readonly everywhere?: readonly (Pick<Trainings, 'of'> & { readonly name: string })[];
 }
 
 /**
@@ -254,7 +254,11 @@ const claims: readonly Claim<Trainings>[] = [
     claim: 'Start frozen, then fine-tune',
     published: 'no number',
     measure: ({ everywhere = [] }) => {
-      const gains = everywhere.flatMap(({ of }) => workflowGain(of) ?? []);
+      // A dataset counts once, in however many sizes it was tried: these are of the same images, or drawn alike.
+      const gains = [...grouped(everywhere, ({ name }) => name).values()]
+        .map((versions) => versions.flatMap(({ of }) => workflowGain(of) ?? []))
+        .filter(({ length }) => length > 0)
+        .map(mean);
       if (gains.length === 0) return notTested('takes notebooks 01 and 02 on the same data');
       const finding = differenceFinding(
         'the ViT that validates best of frozen and fine-tuned, less the best without fine-tuning',
@@ -278,7 +282,10 @@ export function keptTrainings(data: Dataset): Trainings {
   const byData = grouped(kept, (results) => results.data.sha256);
   return {
     ...trainingsOf(comparableResults(currentRun(), data, notebooks), data),
-    everywhere: [...byData.values()].map((results) => trainingsOf(results.map(ofWholeData), data)),
+    everywhere: [...byData.values()].map((results) => ({
+      name: results[0].data.name,
+      of: trainingsOf(results.map(ofWholeData), data).of,
+    })),
   };
 }
 

@@ -8,6 +8,8 @@ export interface NetworkChoice {
   readonly profile: string;
   readonly model: string;
   readonly weights: string;
+  /** Pixels a side of the input; 0 or nothing for the usual ones. */
+  readonly inputSize?: number;
 }
 
 /** A network, and the pixels a side of its input. */
@@ -51,21 +53,29 @@ export function dinoSmall(settings: NetworkChoice): ChosenNetwork {
 /** Both, or the project's own small vision transformer in place of both; all with the same input. */
 export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
   const both = [vitTiny(settings), dinoSmall(settings)].map(({ model }) => model);
-  return [...new Set(both)].map((model) => ({ model, size: model === ownVit ? 64 : usualSize }));
+  return [...new Set(both)].map((model) => ({
+    model,
+    size: settings.inputSize || (model === ownVit ? 64 : usualSize),
+  }));
 }
+
+/** Whose tokens and attention notebooks look at. */
+const transformers: readonly string[] = ['vit'];
+
+/** Of notebook 04, which asks for features alone. */
+export const anyFeatures: readonly string[] = ['vit', 'convnext'];
 
 /**
  * Looks at networks without loading them.
- * @throws UserError for one that is unknown or no vision transformer, and for weights that are not there or fit only one
+ * @throws UserError for one that is unknown or of another family, and for weights that are not there or fit only one
  */
-export function checkNetworks(networks: readonly ChosenNetwork[], weights: string): void {
+export function checkNetworks(networks: readonly ChosenNetwork[], weights: string, families = transformers): void {
   if (networks.length > 1 && weights.endsWith('.safetensors'))
     throw new UserError(
       `weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`,
     );
   const known = [...pretrainedNames(), ...architectureNames()];
-  const vits = known.filter((name) => findModel(name).family === 'vit');
-  const usable = [automaticModel, ...vits];
+  const usable = [automaticModel, ...known.filter((name) => families.includes(findModel(name).family))];
   for (const { model, size } of networks) {
     if (!known.includes(model))
       throw new UserError(
@@ -73,7 +83,7 @@ export function checkNetworks(networks: readonly ChosenNetwork[], weights: strin
       );
     if (!usable.includes(model))
       throw new UserError(
-        `${model} is a ${findModel(model).family}, but this notebook is about vision transformers: ${usable.join(', ')}.`,
+        `${model} is a ${findModel(model).family}, but this notebook is about ${families === transformers ? 'vision transformers' : 'vision transformers and ConvNeXt'}: ${usable.join(', ')}.`,
       );
     checkBackbone({ model, size, weights });
   }

@@ -15,6 +15,7 @@ import {
   type ParameterSpec,
   type Profile,
 } from '../../runs/parameters';
+import { regularizations } from './fine-tuning';
 
 /** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
@@ -32,12 +33,8 @@ const syntheticImages = (tour: number): ParameterSpec<number> =>
   integerParameter('Training images that synthetic-blood makes', forTour(tour, 11959), 100, 11959);
 const epochs = (of: string, defaults: Record<Profile, number>, least = 1): ParameterSpec<number> =>
   integerParameter(`Passes over the training images${of}`, defaults, least, 1000);
-const model = (networks: string): ParameterSpec<string> =>
-  textParameter(
-    `auto (${networks}) or any vision transformer of the registry`,
-    both(automaticModel),
-    'auto or a model’s name',
-  );
+const model = (networks: string, others = 'vision transformer'): ParameterSpec<string> =>
+  textParameter(`auto (${networks}) or any ${others} of the registry`, both(automaticModel), 'auto or a model’s name');
 
 const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', both(1), 1, 100);
 
@@ -69,6 +66,11 @@ function transferParameterSpecs(tour: { readonly fineTuneEpochs: number }) {
     cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
     epochs: epochs(', of the linear head', both(20)),
     fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
+    regularization: choiceParameter<string>(
+      'Of corrected fine-tuning: none, or mae for erased, mixed and cut images, smoothed labels and stochastic depth',
+      both('none'),
+      regularizations,
+    ),
     seeds,
     ...ownImages,
     ...common,
@@ -85,9 +87,18 @@ export const resolutionParameterSpecs = {
     'Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224',
     both(automaticSizes),
   ),
+  inputSize: integerParameter(
+    'Pixels a side of the input of all networks; 0 is 224, and 64 with the project’s own network',
+    both(0),
+    0,
+    512,
+  ),
   syntheticImages: syntheticImages(400),
   weights: weightsParameter,
-  model: model('ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own'),
+  model: model(
+    'ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own',
+    'vision transformer or ConvNeXt',
+  ),
   cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
   epochs: epochs(', of the linear heads', both(20)),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),

@@ -14,7 +14,13 @@ import { beginRun, currentRun } from '../../../lib/runs/current-run';
 import { resolveParameters } from '../../../lib/runs/parameters';
 import { classificationRows, readResults, type ClassificationRow, type Results } from '../../../lib/runs/results';
 import { medmnistPlusBlood } from '../../../lib/studies/blood-cells/published';
-import { checkNetworks, dinoSmall, sizeNetworks, vitTiny } from '../../../lib/studies/blood-cells/networks';
+import {
+  anyFeatures,
+  checkNetworks,
+  dinoSmall,
+  sizeNetworks,
+  vitTiny,
+} from '../../../lib/studies/blood-cells/networks';
 import { resolutionParameterSpecs } from '../../../lib/studies/blood-cells/parameters';
 import { sizePoints } from '../../../lib/studies/blood-cells/size-points';
 import { sizeChart, sizeRows, sizeSeries } from '../../../lib/studies/blood-cells/size-tables';
@@ -71,8 +77,8 @@ test('the parameters say which sizes are allowed; a single number may come as on
   const sizes = (given: unknown) => resolveParameters(resolutionParameterSpecs, { sizes: given }).sizes;
   assert.equal(sizes(28), '28');
   assert.equal(sizes(undefined), 'auto');
-  for (const wrong of ['', '28;64', '7', '225', '28,', 'big', 300])
-    assert.throws(() => sizes(wrong), userError(/^sizes is .*, but must be auto, or whole numbers from 8 to 224/));
+  for (const wrong of ['', '28;64', '7', '513', '28,', 'big', 600])
+    assert.throws(() => sizes(wrong), userError(/^sizes is .*, but must be auto, or whole numbers from 8 to 512/));
 });
 
 test('synthetic images are the same cells at each size', async () => {
@@ -166,6 +172,17 @@ test('the study’s networks are run but for embedded weights and the tour’s r
   assert.deepEqual(vitTiny({ ...tour, weights: 'hub' }), { model: vit, size: 224 });
   assert.deepEqual(dinoSmall({ ...tour, model: 'vit_base_patch16_224' }), { model: 'vit_base_patch16_224', size: 224 });
   checkNetworks(sizeNetworks(choice), 'hub');
+  const larger = sizeNetworks({ ...choice, model: 'convnext_tiny.dinov3_lvd1689m', inputSize: 512 });
+  assert.deepEqual(larger, [{ model: 'convnext_tiny.dinov3_lvd1689m', size: 512 }]);
+  checkNetworks(larger, 'hub', anyFeatures);
+  assert.throws(
+    () => checkNetworks(larger, 'hub'),
+    userError(/is a convnext, but this notebook is about vision transf/),
+  );
+  assert.throws(
+    () => checkNetworks(sizeNetworks({ ...choice, inputSize: 512 }), 'hub', anyFeatures),
+    userError(/^Images of 512×512 do not divide into patches: height and width must be multiples of 14/),
+  );
   assert.throws(
     () => checkNetworks(sizeNetworks(choice), 'x.safetensors'),
     userError(/^weights is one file, but there are 2 networks: set model/),

@@ -172,6 +172,9 @@ describe('learning curves', () => {
     const [, most] = publishedClaims.crossingBetween;
     assert.ok(publishedCrossing() > most, 'the rule says 2000 images at the most');
     assert.ok(publishedEfficiency() < publishedClaims.dataEfficiency / 2);
+    // As notebook 07 says at its beginning.
+    assert.equal(Math.round(publishedCrossing() / 100), 21);
+    assert.equal(publishedEfficiency().toFixed(1), '2.4');
   });
 });
 
