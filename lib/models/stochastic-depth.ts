@@ -33,5 +33,5 @@ export function dropBranch<T extends Tensor>(
   const kept = 1 - rate;
   const factors = Float32Array.from({ length: images }, () => (random.uniform() < kept ? 1 / kept : 0));
   const thinned = x.reshape([images, -1]).mul(tf.tensor2d(factors, [images, 1]));
-  return inPrecisionOf(x, thinned.reshape(x.shape) as T);
+  return inPrecisionOf(x, thinned.reshape<T>(x.shape));
 }

@@ -168,6 +168,7 @@ export async function trainOnce(
       ...settingsOf(identity.recipe),
       precision: identity.precision,
       ...(network.transform && { input: network.transform.key }),
+      ...(Number(network.config.stochasticDepth) > 0 && { stochasticDepth: Number(network.config.stochasticDepth) }),
     },
     trainImages: data.splits.train.count,
     valImages: data.splits.val.count,

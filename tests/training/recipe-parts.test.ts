@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { changeColors, rotateImage, type Pixels } from '../../lib/data/image-changes';
 import { createRandom, type Random } from '../../lib/random';
-import { tf, type Tensor1D, type Tensor2D } from '../../lib/tf';
+import { tf, type Tensor2D } from '../../lib/tf';
 import { cutmix, mixup, randomErasing } from '../../lib/training/augmentations';
 import { crossEntropy } from '../../lib/training/losses';
 import { constant, cosine, multiStep } from '../../lib/training/schedules';
@@ -112,7 +112,7 @@ describe('erased rectangles', () => {
       const before = tf.memory().numTensors;
       const pixels = Float32Array.from(noise(imageStream, count * height * width * 3));
       const images = tf.tensor4d(pixels, [count, height, width, 3]);
-      const labels = tf.zeros([count], 'int32') as Tensor1D;
+      const labels = tf.tensor1d(new Int32Array(count), 'int32');
       const batch = { images, labels, count, dispose: () => tf.dispose([images, labels]) };
       const { erase } = randomErasing({ probability: 0.6, fill });
       const erased = erase?.(batch, (at) => createRandom(9, 'erase', at)) ?? assert.fail();
