@@ -12,9 +12,11 @@ import { pageShell } from './page/shell';
 export async function writeReport(source: string, target: string, found: Verification): Promise<void> {
   const name = basename(resolve(source));
   const title = `Data: ${name}`;
-  const verdict = found.ok ? 'In order.' : 'Not in order: some of it cannot be used.';
+  const leaks = found.lines.some((line) => line.startsWith('leak:'));
+  const readable = leaks ? 'All of it can be read, but there are leaks between splits.' : 'In order.';
+  const verdict = found.ok ? readable : 'Not in order: some of it cannot be used.';
   const sections = [
-    section('Findings', `<ul>${found.lines.map((line) => `<li>${escapeHtml(line.trim())}</li>`).join('')}</ul>`),
+    section('Findings', `<ul>${findings(found.lines)}</ul>`),
     ...(found.balance === undefined
       ? []
       : [section('Classes', classBalance(found.balance, { label: 'Images of each class in each split' }).html)]),
@@ -23,6 +25,13 @@ export async function writeReport(source: string, target: string, found: Verific
   ];
   const body = `${displayLibrary().html}\n${sections.join('\n')}`;
   writeFileAtomic(target, pageShell({ title, description: verdict, body }));
+}
+
+/** A line that is set in belongs to the one above it. */
+function findings(lines: readonly string[]): string {
+  return lines
+    .map((line) => (line.startsWith('  ') ? `<br>${escapeHtml(line.trim())}` : `<li>${escapeHtml(line)}`))
+    .join('\n');
 }
 
 function section(heading: string, content: string): string {

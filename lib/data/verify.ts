@@ -47,6 +47,7 @@ export async function verifyDataset(path: string, options: NpzOptions = {}): Pro
 
 /** Pixels a side at which image files are compared. */
 const comparedSize = 64;
+const shownSizes = 12;
 
 /**
  * Decodes every image of a folder of classes or of a table once, lists what cannot be read, and counts as `verifyDataset` does. A broken
@@ -73,9 +74,13 @@ export async function verifyImages(path: string, options: Omit<ImagesOptions, 's
       broken.length === 0 ? 'broken: none' : `broken: ${counted(broken.length, 'file')}`,
       ...broken.map(({ name, reason }) => `  ${name}: ${reason}`),
     ];
+    const sizesCaption =
+      sizes.length > shownSizes
+        ? `Sizes of the files: the ${shownSizes} most frequent of ${sizes.length}`
+        : 'Sizes of the files';
     const tables = [
       ...(broken.length === 0 ? [] : [{ caption: 'Files that cannot be read', rows: broken }]),
-      { caption: 'Sizes of the files', rows: sizes.map(([size, count]) => ({ size, images: count })) },
+      { caption: sizesCaption, rows: sizes.slice(0, shownSizes).map(([size, count]) => ({ size, images: count })) },
       ...found.tables,
     ];
     return { ...found, ok: broken.length === 0, lines, tables };

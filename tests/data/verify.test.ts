@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import sharp from 'sharp';
 
 import { main } from '../../lib/cli/data';
+import { writeReport } from '../../lib/cli/data-report';
 import { splitNames, type SplitName } from '../../lib/data/dataset';
 import { writeNpz, type NpzArray } from '../../lib/data/npz-writer';
 import { medmnist } from '../../lib/data/registry-medmnist';
@@ -250,6 +251,9 @@ test('a folder of classes: sizes, broken files, groups, twins and labels; and a 
   assert.match(printed, /report\.html\n$/);
   const html = readFileSync(page, 'utf8');
   assert.match(html, /<h1>Data: cells<\/h1>/);
+  assert.match(html, /<li>train: \d+ images, [^<]*\n<br>a: \d/, 'a line that is set in belongs to the one above');
+  await writeReport(root, page, { ok: true, lines: ['leak: images of test equal to one of train: 1'], tables: [] });
+  assert.match(readFileSync(page, 'utf8'), /All of it can be read, but there are leaks between splits\./);
   for (const text of ['Files that cannot be read', 'Sizes of the files', 'train/b/p3_2.png', 'data:image/webp;base64'])
     assert.ok(html.includes(text), text);
   assert.doesNotMatch(html, /https?:\/\/[^"'\s]*\.(js|css)/);
