@@ -63,6 +63,6 @@ export function cellProgress(line: ProgressLine, notebook: string): (event: Cell
   return ({ cell, cells, progress }) => {
     const place = `${notebook}: cell ${cell} of ${cells}`;
     if (progress === undefined) line.update(place, undefined, notebook);
-    else line.update(`${place} · ${progress}`, /epoch \d+ of \d+/.exec(progress)?.[0], notebook);
+    else line.update(`${place} · ${progress}`, /epoch \d+ of \d+|takes about .*/.exec(progress)?.[0], notebook);
   };
 }

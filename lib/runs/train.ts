@@ -39,8 +39,8 @@ export interface TrainOptions {
   readonly onProgress?: (event: TrainingEvent) => void;
   /** Seconds of training that a kill may cost; 20 by default. */
   readonly saveEverySeconds?: number;
-  /** Is called where it has not been trained yet, before it is. */
-  readonly onStart?: () => void;
+  /** Is called where it has not been trained yet, and waited for before it is. */
+  readonly onStart?: () => Promise<void> | void;
   /** Of the network's frozen encoder, where several trainings share them. */
   readonly maps?: TrainingControls['maps'];
   readonly featureCache?: TrainingControls['featureCache'];
@@ -132,7 +132,7 @@ export async function trainOnce(
   const identity = trainingIdentity(network, data, recipe);
   let unfinished: TrainedNetwork | undefined;
   const train = async (directory: string, id: string): Promise<TrainingRecord | undefined> => {
-    onStart?.();
+    await onStart?.();
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), id);
     const weights: Record<string, string> = {};
     const onWeights: TrainingControls['onWeights'] = (parameters, { which }) => {

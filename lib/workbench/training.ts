@@ -12,6 +12,7 @@ import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { classifierRow, evaluateClassifier, type ClassifierEvaluation } from '../runs/evaluate';
 import { evaluateMasks, maskRow, type MaskEvaluateOptions, type MaskEvaluation } from '../runs/evaluate-masks';
+import { trainingCosts } from '../runs/cost';
 import { trainingIdentity } from '../runs/identity';
 import { currentRun, recordResults, type RecordedData } from '../runs/notebook-run';
 import {
@@ -24,6 +25,7 @@ import {
 import { saveModel, type SavableRun } from '../runs/save-model';
 import { modelFiles } from '../runs/saved-model';
 import { trainOnce, type Run, type TrainedModel } from '../runs/train';
+import { choosePrecision } from '../tensor/chosen-precision';
 import type { Recipe } from '../training/recipe';
 import type { PhaseEvent } from '../training/events';
 import type { TrainingData } from '../training/train-network';
@@ -52,11 +54,31 @@ export async function train(
     onProgress({ kind: 'phase', message: 'is left out: its recipe has 0 epochs', ended: 'done' });
     return leftOut(trainingIdentity(network, data, recipe), progress, recipe);
   }
-  const run = await interruptible((signal) => trainOnce(network, data, recipe, { folder, again, signal, onProgress }));
+  const run = await interruptible((signal) => {
+    const isLong = currentRun().parameters.profile === 'paper';
+    const onStart = isLong ? () => tellCosts(network, data, recipe, { signal, onProgress }) : undefined;
+    return trainOnce(network, data, recipe, { folder, again, signal, onProgress, onStart });
+  });
   tellKept(run, `${run.history.length} epochs`, onProgress);
   const named = { ...run, model: progress };
   if (run.best !== undefined) await keepModel(named, run.best, data);
   return named;
+}
+
+/** Says how long a training will take here, in each precision, before it begins. */
+async function tellCosts(
+  network: Network,
+  data: TrainingData,
+  recipe: Recipe,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (event: PhaseEvent) => void },
+): Promise<void> {
+  onProgress({ kind: 'phase', message: 'timing its steps' });
+  const costs = await trainingCosts(network, data, recipe, { signal });
+  if (costs.length === 0) return;
+  const times = costs.map(({ precision, seconds }) => `${formatDuration(seconds)} in ${precision}`).join(', ');
+  const message = `takes about ${times}, without validation, by a few steps on this machine; it is trained in ${choosePrecision(recipe.precision)}`;
+  onProgress({ kind: 'phase', message });
+  show(status(`${network.name} ${message}.`));
 }
 
 function leftOut(identity: Run['identity'], model: string, recipe: Recipe): Run {

@@ -8,6 +8,7 @@ import { network, unfreeze, type Network } from '../../lib/models/network';
 import { linear, type Scope } from '../../lib/models/scope';
 import { evaluateClassifier, classifierRow } from '../../lib/runs/evaluate';
 import { evaluateMasks } from '../../lib/runs/evaluate-masks';
+import { trainingCosts } from '../../lib/runs/cost';
 import { settingsOf, trainingIdentity } from '../../lib/runs/identity';
 import { trainOnce, type Run } from '../../lib/runs/train';
 import { shortHash } from '../../lib/runs/results';
@@ -104,6 +105,35 @@ describe('a training', () => {
       'last.safetensors',
       'result.json',
     ]);
+  });
+
+  it('tells what it will take by a few of its steps, of which nothing stays', async () => {
+    let steps = 0;
+    const slow = network({
+      name: 'slow',
+      table: toyTable,
+      forward: (images, scope) => {
+        steps++;
+        const end = performance.now() + 60;
+        while (performance.now() < end);
+        return toyForward(images, scope);
+      },
+    });
+    const [before, data] = [tf.memory().numTensors, toyDataset()];
+    const costs = await trainingCosts(slow, data, { ...recipe, batchSize: 8, epochs: 50 });
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(
+      costs.map(({ precision }) => precision),
+      costs.length === 2 ? ['float32', 'bfloat16'] : ['float32'],
+    );
+    const ofEpoch = Math.ceil(data.splits.train.count / 8);
+    assert.ok(steps < costs.length * 2 * ofEpoch, `${steps} steps`);
+    for (const { secondsPerStep, seconds } of costs) {
+      assert.ok(secondsPerStep >= 0.06, `${secondsPerStep} s`);
+      assert.ok(Math.abs(seconds - secondsPerStep * ofEpoch * 50) < 1e-9);
+    }
+    assert.deepEqual(await trainingCosts(slow, data, recipe, { signal: AbortSignal.abort() }), []);
+    assert.deepEqual(await trainingCosts(slow, data, { ...recipe, batchSize: data.splits.train.count }), []);
   });
 
   it('is another one where anything differs that its result depends on', async () => {
