@@ -62,15 +62,16 @@ const pretrainingParameterSpecs = {
   size: choiceParameter('Pixels a side, for datasets that come in several sizes', { tour: 28, paper: 28 }, imageSizes),
   syntheticImages: integerParameter(
     'Training images that synthetic-blood makes',
-    { tour: 1200, paper: 11959 },
+    { tour: 800, paper: 11959 },
     800,
     11959,
   ),
-  images: integerParameter('Drawn images of an epoch', { tour: 256, paper: 1536 }, 16, 1_000_000),
+  images: integerParameter('Drawn images of an epoch', { tour: 96, paper: 1536 }, 16, 1_000_000),
   epochs: integerParameter('Epochs, each with other drawn images', { tour: 4, paper: 160 }, 2, 10_000),
-  batchSize: integerParameter('Images a step', { tour: 32, paper: 64 }, 2, 4096),
+  batchSize: integerParameter('Images a step', { tour: 16, paper: 64 }, 2, 4096),
   learningRate: numberParameter('Highest learning rate, after the warm-up', { tour: 1e-3, paper: 1e-3 }, 1e-8, 1),
   seed: common.seed,
+  seeds: integerParameter('Draws of random weights, of heads and of a few labels', { tour: 3, paper: 3 }, 1, 100),
   precision: common.precision,
 };
 

@@ -145,7 +145,7 @@ const brief: Readonly<Record<string, string>> = {
   '05': 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
   '06': 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
   '07': 'syntheticImages=16 fractions=0.5,1 epochs=1',
-  '08': 'syntheticImages=800 images=32 epochs=2',
+  '08': 'syntheticImages=800 images=16 epochs=2 seeds=1',
 };
 
 async function runOnce(name: string): Promise<void> {

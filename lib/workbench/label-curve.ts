@@ -42,11 +42,11 @@ export async function labelCurve(
 }
 
 /** Of a network that is trained on few images: validating after eight would take longer than training. */
-const imagesOfEpoch = 160;
+const imagesOfEpoch = 80;
 
 /**
  * A network that is trained on a few images: `train` trains it on the data that it is given, which have no other training images. An epoch
- * has 160 at least: fewer come several times each.
+ * has 80 at least: fewer come several times each.
  */
 export function trainedLabelCurve(
   data: Dataset,
