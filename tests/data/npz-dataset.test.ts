@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -207,6 +207,24 @@ test('names of the classes come from the file', async () => {
     { class_names: labels([1, 2, 3]) },
     /"class_names" in .*cells\.npz holds values of type .*, but names are text/,
   );
+});
+
+test('a file that another one takes the place of, of the same size and time, is other data', async () => {
+  const read = async (changes: Record<string, NpzArray> = {}) => {
+    const dataset = await open(changes);
+    dataset.close();
+    utimesSync(path, 1, 1);
+    const again = await openNpzDataset(path, {}, { cacheDirectory: join(folder, 'cache') });
+    const bytes = new Uint8Array(20);
+    again.splits.test.readImages([1], bytes);
+    again.close();
+    return { sha256: again.sha256, labels: [...again.splits.test.labels], bytes: [...bytes] };
+  };
+  const first = await read();
+  const second = await read({ test_images: images([4, 4, 5], 9), test_labels: labels([0, 1, 2, 1]) });
+  assert.deepEqual(second.labels, [0, 1, 2, 1]);
+  assert.notEqual(second.sha256, first.sha256);
+  assert.notDeepEqual(second.bytes, first.bytes);
 });
 
 test('a flipped bit is found where it matters', async () => {
