@@ -27,8 +27,8 @@ export function parseSizes(sizes: string, dataset: string): number[] {
 export interface SizesRequest {
   readonly profile: string;
   readonly dataset: string;
-  /** `28,64`, or `auto`: 28 and 64 in the tour, else all; of a file, as many of them as it can be reduced to. */
-  readonly sizes: string;
+  /** `28,64`, one number, or `auto`: 28 and 64 in the tour, else all; of a file, as many of them as it can be reduced to. */
+  readonly sizes: string | number;
   readonly syntheticImages: number;
   /** Of files: finds whose an image is in its name; empty for none. */
   readonly groupBy?: string;
@@ -45,7 +45,7 @@ export async function openSizes({ profile, dataset, sizes, ...given }: SizesRequ
     openLabelled(dataset, { syntheticImages: given.syntheticImages, groupBy: given.groupBy, size });
   const comesInSizes = dataset === syntheticBlood || datasetNames().includes(dataset);
   const file = comesInSizes ? undefined : await open(automatic[0]);
-  const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(sizes, dataset);
+  const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(String(sizes), dataset);
   const bySize = new Map<number, Dataset>();
   const close = (): void => [...bySize.values(), ...(file ? [file] : [])].forEach((one) => one.close());
   try {

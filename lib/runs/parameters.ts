@@ -70,7 +70,7 @@ export function booleanParameter(meaning: string, defaults: Record<Profile, bool
 }
 
 /** Pixels a side of several versions of the same images, such as `28,64`; a single number may come as one. */
-export function sizesParameter(meaning: string, defaults: Record<Profile, string>): ParameterSpec<string> {
+export function sizesParameter(meaning: string, defaults: Record<Profile, string>): ParameterSpec<string | number> {
   const inRange = (text: string): boolean =>
     text === 'auto' ||
     (/^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 512));
