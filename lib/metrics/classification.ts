@@ -122,22 +122,27 @@ export function classificationMetrics({
   const { task, truth, classes } = scored;
   checkProbabilities(probabilities);
   const report = classReport(scored);
-  const absent = report.filter((row) => row.auc === undefined).map((row) => row.index);
   return {
     accuracy: medmnistAccuracy(scored),
     macroF1: report.reduce((sum, row) => sum + row.f1, 0) / classes,
-    auc: absent.length === report.length ? undefined : meanAreaUnderRoc({ ...scored, absentClass: 'skip' }).auc,
-    aucNote: absent.length === 0 ? undefined : aucNote(absent, report.length),
+    auc: report.every((row) => row.auc === undefined)
+      ? undefined
+      : meanAreaUnderRoc({ ...scored, absentClass: 'skip' }).auc,
+    aucNote: aucNote(report),
     confusionMatrix: task === 'multi-label' ? undefined : confusionMatrix(truth, predictedLabels(scored), classes),
     report,
     crossEntropy: crossEntropy(scored),
   };
 }
 
-function aucNote(absent: readonly number[], classes: number): string {
-  const which = `class ${absent.join(', ')} holds none or all of the images`;
-  if (absent.length === classes) return `There is no AUC: ${which}.`;
-  return `AUC is over ${classes - absent.length} of ${classes} classes: ${which}.`;
+/** Over which classes the AUC is; undefined where it is over all. By their numbers, where they are not named. */
+export function aucNote(report: readonly ClassReportRow[], names?: readonly string[]): string | undefined {
+  const absent = report.filter((row) => row.auc === undefined).map((row) => row.index);
+  if (absent.length === 0) return undefined;
+  const listed = names === undefined ? `class ${absent.join(', ')}` : absent.map((index) => names[index]).join(', ');
+  const which = `${listed} holds none or all of the images`;
+  if (absent.length === report.length) return `There is no AUC: ${which}.`;
+  return `AUC is over ${report.length - absent.length} of ${report.length} classes: ${which}.`;
 }
 
 interface Counts {

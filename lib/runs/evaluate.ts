@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Dataset, SplitName } from '../data/dataset';
 import { errorCode } from '../errors';
 import { readRecord, recordText, writeFileAtomic } from '../files';
+import { aucNote } from '../metrics/classification';
 import { initialParameters } from '../models/initial-values';
 import { disposeParameters, type Parameters } from '../models/parameters';
 import { scoreSplit, testResult, type TestResult } from '../training/scored-split';
@@ -88,6 +89,7 @@ export function classifierEvaluation(
     split,
     images: data.splits[split].count,
     classNames: data.classNames,
+    aucNote: aucNote(result.report, data.classNames),
     matrix: data.classNames.map((_, row) => [...counts.subarray(row * classes, (row + 1) * classes)]),
     report: result.report.map(({ index, precision, recall, f1, support, auc }) => ({
       class: data.classNames[index],
