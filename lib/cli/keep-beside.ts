@@ -8,7 +8,8 @@ import { previewNames } from './page/finished-runs';
 export const products = ['notebook.ipynb', 'index.html', resultsFileName];
 
 /**
- * Moves the result of a run with other parameters, or of another notebook, out of the way: to a folder of its run's id in the same place.
+ * Moves the result of a run with other parameters, on other data at the same path, or of another notebook, out of the way: to a folder of
+ * its run's id in the same place.
  * @param directory where a finished run may lie
  * @param unfinished the folder in it whose result will take that place
  * @returns where the earlier result is now; undefined where there is none, or one of the same run
@@ -16,8 +17,10 @@ export const products = ['notebook.ipynb', 'index.html', resultsFileName];
 export function keepBeside(directory: string, unfinished: string): string | undefined {
   const [earlier, latest] = [directory, unfinished].map(resultsOrNone);
   if (earlier === undefined || latest === undefined) return undefined;
-  if (earlier.notebook === latest.notebook && earlier.runId === latest.runId) return undefined;
-  const beside = join(directory, earlier.runId);
+  const sameSettings = earlier.notebook === latest.notebook && earlier.runId === latest.runId;
+  if (sameSettings && earlier.data.sha256 === latest.data.sha256) return undefined;
+  const ofData = sameSettings ? `-${earlier.data.sha256.slice(0, 8)}` : '';
+  const beside = join(directory, earlier.runId + ofData);
   mkdirSync(beside, { recursive: true });
   for (const name of [...products, modelsFolderName, ...Object.values(previewNames)]) {
     rmSync(join(beside, name), { recursive: true, force: true });

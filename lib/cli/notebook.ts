@@ -15,8 +15,9 @@ const help = `npm run notebook -- NAME [--set name=value …] [--profile tour|pa
 npm run notebook -- --from results.json [--set name=value …] [--out DIR]
 
 Executes a notebook and writes notebook.ipynb, index.html and results.json to DIR
-(default: outputs/NAME/<run id>), and preview.png, its main figure, where there is a Chromium. The same command with the same DIR continues an unfinished run; with other
-parameters, what was finished in DIR is kept in a folder below it.
+(default: outputs/NAME/<run id>), and preview.png, its main figure, where there is a Chromium. The same command with the
+same DIR continues an unfinished run; with other parameters or data, what was finished in DIR is kept in a folder below it.
+With --set keepModel=true, its models are in DIR/models.
 
   npm run notebook -- 01
   npm run notebook -- 01 --set epochs=12 --set learningRate=3e-4
@@ -55,7 +56,8 @@ export async function main(args: string[]): Promise<ExitCode> {
   line.clear();
   const remark = stillsRemark(stillsMissing);
   if (remark !== undefined) console.log(remark);
-  if (keptBeside !== undefined) console.log(`The folder had a run with other parameters; it is in ${keptBeside} now.`);
+  if (keptBeside !== undefined)
+    console.log(`The folder had a run with other parameters or data; it is in ${keptBeside} now.`);
   console.log(
     `${name} ${continued ? 'continued and finished' : 'finished'} in ${seconds.toFixed(1)} s: ${join(directory, 'index.html')}`,
   );

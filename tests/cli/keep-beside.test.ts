@@ -11,10 +11,10 @@ import { writeResults } from '../../lib/runs/results';
 const folder = mkdtempSync(join(tmpdir(), 'keep-beside-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function finish(directory: string, runId: string, notebook = '01_resnet_from_scratch'): void {
+function finish(directory: string, runId: string, notebook = '01_resnet_from_scratch', sha256 = 'aa'): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'index.html'), runId);
-  const data = { name: 'cells', sha256: 'aa', splits: {} };
+  const data = { name: 'cells', sha256, splits: {} };
   const common = { profile: 'tour', parameters: {}, seed: 1, environment: {}, results: [], history: {} };
   writeResults(directory, { notebook, runId, data, ...common });
 }
@@ -44,6 +44,9 @@ test('the result of a run with other parameters is kept beside the new one, what
 
   finish(directory, 'second', '02_vit_frozen_and_finetuned');
   assert.equal(keepBeside(directory, unfinished), join(directory, 'second'));
+
+  finish(directory, 'second', '01_resnet_from_scratch', 'bbbbbbbbbbbb');
+  assert.equal(keepBeside(directory, unfinished), join(directory, 'second-bbbbbbbb'));
 
   writeFileSync(join(directory, 'results.json'), '{');
   assert.equal(keepBeside(directory, unfinished), undefined, 'a damaged file tells of no run');
