@@ -265,7 +265,10 @@ const claims: readonly Claim<Trainings>[] = [
         estimateOf(gains.map((gain) => [gain])),
         { claimed: 'above', unit: 'dataset' },
       );
-      return { ...finding, why: `${finding.why}; as a rule over ${gains.length} datasets, interval over these` };
+      if (gains.length === 1) return { ...finding, interval: undefined }; // of images, it would say nothing of the rule
+      const unchanged = gains.filter((gain) => gain === 0).length;
+      const told = unchanged === 0 ? '' : `, on ${unchanged} of which it changes nothing`;
+      return { ...finding, why: `${finding.why}; as a rule over ${gains.length} datasets${told}, interval over these` };
     },
   },
 ];
