@@ -201,6 +201,8 @@ async function convert(args: string[], context: CommandContext): Promise<void> {
   if (path === undefined)
     throw new UserError('Which folder or table? For example "npm run data -- convert photographs/ --out cells.npz".');
   refuseExtra('convert', extra);
+  if (path.toLowerCase().endsWith('.npz'))
+    throw new UserError(`${path} is an .npz already: give a folder of classes or a table of image files.`);
   const { out } = values;
   if (out === undefined || !out.toLowerCase().endsWith('.npz'))
     throw new UserError(

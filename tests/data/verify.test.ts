@@ -289,4 +289,6 @@ test('converted images are an .npz with the same pixels, labels and names', asyn
   dataset.close();
   await assert.rejects(main(['convert', root], context), userError(/^--out is missing: give the name of a file/));
   await assert.rejects(main(['convert', root, '--out', out, '--size', 'x'], context), userError(/^--size is "x", but/));
+  const again = main(['convert', out, '--out', join(folder, 'again.npz')], context);
+  await assert.rejects(again, userError(/converted\.npz is an \.npz already: give a folder of classes or a table/));
 });
