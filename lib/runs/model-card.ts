@@ -30,7 +30,7 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
     '## Data and training',
     '',
     `Trained on ${oneLine(data.name)} (${splitsOf(data.splits)}; licence of the data: ${oneLine(data.license)}) from ${origin(weights.origin)}.`,
-    `These are the weights of epoch ${training.epoch}, the ${training.which} of the training. \`model.json\` has the whole recipe, the hashes of data`,
+    `These are the weights of epoch ${training.epoch}, the ${training.which} of the training${training.precision === 'bfloat16' ? ', in mixed precision' : ''}. \`model.json\` has the whole recipe, the hashes of data`,
     'and weights, and the versions of the software.',
     '',
     '## Scores',

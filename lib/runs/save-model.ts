@@ -31,7 +31,7 @@ export interface SaveOptions {
 /** A finished training, or a head that was trained on frozen features. */
 export interface SavableRun extends Pick<Run, 'model' | 'best' | 'last'> {
   readonly recipe: Pick<Run['recipe'], 'augment'>;
-  readonly identity: Pick<Run['identity'], 'recipe'>;
+  readonly identity: Pick<Run['identity'], 'recipe'> & Partial<Pick<Run['identity'], 'precision'>>;
 }
 
 /** Resamples of an interval. */
@@ -75,7 +75,13 @@ export async function saveModel(
     flips: [...(horizontalFlip ? (['horizontal'] as const) : []), ...(verticalFlip ? (['vertical'] as const) : [])],
     precision: spec.family === 'encoder-decoder' ? spec.maps.precision : 'float32',
     recipe: run.identity.recipe as Record<string, unknown>,
-    training: { id: training.id, epoch: trained.epoch, which, seconds: training.seconds },
+    training: {
+      id: training.id,
+      epoch: trained.epoch,
+      which,
+      seconds: training.seconds,
+      precision: run.identity.precision,
+    },
     data: {
       ...{ name, sha256, synthetic, license },
       splits: { train: splits.train.count, val: splits.val.count, test: splits.test.count },

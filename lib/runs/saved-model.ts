@@ -15,6 +15,7 @@ import { encodeGraph } from '../models/onnx/graph';
 import { pythonNetwork } from '../models/python';
 import { misfitError, type PublishedValues } from '../models/parameters';
 import { checkedValues } from '../models/weights-file';
+import { precisions } from '../precisions';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { resizedInput } from '../training/input-transforms';
 import { modelCard } from './model-card';
@@ -73,10 +74,18 @@ const descriptionSchema = z.strictObject({
   flips: z.array(z.enum(['horizontal', 'vertical'])),
   /** What logits are to be divided by (Guo et al. 2017), fitted to the validation images. */
   temperature: z.number().positive().optional(),
-  precision: z.enum(['float32', 'bfloat16']),
+  /** Which the network computes in. */
+  precision: z.enum(precisions),
   recipe: z.record(z.string(), z.unknown()),
   scores: z.strictObject({ split: z.string(), images: z.int(), values: z.record(z.string(), scoreSchema) }).optional(),
-  training: z.strictObject({ id: z.string(), epoch: z.int(), which: z.enum(['best', 'last']), seconds: z.number() }),
+  training: z.strictObject({
+    id: z.string(),
+    epoch: z.int(),
+    which: z.enum(['best', 'last']),
+    seconds: z.number(),
+    /** Which the steps were computed in; the weights that are kept are float32. */
+    precision: z.enum(precisions).optional(),
+  }),
   data: z.strictObject({
     name: z.string(),
     sha256: z.string(),

@@ -208,6 +208,16 @@ describe('a model that is kept', () => {
     );
   });
 
+  it('says in which precision it was trained', async () => {
+    const mixed: Recipe = { ...recipe, epochs: 1, precision: 'bfloat16' };
+    const run = await trainOnce(small, data, mixed, { folder: at('runs') });
+    const { description } = await saveModel(run, data, at('bfloat16'));
+    assert.deepEqual([description.precision, description.training.precision], ['float32', 'bfloat16']);
+    assert.equal(saved.description.training.precision, 'float32');
+    assert.match(readFileSync(at('bfloat16', 'README.md'), 'utf8'), /the best of the training, in mixed precision\./);
+    rmSync(at('bfloat16'), { recursive: true });
+  });
+
   it('replaces an earlier one, and nothing else', async () => {
     const kept = readFileSync(at('model', 'model.safetensors'));
     await saveModel(trained, data, at('model'), { which: 'last' });
