@@ -33,7 +33,10 @@ export function parametersFromCheckpoint(
     if (tensor === undefined) continue;
     const fits = name === 'pos_embed' && grid ? fitPositions(tensor, spec, grid) : sameShape(tensor, spec);
     if (fits) fitted.set(name, fits);
-    else misshapen.push(`${name} (is ${shown(tensor.shape)}, the model has ${shown(spec.shape)})`);
+    else
+      misshapen.push(
+        `${name} (is ${shown(tensor.shape)}, the model has ${shown(spec.shape)}${hint(name, tensor, spec)})`,
+      );
   }
   const misfit = misfitError(source, { missing, extra, misshapen });
   if (misfit !== undefined) throw misfit;
@@ -72,20 +75,38 @@ function sameShape(tensor: CheckpointTensor, { shape }: ParameterSpec): Checkpoi
     : undefined;
 }
 
-/** 1×(1 + n²)×C for the class token and a square grid, whatever its size, brought to the wanted grid. */
+/**
+ * 1×(1 + n)×C for the class token and a grid. A square one, whatever its size, is brought to the wanted grid. A file does not say how many
+ * rows another one has, so that it is taken as it is, where the wanted grid has as many patches.
+ */
 function fitPositions(
   tensor: CheckpointTensor,
-  { shape: [, , width] }: ParameterSpec,
+  spec: ParameterSpec,
   grid: readonly [number, number],
 ): CheckpointTensor | undefined {
-  const [one, tokens, channels] = tensor.shape;
-  const from = Math.sqrt(tokens - 1);
-  if (tensor.shape.length !== 3 || one !== 1 || channels !== width || !Number.isInteger(from) || from < 1)
-    return undefined;
+  const side = squareSide(tensor, spec);
+  if (side === undefined) return undefined;
+  if (!Number.isInteger(side)) return sameShape(tensor, spec);
+  const [, , width] = spec.shape;
   return {
     shape: [1, 1 + grid[0] * grid[1], width],
-    read: () => resamplePositions(tensor.read(), width, from, grid),
+    read: () => resamplePositions(tensor.read(), width, side, grid),
   };
+}
+
+/** √n of 1×(1 + n)×C with the model's C, which is whole for a square grid; undefined where these are no positions. */
+function squareSide({ shape }: CheckpointTensor, spec: ParameterSpec): number | undefined {
+  const [one, tokens, channels] = shape;
+  return shape.length === 3 && one === 1 && channels === spec.shape[2] && tokens > 1
+    ? Math.sqrt(tokens - 1)
+    : undefined;
+}
+
+/** What to do about positions of a grid that is not square. */
+function hint(name: string, tensor: CheckpointTensor, spec: ParameterSpec): string {
+  const side = name === 'pos_embed' ? squareSide(tensor, spec) : undefined;
+  if (side === undefined || Number.isInteger(side)) return '';
+  return `: its ${tensor.shape[1] - 1} patches are no square grid, which alone can be resized, so give the image size that it was trained at`;
 }
 
 function shown(shape: readonly number[]): string {

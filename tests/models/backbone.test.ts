@@ -130,7 +130,7 @@ describe('weights from a file', () => {
     }
   });
 
-  it('may have positions for any square grid', async () => {
+  it('may have positions for any square grid, and for another at its own size', async () => {
     const shape = [1, 26, 192];
     const values = Float32Array.from(noise(5, sizeOf(shape)));
     const file = writeWeights('grid5.safetensors', tiny, (all) => all.set('pos_embed', { shape, values }));
@@ -142,7 +142,12 @@ describe('weights from a file', () => {
     );
     await refused(
       { name: 'vit_tiny_patch16_224', weights: oblong, size: 80 },
-      /of another shape: pos_embed \(is 1×25×192, the model has 1×26×192\)\.$/,
+      /of another shape: pos_embed \(is 1×25×192, the model has 1×26×192: its 24 patches are no square grid, .* give the image size that it was trained at\)\.$/,
+    );
+    // Which is 4×6 patches, for example.
+    const size = { height: 64, width: 96 };
+    await loaded({ name: 'vit_tiny_patch16_224', weights: oblong, size }, ({ parameters }) =>
+      assert.deepEqual(exportParameters(parameters).get('pos_embed'), values.subarray(192)),
     );
   });
 
