@@ -40,7 +40,9 @@ before(async () => {
   process.env.PLAYWRIGHT_BROWSERS_PATH = join(folder, 'none');
   delete process.env.CHROMIUM_PATH;
   mkdirSync(dirname(source));
-  const example = JSON.stringify(await exampleNotebook());
+  const answer =
+    '## Results\n\n<details><summary>What was measured</summary>\n\nOnce, `0.5`.\n\nTwice.\n\n</details>\n\nAfter it.';
+  const example = JSON.stringify(await exampleNotebook()).replace('"## Results"', JSON.stringify(answer));
   // The first chart has a picture already.
   writeFileSync(source, example.replace(/<p class=\\"nb-placeholder\\">[^<]*<\/p>/, ownPicture.replaceAll('"', '\\"')));
   writeFileSync(join(folder, 'run', 'results.json'), JSON.stringify(results));
@@ -137,6 +139,13 @@ test('charts have a caption, a place and a text for readers without scripts; cod
   assert.equal(page.match(/<summary>Data as table<\/summary>/g)?.length, 2);
   assert.match(page, /<details class="code folded">/);
   assert.match(page, /<div (?=[^>]*role="region")(?=[^>]*tabindex="0")[^>]*class="scroll"[^>]*><table>/);
+});
+
+test('what a text folds stays folded, all of it and no more', () => {
+  assert.match(
+    page,
+    /<details><summary>What was measured<\/summary>\s*<p>Once, <code>0\.5<\/code>\.<\/p>\s*<p>Twice\.<\/p>\s*<\/details>\s*<p>After it\.<\/p>/,
+  );
 });
 
 test('pages share Plotly where they are told to, and have a card for previews where they have an address', async () => {
