@@ -20,7 +20,7 @@ import { cosine } from '../../lib/training/schedules';
 import { patience } from '../patience';
 import { cells } from '../studies/cells';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, axeFindings, openPage, views } from './page-check';
+import { assertFits, axeFindings, becomesTrue, openPage, views } from './page-check';
 
 const folder = mkdtempSync(join(tmpdir(), 'live-panel-'));
 const images = join(folder, 'images');
@@ -122,10 +122,9 @@ for (const name of Object.keys(networks)) {
     }
     writeFileSync(join(folder, 'text.png'), 'no image');
     await page.locator('#try-it input').setInputFiles(join(folder, 'text.png'));
-    await page.waitForFunction(
+    await becomesTrue(
+      page,
       `/text.png cannot be read as an image/.test(document.querySelector('#try-it output').textContent)`,
-      undefined,
-      { timeout },
     );
     assert.deepEqual(await axeFindings(page), []);
     await assertFits(page);

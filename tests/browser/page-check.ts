@@ -51,14 +51,25 @@ export async function openPage(browser: Browser, path: string, view: View, scrip
   return { page, complaints, close: () => context.close() };
 }
 
+/** Waits until an expression is true in a page. Its policy forbids what Playwright's own way of waiting does: to evaluate a text in it. */
+export async function becomesTrue(page: Page, expression: string): Promise<void> {
+  const end = Date.now() + patience;
+  while (!(await page.evaluate(`Boolean(${expression})`))) {
+    assert.ok(Date.now() < end, `${expression} never becomes true`);
+    await page.waitForTimeout(50);
+  }
+}
+
 /** Every chart of a page that is not folded away has been drawn. */
 export async function figuresDrawn(page: Page): Promise<number> {
   // Those that are far from the view would wait until they are near.
-  await page.waitForFunction(
+  await becomesTrue(
+    page,
     '!document.querySelector("figure[data-figure]") || (window.Plotly && window.notebookFigures.draw)',
   );
   await page.evaluate('window.notebookFigures?.draw()');
-  await page.waitForFunction(
+  await becomesTrue(
+    page,
     `[...document.querySelectorAll('figure[data-figure] [data-plot]')].every((plot) => plot.clientWidth === 0 || plot.querySelector('.main-svg'))`,
   );
   return page.locator('figure[data-figure] .main-svg:first-child').count();

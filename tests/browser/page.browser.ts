@@ -13,7 +13,16 @@ import { writePost } from '../../lib/cli/page/post';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
-import { assertFits, assertPrints, axeFindings, figuresDrawn, keepContactSheet, openPage, views } from './page-check';
+import {
+  assertFits,
+  assertPrints,
+  axeFindings,
+  becomesTrue,
+  figuresDrawn,
+  keepContactSheet,
+  openPage,
+  views,
+} from './page-check';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
@@ -103,11 +112,11 @@ test('the contents lead to their sections and follow the scroll; on a phone they
   ]);
   await page.locator('.contents a', { hasText: 'Results' }).click();
   assert.match(page.url(), /#Results$/);
-  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
+  await becomesTrue(page, `document.querySelector('.contents a[aria-current]')?.textContent === 'Results'`);
   await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
-  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'How to cite'`);
+  await becomesTrue(page, `document.querySelector('.contents a[aria-current]')?.textContent === 'How to cite'`);
   await page.evaluate('window.scrollTo(0, 0)');
-  await page.waitForFunction(`document.querySelector('.contents a[aria-current]')?.textContent === 'Data'`);
+  await becomesTrue(page, `document.querySelector('.contents a[aria-current]')?.textContent === 'Data'`);
   assert.equal(await current.count(), 1);
   await close();
   const phone = await openPage(browser, example, { theme: 'light', width: 'phone' });
@@ -168,6 +177,28 @@ test('the keyboard begins with the skip link and sees where it is', { skip }, as
   await close();
 });
 
+test('no script runs but those that the page was made with, wherever it comes from', { skip }, async () => {
+  for (const path of [example, gallery]) {
+    const { page, complaints, close } = await openPage(browser, path, { theme: 'light', width: 'desktop' });
+    await figuresDrawn(page);
+    assert.deepEqual(complaints, []);
+    await page.evaluate(`
+      document.body.insertAdjacentHTML('beforeend', '<img src="data:," onerror="window.injected = true"><a href="javascript:window.injected=true" id="link">x</a>');
+      const script = document.createElement('script');
+      script.textContent = 'window.injected = true';
+      document.body.append(script);
+      document.getElementById('link').click();
+    `);
+    await page.waitForTimeout(200);
+    assert.equal(await page.evaluate('window.injected'), undefined);
+    assert.ok(
+      complaints.length >= 3 && complaints.every((text) => /Content Security Policy/.test(text)),
+      complaints[0],
+    );
+    await close();
+  }
+});
+
 test('without scripts, pictures stand for charts and everything can be read', { skip }, async () => {
   for (const theme of ['light', 'dark'] as const) {
     const { page, close } = await openPage(browser, example, { theme, width: 'desktop' }, false);
@@ -199,7 +230,7 @@ test('figures that are drawn after the theme was changed are in its colours', { 
   const light = await page.evaluate<string>(ink);
   await page.locator('#theme-switch').click();
   await page.locator('figure[data-figure]').first().scrollIntoViewIfNeeded(); // those that nobody sees are not drawn again
-  await page.waitForFunction(`${ink} !== ${JSON.stringify(light)}`);
+  await becomesTrue(page, `${ink} !== ${JSON.stringify(light)}`);
   await close();
 });
 

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
 import { readNotebook, savedForm, type Notebook } from '../notebook-file';
+import { withContentPolicy } from './content-policy';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
@@ -76,8 +77,9 @@ export async function writePage(source: string, target: string, options: PageOpt
   };
   let page = await convert(true);
   if (page.length - (live?.length ?? 0) > pageLimit && stills.byNumber.size > 0) page = await convert(false);
-  writeFileAtomic(target, page);
-  return { bytes: page.length, headline: preview, stillsMissing: stills.missing };
+  const restricted = withContentPolicy(page.toString(), { shared: options.assets !== undefined });
+  writeFileAtomic(target, restricted);
+  return { bytes: Buffer.byteLength(restricted), headline: preview, stillsMissing: stills.missing };
 }
 
 /** JupyterLab's own metadata stay; `page` is for the template only. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
 import { displayLibrary } from '../../display/library';
 import { projectRoot } from '../../paths';
+import { withContentPolicy } from './content-policy';
 
 export interface ShellOptions {
   readonly title: string;
@@ -20,7 +21,7 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
   const alternate =
     feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
   const charts = body.includes('data-figure') ? displayLibrary().html : '';
-  return `<!DOCTYPE html>
+  return withContentPolicy(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -48,7 +49,7 @@ ${body}
 <script>${own('../display/table-runtime.js')}${own('theme.js')}</script>
 </body>
 </html>
-`;
+`);
 }
 
 function own(file: string): string {
