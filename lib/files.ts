@@ -14,7 +14,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errorCode } from './errors';
 
@@ -44,13 +44,27 @@ export function createFileAtomic(path: string, content: string | Uint8Array | re
   });
 }
 
+/** Makes a folder and those above it. Node never comes back where the system says that a folder in an existing one is not there, as in /proc. */
+export function makeFolder(path: string): void {
+  let first = resolve(path);
+  while (!existsSync(dirname(first))) first = dirname(first);
+  if (!existsSync(first)) {
+    try {
+      mkdirSync(first);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+  }
+  mkdirSync(path, { recursive: true });
+}
+
 /** Writes and flushes a sibling of the file, which `place` puts in the file's place. */
 function viaSibling<T>(
   path: string,
   content: string | Uint8Array | readonly Uint8Array[],
   place: (temporary: string) => T,
 ): T {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = temporarySibling(path);
   try {
     const file = openSync(temporary, 'wx');
@@ -81,7 +95,7 @@ export interface WrittenFile {
 
 /** As `writeFileAtomic` in two parts, of which the second may go on beside other work. No more than one piece has to be in memory. */
 export function writeFilePieces(path: string, pieces: Iterable<Uint8Array>): WrittenFile {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = temporarySibling(path);
   const hash = createHash('sha256');
   try {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileProblem } from '../lib/errors';
+import { writeFileAtomic } from '../lib/files';
 import { projectRoot } from '../lib/paths';
 
 const folder = mkdtempSync(join(tmpdir(), 'refused-'));
@@ -22,7 +24,13 @@ function writing(path: string, within = (command: string): string => command): {
      write().catch((error) => console.log(errorText(error))).then(() => runCommand(write));`,
   );
   const command = `exec ${process.execPath} --import tsx ${script} ${path}`;
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', within(command)], { cwd: projectRoot, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', within(command)], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    // SIGKILL: a call of the system that never comes back hears nothing else.
+    timeout: 300_000,
+    killSignal: 'SIGKILL',
+  });
   assert.equal(status, 1, stderr);
   return { command: stderr, cell: stdout };
 }
@@ -59,6 +67,33 @@ test('a path through a file is told in one line', () => {
     /^\S+ cannot be written \(ENOTDIR\): a part of this path is a file .*\.\n$/,
   );
 });
+
+test('a folder that takes no files is told in one line', { skip: !existsSync('/proc/self') }, () => {
+  assertTold(
+    writing('/proc/below/new.bin'),
+    /^\/proc\/below cannot be written \(ENOENT\): the folder takes no new files: choose another folder\.\n$/,
+  );
+  assert.match(told('/proc/new.bin'), /^\/proc\/new\.bin cannot be written \(ENOENT\): the folder takes no new files/);
+});
+
+test('a name that is too long, or that of a folder, is told in one line', () => {
+  assert.match(
+    told(join(folder, 'a'.repeat(300))),
+    /\/a{300} cannot be written \(ENAMETOOLONG\): the name is too long/,
+  );
+  mkdirSync(join(folder, 'taken', 'below'), { recursive: true });
+  assert.match(told(join(folder, 'taken')), /\/taken cannot be written \(E[A-Z]+\): there is a folder of that name/);
+});
+
+/** In this process: a command takes seconds to start. */
+function told(path: string): string {
+  try {
+    writeFileAtomic(path, 'new');
+  } catch (error) {
+    return fileProblem(error) ?? String(error);
+  }
+  return 'nothing';
+}
 
 /** The shell's commands that mount a small file system of its own for this process, where the system lets us. */
 const mounted = (options: string): string =>

@@ -1,8 +1,8 @@
 /** NumPy's .npy files, read and written piece by piece: neither has to fit into memory. */
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../errors';
-import { temporarySibling } from '../files';
+import { makeFolder, temporarySibling } from '../files';
 import { longestNpyHeader, npyHeader, npyTypes, parseNpyHeader, type NpyHeader, type NpyType } from '../tensor/npy';
 
 /** An array that is read along its first axis. */
@@ -126,7 +126,7 @@ export function createNpyWriter(path: string, type: NpyType, shape: readonly num
   }
 
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     descriptor = openSync(temporary, 'wx');
   } catch (error) {
     throw asUserError(error, path, 'written');

@@ -13,6 +13,12 @@ const reasons = {
   EACCES: 'you have no right to it: make it your own, or choose another folder',
   EPERM: 'you have no right to it: make it your own, or choose another folder',
   ENOTDIR: 'a part of this path is a file and no folder: choose another folder',
+  EEXIST: 'there is a file of that name: choose another folder',
+  EISDIR: 'there is a folder of that name: choose another name',
+  ENOTEMPTY: 'there is a folder of that name: choose another name',
+  ENAMETOOLONG: 'the name is too long: choose a shorter one',
+  ELOOP: 'a link in this path leads back to itself: choose another folder',
+  ENOENT: 'the folder takes no new files: choose another folder',
   EIO: `the disk reports an error: choose another folder, and ${again}`,
 };
 
@@ -22,12 +28,18 @@ const reasons = {
  */
 function fileProblem(error) {
   if (!(error instanceof Error) || typeof error.path !== 'string' || typeof error.code !== 'string') return undefined;
-  const file = error.dest ?? error.path;
+  const written = error.dest ?? error.path;
+  const file = written.replace(sibling, '$1');
   const folder = nearestFolder(file);
   const code = trueCode(error, folder);
   if (reasons[code] === undefined) return undefined;
-  return `${file} cannot be ${isReading(error, file) ? 'read' : 'written'} (${code}${code === 'ENOSPC' ? freeBytes(folder) : ''}): ${reasons[code]}.`;
+  // Of a file that is to be read, it is for the reader to say what it means.
+  if (code === 'ENOENT' && error.syscall !== 'mkdir' && written === file) return undefined;
+  return `${file} cannot be ${written === file && isReading(error, file) ? 'read' : 'written'} (${code}${code === 'ENOSPC' ? freeBytes(folder) : ''}): ${reasons[code]}.`;
 }
+
+/** The name under which a file or folder is written before it takes its place. */
+const sibling = /(?<=^|\/)\.([^/]+)\.[0-9a-f]{12}\.tmp(?=\/|$)/;
 
 /** The system says of a file that cannot be opened not what for. */
 function isReading({ syscall }, file) {
