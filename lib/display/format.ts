@@ -52,10 +52,15 @@ export function typeset(text: string): string {
   return text.replace(/(\d) %/g, '$1\u00a0%');
 }
 
-/** 11181642 → 11,181,642. Four digits stay together, so that years and seeds look as usual. */
-export function formatInteger(value: number): string {
-  const text = Math.abs(value) < 10000 ? String(value) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+/** 11181642 → 11,181,642. Four digits stay together, so that years and seeds look as usual, but beside larger numbers. */
+export function formatInteger(value: number, grouped = isLarge(value)): string {
+  const text = grouped ? value.toLocaleString('en-US', { maximumFractionDigits: 0 }) : String(value);
   return text.replace(/^-/, '−');
+}
+
+/** Whether its thousands are set apart wherever it stands. */
+export function isLarge(value: number): boolean {
+  return Math.abs(value) >= 10000;
 }
 
 /** 0.9312 → 93.1 %, which never breaks into two lines. */

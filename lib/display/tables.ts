@@ -1,7 +1,7 @@
 import { UserError, suggestion } from '../errors';
 import { grouped } from '../grouped';
 import { columnDigits, columnHeadings } from './columns';
-import { columnDecimals, formatFixed, heading, missing, typeset } from './format';
+import { columnDecimals, formatFixed, formatInteger, heading, isLarge, missing, typeset } from './format';
 import { escapeHtml } from './html';
 import type { Displayable } from './mime';
 
@@ -111,7 +111,12 @@ function readColumn(name: string, rows: Records, options: TableOptions): Column 
     present.filter((value): value is number => typeof value === 'number'),
     wanted,
   );
-  const texts = values.map((value) => cellText(value, decimals));
+  const setApart = decimals === 0 && present.some((value) => typeof value === 'number' && isLarge(value));
+  const texts = values.map((value) =>
+    setApart && typeof value === 'number' && Number.isInteger(value)
+      ? formatInteger(value, setApart)
+      : cellText(value, decimals),
+  );
   const marks = cellMarks(name, rows, texts, options);
   const cells = values.map((value, row) => ({
     text: texts[row],

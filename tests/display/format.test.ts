@@ -24,6 +24,7 @@ test('numbers are rounded for the eye, and small ones are not rounded away', () 
 test('whole numbers are grouped from five digits on', () => {
   assert.equal(formatInteger(11181642), '11,181,642');
   assert.equal(formatInteger(2025), '2025');
+  assert.equal(formatInteger(9408, true), '9,408');
   assert.equal(formatNumber(20), '20');
 });
 

@@ -26,6 +26,12 @@ test('numbers are aligned, rounded for the eye and kept in full', () => {
   assert.match(html, /<td class="nb-number" data-value="11181642">11,181,642<\/td>/);
   assert.match(html, />12\.0<.*>31\.3</s, 'a column has one number of decimals');
   assert.match(html, /<td class="nb-number">–<\/td>/, 'a missing value');
+  const layers = [{ parameters: 9408 }, { parameters: 36864 }, { parameters: 64 }];
+  assert.match(
+    table(layers, { caption: 'Layers' }).html,
+    />9,408<.*>36,864<.*>64</s,
+    'thousands as in the same column',
+  );
 });
 
 test('columns can be chosen and renamed, and best and worst have signs of their own', () => {
