@@ -1,4 +1,5 @@
 /** The loop of `npm run features`: batches through a model into a file. */
+import { counted } from '../data/file-facts';
 import { createNpyWriter, type NpyWriter } from '../data/npy-file';
 import { UserError } from '../errors';
 import type { LoadedBackbone } from '../models/backbone';
@@ -72,5 +73,5 @@ interface Features {
 function progressText(done: number, count: number, seconds: number): string {
   const rate = done / seconds;
   const left = Math.ceil((count - done) / rate);
-  return `${done} of ${count} images  ${Math.floor((100 * done) / count)} %  ${rate.toFixed(1)} images/s  ${left} s left`;
+  return `${done} of ${counted(count, 'image')}  ${Math.floor((100 * done) / count)} %  ${rate.toFixed(1)} images/s  ${left} s left`;
 }

@@ -1,6 +1,7 @@
 /** `npm run features`: what a backbone makes of images, as an array. */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { counted } from '../data/file-facts';
 import { imageExtensions } from '../data/image-folder';
 import { transformFor } from '../data/transform';
 import { csvOf } from '../csv';
@@ -167,7 +168,7 @@ async function run(
       for (const note of images.notes()) line.print(note);
       output.write(`${request.output}: float32, ${shape.join('×')}; ${describe(loaded.backbone, loaded.source)}\n`);
       output.write(
-        `${shape[0]} images in ${seconds.toFixed(2)} s, ${(shape[0] / seconds).toFixed(2)} images/s (without loading the model)\n`,
+        `${counted(shape[0], 'image')} in ${seconds.toFixed(2)} s, ${(shape[0] / seconds).toFixed(2)} images/s (without loading the model)\n`,
       );
       if (images.files !== undefined) {
         const index = request.output.replace(/\.npy$/i, '.csv');

@@ -1,6 +1,5 @@
 /** The masks of `npm run predict` as files: each mask as an image of black and white at its file's size, and drawn on the image. */
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { decodeImage } from '../data/decode-image';
 import type { BrokenImage } from '../data/image-folder';
@@ -31,7 +30,6 @@ export async function writeMasks(
   const taken = new Set<string>();
   for await (const { file, path, mask, area } of predictMasks(model, images, broken, options)) {
     const name = freeName(file, taken);
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileAtomic(join(folder, `${name}.png`), await maskFile(mask));
     writeFileAtomic(join(folder, `${name}_overlay.png`), await overlayFile(path, mask));
     rows.push({ file, area, mask: `${name}.png` });
@@ -41,7 +39,9 @@ export async function writeMasks(
 }
 
 export const noneRead = (broken: readonly BrokenImage[]): string =>
-  `None of the ${broken.length} images can be read; the first: ${broken[0].reason}`;
+  broken.length === 1
+    ? `The only image cannot be read: ${broken[0].reason}`
+    : `None of the ${broken.length} images can be read; the first: ${broken[0].reason}`;
 
 /** The file's name without its ending, or with it where `a.png` and `a.jpg` would have one mask. Never outside the folder. */
 function freeName(file: string, taken: Set<string>): string {

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { csvOf } from '../csv';
-import { describeFacts, type NamedFacts } from '../data/file-facts';
+import { counted, describeFacts, type NamedFacts } from '../data/file-facts';
 import { describeLeftOut, type BrokenImage } from '../data/image-folder';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
@@ -68,7 +68,7 @@ export async function main(args: string[], context: PredictContext = {}): Promis
   const predictOptions: PredictOptions = {
     flips: values.tta === true,
     batchSize: batchSize(values['batch-size']),
-    onProgress: (done, total) => line.update(`${done} of ${total} images`),
+    onProgress: (done, total) => line.update(`${done} of ${counted(total, 'image')}`),
     onFile: (name, file) => void facts.push({ ...file, name }),
   };
   try {
@@ -147,7 +147,7 @@ function report(
   }
   const masks = folder === undefined ? '' : `; masks and overlays in ${folder}`;
   output.write(
-    `${target}: ${count} images${masks}\n${count} images in ${seconds.toFixed(2)} s, ${imagesPerSecond.toFixed(2)} images/s\n`,
+    `${target}: ${counted(count, 'image')}${masks}\n${counted(count, 'image')} in ${seconds.toFixed(2)} s, ${imagesPerSecond.toFixed(2)} images/s\n`,
   );
   return reportBroken(broken, output);
 }

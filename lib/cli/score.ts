@@ -59,7 +59,7 @@ export async function main(args: string[], context: ScoreContext = {}): Promise<
   const line = createProgressLine(progress);
   const started = performance.now();
   const onProgress = (done: number, total: number): void => {
-    if (performance.now() - started > quietMilliseconds) line.update(`${done} of ${total} images`);
+    if (performance.now() - started > quietMilliseconds) line.update(`${done} of ${counted(total, 'image')}`);
   };
   const { images, problems, notes } = await scoreFolders({ truth, prediction, onProgress }).finally(() => line.clear());
   for (const text of [...problems, ...notes]) line.print(text);
