@@ -9,7 +9,7 @@ import { disposeParameters, exportParameters } from '../models/parameters';
 import type { PlaneSize } from '../tensor/resample';
 import { resizedInput } from '../training/input-transforms';
 import { scoreSplit, testResult } from '../training/scored-split';
-import { measureClassifier, versions } from './save-model';
+import { filesOf, measureClassifier, versions } from './save-model';
 import { writeModel, type ModelFormat, type SavedModel } from './saved-model';
 
 export interface ImportOptions {
@@ -73,6 +73,7 @@ export async function importModel(
       },
       values,
       [format],
+      filesOf(data),
     );
   } finally {
     disposeParameters(parameters);

@@ -1,12 +1,14 @@
 /** The README.md of a saved model: what it is, how it was trained and tested, and how it is used. */
+import { counted } from '../data/file-facts';
 import { pythonEncoder, pythonLines } from '../models/python';
 import type { ModelDescription } from './saved-model';
 
 export interface CardOptions {
   readonly onnx: boolean;
+  readonly splits: boolean;
 }
 
-export function modelCard(description: ModelDescription, { onnx }: CardOptions): string {
+export function modelCard(description: ModelDescription, { onnx, splits }: CardOptions): string {
   const { name, task, classNames, data, scores, training, input, weights, versions, temperature } = description;
   const size = input.transform ?? input;
   const python = description.timm;
@@ -32,6 +34,9 @@ export function modelCard(description: ModelDescription, { onnx }: CardOptions):
     `Trained on ${oneLine(data.name)} (${splitsOf(data.splits)}; licence of the data: ${oneLine(data.license)}) from ${origin(weights.origin)}.`,
     `These are the weights of epoch ${training.epoch}, the ${training.which} of the training${training.precision === 'bfloat16' ? ', in mixed precision' : ''}. \`model.json\` has the whole recipe, the hashes of data`,
     'and weights, and the versions of the software.',
+    ...(splits
+      ? ['`splits.csv` names the images of each split, so that those of test can be told from the rest.']
+      : []),
     '',
     '## Scores',
     '',
@@ -93,7 +98,7 @@ function scoreLines(scores: ModelDescription['scores']): string[] {
     return `| ${metric} | ${value.toFixed(4)} | ${interval} |`;
   });
   return [
-    `On the ${scores.images} images of the ${scores.split} split:`,
+    `On the ${counted(scores.images, 'image')} of the ${scores.split} split:`,
     '',
     '| Score | Value | 95 % interval |',
     '| --- | --- | --- |',

@@ -16,7 +16,14 @@ import type { TestResult } from '../training/scored-split';
 import type { TrainingData } from '../training/train-network';
 import { evaluateClassifier } from './evaluate';
 import { evaluateMasks } from './evaluate-masks';
-import { writeModel, type ModelDescription, type ModelFormat, type NewModel, type SavedModel } from './saved-model';
+import {
+  writeModel,
+  type ModelDescription,
+  type ModelFormat,
+  type NewModel,
+  type SavedModel,
+  type SplitFiles,
+} from './saved-model';
 import type { Run, TrainedModel } from './train';
 
 export interface SaveOptions {
@@ -89,7 +96,20 @@ export async function saveModel(
     weights: { origin: { ...network.weights } },
     versions: versions(),
   };
-  return writeModel(directory, model, values, [format]);
+  return writeModel(directory, model, values, [format], filesOf(data));
+}
+
+/** Undefined for images that are no files: arrays, and those that were drawn. */
+export function filesOf({
+  splits,
+  synthetic,
+}: Pick<Exclude<TrainingData, { batches: unknown }>, 'splits' | 'synthetic'>): SplitFiles | undefined {
+  if (synthetic) return undefined;
+  const files = [splits.train, splits.val, splits.test].map(
+    (split) => [split.name, 'ids' in split ? split.ids : split.names] as const,
+  );
+  const known = files.flatMap(([name, names]) => (names === undefined ? [] : [[name, names] as const]));
+  return known.length === files.length ? Object.fromEntries(known) : undefined;
 }
 
 function inputOf(

@@ -1,10 +1,11 @@
 /**
  * A trained model as a folder: `model.safetensors` with the published tensor names in PyTorch's layout, `model.json` with all that is
- * needed to use it, a card for readers, and `model.onnx` where it was asked for.
+ * needed to use it, a card for readers, `splits.csv` where the images are files, and `model.onnx` where it was asked for.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { csvOf } from '../csv';
 import { UserError } from '../errors';
 import { hashFile, isUnchanged, readRecord, recordText, temporarySibling, writeFileAtomic } from '../files';
 import { initialParameters } from '../models/initial-values';
@@ -25,6 +26,7 @@ export const modelFiles = {
   description: 'model.json',
   card: 'README.md',
   onnx: 'model.onnx',
+  splits: 'splits.csv',
 } as const;
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -113,6 +115,9 @@ export interface SavedModel {
   read(): PublishedValues;
 }
 
+/** The files of each split, relative to what was opened; of images with masks their ids. */
+export type SplitFiles = Readonly<Record<string, readonly string[]>>;
+
 export type ModelFormat = 'safetensors' | 'onnx';
 
 /** The description without what follows from the weights' file. */
@@ -123,6 +128,7 @@ export type NewModel = Omit<ModelDescription, 'format' | 'timm' | 'weights'> & {
 /**
  * Writes the folder, in place of an earlier one: a reader sees the old one, none for a moment, or the new one whole.
  * @param formats `onnx` adds a graph for images of the network's size
+ * @param files whoever predicts on the test images needs to know which they are; none where images are no files
  * @throws UserError where the folder has other files than a model's
  */
 export async function writeModel(
@@ -130,6 +136,7 @@ export async function writeModel(
   model: NewModel,
   values: PublishedValues,
   formats: readonly ModelFormat[] = [],
+  files?: SplitFiles,
 ): Promise<SavedModel> {
   const target = resolve(directory);
   bringBack(target);
@@ -166,7 +173,12 @@ export async function writeModel(
         encodeGraph({ table, read }, file, (g) => graph(g, size)),
       );
     }
-    writeFileAtomic(join(temporary, modelFiles.card), modelCard(description, { onnx: formats.includes('onnx') }));
+    if (files !== undefined) {
+      const rows = Object.entries(files).flatMap(([split, names]) => names.map((name) => [name, split]));
+      writeFileAtomic(join(temporary, modelFiles.splits), csvOf(['file', 'split'], rows));
+    }
+    const has = { onnx: formats.includes('onnx'), splits: files !== undefined };
+    writeFileAtomic(join(temporary, modelFiles.card), modelCard(description, has));
     writeFileAtomic(join(temporary, modelFiles.description), recordText(description, 2));
     const old = earlier(target);
     if (existsSync(target)) {

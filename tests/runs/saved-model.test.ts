@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { main as predict } from '../../lib/cli/predict';
-import type { Dataset } from '../../lib/data/dataset';
+import type { Dataset, Split } from '../../lib/data/dataset';
 import { openDataset } from '../../lib/data/open';
 import { openSegmentationDataset } from '../../lib/data/open-segmentation';
 import { loadBackbone } from '../../lib/models/backbone';
@@ -220,8 +220,25 @@ describe('a model that is kept', () => {
 
   it('replaces an earlier one, and nothing else', async () => {
     const kept = readFileSync(at('model', 'model.safetensors'));
-    await saveModel(trained, data, at('model'), { which: 'last' });
-    assert.deepEqual(readdirSync(at('model')).sort(), ['README.md', 'model.json', 'model.safetensors']);
+    const named = (split: Split): Split => ({
+      ...split,
+      names: Array.from({ length: split.count }, (_, index) => `${split.name}, ${index}.png`),
+    });
+    const { train, val, test } = data.splits;
+    const files = { ...data, synthetic: false, splits: { train: named(train), val: named(val), test: named(test) } };
+    await saveModel(trained, files, at('model'), { which: 'last' });
+    assert.deepEqual(readdirSync(at('model')).sort(), ['README.md', 'model.json', 'model.safetensors', 'splits.csv']);
+    const lines = readFileSync(at('model', 'splits.csv'), 'utf8').trimEnd().split('\n').map(fieldsOf);
+    assert.equal(lines.length, 1 + train.count + val.count + test.count);
+    assert.deepEqual(
+      [lines[0], lines[1]],
+      [
+        ['file', 'split'],
+        ['train, 0.png', 'train'],
+      ],
+    );
+    assert.deepEqual(lines.at(-1), [`test, ${test.count - 1}.png`, 'test']);
+    assert.match(readFileSync(at('model', 'README.md'), 'utf8'), /`splits\.csv` names the images of each split/);
     assert.ok(readFileSync(at('model', 'model.safetensors')).length === kept.length);
     await saveModel(trained, data, at('model'), { format: 'onnx' });
     await assert.rejects(
@@ -320,11 +337,13 @@ describe('a state dict from elsewhere', () => {
 describe('a segmentation model', () => {
   it('gives masks at the files’ own sizes, and overlays', async () => {
     const data = await openSegmentationDataset('synthetic-lesions', { size: 48, syntheticImages: 40 });
-    const subset = { ...data };
+    const subset = { ...data, synthetic: false };
     const net = unet({ width: 2 });
     const trained = await trainOnce(net, subset, { ...recipe, batchSize: 16 }, { folder: at('masks-runs') });
     const saved = await saveModel(trained, subset, at('masks-model'), { format: 'onnx' });
     assert.ok(readdirSync(at('masks-model')).includes('model.onnx'));
+    const { ids } = data.splits.test;
+    assert.ok(readFileSync(at('masks-model', 'splits.csv'), 'utf8').endsWith(`\n${ids[ids.length - 1]},test\n`));
     assert.match(
       readFileSync(at('masks-model', 'README.md'), 'utf8'),
       /No network of timm or torchvision has these layers/,
