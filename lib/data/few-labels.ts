@@ -56,7 +56,7 @@ export function takeFew(data: Dataset, options: FewLabelsOptions & { readonly at
   const whole = JSON.stringify([data.sha256, 'few labels', options.perClass, options.seed, times]);
   return {
     ...data,
-    title: `${data.title}, ${options.perClass} images a class`,
+    title: `${data.title}, ${options.perClass} ${options.perClass === 1 ? 'image' : 'images'} a class`,
     splits: { ...data.splits, train: few },
     sha256: createHash('sha256').update(whole).digest('hex'),
     close: () => undefined, // the files are the whole's

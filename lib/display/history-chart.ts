@@ -10,7 +10,8 @@ export interface TrainingHistory {
   readonly history: readonly HistoryRow[];
   /** The epoch that was kept. Without it none is marked. */
   readonly bestEpoch?: number;
-  readonly test?: { readonly accuracy: number; readonly macroF1: number };
+  /** With the weights of `epoch`; of the kept one by default. */
+  readonly test?: { readonly accuracy: number; readonly macroF1: number; readonly epoch?: number };
 }
 
 /** Loss at the left and the training's metric at the right, per epoch, with the kept epoch and its scores; undefined of nothing. */
@@ -136,11 +137,13 @@ const emptyNotes = ['', '2'].map((panel) => ({
 function scoreNote(run: TrainingHistory): string | undefined {
   const best = bestRow(run);
   const metric = metricOf(run);
+  const epoch = run.test?.epoch ?? best?.epoch;
+  const tested = epoch === best?.epoch ? '' : `, with the weights of epoch ${epoch}`;
   const parts = [
     best &&
       `Kept is epoch ${best.epoch}, with the best validation ${metric === 'auc' ? 'AUC' : metric}: ${formatPercent(best[historyKey('val', metric)])}.`,
     run.test &&
-      `On the test images: accuracy ${formatPercent(run.test.accuracy)}, macro-F1 ${formatPercent(run.test.macroF1)}.`,
+      `On the test images${tested}: accuracy ${formatPercent(run.test.accuracy)}, macro-F1 ${formatPercent(run.test.macroF1)}.`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : parts.join(' ');
 }

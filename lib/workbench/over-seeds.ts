@@ -65,7 +65,7 @@ export function seedRows(tests: ReadonlyMap<string, readonly ClassifierEvaluatio
   });
   const differences = names.slice(1).map((name, at) => {
     const paired = pairedDifferences(of(name), of(names[at]));
-    const estimate = intervalOverDraws(paired);
+    const estimate = intervalOverDraws(paired, { bounds: [-1, 1] });
     return row(`${name} − ${names[at]}`, signed(estimate.mean), estimate, paired.map(mean), NaN);
   });
   return [...scores, ...differences];

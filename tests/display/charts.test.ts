@@ -64,6 +64,8 @@ test('a training history has both panels, the star, the line and the scores', ()
     caption?.replace(/\u00a0/g, ' '),
     'Kept is epoch 7, with the best validation accuracy: 82.9 %. On the test images: accuracy 93.1 %, macro-F1 91.9 %.',
   );
+  const last = trainingHistory({ ...run, test: { ...run.test, epoch: 12 } }, { label }).figure.caption;
+  assert.match(last ?? '', /On the test images, with the weights of epoch 12: accuracy 93\.1/);
 });
 
 test('a run of one epoch and a run that was stopped draw too', () => {

@@ -36,6 +36,7 @@ test('such data have those images and no others, another identity, and the same 
   const indices = fewLabelled(data.splits.train, { perClass: 2, seed: 3 });
   assert.deepEqual([few.splits.train.count, few.splits.test], [6, data.splits.test]);
   assert.notEqual(few.sha256, data.sha256);
+  assert.match(takeFew(data, { perClass: 1, seed: 3 }).title, /, 1 image a class$/);
   assert.notEqual(few.sha256, takeFew(data, { perClass: 2, seed: 4 }).sha256);
   const bytes = 28 * 28 * 3;
   const [own, whole] = [new Uint8Array(bytes), new Uint8Array(bytes)];
