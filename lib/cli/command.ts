@@ -97,7 +97,11 @@ export function runCommand(main: (args: string[]) => Promise<ExitCode | void>): 
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     error.code === 'EPIPE' ? process.exit(0) : fail(error),
   );
+  // Nothing is left to do, but the work is not done: what it waits for will never come.
+  const unfinished = (): never => fail(new UserError('The command has come to its end before its work was done.'));
+  process.once('beforeExit', unfinished);
   main(process.argv.slice(2)).then((code) => {
+    process.removeListener('beforeExit', unfinished);
     if (code) process.exitCode = code;
   }, fail);
 }

@@ -52,6 +52,7 @@ function startThread<Task, Result>(module: string) {
   const waiting = new Map<number, Waiting<Result>>();
   let next = 0;
   let ended: Error | undefined;
+  let closing = false;
   const end = (error: Error): void => {
     ended ??= error;
     for (const { reject } of waiting.values()) reject(ended);
@@ -62,7 +63,7 @@ function startThread<Task, Result>(module: string) {
   thread.on('message', (answer: Answer<Result>) => {
     const task = waiting.get(answer.id);
     waiting.delete(answer.id);
-    if (waiting.size === 0) thread.unref();
+    if (waiting.size === 0 && !closing) thread.unref();
     if ('result' in answer) task?.resolve(answer.result);
     else task?.reject(toError(answer));
   });
@@ -78,6 +79,8 @@ function startThread<Task, Result>(module: string) {
       });
     },
     async close(): Promise<void> {
+      closing = true; // else the process may end first, and with it whatever was to follow
+      thread.ref();
       await thread.terminate();
     },
   };
