@@ -4,8 +4,6 @@ import { cutmix, mixup, randomErasing } from '../../training/augmentations';
 import { crossEntropy } from '../../training/losses';
 import type { Recipe } from '../../training/recipe';
 
-export const regularizations = ['none', 'mae'] as const;
-
 export interface FineTuning {
   readonly learningRate: number;
   readonly weightDecay: number;

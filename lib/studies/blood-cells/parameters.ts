@@ -15,7 +15,6 @@ import {
   type ParameterSpec,
   type Profile,
 } from '../../runs/parameters';
-import { regularizations } from './fine-tuning';
 
 /** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
@@ -69,7 +68,7 @@ function transferParameterSpecs(tour: { readonly fineTuneEpochs: number }) {
     regularization: choiceParameter<string>(
       'Of corrected fine-tuning: none, or mae for erased, mixed and cut images, smoothed labels and stochastic depth',
       both('none'),
-      regularizations,
+      ['none', 'mae'],
     ),
     seeds,
     ...ownImages,
