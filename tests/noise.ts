@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { sizeOf } from '../lib/models/parameters';
+import { sizeOf, type ParameterTable } from '../lib/models/parameters';
 import type { Checkpoint } from '../lib/models/weight-names';
 import type { Tensor } from '../lib/tf';
 
@@ -68,4 +68,17 @@ export function assertFingerprint(
   const norm = Math.sqrt(squares);
   const error = Math.max(Math.abs(norm - expected[0]), Math.abs(dot - expected[1])) / expected[0];
   assert.ok(error <= tolerance, `${what}: norm ${norm}, dot ${dot}; expected ${expected.join(', ')}; error ${error}`);
+}
+
+/** Each of those that are expected and no other, in the published layout. Within a tidy. */
+export function assertGradients(
+  gradients: ReadonlyMap<string, Tensor>,
+  expected: Readonly<Record<string, Fingerprint>>,
+  table: ParameterTable,
+): void {
+  assert.deepEqual([...gradients.keys()].sort(), Object.keys(expected).sort());
+  for (const [name, gradient] of gradients) {
+    const published = publishedLayout(gradient, name, table[name].shape);
+    assertFingerprint(published, expected[name], 2e-5, `gradient of ${name}`);
+  }
 }

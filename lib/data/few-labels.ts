@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../errors';
 import { createRandom } from '../random';
 import type { Dataset, Split } from './dataset';
+import { counted } from './file-facts';
 
 export interface FewLabelsOptions {
   /** Training images of each class; where a class has fewer, all of them. */
@@ -56,7 +57,7 @@ export function takeFew(data: Dataset, options: FewLabelsOptions & { readonly at
   const whole = JSON.stringify([data.sha256, 'few labels', options.perClass, options.seed, times]);
   return {
     ...data,
-    title: `${data.title}, ${options.perClass} ${options.perClass === 1 ? 'image' : 'images'} a class`,
+    title: `${data.title}, ${counted(options.perClass, 'image')} a class`,
     splits: { ...data.splits, train: few },
     sha256: createHash('sha256').update(whole).digest('hex'),
     close: () => undefined, // the files are the whole's

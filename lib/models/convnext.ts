@@ -3,11 +3,10 @@ import { UserError } from '../errors';
 import { addBias } from '../tensor/linear';
 import { depthwiseConv2d } from '../tensor/depthwise-convolution';
 import type { PlaneSize } from '../tensor/resample';
-import { biasResidual } from '../tensor/transformer';
 import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { biasGeluLinear, convolution, layerNorm, layerNormLinear, linear, type Scope } from './scope';
-import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
+import { addBranch, blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface ConvnextConfig {
   readonly patchSize: number;
@@ -115,8 +114,7 @@ function block(
   const spread = depthwise(x, p.at('conv_dw')); // N×H×W×C
   const hidden = layerNormLinear(spread, p.at('norm'), normEpsilon, p.at('mlp.fc1')); // N×H×W×4C
   const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N×H×W×C
-  const [bias, scale] = [p.get('mlp.fc2.bias') as Tensor1D, p.get('gamma') as Tensor1D];
-  return drop ? x.add<Tensor4D>(drop(addBias(mixed, bias).mul<Tensor4D>(scale))) : biasResidual(x, mixed, bias, scale);
+  return addBranch(x, mixed, { bias: p.get('mlp.fc2.bias') as Tensor1D, scale: p.get('gamma') as Tensor1D, drop });
 }
 
 function depthwise(x: Tensor4D, p: Scope): Tensor4D {

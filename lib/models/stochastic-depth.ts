@@ -3,8 +3,10 @@
  * random, image by image.
  */
 import type { Random } from '../random';
+import { addBias } from '../tensor/linear';
 import { inPrecisionOf } from '../tensor/precision';
-import { tf, type Tensor } from '../tf';
+import { biasResidual } from '../tensor/transformer';
+import { tf, type Tensor, type Tensor1D } from '../tf';
 
 /** For one training step. */
 export interface StochasticDepth {
@@ -34,4 +36,20 @@ export function dropBranch<T extends Tensor>(
   const factors = Float32Array.from({ length: images }, () => (random.uniform() < kept ? 1 / kept : 0));
   const thinned = x.reshape([images, -1]).mul(tf.tensor2d(factors, [images, 1]));
   return inPrecisionOf(x, thinned.reshape<T>(x.shape));
+}
+
+/** How a branch ends. */
+export interface BranchEnd<T extends Tensor> {
+  readonly bias: Tensor1D;
+  /** Layer scale (Touvron et al. 2021). */
+  readonly scale?: Tensor1D;
+  /** What stochastic depth does to it; nothing is left out by default. */
+  readonly drop?: (branch: T) => T;
+}
+
+/** x + scale · (branch + bias), or what is left of the branch. x, branch: …×C → …×C. */
+export function addBranch<T extends Tensor>(x: T, branch: T, { bias, scale, drop }: BranchEnd<T>): T {
+  if (drop === undefined) return biasResidual(x, branch, bias, scale);
+  const biased = addBias(branch, bias);
+  return x.add<T>(drop(scale === undefined ? biased : biased.mul<T>(scale)));
 }

@@ -1,13 +1,12 @@
 /** Swin transformer (Liu et al. 2021) with timm's tensor names: attention in windows that move by half a window every other block. */
 import { UserError } from '../errors';
-import { addBias } from '../tensor/linear';
 import type { PlaneSize } from '../tensor/resample';
-import { biasResidual, roll, scaledDotProductAttention } from '../tensor/transformer';
+import { roll, scaledDotProductAttention } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { ParameterSpec, ParameterTable } from './parameters';
 import { addLinear, addNorm } from './parameters';
 import { biasGeluLinear, convolution, layerNorm, layerNormLinear, linear, type Scope } from './scope';
-import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
+import { addBranch, blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface SwinConfig {
   readonly patchSize: number;
@@ -161,8 +160,7 @@ function block(x: Tensor4D, p: Scope, config: BlockConfig): Tensor4D {
   const afterAttention = x.add<Tensor4D>(drop ? drop(attended) : attended);
   const hidden = layerNormLinear(afterAttention, p.at('norm2'), config.normEpsilon, p.at('mlp.fc1')); // N×H×W×4C
   const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N×H×W×C
-  const bias = p.get('mlp.fc2.bias') as Tensor1D;
-  return drop ? afterAttention.add<Tensor4D>(drop(addBias(mixed, bias))) : biasResidual(afterAttention, mixed, bias);
+  return addBranch(afterAttention, mixed, { bias: p.get('mlp.fc2.bias') as Tensor1D, drop });
 }
 
 function windowAttention(x: Tensor4D, p: Scope, { window, heads, shift }: BlockConfig): Tensor4D {

@@ -3,16 +3,9 @@
  * DINOv3 (rotary positions, register tokens, Siméoni et al. 2025). One forward pass; what a variant lacks, its parameters lack.
  */
 import { UserError } from '../errors';
-import { addBias } from '../tensor/linear';
 import type { PlaneSize } from '../tensor/resample';
 import { inPrecisionOf, toPrecision } from '../tensor/precision';
-import {
-  attentionWeights,
-  biasResidual,
-  selfAttention,
-  type AttentionLayout,
-  type RotaryTables,
-} from '../tensor/transformer';
+import { attentionWeights, selfAttention, type AttentionLayout, type RotaryTables } from '../tensor/transformer';
 import { tf, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D } from '../tf';
 import { addLinear, addNorm, type Initializer, type ParameterSpec, type ParameterTable } from './parameters';
 import { rotaryPositions } from './positions';
@@ -25,7 +18,7 @@ import {
   linearWithoutBias,
   type Scope,
 } from './scope';
-import { blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
+import { addBranch, blockRates, dropBranch, type StochasticDepth } from './stochastic-depth';
 
 export interface VitConfig {
   readonly patchSize: number;
@@ -234,27 +227,17 @@ interface BlockOptions {
 /** Pre-norm block with optional layer scale (Touvron et al. 2021). N·T×C → N·T×C. */
 function block(x: Tensor2D, p: Scope, config: VitConfig, options: BlockOptions): BlockOutput {
   const { normEpsilon, layerScale } = config;
+  const { drop } = options;
   const scales = layerScale?.map((name) => p.get(name) as Tensor1D) ?? [];
   const qkv = layerNormLinear(x, p.at('norm1'), normEpsilon, p.at('attn.qkv')); // N·T×3C
   const attended = attention(qkv, p.at('attn'), config, options); // N·T×C, and N×H×T×T
   const projected = linearWithoutBias(attended.output, p.at('attn.proj'));
-  const afterAttention = withBranch(x, projected, [p.get('attn.proj.bias') as Tensor1D, scales[0]], options);
+  const ofAttention = { bias: p.get('attn.proj.bias') as Tensor1D, scale: scales[0], drop };
+  const afterAttention = addBranch(x, projected, ofAttention);
   const hidden = layerNormLinear(afterAttention, p.at('norm2'), normEpsilon, p.at('mlp.fc1')); // N·T×4C
   const mixed = biasGeluLinear(hidden, p.get('mlp.fc1.bias') as Tensor1D, p.at('mlp.fc2')); // N·T×C
-  const output = withBranch(afterAttention, mixed, [p.get('mlp.fc2.bias') as Tensor1D, scales[1]], options);
+  const output = addBranch(afterAttention, mixed, { bias: p.get('mlp.fc2.bias') as Tensor1D, scale: scales[1], drop });
   return { tokens: output, attention: attended.weights };
-}
-
-/** x + scale · (branch + bias), or what is left of that. */
-function withBranch(
-  x: Tensor2D,
-  branch: Tensor2D,
-  [bias, scale]: readonly [bias: Tensor1D, scale: Tensor1D | undefined],
-  { drop }: Pick<BlockOptions, 'drop'>,
-): Tensor2D {
-  if (drop === undefined) return biasResidual(x, branch, bias, scale);
-  const biased = addBias(branch, bias);
-  return x.add(drop(scale === undefined ? biased : biased.mul(scale)));
 }
 
 function attention(qkv: Tensor2D, p: Scope, { heads }: VitConfig, { tokens, rotary, keepAttention }: BlockOptions) {

@@ -1,7 +1,7 @@
 /** What a training will take on this machine, before it begins. */
 import { batchesPerEpoch } from '../data/batches';
 import { precisions, type Precision } from '../precisions';
-import { kernelLevel } from '../tensor/native';
+import { hasBfloat16 } from '../tensor/native';
 import type { Network } from '../models/network';
 import type { Recipe } from '../training/recipe';
 import { trainNetwork, type TrainingData } from '../training/train-network';
@@ -32,7 +32,7 @@ export async function trainingCosts(
   const steps = batchesPerEpoch(data.splits.train.count, recipe.batchSize);
   if (steps < timedSteps + 1) return [];
   const costs: TrainingCost[] = [];
-  for (const precision of kernelLevel.endsWith('-bf16') ? precisions : (['float32'] as const)) {
+  for (const precision of hasBfloat16 ? precisions : (['float32'] as const)) {
     const secondsPerStep = await timeSteps(network, data, { ...recipe, precision }, signal);
     if (signal?.aborted) return [];
     costs.push({ precision, secondsPerStep, seconds: secondsPerStep * steps * recipe.epochs });

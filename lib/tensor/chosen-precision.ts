@@ -7,7 +7,7 @@ import { cacheDirectory } from '../paths';
 import type { Precision, PrecisionSetting } from '../precisions';
 import { tf } from '../tf';
 import { multiply } from './linear';
-import { kernelLevel } from './native';
+import { hasBfloat16, kernelLevel } from './native';
 import { toPrecision } from './precision';
 
 /**
@@ -16,7 +16,7 @@ import { toPrecision } from './precision';
  */
 export function choosePrecision(setting: PrecisionSetting = 'float32'): Precision {
   if (setting !== 'auto') return setting;
-  if (!kernelLevel.endsWith('-bf16')) return 'float32';
+  if (!hasBfloat16) return 'float32';
   const speeds = rememberedSpeeds();
   return speeds.bfloat16 < speeds.float32 ? 'bfloat16' : 'float32';
 }

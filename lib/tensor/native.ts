@@ -241,3 +241,6 @@ function levelInUse(): string {
 
 /** Whether the project's own operations are used. */
 export const hasKernels = kernelLevel !== 'off';
+
+/** Whether the processor multiplies bfloat16 natively. */
+export const hasBfloat16 = kernelLevel.endsWith('-bf16');
