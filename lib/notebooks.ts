@@ -63,7 +63,7 @@ const pretrainingParameterSpecs = {
   syntheticImages: integerParameter(
     'Training images that synthetic-blood makes',
     { tour: 800, paper: 11959 },
-    800,
+    400, // the rarest class has 25 images of them
     11959,
   ),
   images: integerParameter('Drawn images of an epoch', { tour: 96, paper: 1536 }, 16, 1_000_000),

@@ -2,8 +2,7 @@
  * `npm test`: everything that must hold before a change is taken. As many steps at once as there are cores: most of what a step does
  * uses one. A step's output is shown only where the step fails.
  */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { cores } from '../machine';
@@ -13,7 +12,6 @@ import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
 import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';
 import { inLanes } from './lanes';
-import { runNotebook } from './run-notebook';
 import { runTool } from './run-tool';
 import { runTests, testFiles } from './unit-tests';
 
@@ -54,11 +52,11 @@ const steps: readonly Step[] = [
     run: () => tool(binary('eslint'), [...eslintArguments, ...notebookNames().map(sourceOf)]),
   },
   { name: 'tests in a browser', group: 'browser', run: browserTests },
-  ...notebookNames().map((name): Step => ({
-    name: `${name}, briefly`,
+  {
+    name: 'notebooks, briefly',
     group: 'notebooks',
-    run: () => runOnce(name),
-  })),
+    run: () => runTests({ files: testFiles('', '.brief.ts') }),
+  },
   ...unitTests(),
 ];
 
@@ -130,34 +128,6 @@ function checkStripped(): Promise<void> {
     return [...strippedProblems(notebook), ...form].map((problem) => `${name}: ${problem}`);
   });
   return problems.length === 0 ? Promise.resolve() : Promise.reject(new UserError(problems.join('\n')));
-}
-
-/** Bytes: what repositories and browsers show without trouble. */
-const largestNotebook = 2_000_000;
-
-/** What makes a notebook short: each of its cells runs, on as little as it can. At tour size, `npm start` runs them. */
-const brief: Readonly<Record<string, string>> = {
-  '00': 'syntheticImages=100 epochs=2',
-  '01': 'syntheticImages=100 epochs=2',
-  '02': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
-  '03': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
-  '04': 'syntheticImages=100 epochs=2 cnnEpochs=1',
-  '05': 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
-  '06': 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
-  '07': 'syntheticImages=16 fractions=0.5,1 epochs=1',
-  '08': 'syntheticImages=800 images=16 epochs=2 seeds=1',
-};
-
-async function runOnce(name: string): Promise<void> {
-  const out = mkdtempSync(join(tmpdir(), 'notebook-'));
-  try {
-    await runNotebook(name, { settings: brief[name.slice(0, 2)]?.split(' ') ?? [], out });
-    const { size } = statSync(join(out, 'notebook.ipynb'));
-    if (size > largestNotebook)
-      throw new UserError(`${name} is saved with ${size} bytes, but at most ${largestNotebook} are wanted.`);
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
 }
 
 if (require.main === module) runCommand(main);

@@ -1,0 +1,48 @@
+/**
+ * Each cell of every notebook runs, on as little as it can, all of them in this one process: nine kernels and pages would take most of the
+ * time. In their kernel and at tour size, `npm start` runs them.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mock, test } from 'node:test';
+import { cellSource, readNotebook, withParameters } from '../lib/cli/notebook-file';
+import { parseSettings } from '../lib/cli/run-notebook';
+import { findNotebook } from '../lib/notebooks';
+import { projectRoot } from '../lib/paths';
+import { directoryVariable } from '../lib/runs/current-run';
+import { notebookNames } from '../lib/runs/notebook-files';
+
+const brief: Readonly<Record<string, string>> = {
+  '00': 'syntheticImages=100 epochs=2',
+  '01': 'syntheticImages=100 epochs=2',
+  '02': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
+  '03': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
+  '04': 'syntheticImages=100 epochs=2 cnnEpochs=1',
+  '05': 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
+  '06': 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
+  '07': 'syntheticImages=16 fractions=0.5,1 epochs=1',
+  '08': 'syntheticImages=400 images=16 epochs=2 seeds=1',
+};
+
+const imported = "import * as nb from './lib/notebook';";
+
+for (const name of notebookNames())
+  test(`${name}, each cell on little data`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'notebook-'));
+    context.after(() => rmSync(folder, { recursive: true, force: true }));
+    const settings = parseSettings(brief[name.slice(0, 2)]?.split(' ') ?? [], undefined, folder);
+    const { cells } = withParameters(readNotebook(findNotebook(name).path), settings);
+    const code = cells.flatMap((cell) => (cell.cell_type === 'code' ? cellSource(cell) : [])).join('\n');
+    assert.ok(code.includes(imported), 'it takes the library from where a notebook does');
+    const library = `import * as nb from ${JSON.stringify(join(projectRoot, 'lib', 'notebook'))};`;
+    const file = join(folder, 'cells.ts');
+    writeFileSync(file, `${library}\nexport async function run() {\n${code.replace(imported, '')}\n}\n`);
+    process.env[directoryVariable] = folder;
+    const shown = mock.method(console, 'log', () => undefined);
+    context.after(() => shown.mock.restore());
+    await ((await import(file)) as { run(): Promise<void> }).run();
+    assert.ok(shown.mock.callCount() > 0, 'it shows something');
+    assert.ok(existsSync(join(folder, 'results.json')), 'it records results');
+  });
