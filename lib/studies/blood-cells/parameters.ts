@@ -38,7 +38,7 @@ const model = (networks: string, others = 'vision transformer'): ParameterSpec<s
 const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', both(1), 1, 100);
 
 /** The same in notebooks 01 to 03, whose networks are compared on them. */
-const tourImages = 1200;
+const tourImages = 600;
 
 /** The tour's images make too few steps of 128. */
 const tourBatchSize = integerParameter('Images a step', forTour(32, 128), 1, 4096);

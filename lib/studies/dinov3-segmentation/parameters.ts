@@ -48,7 +48,7 @@ const fractionsParameter: ParameterSpec<string | number> = {
 export const dinov3ParameterSpecs = {
   ...maskDataParameters({
     imageSize: { tour: 48, paper: 256 },
-    syntheticImages: { tour: 72, paper: 2594 },
+    syntheticImages: { tour: 48, paper: 2594 },
     study: 'data/isic2018',
   }),
   weights: weightsParameter,

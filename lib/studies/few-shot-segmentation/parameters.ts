@@ -30,7 +30,7 @@ const sizesParameter: ParameterSpec<string | number> = {
 export const fewShotParameterSpecs = {
   ...maskDataParameters({
     imageSize: { tour: 48, paper: 224 },
-    syntheticImages: { tour: 100, paper: 2000 },
+    syntheticImages: { tour: 80, paper: 2000 },
     study: 'data/isic2017',
   }),
   weights: weightsParameter,
