@@ -70,7 +70,7 @@ export { classReport, confusionMatrix } from './workbench/views';
 export { calibration } from './workbench/calibration';
 export { errorGallery } from './workbench/error-gallery';
 export { robustness } from './workbench/robustness';
-export { predict, saveModel } from './workbench/models';
+export { givenClassifier, predict, saveModel } from './workbench/models';
 export { loadModel } from './runs/saved-model';
 export { importModel } from './runs/import-model';
 export { attentionRollout, gradCam } from './workbench/explanations';

@@ -31,7 +31,7 @@ export async function writeMasks(
   for await (const { file, path, mask, area } of predictMasks(model, images, broken, options)) {
     const name = freeName(file, taken);
     writeFileAtomic(join(folder, `${name}.png`), await maskFile(mask));
-    writeFileAtomic(join(folder, `${name}_overlay.png`), await overlayFile(path, mask));
+    writeFileAtomic(join(folder, overlayOf(name)), await overlayFile(path, mask));
     rows.push({ file, area, mask: `${name}.png` });
   }
   if (rows.length === 0) throw new UserError(noneRead(broken));
@@ -43,15 +43,22 @@ export const noneRead = (broken: readonly BrokenImage[]): string =>
     ? `The only image cannot be read: ${broken[0].reason}`
     : `None of the ${broken.length} images can be read; the first: ${broken[0].reason}`;
 
-/** The file's name without its ending, or with it where `a.png` and `a.jpg` would have one mask. Never outside the folder. */
+const overlayOf = (name: string): string => `${name}_overlay.png`;
+
+/**
+ * The file's name without its ending, or with it where `a.png` and `a.jpg` would have one mask, or `a_overlay.jpg` that of a's overlay. Never
+ * outside the folder.
+ */
 function freeName(file: string, taken: Set<string>): string {
   const inside = file
     .split('/')
     .filter((part) => part !== '..' && part !== '.' && part !== '')
     .join('/');
   const stem = inside.replace(/\.[^./]+$/, '');
-  const name = taken.has(stem) ? inside : stem;
-  taken.add(name);
+  const files = (name: string): string[] => [`${name}.png`, overlayOf(name)];
+  const isFree = (name: string): boolean => files(name).every((file) => !taken.has(file));
+  const name = [stem, inside].find(isFree) ?? `${inside} (${taken.size})`;
+  files(name).forEach((file) => taken.add(file));
   return name;
 }
 

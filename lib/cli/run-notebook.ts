@@ -7,6 +7,7 @@ import { datasetNames } from '../data/registry';
 import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
+import { weightsNames } from '../models/weights-source';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../notebooks';
 import { notebooksDirectory } from '../runs/notebook-files';
@@ -143,18 +144,18 @@ export function parseSettings(
 }
 
 function parseNamed(name: string, text: string, workingDirectory: string): unknown {
-  if (name === 'dataset') return absoluteDataset(text, workingDirectory);
+  if (name === 'dataset') return isDatasetName(text) ? text : absolutePath(text, workingDirectory);
   if (name === 'datasets')
     return text.replace(/[^,]*(\/|\.npz(?=,|$))[^,]*/g, (path) => resolve(workingDirectory, path));
   if (name === 'store' && text !== '' && text !== 'auto') return resolve(workingDirectory, text);
-  if (name === 'weights' && text.endsWith('.safetensors')) return resolve(workingDirectory, text);
+  if (name === 'weights' && !weightsNames.includes(text)) return absolutePath(text, workingDirectory);
   return parseValue(text);
 }
 
-/** A known name stays one, also where a file happens to be called the same. */
-function absoluteDataset(text: string, workingDirectory: string): string {
-  const file = resolve(workingDirectory, text);
-  return !isDatasetName(text) && existsSync(file) ? file : text;
+/** What lies in the folder that the command was started in; other text, such as a misspelt name, as it is. */
+function absolutePath(text: string, workingDirectory: string): string {
+  const path = resolve(workingDirectory, text);
+  return text !== '' && (existsSync(path) || text.endsWith('.safetensors')) ? path : text;
 }
 
 /** Whether it names data and is no path; none given counts as a name. */

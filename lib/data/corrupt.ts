@@ -52,6 +52,7 @@ export async function corrupt(data: Dataset, { kind, severity, seed = 0 }: Corru
     sha256: createHash('sha256')
       .update(JSON.stringify([data.sha256, kind, severity, seed]))
       .digest('hex'),
+    derivedFrom: data.derivedFrom ?? data,
     splits: {
       ...data.splits,
       test: {

@@ -46,8 +46,8 @@ export interface Dataset {
   readonly synthetic: boolean;
   readonly license: string;
   readonly citation: string;
-  /** Of one fold of a cross-validation: what was divided. */
-  readonly foldOf?: DataFacts;
+  /** Of a fold of a cross-validation, and of images that were made worse: what they are of. */
+  readonly derivedFrom?: DataFacts;
   close(): void;
 }
 

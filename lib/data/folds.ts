@@ -56,7 +56,7 @@ export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
   return {
     ...dataset,
     ...identity(dataset, options),
-    foldOf: dataset,
+    derivedFrom: dataset,
     splits: { train: part('train'), val: part('val'), test: part('test') },
     notes: [...(dataset.notes ?? []), note],
   };
@@ -93,7 +93,7 @@ export function segmentationFoldOf(dataset: SegmentationDataset, options: FoldOp
   return {
     ...dataset,
     ...identity(dataset, options),
-    foldOf: dataset,
+    derivedFrom: dataset,
     splits: { train: part('train'), val: part('val'), test: part('test') },
     origins: { train: 'drawn', val: 'drawn', test: 'drawn' },
     notes: [...dataset.notes, describe(options, drawn.test.length, 'images without a lesion spread evenly')],

@@ -61,8 +61,8 @@ export interface SegmentationDataset {
   readonly citation: string;
   /** What it was taken from, where it has not all of its images. */
   readonly whole?: SegmentationDataset;
-  /** Of one fold of a cross-validation: what was divided. */
-  readonly foldOf?: DataFacts;
+  /** Of a fold of a cross-validation: what was divided. */
+  readonly derivedFrom?: DataFacts;
   close(): void;
 }
 

@@ -31,10 +31,7 @@ export interface WeightsOnDisk {
  */
 export function checkWeights(weights: string, network: string): void {
   if (weights === 'embedded') findEmbedded(network);
-  else if (!weightsNames.includes(weights) && !existsSync(weights))
-    throw new UserError(
-      `There is no weights file ${weights}: give ${weightsNames.join(', ')} or the path of a .safetensors file.`,
-    );
+  else if (!weightsNames.includes(weights)) locateWeights(weights);
 }
 
 /**

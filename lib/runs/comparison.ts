@@ -115,7 +115,7 @@ function ourRow(row: ClassificationRow, images: number) {
     interval: accuracyInterval(row.testAccuracy, images),
     testMacroF1: row.testMacroF1,
     testAuc: row.testAuc ?? NaN,
-    bestValAccuracy: row.bestValAccuracy,
+    bestValAccuracy: row.bestValAccuracy ?? NaN,
     epochs: Number(epochs ?? NaN),
     batchSize: Number(batchSize ?? NaN),
     learningRate: Number(learningRate ?? NaN),

@@ -279,8 +279,8 @@ export function maskRow(
     testSpecificity: of.specificity,
     testAccuracy: of.accuracy,
     testHd95: of.hd95,
-    bestValLoss: history[best.epoch - 1].valLoss,
-    bestValDice: history[best.epoch - 1].valDice,
+    bestValLoss: history[best.epoch - 1]?.valLoss ?? NaN,
+    bestValDice: history[best.epoch - 1]?.valDice ?? NaN,
     ...(report && rowOfReport(report)),
   };
 }

@@ -146,7 +146,7 @@ export function classifierRow(
     network: network.config.architecture,
     ...facts,
     settings: { ...training.settings, ...facts.settings },
-    bestValAccuracy: history[best.epoch - 1].valAccuracy,
+    bestValAccuracy: history[best.epoch - 1]?.valAccuracy ?? NaN,
     ...scoreFields(evaluation),
   };
 }

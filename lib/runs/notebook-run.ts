@@ -25,14 +25,14 @@ export function factsOf({ notebook, runId, parameters }: NotebookRun) {
   };
 }
 
-/** What results say of the data; of a fold, what was divided. */
+/** What results say of the data; of a fold and of worse images, what these are of. */
 export interface RecordedData extends DataFacts {
-  readonly foldOf?: DataFacts;
+  readonly derivedFrom?: DataFacts;
 }
 
 /**
- * Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm.
- * Rows of a fold are of the fold's data.
+ * Adds a training's rows and history to the run's results.json, in place of earlier ones of the same training and arm on
+ * the same data. Rows of a fold are of the fold's data.
  */
 export function recordResults(
   run: NotebookRun,
@@ -42,9 +42,11 @@ export function recordResults(
   history: readonly object[],
 ): void {
   const before = readResults(run.directory);
-  const { name, sha256, splits } = dataset.foldOf ?? dataset;
+  const { name, sha256, splits } = dataset.derivedFrom ?? dataset;
   const isReplaced = (row: Results['results'][number]): boolean =>
-    row.trainingKey === trainingKey && rows.some(({ arm }) => arm === row.arm);
+    row.trainingKey === trainingKey &&
+    (row.dataSha256 ?? before?.data.sha256) === dataset.sha256 &&
+    rows.some(({ arm }) => arm === row.arm);
   writeResults(run.directory, {
     ...factsOf(run),
     data: {

@@ -88,9 +88,10 @@ export function sizesParameter(meaning: string, defaults: Record<Profile, string
 
 /** Where the weights of a network come from. */
 export const weightsParameter: ParameterSpec<string> = {
-  schema: z.string().regex(/^(embedded|hub|random|.*[^/]\.safetensors)$/),
-  allowed: 'embedded, hub, random or the path of a .safetensors file',
-  meaning: 'The project’s own weights, published ones from the hub, random ones, or a file',
+  schema: z.string().regex(/^(embedded|hub|random|.*[/\\].*|.+\.(safetensors|json|pth|pt|bin))$/),
+  allowed:
+    'embedded, hub, random, or the path of a .safetensors or .pth file or of a model’s folder, such as models/blood',
+  meaning: 'The project’s own weights, published ones from the hub, random ones, or a file or a model’s folder',
   defaults: { tour: 'embedded', paper: 'hub' },
 };
 

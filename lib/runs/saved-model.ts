@@ -16,6 +16,8 @@ import { encodeGraph } from '../models/onnx/graph';
 import { pythonNetwork } from '../models/python';
 import { misfitError, type PublishedValues } from '../models/parameters';
 import { checkedValues } from '../models/weights-file';
+import { weightsNames } from '../models/weights-source';
+import { lookUpPath } from '../paths';
 import { precisions } from '../precisions';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { resizedInput } from '../training/input-transforms';
@@ -213,12 +215,13 @@ export function inputSize({ input }: Pick<ModelDescription, 'input'>): { height:
  * A model of a folder. Its weights are read when they are wanted; they are checked against the network's names and shapes now.
  * @throws UserError where the folder is no model's, damaged, or of a newer version of the project
  */
-export function loadModel(directory: string): SavedModel {
-  bringBack(resolve(directory));
-  const path = join(resolve(directory), modelFiles.description);
+export function loadModel(given: string): SavedModel {
+  bringBack(resolve(given));
+  const directory = lookUpPath(given).path ?? resolve(given);
+  const path = join(directory, modelFiles.description);
   if (!existsSync(path))
     throw new UserError(
-      `${directory} is no model's folder: it has no ${modelFiles.description}. Give a folder that saveModel wrote.`,
+      `${given} is no model's folder: it has no ${modelFiles.description}. Give a folder that saveModel wrote.`,
     );
   const description = parseDescription(path);
   const { input, network: spec, name, weights } = description;
@@ -228,9 +231,9 @@ export function loadModel(directory: string): SavedModel {
     name,
     normalization,
     ...(expected && { transform: resizedInput(expected, expected) }),
-    weights: { source: basename(resolve(directory)), sha256: weights.sha256 },
+    weights: { source: basename(directory), sha256: weights.sha256 },
   });
-  const file = join(resolve(directory), modelFiles.weights);
+  const file = join(directory, modelFiles.weights);
   const read = (): PublishedValues => {
     if (!isUnchanged(file, weights.sha256))
       throw new UserError(`${file} is damaged, or of another model: save or copy the model again.`);
@@ -238,7 +241,17 @@ export function loadModel(directory: string): SavedModel {
   };
   checkTensors(file, network);
   const initial: Network['initial'] = (table, seed) => initialParameters(table, seed, read());
-  return { directory: resolve(directory), description, network: { ...network, initial }, read };
+  return { directory, description, network: { ...network, initial }, read };
+}
+
+/**
+ * What is said of a kept model, where weights are given as the path of its folder or of its weights.
+ * @throws UserError where that is damaged
+ */
+export function describeWeights(weights: string): ModelDescription | undefined {
+  const { path = '' } = weightsNames.includes(weights) ? {} : lookUpPath(weights);
+  const file = join(basename(path) === modelFiles.weights ? dirname(path) : path, modelFiles.description);
+  return path !== '' && existsSync(file) ? parseDescription(file) : undefined;
 }
 
 function parseDescription(path: string): ModelDescription {

@@ -11,7 +11,7 @@ import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { BestEpoch, HistoryRow, TrainingEvent } from '../training/events';
 import { checkRecipe, type Recipe } from '../training/recipe';
 import { trainNetwork, type TrainedNetwork, type TrainingControls, type TrainingData } from '../training/train-network';
-import { settingsOf, trainingIdentity, type TrainingIdentity } from './identity';
+import { networkIdentity, settingsOf, trainingIdentity, type TrainingIdentity } from './identity';
 import { once } from './once';
 import { shortHash, type RowSettings } from './results';
 import { openRunStore, type RunStore } from './store';
@@ -68,13 +68,34 @@ export interface Run {
 }
 
 /** A network with the weights of an epoch, which lie on the disk. */
-export interface TrainedModel {
-  readonly network: Network;
+export interface TrainedModel extends ModelWithWeights {
   readonly which: 'best' | 'last';
   readonly epoch: number;
+  readonly training: TrainingFacts;
+}
+
+/** A network with its weights, wherever it was trained: a kept model, or a file's with its head. */
+export interface ModelWithWeights {
+  readonly network: Network;
   /** Values in the published layout. */
   read(): PublishedValues;
-  readonly training: TrainingFacts;
+}
+
+/** As if a training without epochs had given it: its scores are kept in `folder`, as those of a training are beside its weights. */
+export function trainedElsewhere({ network, read }: ModelWithWeights, folder: string): TrainedModel {
+  const id = shortHash(networkIdentity(network));
+  return {
+    network,
+    read,
+    which: 'best',
+    epoch: 0,
+    training: {
+      ...{ id, directory: join(folder, id), history: [], seconds: 0, trainImages: 0, valImages: 0 },
+      best: { epoch: 0, metric: 'none', value: NaN },
+      settings: network.transform ? { input: network.transform.key } : {},
+      ...{ parameters: countParameters(network), trainableParameters: 0 },
+    },
+  };
 }
 
 /** What a row says of a training. */

@@ -8,18 +8,13 @@ import { UserError } from '../errors';
 import { initialParameters } from '../models/initial-values';
 import type { Network } from '../models/network';
 import { specOf } from '../models/network-spec';
-import { disposeParameters, readParameters, type PublishedValues } from '../models/parameters';
+import { disposeParameters, readParameters } from '../models/parameters';
 import { createScope } from '../models/scope';
 import { vitForward } from '../models/vit';
+import type { ModelWithWeights } from '../runs/train';
 import { tf, type Tensor2D, type Tensor4D } from '../tf';
 import { attentionRollout as rollout } from '../training/attention-rollout';
 import { gradCamMaps } from '../training/grad-cam';
-
-/** A trained or a loaded model. */
-export interface ModelWithWeights {
-  readonly network: Network;
-  read(): PublishedValues;
-}
 
 export interface ImageChoice {
   readonly data: Dataset;
@@ -63,13 +58,14 @@ export async function gradCam(
 }
 
 /**
- * Each image, and on it the patches that a vision transformer's class token is made of, through all blocks (attention roll-out).
+ * Each image, and on it the patches that a vision transformer's class token is made of, or the mean that stands in its place, through all
+ * blocks (attention roll-out).
  * @throws UserError for another network than a vision transformer
  */
 export async function attentionRollout(
   model: ModelWithWeights,
   images: ImageChoice,
-  { caption = `What the class token of ${model.network.name} is made of` }: { readonly caption?: string } = {},
+  { caption: given }: { readonly caption?: string } = {},
 ): Promise<Displayable> {
   const spec = specOf(model.network);
   if (spec?.family !== 'vit')
@@ -77,11 +73,14 @@ export async function attentionRollout(
       `${model.network.name} is no vision transformer of the library: for a convolutional network there is gradCam.`,
     );
   const config = { ...spec, grid: spec.grid };
+  const caption =
+    given ??
+    `What the ${spec.pool === 'token' ? 'class token' : 'mean of all patches’ tokens'} of ${model.network.name} is made of`;
   return overlaid(model, images, caption, (input, values) => {
     const [count, height, width] = input.shape;
     const attentionOf = Array.from({ length: config.depth }, (_, index) => index);
     const { attentions, prefixTokens } = vitForward(input, createScope(values), config, { attentionOf });
-    const shares = rollout(attentions, prefixTokens);
+    const shares = rollout(attentions, prefixTokens, config.pool);
     const [rows, columns] = [height / config.patchSize, width / config.patchSize];
     const maps = tf.tidy(() => {
       const planes = tf.tensor4d(shares, [count, rows, columns, 1]);

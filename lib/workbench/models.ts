@@ -1,13 +1,17 @@
 /** What a cell calls to keep a trained network, and to use a kept one on new images. */
+import { basename } from 'node:path';
+import type { Dataset } from '../data/dataset';
 import type { TrainingData } from '../training/train-network';
 import { describeLeftOut } from '../data/image-folder';
 import { show } from '../display/mime';
 import { status } from '../display/status';
 import { interruptible } from '../interrupt';
+import { weightsNames } from '../models/weights-source';
+import { givenClassifier as given, type GivenOptions } from '../runs/import-model';
 import { findImages, predictClasses, type PredictOptions } from '../runs/predict';
 import { saveModel as save, type SaveOptions } from '../runs/save-model';
 import type { SavedModel } from '../runs/saved-model';
-import type { Run } from '../runs/train';
+import type { ModelWithWeights, Run } from '../runs/train';
 
 /**
  * Writes the model of a finished training into a folder: weights, description with recipe, scores and temperature, and a card. Python's
@@ -23,6 +27,21 @@ export async function saveModel(
 ): Promise<SavedModel> {
   const model = await interruptible((signal) => save(run, data, directory, { ...options, signal }));
   show(status(`${model.description.name} is kept in ${directory}.`, 'success'));
+  return model;
+}
+
+/**
+ * The classifier of a file of weights that has its head, or of a kept model's folder, to be evaluated as it is. Undefined for the project's
+ * own, published and random weights, and where the head is not for the data's classes.
+ * @throws UserError where the file does not fit the network
+ */
+export async function givenClassifier(
+  options: Omit<GivenOptions, 'signal'>,
+  data: Dataset,
+): Promise<ModelWithWeights | undefined> {
+  const model = await interruptible((signal) => given({ ...options, signal }, data));
+  if (model === undefined && !weightsNames.includes(options.weights))
+    show(status(`${basename(options.weights)} has no head for these ${data.classNames.length} classes.`));
   return model;
 }
 

@@ -6,8 +6,8 @@ import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
 import { mean } from '../metrics/intervals';
 import { evaluateClassifier } from '../runs/evaluate';
-import type { TrainedModel } from '../runs/train';
-import { scoring } from './training';
+import type { ModelWithWeights, TrainedModel } from '../runs/train';
+import { asTrained, scoring } from './training';
 
 export interface RobustnessOptions {
   /** All by default. */
@@ -22,11 +22,12 @@ export interface RobustnessOptions {
  * and how much of the accuracy that costs. Undefined of a training that was stopped, and where the stop button ends it: scores are kept.
  */
 export async function robustness(
-  model: TrainedModel | undefined,
+  given: ModelWithWeights | undefined,
   data: Dataset,
   { kinds = corruptionKinds, severities = [1, 2, 3, 4, 5], seed = 0 }: RobustnessOptions = {},
 ): Promise<Displayable | undefined> {
-  if (model === undefined) return undefined;
+  if (given === undefined) return undefined;
+  const model = asTrained(given, data);
   const found = await scoring(model, 'worsened test', (signal) =>
     robustnessRows(model, data, { kinds, severities, seed }, signal),
   );

@@ -23,8 +23,8 @@ import {
   type SegmentationRow,
 } from '../runs/results';
 import { saveModel, type SavableRun } from '../runs/save-model';
-import { modelFiles } from '../runs/saved-model';
-import { trainOnce, type Run, type TrainedModel } from '../runs/train';
+import { modelFiles, type SavedModel } from '../runs/saved-model';
+import { trainedElsewhere, trainOnce, type ModelWithWeights, type Run, type TrainedModel } from '../runs/train';
 import { choosePrecision } from '../tensor/chosen-precision';
 import type { Recipe } from '../training/recipe';
 import type { PhaseEvent } from '../training/events';
@@ -139,27 +139,29 @@ export interface RowOptions extends Omit<MaskEvaluateOptions, 'signal' | 'maps' 
 export type Evaluated<E, R, D> = E & { readonly row: R | undefined; readonly data: D };
 
 /**
- * The scores of trained weights on a split, the test split by default. Scores of the test split become a row of `comparison`; undefined
- * for a training that was stopped, and where the stop button ends the scoring.
+ * The scores of trained weights, or of a kept model, on a split, the test split by default. Scores of the test split become a row of
+ * `comparison`; undefined for a training that was stopped, and where the stop button ends the scoring.
+ * @throws UserError for a kept model of other classes than those of the data, or for images of another size
  */
 export async function evaluate(
-  model: TrainedModel | undefined,
+  model: ModelWithWeights | undefined,
   data: Dataset,
   options?: RowOptions,
 ): Promise<Evaluated<ClassifierEvaluation, ClassificationRow, Dataset> | undefined>;
 export async function evaluate(
-  model: TrainedModel | undefined,
+  model: ModelWithWeights | undefined,
   data: Exclude<TrainingData, Dataset>,
   options?: RowOptions,
 ): Promise<Evaluated<MaskEvaluation, SegmentationRow, SegmentationDataset> | undefined>;
 export async function evaluate(
-  model: TrainedModel | undefined,
+  given: ModelWithWeights | undefined,
   data: TrainingData,
   { arm = 'corrected', protocol, settings, recordedAs, ...options }: RowOptions = {},
 ): Promise<
   Evaluated<ClassifierEvaluation | MaskEvaluation, ClassificationRow | SegmentationRow, TrainingData> | undefined
 > {
-  if (model === undefined) return undefined;
+  if (given === undefined) return undefined;
+  const model = asTrained(given, data);
   const trained = protocol ?? (model.network.weights.source === 'random' ? 'scratch' : 'fine-tuned');
   const facts: RowFacts = { arm, protocol: trained, settings };
   const { split = 'test' } = options;
@@ -174,6 +176,28 @@ export async function evaluate(
   const row = isTest && evaluation ? maskRow(model, evaluation, data, facts) : undefined;
   if (row) record(model, recordedAs ?? data.whole ?? data, row);
   return evaluation && { ...evaluation, row, data };
+}
+
+/** A kept model's scores lie beside the notebook's results. */
+export function asTrained(model: ModelWithWeights, data: TrainingData): TrainedModel {
+  if ('training' in model) return model as TrainedModel;
+  if ('description' in model) checkFits((model as SavedModel).description, data);
+  return trainedElsewhere(model, join(currentRun().directory, 'scores'));
+}
+
+function checkFits({ name, task, classNames, input }: SavedModel['description'], data: TrainingData): void {
+  const isOfMasks = task === 'segmentation';
+  if (isOfMasks !== !('task' in data))
+    throw new UserError(`${name} is a model for ${task}, which ${data.name} are no images for.`);
+  if ('task' in data && data.classNames.join('\n') !== classNames.join('\n'))
+    throw new UserError(
+      `${name} tells ${classNames.join(', ')} apart, in this order, but ${data.name} has ${data.classNames.join(', ')}: give data with its classes.`,
+    );
+  const { height, width } = data;
+  if (input.transform === undefined && (height !== input.height || width !== input.width))
+    throw new UserError(
+      `${name} takes images of ${input.height}×${input.width}, but those of ${data.name} have ${height}×${width}: open them at its size.`,
+    );
 }
 
 /** What the scoring of a split gives, told in a bar; undefined where the stop button ended it. */

@@ -87,6 +87,15 @@ test('the path of a dataset becomes absolute, a name stays one', () => {
   rmSync(join(folder, 'bloodmnist'), { recursive: true });
 });
 
+test('the path of weights becomes absolute, be it a file or a model’s folder', () => {
+  const parse = (value: string): unknown => parseSettings([`weights=${value}`], undefined, folder).weights;
+  mkdirSync(join(folder, 'blood'));
+  assert.equal(parse('blood'), join(folder, 'blood'));
+  rmSync(join(folder, 'blood'), { recursive: true });
+  assert.equal(parse('{encoder}.safetensors'), join(folder, '{encoder}.safetensors'));
+  for (const name of ['hub', 'embeded', '']) assert.equal(parse(name), name);
+});
+
 test('the paths of several datasets and of a store of runs become absolute, names stay', () => {
   const parse = (setting: string): unknown => Object.values(parseSettings([setting], undefined, folder))[0];
   assert.equal(parse('datasets=cells.npz,bloodmnist,sub/x.npz'), `${dataset},bloodmnist,${join(folder, 'sub/x.npz')}`);

@@ -111,6 +111,7 @@ describe('a corrupted dataset', () => {
         assert.deepEqual(read(worse, 'val', [1]), read(data, 'val', [1]));
         assert.equal(worse.splits.test.labels, data.splits.test.labels);
         assert.ok(!seen.has(worse.sha256));
+        assert.equal(worse.derivedFrom, data);
         seen.add(worse.sha256);
         assert.deepEqual(read(await corrupt(data, { kind, severity }), 'test', indices), after);
       }

@@ -56,7 +56,7 @@ describe('a backbone', () => {
     assert.throws(check({ size: 30 }), userError(/do not divide into patches/));
     const file = join(folder, 'none.safetensors');
     const missing = { model: 'vit_tiny_patch16_224', size: 224, weights: file };
-    assert.throws(check(missing), userError(/^There is no weights file .*none\.safetensors/));
+    assert.throws(check(missing), userError(/^There are no weights ".*none\.safetensors"/));
     writeFileSync(file, '');
     check(missing)();
   });

@@ -93,6 +93,19 @@ test('the same training again takes the place of its rows, another one is added'
   discardRun(run);
 });
 
+test('scores on worse images stand beside those on the images as they are, and the run stays one on the latter', () => {
+  const run = openRun(parameters);
+  recordResults(run, data, 'k1', rows('k1', 'as they are'), history);
+  recordResults(run, { ...datasetOf('bb'), derivedFrom: data }, 'k1', rows('k1', 'worse'), history);
+  const results = readResults(run.directory) as Results;
+  assert.deepEqual(
+    results.results.map(({ model, dataSha256 }) => `${model} ${dataSha256}`),
+    ['as they are aa', 'as they are aa', 'worse bb', 'worse bb'],
+  );
+  assert.equal(results.data.sha256, 'aa');
+  discardRun(run);
+});
+
 test('a damaged record is not written over', () => {
   const run: NotebookRun = { ...openRun(parameters), directory: folder };
   writeFileSync(join(folder, 'results.json'), '{');

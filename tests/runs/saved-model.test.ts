@@ -15,13 +15,19 @@ import { network } from '../../lib/models/network';
 import { libraryNetwork, resnet18, unet } from '../../lib/models/networks';
 import { createParameters, disposeParameters, exportParameters } from '../../lib/models/parameters';
 import { vitConfigs } from '../../lib/models/vit';
-import { importModel } from '../../lib/runs/import-model';
+import { beginRun, currentRun } from '../../lib/runs/current-run';
+import { givenClassifier, importModel } from '../../lib/runs/import-model';
+import { comparableResults } from '../../lib/runs/notebook-run';
+import { resolveParameters } from '../../lib/runs/parameters';
 import { findImages, predictClasses, predictMasks } from '../../lib/runs/predict';
+import { classificationRows } from '../../lib/runs/results';
 import { saveModel } from '../../lib/runs/save-model';
 import { loadModel, type SavedModel } from '../../lib/runs/saved-model';
-import { trainOnce, type Run } from '../../lib/runs/train';
+import { trainedElsewhere, trainOnce, type Run } from '../../lib/runs/train';
 import { evaluateClassifier } from '../../lib/runs/evaluate';
 import { evaluateMasks } from '../../lib/runs/evaluate-masks';
+import { vitTiny } from '../../lib/studies/blood-cells/networks';
+import { vitParameterSpecs } from '../../lib/studies/blood-cells/parameters';
 import { openSafetensors, writeSafetensors } from '../../lib/tensor/safetensors';
 import { tf } from '../../lib/tf';
 import { flip } from '../../lib/training/augmentations';
@@ -29,6 +35,8 @@ import { adamW } from '../../lib/training/create-optimizer';
 import { openFeatureCache } from '../../lib/training/feature-cache';
 import type { Recipe } from '../../lib/training/recipe';
 import { constant } from '../../lib/training/schedules';
+import { comparison } from '../../lib/workbench/comparison';
+import { evaluate } from '../../lib/workbench/training';
 import { halfNormalization } from '../../lib/data/batches';
 import { userError } from '../data/user-error';
 
@@ -126,6 +134,46 @@ describe('a model that is kept', () => {
         const expected = evaluation?.probabilities[row * 8 + index] ?? NaN;
         assert.ok(Math.abs(value - expected) < 1e-6, `${value} ${expected}`);
       }),
+    );
+  });
+
+  it('is scored in a cell as its training is, on data of its classes and size', async () => {
+    process.env.NOTEBOOK_RUN_DIRECTORY = at('notebook');
+    beginRun('test', { profile: 'tour', seed: 1 });
+    try {
+      const evaluation = trained.best && (await evaluateClassifier(trained.best, data));
+      const model = loadModel(at('model'));
+      for (const times of [1, 2]) {
+        const scored = await evaluate(model, data);
+        assert.deepEqual(scored?.probabilities, evaluation?.probabilities, `the ${times}. time`);
+      }
+      const [row, ...others] = classificationRows(comparableResults(currentRun(), data));
+      assert.deepEqual([row.model, row.protocol, others.length], ['Small ResNet', 'fine-tuned', 0]);
+      assert.match(comparison(data).text, /Small ResNet/);
+      const turned = { ...data, classNames: [...data.classNames].reverse() };
+      await assert.rejects(
+        evaluate(model, turned),
+        userError(/^Small ResNet tells basophil, .* in this order, but synth/),
+      );
+      await assert.rejects(evaluate(model, { ...data, height: 64 }), userError(/takes images of 28×28, but .* 64×28/));
+      const masks = await openSegmentationDataset('synthetic-lesions', { size: 48, syntheticImages: 16 });
+      await assert.rejects(evaluate(model, masks), userError(/^Small ResNet is a model for multi-class, which/));
+      masks.close();
+    } finally {
+      delete process.env.NOTEBOOK_RUN_DIRECTORY;
+    }
+  });
+
+  it('is what the next training starts from, by the path of its folder', () => {
+    const choice = { profile: 'tour', model: 'auto' };
+    for (const weights of [at('model'), at('model', 'model.safetensors')])
+      assert.deepEqual(vitTiny({ ...choice, weights }), { model: 'small', size: 28 });
+    const weightsOf = (weights: string): unknown => resolveParameters(vitParameterSpecs, { weights }).weights;
+    for (const path of [at('model'), 'models/blood', 'a.pth', 'model.safetensors.index.json'])
+      assert.equal(weightsOf(path), path);
+    assert.throws(
+      () => weightsOf('embeded'),
+      userError(/^weights is "embeded", but must be embedded, hub, random, or/),
     );
   });
 
@@ -324,6 +372,19 @@ describe('a state dict from elsewhere', () => {
     const { rows } = await predictClasses(model, await findImages(at('images')));
     const right = rows.filter(({ class: chosen }, index) => chosen === data.classNames[data.splits.test.labels[index]]);
     assert.equal(right.length / rows.length, scores?.values.accuracy.value);
+    const given = { model: 'resnet18', size: 32, weights: at('elsewhere.safetensors') };
+    const asItCame = await givenClassifier(given, data);
+    assert.deepEqual(asItCame?.read(), model.read());
+    const scored = asItCame && (await evaluateClassifier(trainedElsewhere(asItCame, at('scores')), data));
+    assert.equal(scored?.accuracy, scores?.values.accuracy.value);
+    const ofFolder = await givenClassifier({ ...given, weights: at('imported') }, data);
+    assert.deepEqual(ofFolder?.network.config, model.network.config);
+    const none = [
+      await givenClassifier({ ...given, weights: 'random' }, data),
+      await givenClassifier(given, { classNames: ['a', 'b'] }),
+      await givenClassifier({ ...given, weights: at('imported') }, { classNames: [...data.classNames].reverse() }),
+    ];
+    assert.deepEqual(none, [undefined, undefined, undefined]);
     const fewer = { ...data, classNames: data.classNames.slice(1) };
     await assert.rejects(
       importModel(at('elsewhere.safetensors'), at('x'), { model: 'resnet18', data: fewer, size: 32 }),
@@ -357,6 +418,7 @@ describe('a segmentation model', () => {
     await sharp(noisy, { raw: { height: 70, width: 50, channels: 3 } })
       .png()
       .toFile(at('photographs', 'a.png'));
+    writeFileSync(at('photographs', 'a_overlay.png'), readFileSync(at('photographs', 'a.png')));
     await sharp(noisy, { raw: { height: 50, width: 70, channels: 3 } })
       .png()
       .toFile(at('photographs', 'sub', 'b.png'));
@@ -372,13 +434,13 @@ describe('a segmentation model', () => {
     ];
     const { output, code } = await run(...args);
     assert.equal(code, 0);
-    assert.match(output, /areas\.csv: 3 images; masks and overlays in \S+areas\n/);
+    assert.match(output, /areas\.csv: 4 images; masks and overlays in \S+areas\n/);
     const rows = readFileSync(at('areas.csv'), 'utf8').trimEnd().split('\n');
     assert.deepEqual(
       rows.map((row) => row.split(',')[0]),
-      ['file', 'a.jpg', 'a.png', 'sub/b.png'],
+      ['file', 'a.jpg', 'a.png', 'a_overlay.png', 'sub/b.png'],
     );
-    const sizes = { 'a.png': [50, 70], 'a.png.png': [70, 50], 'sub/b.png': [50, 70] };
+    const sizes = { 'a.png': [50, 70], 'a.png.png': [70, 50], 'a_overlay.png.png': [70, 50], 'sub/b.png': [50, 70] };
     for (const [name, [height, width]] of Object.entries(sizes)) {
       const mask = await sharp(at('areas', name)).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
       assert.deepEqual([mask.info.height, mask.info.width, mask.info.channels], [height, width, 1]);

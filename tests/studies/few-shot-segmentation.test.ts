@@ -113,7 +113,7 @@ describe('the study’s numbers', () => {
     assert.deepEqual(decoderWidths({ profile: 'paper', weights: 'hub' }).segmentation, [256, 128, 64, 32]);
     assert.throws(
       () => encoderOf({ ...choice, weights: 'no-such.safetensors' }),
-      userError(/^There is no weights file no-such/),
+      userError(/^There are no weights "no-such/),
     );
     await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
   });

@@ -113,6 +113,8 @@ describe('attention roll-out', () => {
       // Three tokens; all look at the last one.
       const attention = tf.tensor4d([0, 0, 1, 0, 0, 1, 0, 0, 1], [1, 1, 3, 3]);
       assertClose(attentionRollout([attention, attention], 1), [0, 0.75], 1e-7, 'rollout');
+      // Where the head is given the mean of the two patches, the last of which is made of itself alone.
+      assertClose(attentionRollout([attention, attention], 1, 'mean'), [0.125, 0.875], 1e-7, 'of the mean');
     });
   });
 });

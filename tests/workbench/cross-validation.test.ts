@@ -25,7 +25,7 @@ test('every image is tested once; a row a fold, and the mean with its interval',
   const seen: number[] = [];
   const shown = await crossValidation(data, { folds: 4, seed: 1 }, async (fold, index) => {
     seen.push(fold.splits.test.count);
-    assert.equal(fold.foldOf, data);
+    assert.equal(fold.derivedFrom, data);
     return { first: scored(fold, 0.7 + 0.05 * index), second: scored(fold, 0.5) };
   });
   assert.equal(

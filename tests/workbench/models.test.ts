@@ -70,6 +70,7 @@ describe('where a network looks', () => {
     assert.match(cam.html, /Images made by this project/);
     const rollout = await attentionRollout(transformer, { data, indices: [1], split: 'val' });
     assert.equal(rollout.html.match(/<img /g)?.length, 2);
+    assert.match(rollout.text, /What the class token of Small is made of/);
     assert.equal(tf.memory().numTensors, tensors);
     await assert.rejects(
       gradCam(transformer, { data, indices: [0] }),

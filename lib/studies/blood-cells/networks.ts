@@ -2,6 +2,8 @@
 import { UserError, suggestion } from '../../errors';
 import { checkBackbone } from '../../models/open-backbone';
 import { architectureNames, findModel, pretrainedNames } from '../../models/pretrained';
+import { weightsNames } from '../../models/weights-source';
+import { describeWeights, inputSize } from '../../runs/saved-model';
 import { automaticModel } from './parameters';
 
 export interface NetworkChoice {
@@ -35,12 +37,14 @@ const usualSize = 224;
 
 function chosen({ profile, model, weights }: NetworkChoice, network: StudyNetwork): ChosenNetwork {
   const { model: ofStudy, tourSize } = studies[network];
+  const kept = model === automaticModel ? describeWeights(weights) : undefined;
+  if (kept !== undefined) return { model: kept.network.architecture, size: inputSize(kept).height };
   const isSmall = weights === 'embedded' || (profile === 'tour' && weights === 'random');
   const name = model !== automaticModel ? model : isSmall ? ownVit : ofStudy;
   return { model: name, size: name === ownVit ? tourSize : usualSize };
 }
 
-/** ViT-Tiny with weights of ImageNet-21k; the project's own small one with embedded weights, and with random ones in the tour. */
+/** ViT-Tiny with weights of ImageNet-21k; that of a kept model; the project's own small one with embedded weights, and with random ones in the tour. */
 export function vitTiny(settings: NetworkChoice): ChosenNetwork {
   return chosen(settings, 'vitTiny');
 }
@@ -70,9 +74,9 @@ export const anyFeatures: readonly string[] = ['vit', 'convnext'];
  * @throws UserError for one that is unknown or of another family, and for weights that are not there or fit only one
  */
 export function checkNetworks(networks: readonly ChosenNetwork[], weights: string, families = transformers): void {
-  if (networks.length > 1 && weights.endsWith('.safetensors'))
+  if (networks.length > 1 && !weightsNames.includes(weights))
     throw new UserError(
-      `weights is one file, but there are ${networks.length} networks: set model to that of ${weights}.`,
+      `weights is one file or folder, but there are ${networks.length} networks: set model to that of ${weights}.`,
     );
   const known = [...pretrainedNames(), ...architectureNames()];
   const usable = [automaticModel, ...known.filter((name) => families.includes(findModel(name).family))];

@@ -6,7 +6,7 @@ import type { VitRequest } from '../../models/encoders';
 import type { ParameterTable } from '../../models/parameters';
 import { findModel } from '../../models/pretrained';
 import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } from '../../models/vit';
-import { checkWeights } from '../../models/weights-source';
+import { checkWeights, weightsNames } from '../../models/weights-source';
 import {
   automaticEncoders,
   dinov3EncoderNames,
@@ -83,7 +83,7 @@ export function encodersOf({ encoders, profile, weights, imageSize }: EncoderCho
   const automatic = small ?? encodersOfStudy;
   const names =
     encoders === automaticEncoders ? automatic : [...new Set(encoders.split(',').map((name) => name.trim()))];
-  if (names.length > 1 && weights.endsWith('.safetensors') && !weights.includes('{encoder}'))
+  if (names.length > 1 && !weightsNames.includes(weights) && !weights.includes('{encoder}'))
     throw new UserError(
       `weights is ${weights}, but there are ${names.length} encoders: give one of them in encoders, or {encoder} in the path for its name.`,
     );

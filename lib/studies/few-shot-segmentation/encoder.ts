@@ -8,6 +8,7 @@ import { decoderConfigs } from '../../models/decoders';
 import type { VitRequest } from '../../models/encoders';
 import { findModel } from '../../models/pretrained';
 import { checkWeights, weightsNames } from '../../models/weights-source';
+import { describeWeights } from '../../runs/saved-model';
 import type { NormalizationName } from './parameters';
 
 /** torchvision's weights, which the study starts from. */
@@ -42,6 +43,8 @@ function normalizationOf({ weights, normalization = 'auto' }: EncoderChoice, pre
   const isPath = !weightsNames.includes(weights);
   const ofRecord = [name, basename(url, '.pth')].some((stem) => basename(weights).startsWith(stem));
   if (!isPath || ofRecord) return { mean, std };
+  const kept = describeWeights(weights);
+  if (kept !== undefined) return { mean: kept.input.mean, std: kept.input.std };
   const beside = join(dirname(weights), 'config.json');
   const said = existsSync(beside) ? configSchema.safeParse(JSON.parse(readFileSync(beside, 'utf8'))) : undefined;
   if (said?.success === true) return said.data.pretrained_cfg;
@@ -56,7 +59,8 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 const configSchema = z.object({ pretrained_cfg: z.object({ mean: triple, std: triple }) });
 
 function isSmall({ profile, weights }: Pick<EncoderChoice, 'profile' | 'weights'>): boolean {
-  return weights === 'embedded' || (profile === 'tour' && weights === 'random');
+  if (weights === 'embedded' || (profile === 'tour' && weights === 'random')) return true;
+  return describeWeights(weights)?.network.architecture === ownVit;
 }
 
 /**

@@ -185,7 +185,7 @@ test('the study’s networks are run but for embedded weights and the tour’s r
   );
   assert.throws(
     () => checkNetworks(sizeNetworks(choice), 'x.safetensors'),
-    userError(/^weights is one file, but there are 2 networks: set model/),
+    userError(/^weights is one file or folder, but there are 2 networks: set model/),
   );
   const check = (model: string) => () => checkNetworks([{ model, size: 224 }], 'random');
   assert.throws(check('resnet18'), userError(/^resnet18 is a resnet, but this notebook is about vision transformers/));

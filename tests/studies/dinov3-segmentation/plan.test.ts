@@ -176,7 +176,7 @@ describe('parameters', () => {
     );
     assert.throws(
       () => of({ profile: 'paper', weights: '{encoder}.safetensors' }),
-      userError(/^There is no weights file dinov3_vits16\.safetensors: give embedded, hub, random/),
+      userError(/^There are no weights "dinov3_vits16\.safetensors"\. Tried .* Give embedded, hub, random/),
     );
     assert.throws(() => of({ imageSize: 100 }), userError(/^imageSize is 100, but must be a multiple of 16/));
     assert.deepEqual([encoderTitle('dinov3_vitl16'), encoderTitle('none')], ['DINOv3-L', 'none']);
