@@ -70,6 +70,27 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     [0, 1],
   ],
+  'convolution of small maps with many filters': [
+    (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { padding: 1 }),
+    [
+      [5, 2, 3, 20],
+      [3, 3, 20, 256],
+    ],
+    [0, 1],
+  ],
+  'convolution of every other pixel with many filters': [
+    (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { stride: 2, padding: 1 }),
+    [images, [3, 3, 20, 256]],
+    [0, 1],
+  ],
+  'convolution of patches': [
+    (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { stride: 3 }),
+    [
+      [3, 9, 6, 4],
+      [3, 3, 4, 16],
+    ],
+    [0, 1],
+  ],
   'first convolution with batch norm': [
     (x, w, scale, offset) =>
       normalizedConvolutionTraining(
