@@ -6,9 +6,11 @@ import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { denoiseOnce, type DenoisingRun } from '../runs/denoise';
 import { trainGrid as trainGridOf, type GridOptions, type GridRun, type GridWork } from '../runs/grid';
+import { trainingIdentity } from '../runs/identity';
 import { currentRun, recordResults } from '../runs/notebook-run';
+import { trainingId, trainingOverview } from '../runs/train';
 import type { DenoisingSettings } from '../training/denoiser';
-import { keepModel } from './training';
+import { keepModel, tellPlanCosts } from './training';
 
 export interface TrainGridOptions extends Pick<GridOptions<never>, 'again' | 'keepWeights' | 'mapsOf'> {
   /** Beside the bar. */
@@ -30,8 +32,10 @@ export async function trainGrid<P>(
   const folder = join(run.directory, 'trainings');
   const onProgress = progressBar(progress, { step: 'step', epoch: 'training' });
   const keepsModels = run.parameters.keepModel === true;
-  const trained = await interruptible((signal) =>
-    trainGridOf(points, plan, {
+  const trained = await interruptible(async (signal) => {
+    const works = openWorks(points.map(plan), { folder, again: options.again });
+    await tellPlanCosts(works, { signal, onProgress });
+    return trainGridOf(points, plan, {
       ...options,
       keepWeights: options.keepWeights === true || keepsModels,
       folder,
@@ -39,11 +43,22 @@ export async function trainGrid<P>(
       onProgress,
       onRun: ({ run: { history }, row, data }) =>
         recordResults(run, data.whole ?? data, row.trainingKey, [row], history),
-    }),
-  );
+    });
+  });
   for (const { run: finished, data } of trained ?? [])
     if (finished.best) await keepModel(finished, finished.best, data);
   return trained;
+}
+
+/** Those that have not been trained yet. */
+function openWorks(
+  works: readonly GridWork[],
+  { folder, again }: { readonly folder: string; readonly again: boolean | undefined },
+): readonly GridWork[] {
+  if (again) return works;
+  const identities = works.map(({ network, data, recipe }) => trainingIdentity(network, data, recipe));
+  const done = new Set(trainingOverview(folder, identities).finished.map(({ id }) => id));
+  return works.filter((_, index) => !done.has(trainingId(identities[index])));
 }
 
 export interface DenoiseOptions {

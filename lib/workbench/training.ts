@@ -12,7 +12,8 @@ import { interruptible } from '../interrupt';
 import type { Network } from '../models/network';
 import { classifierRow, evaluateClassifier, type ClassifierEvaluation } from '../runs/evaluate';
 import { evaluateMasks, maskRow, type MaskEvaluateOptions, type MaskEvaluation } from '../runs/evaluate-masks';
-import { trainingCosts } from '../runs/cost';
+import type { Precision } from '../precisions';
+import { planCosts, trainingCosts, type PlannedTraining } from '../runs/cost';
 import { trainingIdentity } from '../runs/identity';
 import { currentRun, recordResults, type RecordedData } from '../runs/notebook-run';
 import {
@@ -75,10 +76,28 @@ async function tellCosts(
   onProgress({ kind: 'phase', message: 'timing its steps' });
   const costs = await trainingCosts(network, data, recipe, { signal });
   if (costs.length === 0) return;
-  const times = costs.map(({ precision, seconds }) => `${formatDuration(seconds)} in ${precision}`).join(', ');
-  const message = `takes about ${times}, without validation, by a few steps on this machine; it is trained in ${choosePrecision(recipe.precision)}`;
+  const message = `takes about ${timesOf(costs)}, without validation, by a few steps on this machine; it is trained in ${choosePrecision(recipe.precision)}`;
   onProgress({ kind: 'phase', message });
   show(status(`${network.name} ${message}.`));
+}
+
+function timesOf(costs: readonly { readonly precision: Precision; readonly seconds: number }[]): string {
+  return costs.map(({ precision, seconds }) => `${formatDuration(seconds)} in ${precision}`).join(', ');
+}
+
+/** Says how long the trainings of a grid in the paper profile will take here, in each precision, before they begin. */
+export async function tellPlanCosts(
+  plan: readonly PlannedTraining[],
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (event: PhaseEvent) => void },
+): Promise<void> {
+  if (currentRun().parameters.profile !== 'paper' || plan.length === 0) return;
+  onProgress({ kind: 'phase', message: 'timing a few steps of each network' });
+  const costs = await planCosts(plan, { signal });
+  if (costs.length === 0) return;
+  const [{ trainings }] = costs;
+  const share = trainings === plan.length ? '' : ` (without ${plan.length - trainings} of too few images to be timed)`;
+  const message = `What is to be trained${share} takes about ${timesOf(costs)}, one training after the other with all epochs, without validation and the maps of frozen encoders, by a few steps on this machine.`;
+  show(status(message));
 }
 
 function leftOut(identity: Run['identity'], model: string, recipe: Recipe): Run {

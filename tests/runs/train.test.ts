@@ -8,7 +8,7 @@ import { network, unfreeze, type Network } from '../../lib/models/network';
 import { linear, type Scope } from '../../lib/models/scope';
 import { evaluateClassifier, classifierRow } from '../../lib/runs/evaluate';
 import { evaluateMasks } from '../../lib/runs/evaluate-masks';
-import { trainingCosts } from '../../lib/runs/cost';
+import { planCosts, trainingCosts } from '../../lib/runs/cost';
 import { settingsOf, trainingIdentity } from '../../lib/runs/identity';
 import { trainOnce, type Run } from '../../lib/runs/train';
 import { shortHash } from '../../lib/runs/results';
@@ -132,6 +132,14 @@ describe('a training', () => {
       assert.ok(secondsPerStep >= 0.06, `${secondsPerStep} s`);
       assert.ok(Math.abs(seconds - secondsPerStep * ofEpoch * 50) < 1e-9);
     }
+    const timed = steps;
+    const plan = [50, 10].map((epochs) => ({ network: slow, data, recipe: { ...recipe, batchSize: 8, epochs } }));
+    const tooFew = { network: { ...slow, name: 'of one batch' }, data, recipe: { ...recipe, batchSize: 10_000 } };
+    const [all, ...others] = await planCosts([...plan, tooFew]);
+    assert.deepEqual([all.precision, all.trainings, others.length], ['float32', 2, costs.length - 1]);
+    assert.ok(all.seconds >= 0.06 * ofEpoch * 60, `${all.seconds} s`);
+    assert.ok(steps - timed < costs.length * 12, `${steps - timed} steps for both`);
+    assert.equal(tf.memory().numTensors, before);
     assert.deepEqual(await trainingCosts(slow, data, recipe, { signal: AbortSignal.abort() }), []);
     assert.deepEqual(await trainingCosts(slow, data, { ...recipe, batchSize: data.splits.train.count }), []);
   });

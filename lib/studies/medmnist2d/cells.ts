@@ -18,9 +18,11 @@ import { currentRun, type NotebookRun } from '../../runs/current-run';
 import { identityOf } from '../../runs/identity';
 import { onceEach } from '../../runs/once';
 import { shortHash } from '../../runs/results';
+import type { PlannedTraining } from '../../runs/cost';
 import { openRunStore, type RunStore } from '../../runs/store';
 import type { Recipe } from '../../training/recipe';
 import { claimTable as tableOfClaims } from '../../workbench/claims';
+import { tellPlanCosts } from '../../workbench/training';
 import {
   findGridData,
   openGridData,
@@ -31,13 +33,13 @@ import {
   type TestLabels,
 } from './datasets';
 import type { GridConfiguration } from './grid';
-import { gridRecipe } from './networks';
+import { gridNetwork, gridRecipe } from './networks';
 import { configurationsOf, gridStoreFolder, type Medmnist2dParameters } from './parameters';
 import { claimRows, isOfStudy, sizeFigure as differencesBySize } from './claims';
 import { compareOnTestImages, type ComparisonIntervals } from './predictions';
 import { compareMethods, gridResultSchema, type GridMethodComparison, type GridResult } from './results';
 import { writeGridResults } from './rows';
-import { trainGridRun } from './run';
+import { partOf, trainGridRun } from './run';
 import { readSnapshot, type GridSnapshot } from './snapshot';
 import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './study';
 import { multiLabelRows } from './tables';
@@ -164,8 +166,9 @@ export async function trainGrid(
   const started = performance.now();
   let step = finished.length;
   const report = (loss?: number): void => onProgress({ kind: 'batch', epoch: 1, epochs: 1, step, steps, loss });
-  const { stopped, failed } = await interruptible((signal) =>
-    onceEach(
+  const { stopped, failed } = await interruptible(async (signal) => {
+    await tellPlanCosts(plannedOf(grid), { signal, onProgress });
+    return onceEach(
       store,
       configurations,
       (configuration, directory, id) => {
@@ -176,8 +179,8 @@ export async function trainGrid(
         return trainGridRun({ id, configuration, directory }, { data: data.source, recipe, signal, ...onTraining });
       },
       { signal, onFinished: () => report(void step++) },
-    ),
-  );
+    );
+  });
   const seconds = (performance.now() - started) / 1000;
   if (stopped) onProgress({ kind: 'stopped', epoch: 0, epochs: 1, seconds });
   else onProgress({ kind: 'done', epochs: 1, seconds });
@@ -186,6 +189,18 @@ export async function trainGrid(
       `${failed.length} of ${steps} runs failed, the first of them ${failed[0].id}: ${failed[0].error.message}`,
     );
   return look(grid);
+}
+
+/** What is missing, of the datasets that are here. */
+function plannedOf({ store, configurations, data, recipe }: OpenGrid): PlannedTraining[] {
+  const missing = store.overview(configurations).missing.map(({ configuration }) => configuration);
+  return missing.flatMap((configuration) => {
+    const images = data.images.find(({ name }) => name === configuration.dataset.name);
+    if (images === undefined) return [];
+    return [
+      { network: gridNetwork(configuration), data: partOf(images, configuration), recipe: recipe(configuration) },
+    ];
+  });
 }
 
 export type ComparisonKind = keyof ReturnType<typeof comparisonsOf>;

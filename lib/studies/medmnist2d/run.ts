@@ -96,7 +96,7 @@ export async function trainGridRun(
 }
 
 /** With the share of its training images that is wanted, of which a smaller one's are a part. */
-function partOf(dataset: Dataset, { fraction, seed }: GridConfiguration): Dataset {
+export function partOf(dataset: Dataset, { fraction, seed }: GridConfiguration): Dataset {
   if (fraction === undefined) return dataset;
   return take(dataset, { train: Math.max(1, Math.round(fraction * dataset.splits.train.count)), seed });
 }
