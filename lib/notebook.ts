@@ -14,6 +14,8 @@ export {
   classBalance,
   createFigure as figure,
   lineComparison,
+  lossCurves,
+  type LossCurve,
   reliabilityDiagram,
   trainingHistory,
 } from './display/charts';
