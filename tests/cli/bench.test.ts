@@ -88,25 +88,71 @@ test('--repeats replaces the number of repetitions', async () => {
   assert.deepEqual(line, { case: 'first-a', milliseconds: 12.5, best_of: 1, images: 20, per_second: 1600 });
 });
 
-test('--compare gives ours/theirs, of several lines the fastest', async () => {
+test('--compare gives ours/theirs by precision, of several lines the fastest', async () => {
   const theirs = [
     '{"case": "first-a", "milliseconds": 40, "best_of": 5, "images": 20}',
     '',
-    '{"case": "first-a", "milliseconds": 32, "best_of": 10, "images": 20}',
+    '{"case": "first-a", "milliseconds": 32, "best_of": 10, "images": 20, "setting": "eager", "versions": "Torch 2"}',
     '{"case": "second", "milliseconds": 1000, "note": "without images"}',
+    '{"case": "first-a-bf16", "milliseconds": 16, "setting": "compiled", "versions": "Torch 2"}',
     '{"case": "another", "milliseconds": 3, "images": 1}',
   ];
   writeFileSync(at('theirs.jsonl'), theirs.join('\n'));
-  const { output } = await run(['--compare', at('theirs.jsonl'), '--json'], { cases });
-  const [firstA, firstB, second] = parseLines(output);
-  assert.deepEqual([firstA.other_milliseconds, firstA.ratio], [32, 0.25]);
-  assert.deepEqual([firstB.other_milliseconds, firstB.ratio], [undefined, undefined]);
-  assert.deepEqual([second.other_milliseconds, second.ratio], [1000, 1.23]);
-  const table = (await run(['--compare', at('theirs.jsonl')], { cases })).output.split('\n');
-  assert.match(table[0], /^case +ms +best of +images +images\/s +theirs, ms +ours\/theirs$/);
-  assert.match(table[1], /^first-a +8 +3 +20 +2500 +32 +0\.25$/);
-  assert.match(table[2], /^first-b +100 +2 +20 +200$/);
-  assert.match(table[3], /^second +1234\.6 +1 +20 +1000 +1\.23$/);
+  const both = { cases: [...cases, timed('first-a-bf16', [1, 20])] };
+  const { output } = await run(['--compare', at('theirs.jsonl'), '--json'], both);
+  const found = parseLines(output).map((line) => [line.other_milliseconds, line.ratio, line.ratio_to_best]);
+  assert.deepEqual(found, [
+    [32, 0.25, 0.5],
+    [undefined, undefined, undefined],
+    [1000, 1.23, undefined],
+    [16, 1.25, 1.25],
+  ]);
+  const table = (await run(['--compare', at('theirs.jsonl')], both)).output.split('\n');
+  assert.match(table[0], /^.+, \d+ cores, kernels \S+; TensorFlow 2\.\S+, Node \S+; Torch 2$/);
+  assert.match(table[2], /^float32 +ms +best of +images +images\/s +theirs, ms +ours\/theirs +to their best$/);
+  assert.match(table[3], /^first-a +8 +3 +20 +2500 +32 +0\.25 +0\.5 +theirs: eager$/);
+  assert.match(table[4], /^first-b +100 +2 +20 +200$/);
+  assert.match(table[5], /^second +1234\.6 +1 +20 +1000 +1\.23$/);
+  assert.match(table[7], /^bfloat16 +ms .* to their best$/);
+  assert.match(table[8], /^first-a-bf16 +20 +1 +20 +1000 +16 +1\.25 +1\.25 +theirs: compiled$/);
+});
+
+/** What `tests/peers/pytorch_bench.py` does, without anything to measure: each round is faster than the one before. */
+const peer = `
+const [name, ...options] = process.argv.slice(2);
+if (name === '--list') console.log('first-a second elsewhere');
+else if (name === 'second') { console.error('a long story\\nno compiler'); process.exit(1); }
+else {
+  let round = 0;
+  process.stdin.on('data', () => {
+    console.log(JSON.stringify({ case: name, milliseconds: 100 / ++round, setting: options.join(' ') }));
+    if (round === Number(options[1])) process.exit(0);
+  });
+}`;
+
+test('--against runs the cases that another program has in turn with it, of which the fastest rounds count', async () => {
+  writeFileSync(at('peer.cjs'), peer);
+  const command = `"${process.execPath}" ${at('peer.cjs')}`;
+  const rounds = [[1, 30], [1, 20], [1, 25]]; // prettier-ignore
+  const ours = timed('first-a', [1, 1], {
+    prepare() {
+      const left = [...(rounds.shift() ?? [])];
+      return { run: () => left.shift() ?? NaN, dispose: () => undefined };
+    },
+  });
+  const { output } = await run(['--against', command, '--json'], { cases: [ours, timed('first-b', [1, 1])] });
+  const [line, ...others] = parseLines(output);
+  assert.deepEqual(others, []);
+  assert.deepEqual([line.milliseconds, line.other_milliseconds, line.ratio], [20, 33.333333333333336, 0.6]);
+  assert.deepEqual([line.other_setting, rounds], ['--rounds 3 --wait', []]);
+  await assert.rejects(
+    run(['second', '--against', command], { cases }),
+    userError(/^.*peer\.cjs second --rounds 3 --wait ended without a result: no compiler$/),
+  );
+  await assert.rejects(
+    run(['first-b', '--against', command], { cases }),
+    userError(/peer\.cjs has none of the cases that are run: it has first-a, second, elsewhere\.$/),
+  );
 });
 
 test('--out writes the lines, which --compare reads', async () => {
@@ -174,7 +220,8 @@ test('what is misspelt or does not fit is answered in one line, before anything 
   await refused(['quantum'], /^There is no case "quantum"\. --help shows all\.$/);
   await refused(['--jsno'], /^There is no option --jsno, did you mean "--json"\?/);
   for (const text of ['0', '1.5', 'many'])
-    await refused(['--repeats', text], /^--repeats is ".*", but must be a whole/);
+    for (const option of ['--repeats', '--rounds'])
+      await refused([option, text], new RegExp(`^${option} is ".*", but must be a whole`));
   await refused(['--repeats', '--json'], /^--repeats needs a value/);
   await refused(['--compare', at('none.jsonl')], /^--compare .*none\.jsonl cannot be read \(ENOENT\)/);
   await refused(['--compare', header], /^Line 2 of .*header\.jsonl is no result of a benchmark, such as \{/);
@@ -182,6 +229,7 @@ test('what is misspelt or does not fit is answered in one line, before anything 
   await refused(['--compare', other], /other\.jsonl has none of the cases that are run: it has another\.$/);
   await refused(['--compare', save('empty.jsonl', '\n')], /none of the cases that are run: it is empty\.$/);
   await refused(['--compare', smaller], /^hd95-1000-256 is of 1000 images, but in .*smaller\.jsonl of 10/);
+  await refused(['--compare', other, '--against', 'python'], /^--compare and --against are both given/);
   await refused(['--out', folder], /^--out is ".*", but must be a file/);
   await refused(['--out', at('none/ours.jsonl')], /^--out .* cannot be written: there is no folder .*none/);
 });
@@ -208,11 +256,14 @@ const small: readonly [pixels: number, cases: Record<string, readonly string[]>]
       'vit-tiny-train-224-b32': ['per_second'],
       'dinov3-small-forward-256-b16': ['per_second'],
       'unet-train-256-b8': ['per_second'],
+      'dino-unet-small-train-256-b8': ['per_second'],
+      'dino-unet-small-train-256-b8-bf16': ['per_second'],
       'jpeg-features': ['per_second'],
       'frozen-probe-cached': ['again_milliseconds'],
       'frozen-probe-uncached': [],
       'npz-batches-28-b128': ['per_second', 'batches_per_second', 'share_of_resnet18_step'],
       'npz-batches-224-b32': ['per_second', 'batches_per_second', 'share_of_resnet18_step'],
+      'resnet18-epoch-28-b128': ['per_second'],
       'hd95-1000-256': ['per_second'],
     },
   ],
@@ -257,6 +308,23 @@ test('bfloat16 is held against float32 on a network that is trained for it', asy
       assert.ok(accuracy >= 0 && accuracy <= 1, `${probe} ${precision}: ${accuracy}`);
     }
 });
+
+for (const [name, pixels] of [
+  ['vit', 28],
+  ['dino-unet', 48],
+] as const)
+  // prettier-ignore
+  test(`trainings of ${name} in both precisions are held against each other over seeds`, async () => {
+    const [tensors, files] = [tf.memory().numTensors, benchFolders()];
+    const args = [`mixed-precision-${name}`, '--repeats', '2', '--json'];
+    const [line] = parseLines((await run(args, { size: { images: 16, pixels } })).output);
+    assert.equal(tf.memory().numTensors, tensors);
+    assert.deepEqual(benchFolders(), files);
+    const { float32_mean: full, float32_deviation: spread, bfloat16_mean: mixed, difference } = line;
+    for (const score of [full, mixed]) assert.ok((score as number) >= 0 && (score as number) <= 1, `${score}`);
+    assert.ok((spread as number) >= 0);
+    assert.ok(Math.abs((difference as number) - ((mixed as number) - (full as number))) < 1e-3);
+  });
 
 test('the notebook kernel tells when it began and Jupyter when it had the result', async () => {
   const [line] = parseLines((await run(['kernel-first-result', '--repeats', '1', '--json'])).output);

@@ -2,12 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UserError } from '../../errors';
-import type { BenchResult } from './measure';
+import { narrowSuffix, type BenchResult } from './measure';
 
 const lineSchema = z.object({
   case: z.string().min(1),
   milliseconds: z.number().positive(),
   images: z.int().nonnegative().optional(),
+  /** What was fastest, of what was tried. */
+  setting: z.string().optional(),
+  /** Of the program and its libraries. */
+  versions: z.string().optional(),
 });
 export type OtherResult = z.infer<typeof lineSchema>;
 
@@ -32,13 +36,19 @@ export function readOtherResults(path: string): ReadonlyMap<string, OtherResult>
     const result = parseLine(line);
     if (result === undefined)
       throw new UserError(`Line ${index + 1} of ${path} is no result of a benchmark, such as ${example}.`);
-    const earlier = results.get(result.case);
-    if (earlier === undefined || result.milliseconds < earlier.milliseconds) results.set(result.case, result);
+    keepFastest(results, result);
   });
   return results;
 }
 
-function parseLine(line: string): OtherResult | undefined {
+/** Of several results of one case, the fastest stays. */
+export function keepFastest<R extends OtherResult>(results: Map<string, R>, result: R): void {
+  const earlier = results.get(result.case);
+  if (earlier === undefined || result.milliseconds < earlier.milliseconds) results.set(result.case, result);
+}
+
+/** Undefined where the line is none of a benchmark. */
+export function parseLine(line: string): OtherResult | undefined {
   try {
     return lineSchema.parse(JSON.parse(line));
   } catch {
@@ -46,15 +56,25 @@ function parseLine(line: string): OtherResult | undefined {
   }
 }
 
+/** Whether a case is of bfloat16. */
+export function isNarrow({ case: name }: Pick<OtherResult, 'case'>): boolean {
+  return name.endsWith(narrowSuffix);
+}
+
 /**
- * The result with the other's milliseconds and `ratio`, ours/theirs: below 1, ours is faster. As it is where the other has not this case.
+ * The result with the other's milliseconds and `ratio`, ours/theirs: below 1, ours is faster; and `ratio_to_best`, to the faster of the
+ * other's two precisions, where it has both. As it is where the other has not this case.
  */
 export function withRatio(result: BenchResult, others: ReadonlyMap<string, OtherResult>): BenchResult {
   const other = others.get(result.case);
   if (other === undefined) return result;
+  const twin = others.get(isNarrow(result) ? result.case.slice(0, -narrowSuffix.length) : result.case + narrowSuffix);
+  const to = (milliseconds: number): number => Number((result.milliseconds / milliseconds).toPrecision(3));
   return {
     ...result,
     other_milliseconds: other.milliseconds,
-    ratio: Number((result.milliseconds / other.milliseconds).toPrecision(3)),
+    ratio: to(other.milliseconds),
+    ...(twin && { ratio_to_best: to(Math.min(other.milliseconds, twin.milliseconds)) }),
+    ...(other.setting !== undefined && { other_setting: other.setting }),
   };
 }

@@ -1,6 +1,9 @@
 /** What a case of `npm run bench` is, and how its time is taken: the best of some repetitions after a warm-up. */
 import { tf } from '../../tf';
 
+/** At the end of the name of a case in bfloat16, whose twin in float32 has the same name without it. */
+export const narrowSuffix = '-bf16';
+
 /** How much work a repetition is. */
 export interface BenchSize {
   /** Images, masks or pairs of them; 0 where the work has none. */

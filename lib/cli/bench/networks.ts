@@ -1,6 +1,9 @@
 /** Networks on noise, trained and evaluated as in the rest of the library: the cases that other frameworks are compared on. */
+import { vitConfigAt } from '../../models/architecture';
 import { createBackbone } from '../../models/backbone';
-import { inPrecision, roundMatrices } from '../../models/low-precision';
+import { dinoUnetConfig, dinoUnetForward, dinoUnetParameters } from '../../models/dino-unet';
+import { dinoUnetBlocks, encodeBlockMaps } from '../../models/feature-maps';
+import { inPrecision, isVitMatrix, roundMatrices } from '../../models/low-precision';
 import {
   createParameters,
   disposeParameters,
@@ -9,6 +12,7 @@ import {
   type ParameterTable,
 } from '../../models/parameters';
 import { createScope, type Scope } from '../../models/scope';
+import { vitParameters } from '../../models/vit';
 import { unetConfigs, unetForward, unetParameters } from '../../models/unet';
 import { createRandom } from '../../random';
 import { crossEntropy, sigmoidCrossEntropy } from '../../tensor/losses';
@@ -16,26 +20,36 @@ import type { Precision } from '../../precisions';
 import { tf, type Scalar, type Tensor, type Tensor2D, type Tensor4D } from '../../tf';
 import { adamW } from '../../training/optimizers';
 import { trainingStep } from '../../training/step';
-import type { BenchCase, BenchSize, BenchWork } from './measure';
+import { narrowSuffix, type BenchCase, type BenchSize, type BenchWork } from './measure';
 
 const classes = 8;
 
-export const networkCases: readonly BenchCase[] = [
+/** A case in either precision. */
+interface NetworkCase extends Omit<BenchCase, 'prepare'> {
+  prepare(size: BenchSize, precision: Precision): BenchWork | Promise<BenchWork>;
+}
+
+/** The case in float32, and its twin with `-bf16` at the end of its name. */
+export function inBothPrecisions({ prepare, ...one }: NetworkCase): BenchCase[] {
+  return [
+    { ...one, prepare: (size) => prepare(size, 'float32') },
+    {
+      ...one,
+      name: `${one.name}${narrowSuffix}`,
+      description: 'the same in bfloat16',
+      prepare: (size) => prepare(size, 'bfloat16'),
+    },
+  ];
+}
+
+const cases: readonly NetworkCase[] = [
   {
     name: 'resnet18-train-28-b128',
     description: 'a training step of ResNet-18 with AdamW, 8 classes',
     size: { images: 128, pixels: 28 },
     repeats: 5,
     warmUp: 2,
-    prepare: (size) => classifierTraining('resnet18', size),
-  },
-  {
-    name: 'resnet18-train-28-b128-bf16',
-    description: 'the same in mixed precision',
-    size: { images: 128, pixels: 28 },
-    repeats: 5,
-    warmUp: 2,
-    prepare: (size) => classifierTraining('resnet18', size, 'bfloat16'),
+    prepare: (size, precision) => classifierTraining('resnet18', size, precision),
   },
   {
     name: 'vit-tiny-forward-224-b32',
@@ -43,7 +57,7 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 32, pixels: 224 },
     repeats: 4,
     warmUp: 1,
-    prepare: (size) => forwardPass('vit_tiny_patch16_224', size, { classes }),
+    prepare: (size, precision) => forwardPass('vit_tiny_patch16_224', size, { classes, precision }),
   },
   {
     name: 'vit-tiny-train-224-b32',
@@ -51,15 +65,7 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 32, pixels: 224 },
     repeats: 3,
     warmUp: 1,
-    prepare: (size) => classifierTraining('vit_tiny_patch16_224', size),
-  },
-  {
-    name: 'vit-tiny-train-224-b32-bf16',
-    description: 'the same in mixed precision',
-    size: { images: 32, pixels: 224 },
-    repeats: 3,
-    warmUp: 1,
-    prepare: (size) => classifierTraining('vit_tiny_patch16_224', size, 'bfloat16'),
+    prepare: (size, precision) => classifierTraining('vit_tiny_patch16_224', size, precision),
   },
   {
     name: 'dinov2-small-forward-224-b16',
@@ -67,15 +73,7 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 16, pixels: 224 },
     repeats: 4,
     warmUp: 1,
-    prepare: (size) => forwardPass('vit_small_patch14_dinov2', size),
-  },
-  {
-    name: 'dinov2-small-forward-224-b16-bf16',
-    description: 'the same with matrices in bfloat16',
-    size: { images: 16, pixels: 224 },
-    repeats: 4,
-    warmUp: 1,
-    prepare: (size) => forwardPass('vit_small_patch14_dinov2', size, { precision: 'bfloat16' }),
+    prepare: (size, precision) => forwardPass('vit_small_patch14_dinov2', size, { precision }),
   },
   {
     name: 'dinov3-small-forward-256-b16',
@@ -83,7 +81,7 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 16, pixels: 256 },
     repeats: 4,
     warmUp: 1,
-    prepare: (size) => forwardPass('vit_small_patch16_dinov3', size),
+    prepare: (size, precision) => forwardPass('vit_small_patch16_dinov3', size, { precision }),
   },
   {
     name: 'unet-train-256-b8',
@@ -91,17 +89,35 @@ export const networkCases: readonly BenchCase[] = [
     size: { images: 8, pixels: 256 },
     repeats: 3,
     warmUp: 1,
-    prepare: (size) => unetTraining(size),
+    prepare: unetTraining,
   },
   {
-    name: 'unet-train-256-b8-bf16',
-    description: 'the same in mixed precision',
+    name: 'dino-unet-small-train-256-b8',
+    description: 'the same of a Dino U-Net, whose frozen DINOv3 ViT-S/16 is run in each step',
     size: { images: 8, pixels: 256 },
     repeats: 3,
     warmUp: 1,
-    prepare: (size) => unetTraining(size, 'bfloat16'),
+    prepare: dinoUnetTraining,
+  },
+  {
+    name: 'resnet50-train-224-b16',
+    description: 'a training step of ResNet-50 with AdamW',
+    size: { images: 16, pixels: 224 },
+    repeats: 3,
+    warmUp: 1,
+    prepare: (size, precision) => classifierTraining('resnet50', size, precision),
+  },
+  {
+    name: 'swin-base-train-224-b8',
+    description: 'a training step of Swin-B with AdamW',
+    size: { images: 8, pixels: 224 },
+    repeats: 3,
+    warmUp: 1,
+    prepare: (size, precision) => classifierTraining('swin_base_patch4_window7_224', size, precision),
   },
 ];
+
+export const networkCases: readonly BenchCase[] = cases.flatMap(inBothPrecisions);
 
 /** A forward pass in evaluation mode, to the logits where there are classes, else to the pooled features. */
 function forwardPass(
@@ -147,15 +163,40 @@ export function classifierTraining(
   });
 }
 
-function unetTraining({ images: count, pixels }: BenchSize, precision: Precision = 'float32'): BenchWork {
+function unetTraining(size: BenchSize, precision: Precision): BenchWork {
   const config = unetConfigs.unet_base32;
-  const random = createRandom(0, 'bench', 'masks');
-  const images = noiseImages(count, pixels);
-  const values = Float32Array.from({ length: count * pixels * pixels }, () => random.integer(2));
-  const masks = tf.tensor4d(values, [count, pixels, pixels, 1]);
+  const [images, masks] = [noiseImages(size.images, size.pixels), noiseMasks(size)];
   return training(unetParameters(config), precision, [images, masks], (scope) =>
     sigmoidCrossEntropy(unetForward(images, scope, config).logits, masks).mean(),
   );
+}
+
+function dinoUnetTraining(size: BenchSize, precision: Precision): BenchWork {
+  const plane = { height: size.pixels, width: size.pixels };
+  const vit = vitConfigAt('vit_small_patch16_dinov3', plane);
+  const [images, masks] = [noiseImages(size.images, size.pixels), noiseMasks(size)];
+  const initial = createParameters(vitParameters(vit, { classes: 0 }), 0);
+  const encoder = precision === 'bfloat16' ? roundMatrices(initial, isVitMatrix) : initial;
+  const config = dinoUnetConfig(vit.width, 'corrected');
+  const selection = dinoUnetBlocks(vit, 'corrected');
+  let maps: Tensor4D[] = [];
+  const { run, dispose } = training(dinoUnetParameters(config), precision, [images, masks], (scope) =>
+    sigmoidCrossEntropy(dinoUnetForward(maps, scope, config, plane).logits, masks).mean(),
+  );
+  return {
+    run() {
+      maps = tf.tidy(() => encodeBlockMaps(vit, images, createScope(readParameters(encoder)), selection));
+      try {
+        return run();
+      } finally {
+        tf.dispose(maps);
+      }
+    },
+    dispose() {
+      disposeParameters(encoder);
+      return dispose();
+    },
+  };
 }
 
 /** Steps of AdamW on one batch, whose tensors are freed at the end. */
@@ -181,6 +222,13 @@ function training(
       disposeParameters(parameters);
     },
   };
+}
+
+/** N×H×W×1 of zeros and ones; the caller's to dispose. */
+function noiseMasks({ images, pixels }: BenchSize): Tensor4D {
+  const random = createRandom(0, 'bench', 'masks');
+  const values = Float32Array.from({ length: images * pixels * pixels }, () => random.integer(2));
+  return tf.tensor4d(values, [images, pixels, pixels, 1]);
 }
 
 /** N×H×W×3, standard normal; the caller's to dispose. */
