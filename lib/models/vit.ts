@@ -139,7 +139,7 @@ export function patchGrid({ height, width }: PlaneSize, { patchSize }: VitConfig
   const grid: [number, number] = [height / patchSize, width / patchSize];
   if (grid.every((count) => Number.isInteger(count) && count > 0)) return grid;
   throw new UserError(
-    `Images of ${height}×${width} do not divide into patches: height and width must be multiples of ${patchSize}.`,
+    `Images of ${height}×${width} do not divide into patches: height and width must be multiples of ${patchSize}, such as ${patchSize * Math.max(1, Math.floor(height / patchSize))}.`,
   );
 }
 

@@ -121,7 +121,7 @@ function probeResult(
 }
 
 /** The progress of one of several trainings as part of all of them. */
-function partOf(
+export function partOf(
   onProgress: (event: TrainingEvent) => void,
   index: number,
   trainings: number,

@@ -1,7 +1,7 @@
 /** DINOv2's linear evaluation: a grid of learning rates and of what the linear layer gets, of which the validation split takes one. */
 import { lastBlocks } from '../models/last-tokens';
 import type { FeatureSet, FeatureSets } from './feature-set';
-import { linearProbeGrid } from './linear-probe';
+import { linearProbeGrid, partOf } from './linear-probe';
 import { firstLargest, type ProbeControls, type ProbeResult } from './probe-result';
 
 /** Of Oquab et al. 2024, for batches of 256 images: with others, they grow and shrink along. */
@@ -42,15 +42,23 @@ export async function tokenGrid(
     const part = (set: FeatureSet): FeatureSet => selected(set, selection);
     const taken = { train: part(sets.train), val: part(sets.val), test: part(sets.test) };
     const settings = { ...common, learningRates: rates, weightDecays: [0], optimizer: 'sgd' as const };
-    found.push(await linearProbeGrid(taken, settings, controls));
+    const onProgress = controls.onProgress && partOf(controls.onProgress, found.length, selections.length);
+    found.push(await linearProbeGrid(taken, settings, { ...controls, onProgress }));
     if (found[found.length - 1].stopped) break;
   }
   const seconds = found.reduce((sum, one) => sum + one.seconds, 0);
   const best = firstLargest(found.map(({ bestValAccuracy = NaN }) => bestValAccuracy));
+  const { bestEpoch, bestValAccuracy } = found[best];
+  const { stopped } = found[found.length - 1];
+  if (bestEpoch !== undefined && bestValAccuracy !== undefined && !stopped) {
+    const epochs = selections.length * rates.length * common.epochs;
+    const ofBest = { epoch: bestEpoch, metric: 'accuracy', value: bestValAccuracy };
+    controls.onProgress?.({ kind: 'done', epochs, seconds, best: ofBest });
+  }
   const { blocks, meanOfPatches } = selections[best];
   const hyperparameters = { ...found[best].hyperparameters, blocks, meanOfPatches: String(meanOfPatches) };
   // Its layer is of a part of the features: it is no head of the whole backbone.
-  return { ...found[best], seconds, stopped: found[found.length - 1].stopped, hyperparameters, heads: undefined };
+  return { ...found[best], seconds, stopped, hyperparameters, heads: undefined };
 }
 
 /** Some of the columns of `lastTokens`. */

@@ -227,7 +227,7 @@ describe('vision transformers', () => {
       });
     assert.throws(
       forward(32, 33),
-      userError(/^Images of 32×33 do not divide into patches: height and width must be multiples of 8\.$/),
+      userError(/^Images of 32×33 do not divide into patches: height and width must be multiples of 8, such as 32\.$/),
     );
     assert.throws(forward(16, 64), userError(/2×8 patches, but positions are known for 4×4/));
     assert.equal(tf.memory().numTensors, before);

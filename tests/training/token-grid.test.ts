@@ -8,6 +8,7 @@ import { createScope } from '../../lib/models/scope';
 import { vitForward, type VitConfig } from '../../lib/models/vit';
 import { createRandom } from '../../lib/random';
 import { tf, type Tensor4D } from '../../lib/tf';
+import type { TrainingEvent } from '../../lib/training/events';
 import type { FeatureSet, FeatureSets } from '../../lib/training/feature-set';
 import { tokenGrid } from '../../lib/training/token-grid';
 import { userError } from '../data/user-error';
@@ -75,7 +76,11 @@ describe('the grid on tokens', () => {
   const settings = { epochs: 6, batchSize: 16, seed: 1, learningRates: [1e-5, 5] };
 
   it('finds where the classes are told apart, by the validation split', async () => {
-    const ofMean = await tokenGrid(sets([8, 9]), settings);
+    const ends: TrainingEvent[] = [];
+    const onProgress = (event: TrainingEvent): unknown => event.kind === 'done' && ends.push(event);
+    const ofMean = await tokenGrid(sets([8, 9]), settings, { onProgress });
+    const said = ends.map((event) => event.kind === 'done' && [event.epochs, event.best?.value]);
+    assert.deepEqual(said, [[4 * 2 * 6, ofMean.bestValAccuracy]], 'progress ends once, with what was taken of all');
     assert.equal(ofMean.hyperparameters.meanOfPatches, 'true');
     assert.equal(ofMean.hyperparameters.optimizer, 'sgd');
     assert.equal(ofMean.hyperparameters.learningRate, (5 * 16) / 256); // for batches of 256

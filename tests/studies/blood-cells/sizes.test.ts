@@ -181,7 +181,9 @@ test('the study’s networks are run but for embedded weights and the tour’s r
   );
   assert.throws(
     () => checkNetworks(sizeNetworks({ ...choice, inputSize: 512 }), 'hub', anyFeatures),
-    userError(/^Images of 512×512 do not divide into patches: height and width must be multiples of 14/),
+    userError(
+      /^Images of 512×512 do not divide into patches: height and width must be multiples of 14, such as 504\.$/,
+    ),
   );
   assert.throws(
     () => checkNetworks(sizeNetworks(choice), 'x.safetensors'),
