@@ -2,7 +2,7 @@
 
 /** One message to the reader: the same thing in several forms, of which a program shows the best that it can. */
 export interface DisplayMessage {
-  readonly data: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, string | object>>;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly transient: { readonly display_id?: string };
 }
@@ -19,7 +19,7 @@ export interface NotebookKernel {
    */
   readonly onStop: (task: () => boolean) => () => void;
   /** Set by the library: the forms of what the last expression of a cell gives; undefined where the library knows none. */
-  describe?: (value: unknown) => Readonly<Record<string, string>> | undefined;
+  describe?: (value: unknown) => Readonly<Record<string, string | object>> | undefined;
 }
 
 /** The kernel, where this is its process and not one of its workers. */

@@ -3,16 +3,15 @@ export { tf } from './tf';
 export { interruptible } from './interrupt';
 export { environment } from './system';
 
-export { initializeDisplay } from './display/library';
-export { show } from './display/mime';
+export { initializeDisplay, show } from './display/mime';
 export { status } from './display/status';
 export { progressBar } from './display/progress';
 export { table } from './display/tables';
+export { figure } from './display/own-figure';
 export { imageGrid } from './display/image-grid';
 export {
   barComparison,
   classBalance,
-  createFigure as figure,
   lineComparison,
   lossCurves,
   type LossCurve,

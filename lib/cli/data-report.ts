@@ -4,7 +4,6 @@ import type { Verification } from '../data/verify-scan';
 import { classBalance } from '../display/balance-chart';
 import { escapeHtml } from '../display/html';
 import { imageGrid } from '../display/image-grid';
-import { displayLibrary } from '../display/library';
 import { table } from '../display/tables';
 import { writeFileAtomic } from '../files';
 import { pageShell } from './page/shell';
@@ -23,7 +22,7 @@ export async function writeReport(source: string, target: string, found: Verific
     ...found.tables.map(({ caption, rows }) => section(caption, table(rows, { caption }).html)),
     ...(await duplicates(found)),
   ];
-  const body = `${displayLibrary().html}\n${sections.join('\n')}`;
+  const body = `${sections.join('\n')}`;
   writeFileAtomic(target, pageShell({ title, description: verdict, body }));
 }
 

@@ -61,12 +61,10 @@ ${repeat}
 }
 
 /** The headline figure, as a link that only a pointer needs: the title is the same link. */
-async function previewPicture({ chart, preview: { light, dark } }: FinishedRun, link: string): Promise<string> {
-  if (light === undefined) return chart === undefined ? '' : `<div class="preview">${chart}</div>`;
-  const image = async (png: Buffer, theme: string): Promise<string> =>
-    `<img class="on-${theme}" src="${await thumbnail(png)}" alt="">`;
-  const pictures = (await image(light, 'light')) + (dark === undefined ? '' : await image(dark, 'dark'));
-  return `<a class="preview${dark === undefined ? '' : ' themed'}" href="${link}" tabindex="-1" aria-hidden="true">${pictures}</a>`;
+async function previewPicture({ chart, preview }: FinishedRun, link: string): Promise<string> {
+  if (preview === undefined) return chart === undefined ? '' : `<div class="preview">${chart}</div>`;
+  const kind = preview.kind === 'grid' ? 'nb-still nb-photographs' : 'nb-still';
+  return `<a class="preview" href="${link}" tabindex="-1" aria-hidden="true"><img class="${kind}" src="${await thumbnail(preview.png)}" alt=""></a>`;
 }
 
 async function thumbnail(png: Buffer): Promise<string> {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelsFolderName, readResults, resultsFileName, type Results } from '../runs/results';
-import { previewNames } from './page/finished-runs';
+import { previewName } from './page/finished-runs';
 
 /** What a finished run leaves in its folder. */
 export const products = ['notebook.ipynb', 'index.html', resultsFileName];
@@ -22,7 +22,7 @@ export function keepBeside(directory: string, unfinished: string): string | unde
   const ofData = sameSettings ? `-${earlier.data.sha256.slice(0, 8)}` : '';
   const beside = join(directory, earlier.runId + ofData);
   mkdirSync(beside, { recursive: true });
-  for (const name of [...products, modelsFolderName, ...Object.values(previewNames)]) {
+  for (const name of [...products, modelsFolderName, previewName]) {
     rmSync(join(beside, name), { recursive: true, force: true });
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(beside, name));
   }

@@ -16,7 +16,7 @@ import { modelsFolderName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
 import { keepBeside, products } from './keep-beside';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
-import { previewNames } from './page/finished-runs';
+import { previewName } from './page/finished-runs';
 import { writePage } from './page/page';
 
 export interface RunNotebookOptions {
@@ -102,11 +102,9 @@ async function execute(
     const [models, kept] = [unfinished, directory].map((folder) => join(folder, modelsFolderName));
     rmSync(kept, { recursive: true, force: true });
     if (existsSync(models)) renameSync(models, kept);
-    for (const theme of ['light', 'dark'] as const) {
-      const [preview, path] = [headline?.[theme], join(directory, previewNames[theme])];
-      if (preview === undefined) rmSync(path, { force: true });
-      else writeFileAtomic(path, preview);
-    }
+    const preview = join(directory, previewName);
+    if (headline === undefined) rmSync(preview, { force: true });
+    else writeFileAtomic(preview, headline.png);
     rmSync(unfinished, { recursive: true, force: true });
     return { continued, keptBeside, stillsMissing };
   } catch (error) {

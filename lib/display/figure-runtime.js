@@ -5,6 +5,8 @@
   if (window.notebookFigures && window.notebookFigures.draw) return;
   const narrowWidth = 560;
   const states = new WeakMap();
+  /** The bundle that is on its way. */
+  let fetching;
   /** Figures that have been near the view. */
   const seen = new WeakSet();
   const darkPage = window.matchMedia('(prefers-color-scheme: dark)');
@@ -29,10 +31,28 @@
     return result;
   }
 
+  /** Whether Plotly has what a figure needs. A page has the right bundle; a notebook has that of nearly all charts, and JupyterLab a larger one. */
+  function draws(needed) {
+    const bundles = ['basic', 'cartesian', 'strict'];
+    if (!window.Plotly.bundle || bundles.indexOf(needed) <= bundles.indexOf(window.Plotly.bundle)) return true;
+    const lab = document.getElementById('jupyter-config-data');
+    if (lab && fetching !== needed) {
+      fetching = needed;
+      const script = document.createElement('script');
+      script.src = `${JSON.parse(lab.textContent).baseUrl}files/node_modules/plotly.js-${needed}-dist-min/plotly-${needed}.min.js`;
+      script.addEventListener('load', () => {
+        window.Plotly.bundle = needed;
+        redraw();
+      });
+      document.head.append(script);
+    }
+    return false;
+  }
+
   function draw(figure, maximumWidth = Infinity) {
     const plot = figure.querySelector('[data-plot]');
     const payload = figure.querySelector('script[type="application/json"]');
-    if (!window.Plotly || !plot || !payload || !figure.isConnected) return;
+    if (!window.Plotly || !plot || !payload || !figure.isConnected || !draws(figure.dataset.figure)) return;
     if (plot.clientWidth === 0) return;
     const spec = JSON.parse(payload.textContent);
     const width = Math.min(Math.max(Math.round(plot.clientWidth), spec.leastWidth || 0), maximumWidth);
@@ -54,6 +74,12 @@
     // The observer below sees more than Plotly, which would listen to the window only.
     config.responsive = false;
     window.Plotly.react(plot, resolve(spec.data, style), drawn, config);
+    // One picture for those who do not see it, which says what it shows; the layers above it say nothing.
+    plot.querySelectorAll('.main-svg').forEach((layer, index) => {
+      if (index > 0) return layer.setAttribute('aria-hidden', 'true');
+      layer.setAttribute('role', 'img');
+      layer.setAttribute('aria-label', plot.dataset.plot || figure.getAttribute('aria-label'));
+    });
   }
 
   // Not in the observer's own turn: a drawing changes sizes again, and browsers report that as an error.

@@ -1,11 +1,15 @@
+import type { TraceType } from 'plotly.js-dist-min';
+import { alternative } from './alternative';
+import { displayable } from './forms';
 import { escapeHtml, escapeLabel, scriptJson, wrapText } from './html';
 import type { Displayable } from './mime';
+import { bundleOf } from './plotly-bundles';
 import { table } from './tables';
 import { baseAxis, baseConfig, baseLayout } from './theme';
 
 /** One trace of Plotly, as far as this project looks into it. */
 export interface PlotTrace {
-  readonly type: 'scatter' | 'bar' | 'heatmap' | 'box' | 'violin' | 'histogram' | 'contour' | 'image';
+  readonly type: TraceType;
   readonly [option: string]: unknown;
 }
 
@@ -44,7 +48,7 @@ export interface FigureDisplay extends Displayable {
 export function createFigure(given: Figure): FigureDisplay {
   if (given.label.trim() === '') throw new Error('A figure needs a label: one sentence that says what it shows.');
   const figure: Figure = { ...given, layout: completeLayout(given.layout) };
-  return { html: figureHtml(figure), text: figureText(figure), figure };
+  return displayable({ html: figureHtml(figure), text: figureText(figure), figure });
 }
 
 function completeLayout(layout: PlotLayout): PlotLayout {
@@ -106,13 +110,14 @@ function figureHtml({ data, layout, narrowLayout, width = {}, label, caption, ta
   const widest = width.most === undefined ? '' : ` style="max-width:${width.most}px"`;
   // What scrolls must be reachable by keyboard.
   const focus = width.least === undefined ? '' : ' tabindex="0"';
+  const shown = escapeHtml(alternative({ data, layout }) ?? label);
   const notes = [
     caption === undefined ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`,
     rows === undefined ? '' : dataTable(rows, label),
   ];
   return (
-    `<figure class="nb-display nb-figure" aria-label="${name}" data-figure${widest}>` +
-    `<div class="nb-plot" data-plot${focus} style="min-height:${layout.height ?? baseLayout.height}px">` +
+    `<figure class="nb-display nb-figure" aria-label="${name}" data-figure="${bundleOf(data.map(({ type }) => type))}"${widest}>` +
+    `<div class="nb-plot" data-plot="${shown}"${focus} style="min-height:${layout.height ?? baseLayout.height}px">` +
     `<p class="nb-placeholder">${name}. The chart is drawn when the set-up cell has run in a trusted notebook.</p></div>` +
     `${notes.join('')}<script type="application/json">${payload}</script>` +
     '<script>(window.notebookFigures=window.notebookFigures||[]).push(document.currentScript.parentNode)</script></figure>'

@@ -8,9 +8,16 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+const characters = Object.fromEntries(Object.entries(entities).map(([character, entity]) => [entity, character]));
+
 /** Escapes text for an HTML element or a quoted attribute. Class and file names come from outside, so everything goes through here. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
+
+/** The opposite of `escapeHtml`, and of `escapeLabel`. */
+export function unescapeHtml(text: string): string {
+  return text.replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => characters[entity]);
 }
 
 /** Escapes text for Plotly, which reads a few tags (`<b>`, `<a>`, `<br>`) in every label but only some entities. */

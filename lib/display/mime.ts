@@ -3,6 +3,8 @@ import { inspect } from 'node:util';
 import { UserError } from '../errors';
 import { notebookKernel } from '../notebook-kernel';
 import type { Figure } from './figure';
+import { forms } from './forms';
+import { displayLibrary } from './library';
 import { status } from './status';
 import { describeValue, type Showable } from './values';
 
@@ -36,9 +38,6 @@ if (kernel !== undefined) {
  * Shows something below the cell, or prints its text outside a notebook: a figure, a table, a data frame of danfo, a tensor. Where there
  * is nothing (`undefined`), as of a training that was stopped, it says so.
  *
- * Charts go out as `text/html` only, not as `application/vnd.plotly.v1+json` too: a front end with a renderer of its own for that type
- * would prefer it, and lose the label, the caption, the data table and the theme.
- *
  * @throws UserError for anything else
  */
 export function show(value: Showable | undefined): void {
@@ -48,6 +47,14 @@ export function show(value: Showable | undefined): void {
       `show was given ${describe(value)}, but takes a figure, a table, a data frame or a tensor: print the rest with console.log.`,
     );
   if (!emit(displayable)) console.log(displayable.text);
+}
+
+/**
+ * Makes displays work in this notebook: the set-up cell calls it once, and its output holds what they need. Nearly all charts are of the
+ * kinds in this bundle; where one is of another kind, JupyterLab's page fetches a larger one (figure-runtime.js).
+ */
+export function initializeDisplay(): void {
+  show(displayLibrary('cartesian'));
 }
 
 function describe(value: unknown): string {
@@ -75,8 +82,4 @@ function emit(displayable: Displayable, id?: string, update = false): boolean {
   const kernel = notebookKernel();
   kernel?.display({ data: forms(displayable), metadata: {}, transient: { display_id: id } }, update);
   return kernel !== undefined;
-}
-
-function forms({ html, text }: Displayable): Readonly<Record<string, string>> {
-  return { 'text/html': html, 'text/plain': text };
 }

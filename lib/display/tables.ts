@@ -2,6 +2,7 @@ import { UserError, suggestion } from '../errors';
 import { grouped } from '../grouped';
 import { columnDigits, columnHeadings } from './columns';
 import { columnDecimals, formatFixed, formatInteger, heading, isLarge, missing, typeset } from './format';
+import { displayable } from './forms';
 import { escapeHtml } from './html';
 import type { Displayable } from './mime';
 
@@ -67,7 +68,7 @@ export function table(
     )
     .map((name) => readColumn(name, rows, options));
   const caption = typeset(options.caption);
-  return { html: tableHtml(columns, rows.length, caption), text: tableText(columns, caption) };
+  return displayable({ html: tableHtml(columns, rows.length, caption), text: tableText(columns, caption) });
 }
 
 function toRecords(frame: FrameLike | readonly object[]): { names: readonly string[]; rows: Records } {

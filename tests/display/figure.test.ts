@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { table } from '../../lib/display/tables';
 import {
   createFigure,
   figureTitle,
@@ -38,7 +39,10 @@ test('the payload is valid JSON whatever the names are', () => {
 });
 
 test('a figure has an accessible name, and one without a label is refused', () => {
-  assert.match(createFigure(plain).html, /^<figure class="nb-display nb-figure" aria-label="Two bars" data-figure>/);
+  assert.match(
+    createFigure(plain).html,
+    /^<figure class="nb-display nb-figure" aria-label="Two bars" data-figure="basic">/,
+  );
   assert.throws(() => createFigure({ ...plain, label: ' ' }), /needs a label/);
 });
 
@@ -71,9 +75,39 @@ test('numbers are there as a table too, in the HTML and in the text', () => {
 test('a figure that scrolls sideways can be reached by keyboard', () => {
   assert.match(
     createFigure({ ...plain, width: { least: 700, most: 900 } }).html,
-    /style="max-width:900px".*data-plot tabindex="0"/s,
+    /style="max-width:900px".*data-plot="[^"]*" tabindex="0"/s,
   );
-  assert.doesNotMatch(createFigure(plain).html, /data-plot tabindex/);
+  assert.doesNotMatch(createFigure(plain).html, /tabindex/);
+});
+
+test('a chart says in words what it shows, by its series or its heat map; without either, what it is', () => {
+  const shown = (figure: Figure): string => / data-plot="([^"]*)"/.exec(createFigure(figure).html)?.[1] ?? '';
+  assert.equal(shown(plain), 'Two bars');
+  const data: PlotTrace[] = [
+    { type: 'scatter', mode: 'lines', name: 'A &lt;b&gt;<br>net', x: [1, 2, 3], y: [0.5, 0.875, 0.75] },
+    { type: 'bar', name: 'Times', orientation: 'h', x: [3, NaN, 12000], y: ['a', 'b', 'c'], xaxis: 'x2' },
+    { type: 'scatter', name: 'band', hoverinfo: 'skip', y: [7] },
+    { type: 'heatmap', z: [[1, 2], [3, null]] }, // prettier-ignore
+  ];
+  const layout = { yaxis: { title: { text: 'Dice' } }, xaxis2: { title: { text: 'Seconds' } } };
+  assert.equal(
+    shown({ ...plain, data, layout }),
+    'Dice, A &lt;b&gt; net: 0.500 at first, 0.750 at last; from 0.500 to 0.875. Seconds, Times: from 3 to 12,000. Heat map: 3 values from 1 to 3.',
+  );
+  const many = Array.from({ length: 10 }, (_, at): PlotTrace => ({ type: 'bar', name: `s${at}`, y: [at] }));
+  assert.match(shown({ ...plain, data: many }), /^s0: 0\. .* s7: 7\. 2 more series\.$/);
+});
+
+test('other front ends are given the chart as data too, in colours instead of variables', () => {
+  const value = createFigure({ ...plain, data: [{ type: 'bar', marker: { color: 'var(--nb-ink)' } }] });
+  const method = (value as unknown as Record<symbol, () => Record<string, unknown>>)[Symbol.for('Jupyter.display')];
+  const { 'application/vnd.plotly.v1+json': chart, ...texts } = method();
+  assert.deepEqual(texts, { 'text/html': value.html, 'text/plain': value.text });
+  const { data, layout } = chart as Payload;
+  assert.deepEqual(data, [{ type: 'bar', marker: { color: '#1f2328' } }]);
+  assert.equal(layout.paper_bgcolor, '#ffffff');
+  assert.doesNotMatch(JSON.stringify(chart), /var\(/);
+  assert.equal(Symbol.for('Jupyter.display') in table([{ a: 1 }], { caption: 'A' }), true);
 });
 
 test('titles are objects, wrapped and without markup', () => {

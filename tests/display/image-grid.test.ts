@@ -17,7 +17,7 @@ function image(size: number, channels: number): GridImage {
 }
 
 function encoded(html: string): Buffer[] {
-  return [...html.matchAll(/src="data:image\/webp;base64,([^"]+)"/g)].map((match) =>
+  return [...html.matchAll(/src="data:image\/(?:webp|avif);base64,([^"]+)"/g)].map((match) =>
     Buffer.from(match[1] ?? '', 'base64'),
   );
 }
@@ -37,8 +37,8 @@ test('large images are reduced to what a sharp screen shows, and look as they di
   const given = image(256, 3);
   given.pixels.forEach((_, index) => (given.pixels[index] = 128 + 100 * Math.sin(index / 5000)));
   const { html } = await imageGrid({ images: [given], caption: 'Samples', size: 96 });
-  const [webp] = encoded(html);
-  const { data, info } = await sharp(webp).raw().toBuffer({ resolveWithObject: true });
+  const [reduced] = encoded(html);
+  const { data, info } = await sharp(reduced).raw().toBuffer({ resolveWithObject: true });
   assert.deepEqual([info.width, info.height, info.channels], [192, 192, 3]);
   const pixels = sharp(given.pixels, { raw: { width: 256, height: 256, channels: 3 } });
   const expected = await pixels.resize({ width: 192 }).raw().toBuffer();

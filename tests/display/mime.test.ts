@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 
 import { displayLibrary, libraryMarker } from '../../lib/display/library';
 import { inNotebook, liveDisplay, show } from '../../lib/display/mime';
+import { bundleNames, bundleOf, bundleOfHtml, bundlePath } from '../../lib/display/plotly-bundles';
 import { status } from '../../lib/display/status';
 import { projectRoot } from '../../lib/paths';
 
@@ -29,14 +30,41 @@ test('a status says its kind by a word and a role, and shows markup as it is', (
 });
 
 test('the library carries Plotly whole, its marker, the style sheet and nothing that ends a script early', () => {
-  const { html } = displayLibrary();
+  const { html } = displayLibrary('cartesian');
   assert.ok(html.startsWith(`<div ${libraryMarker}><style>`));
   assert.ok(html.length < 1_000_000, `${html.length} characters`);
-  const packed = /id="plotly-library">([^<]+)<\/script>/.exec(html)?.[1] ?? '';
-  const file = join(projectRoot, 'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js');
-  assert.ok(gunzipSync(Buffer.from(packed, 'base64')).equals(readFileSync(file)));
+  const packed = /id="plotly-cartesian">([^<]+)<\/script>/.exec(html)?.[1] ?? '';
+  assert.ok(gunzipSync(Buffer.from(packed, 'base64')).equals(readFileSync(bundlePath('cartesian'))));
   assert.equal(html.match(/<script/g)?.length, 2);
   assert.equal(html.match(/<\/script/g)?.length, 2);
+});
+
+test('figures get the smallest bundle that draws them all', () => {
+  assert.equal(bundleOf([]), 'basic');
+  assert.equal(bundleOf(['bar', 'scatter']), 'basic');
+  assert.equal(bundleOf(['bar', 'heatmap']), 'cartesian');
+  assert.equal(bundleOf(['scatter3d', 'bar']), 'strict');
+  assert.equal(bundleOfHtml('<p>none</p>'), 'basic');
+  assert.equal(bundleOfHtml('<figure data-figure>, of an older notebook</figure>'), 'cartesian');
+  assert.equal(bundleOfHtml('<figure data-figure="strict"></figure><figure data-figure="basic"></figure>'), 'strict');
+});
+
+test('each bundle registers the kinds of traces that it is taken for', () => {
+  const kinds = {
+    basic: ['bar', 'pie', 'scatter'],
+    cartesian: ['violin', 'image'],
+    strict: ['sankey', 'surface', 'parcoords', 'scattergeo'],
+  } as const;
+  for (const name of bundleNames) {
+    const text = readFileSync(bundlePath(name), 'utf8');
+    for (const kind of kinds[name]) assert.ok(text.includes(`moduleType:"trace",name:"${kind}"`), `${name}: ${kind}`);
+    const next = bundleNames[bundleNames.indexOf(name) + 1];
+    if (next !== undefined)
+      assert.ok(
+        !text.includes(`moduleType:"trace",name:"${kinds[next][0]}"`),
+        `${name} is as small as it is said to be`,
+      );
+  }
 });
 
 test('the page knows the marker, and loads nothing from anywhere', () => {

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
+import { bundleFile, type BundleName } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import type { PageFigure } from './figures';
-import { sharedPlotlyName } from './shared-plotly';
 
 export interface ChartFile {
   readonly file: string;
@@ -12,7 +12,7 @@ export interface ChartFile {
   readonly height: number;
 }
 
-export function chartFile({ html, label }: Pick<PageFigure, 'html' | 'label'>): ChartFile {
+export function chartFile({ html, label }: Pick<PageFigure, 'html' | 'label'>, bundle: BundleName): ChartFile {
   const height = Number(/style="min-height:(\d+)px"/.exec(html)?.[1] ?? 400) + 24;
   const file = `<!DOCTYPE html>
 <html lang="en">
@@ -28,7 +28,7 @@ figcaption, .nb-details { display: none; }
 </head>
 <body>
 ${html}
-<script src="${sharedPlotlyName()}"></script>
+<script src="${bundleFile(bundle)}"></script>
 <script>${own('lib/display/figure-runtime.js')}</script>
 </body>
 </html>

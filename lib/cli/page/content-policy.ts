@@ -1,7 +1,7 @@
 /** What a browser lets a page do: run the scripts that it was made with, and load nothing but pictures. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { plotlyPath } from '../../display/library';
+import { bundleNames, bundlePath } from '../../display/plotly-bundles';
 
 /**
  * The page with its Content Security Policy. A script that gets into it later does not run, be it by a name in the data, a cell's text or an
@@ -10,7 +10,9 @@ import { plotlyPath } from '../../display/library';
  */
 export function withContentPolicy(html: string, { shared = false }: { readonly shared?: boolean } = {}): string {
   const own = [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text]) => hash(text));
-  const plotly = html.includes('id="plotly-library"') ? [hash(readFileSync(plotlyPath, 'utf8'))] : [];
+  const plotly = bundleNames
+    .filter((name) => html.includes(`id="plotly-${name}"`))
+    .map((name) => hash(readFileSync(bundlePath(name), 'utf8')));
   const scripts = [...new Set([...own, ...plotly, ...(shared ? ["'self'", 'file:'] : [])])];
   const policy = [
     `default-src 'none'`,

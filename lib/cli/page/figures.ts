@@ -1,6 +1,6 @@
 /** The figures in a notebook's outputs: charts, which a script draws, and grids of images. */
 import type { Notebook, NotebookCell } from '../notebook-file';
-import { unescapeHtml } from './unescape-html';
+import { unescapeHtml } from '../../display/html';
 
 export interface PageFigure {
   readonly kind: 'chart' | 'grid';

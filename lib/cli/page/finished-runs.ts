@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors';
-import { findFigures, headlineFigure } from './figures';
+import { findFigures, headlineFigure, type PageFigure } from './figures';
 import { headline, type Headline } from './headline';
 import { findNotebook } from '../../notebooks';
 import { notebookNames } from '../../runs/notebook-files';
@@ -12,8 +12,8 @@ import { readNotebook } from '../notebook-file';
 import { pageMetadata, runSeconds } from './metadata';
 import { repeatCommand } from './provenance';
 
-/** The figure that stands for a run on light paper and on dark, where it could be drawn. */
-export const previewNames = { light: 'preview.png', dark: 'preview-dark.png' } as const;
+/** The figure that stands for a run, where it could be drawn. */
+export const previewName = 'preview.png';
 
 export interface FinishedRun {
   readonly name: string;
@@ -28,7 +28,7 @@ export interface FinishedRun {
   readonly chart?: string;
   readonly seconds?: number;
   readonly command?: string;
-  readonly preview: { readonly light?: Buffer; readonly dark?: Buffer };
+  readonly preview?: { readonly png: Buffer; readonly kind: PageFigure['kind'] };
 }
 
 /** The usual runs that are finished below a folder, in reading order. */
@@ -51,8 +51,8 @@ export function finishedRun(name: string, directory: string): FinishedRun {
   const notebook = readNotebook(join(directory, 'notebook.ipynb'));
   const { title, description, date } = pageMetadata(notebook, name);
   const results = readResults(directory);
-  const preview = { light: picture(directory, 'light'), dark: picture(directory, 'dark') };
-  const figure = preview.light === undefined ? headlineFigure(findFigures(notebook)) : undefined;
+  const figure = headlineFigure(findFigures(notebook));
+  const picture = join(directory, previewName);
   return {
     name,
     title,
@@ -64,11 +64,6 @@ export function finishedRun(name: string, directory: string): FinishedRun {
     headline: results && headline(results),
     seconds: runSeconds(notebook),
     command: results && repeatCommand(results),
-    preview,
+    preview: figure && existsSync(picture) ? { png: readFileSync(picture), kind: figure.kind } : undefined,
   };
-}
-
-function picture(directory: string, theme: keyof typeof previewNames): Buffer | undefined {
-  const path = join(directory, previewNames[theme]);
-  return existsSync(path) ? readFileSync(path) : undefined;
 }

@@ -2,7 +2,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
-import { packedPlotly, plotlyLoader } from '../../display/library';
+import { bundleOfHtml, packedBundle, type BundleName } from '../../display/plotly-bundles';
 import { writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
@@ -15,7 +15,7 @@ import { writeSharedPlotly } from './shared-plotly';
 import { pageMetadata } from './metadata';
 import { headline as headlineOf } from './headline';
 import { socialCard } from './social-card';
-import { drawStills, pixelRatio, type Still } from './stills';
+import { drawStills, type Still } from './stills';
 
 export interface PageOptions {
   /** A folder for Plotly, which pages then share; without it, every page with charts has its own copy inside. */
@@ -38,8 +38,8 @@ export interface WrittenPage {
   readonly stillsMissing?: string;
 }
 
-/** A page may not be larger than this, in bytes; still pictures on dark paper are what is left out first. */
-export const pageLimit = 3_000_000;
+/** A page of the project's charts is not larger than this, in bytes. */
+export const pageLimit = 1_500_000;
 
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePage(source: string, target: string, options: PageOptions = {}): Promise<WrittenPage> {
@@ -51,7 +51,7 @@ export async function writePage(source: string, target: string, options: PageOpt
   const charts = figures.filter(({ kind }) => kind === 'chart');
   const headline = headlineFigure(figures);
   const drawn = headline?.kind === 'grid' ? [...charts, headline] : charts;
-  const stills = await drawStills(drawn, { dark: true });
+  const stills = await drawStills(drawn, { pixelRatio: 1 }); // a script draws over them
   const preview = headline && stills.byNumber.get(headline.number);
   const pictures = new Map(
     await Promise.all([...stills.byNumber].map(async ([number, still]) => [number, await forPage(still)] as const)),
@@ -64,19 +64,16 @@ export async function writePage(source: string, target: string, options: PageOpt
     fallbackTitle: basename(source, '.ipynb'),
     results: readResults(folder),
     figure: headline && figureId(headline),
-    picture: headline && preview && stillPicture(await forPage(preview, answerWidth), '', true),
+    picture: headline && preview && stillPicture(await forPage(preview, answerWidth), '', headline.kind),
   });
   if (options.illustrate === true) {
     const illustrated = mapFigures(notebook, (figure) => notebookFigure(figure, pictures.get(figure.number)));
     writeFileAtomic(source, savedForm(illustrated));
   }
-  const plotly = charts.length === 0 ? undefined : plotlyOf(target, options.assets);
-  const convert = (dark: boolean): Promise<Buffer> => {
-    const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number), dark));
-    return convertNotebook(withPageData(prepared, { ...data, plotly, live }), folder);
-  };
-  let page = await convert(true);
-  if (page.length - (live?.length ?? 0) > pageLimit && stills.byNumber.size > 0) page = await convert(false);
+  const bundle = bundleOfHtml(charts.map(({ html }) => html).join(''));
+  const plotly = charts.length === 0 ? undefined : plotlyOf(target, bundle, options.assets);
+  const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number)));
+  const page = await convertNotebook(withPageData(prepared, { ...data, plotly, live }), folder);
   const restricted = withContentPolicy(page.toString(), { shared: options.assets !== undefined });
   writeFileAtomic(target, restricted);
   return { bytes: Buffer.byteLength(restricted), headline: preview, stillsMissing: stills.missing };
@@ -88,16 +85,16 @@ function withPageData(notebook: Notebook, page: object): Notebook {
 }
 
 interface PlotlySource {
-  /** Packed, and the script that unpacks it. */
-  readonly packed?: string;
+  /** The element with the packed library, and the script that unpacks it. */
+  readonly element?: string;
   readonly loader?: string;
   /** Address of the shared file, seen from the page. */
   readonly address?: string;
 }
 
-function plotlyOf(target: string, assets: string | undefined): PlotlySource {
-  if (assets === undefined) return { packed: packedPlotly(), loader: plotlyLoader };
-  return { address: address(dirname(target), writeSharedPlotly(assets)) };
+function plotlyOf(target: string, bundle: BundleName, assets: string | undefined): PlotlySource {
+  if (assets === undefined) return packedBundle(bundle);
+  return { address: address(dirname(target), writeSharedPlotly(assets, bundle)) };
 }
 
 /** A file's address in a page of another folder. */
@@ -107,24 +104,19 @@ export function address(from: string, path: string): string {
 
 /** A still as a page has it: WebP without a loss takes two thirds of the bytes of PNG. */
 interface PagePicture {
-  readonly light: string;
-  readonly dark?: string;
+  readonly uri: string;
   readonly width: number;
   readonly height: number;
 }
 
-/** In CSS pixels: the box under the title is narrower than the text. */
-const answerWidth = 400;
+/** In pixels: on a phone, the box under the title is as wide as the screen. */
+const answerWidth = 600;
 
 /** @param most the width of a smaller copy, which may lose what is not seen */
-async function forPage({ light, dark, width, height }: Still, most?: number): Promise<PagePicture> {
-  const uri = async (png: Buffer): Promise<string> => {
-    const image =
-      most === undefined ? sharp(png) : sharp(png).resize({ width: most * pixelRatio, withoutEnlargement: true });
-    const webp = await image.webp(most === undefined ? { lossless: true } : { quality: 70 }).toBuffer();
-    return `data:image/webp;base64,${webp.toString('base64')}`;
-  };
-  return { light: await uri(light), dark: dark && (await uri(dark)), width, height };
+async function forPage({ png, width, height }: Still, most?: number): Promise<PagePicture> {
+  const image = most === undefined ? sharp(png) : sharp(png).resize({ width: most, withoutEnlargement: true });
+  const webp = await image.webp(most === undefined ? { lossless: true } : { quality: 70 }).toBuffer();
+  return { uri: `data:image/webp;base64,${webp.toString('base64')}`, width, height };
 }
 
 /** Where a figure can be linked to. */
@@ -133,11 +125,7 @@ export function figureId({ number }: Pick<PageFigure, 'number'>): string {
 }
 
 /** The figure as the page has it: with a caption, and with a picture in the place that the script draws in. */
-function pageFigure(
-  { html, label, caption, kind, number }: PageFigure,
-  still: PagePicture | undefined,
-  dark: boolean,
-): string {
+function pageFigure({ html, label, caption, kind, number }: PageFigure, still: PagePicture | undefined): string {
   const linked = html.replace('<figure ', `<figure id="${figureId({ number })}" `);
   if (kind === 'grid') return linked;
   const text = `<p class="nb-placeholder">${escapeHtml(label)}. The chart is drawn by a script; without it, its numbers are in the table below.</p>`;
@@ -145,7 +133,7 @@ function pageFigure(
   return linked.replace(placePattern, (own) => {
     // A notebook that brings pictures keeps them where none can be drawn.
     const kept = own.startsWith('<img') ? own : `${text}</div>`;
-    return `${still === undefined ? kept : `${stillPicture(still, label, dark)}</div>`}${ownCaption}`;
+    return `${still === undefined ? kept : `${stillPicture(still, label, kind)}</div>`}${ownCaption}`;
   });
 }
 
@@ -154,13 +142,12 @@ const placePattern = /<(?:p class="nb-placeholder">[^<]*<\/p|img class="nb-still
 
 function notebookFigure({ html, label }: PageFigure, still: PagePicture | undefined): string {
   if (still === undefined) return html;
-  const picture = `<img class="nb-still" src="${still.light}" alt="${escapeHtml(label)}" width="${still.width}">`;
-  return html.replace(placePattern, () => `${picture}</div>`);
+  return html.replace(placePattern, () => `${stillPicture(still, label, 'chart')}</div>`);
 }
 
-function stillPicture({ light, dark: night, width, height }: PagePicture, label: string, dark: boolean): string {
-  const source = night === undefined || !dark ? '' : `<source media="(prefers-color-scheme: dark)" srcset="${night}">`;
-  return `<picture class="nb-still">${source}<img src="${light}" alt="${escapeHtml(label)}" width="${width}" height="${height}"></picture>`;
+function stillPicture({ uri, width, height }: PagePicture, label: string, kind: PageFigure['kind']): string {
+  const name = kind === 'grid' ? 'nb-still nb-photographs' : 'nb-still';
+  return `<img class="${name}" src="${uri}" alt="${escapeHtml(label)}" width="${width}" height="${height}">`;
 }
 
 /** The card that previews show, beside the page; its full address. */
@@ -171,7 +158,7 @@ async function writeCard(
   const { title } = pageMetadata(notebook, basename(target, '.html'));
   const results = readResults(folder);
   const file = `${basename(target, '.html')}-card.png`;
-  writeFileAtomic(join(dirname(target), file), await socialCard({ title, found: results && headlineOf(results)?.result, picture: preview?.light })); // prettier-ignore
+  writeFileAtomic(join(dirname(target), file), await socialCard({ title, found: results && headlineOf(results)?.result, picture: preview?.png })); // prettier-ignore
   return new URL(encodeURIComponent(file), url).href;
 }
 

@@ -1,14 +1,15 @@
 /** A notebook's cells as Markdown for a static site generator, and the files that the text shows. */
 import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
+import { unescapeHtml } from '../../display/html';
 import { libraryMarker } from '../../display/library';
+import type { BundleName } from '../../display/plotly-bundles';
 import { cellSource, type Notebook, type NotebookCell } from '../notebook-file';
 import { chartFile } from './chart-file';
 import type { Dialect } from './dialects';
 import { joined, showsOutputs, splitFigures, type CellOutput, type PageFigure } from './figures';
 import { csvOf, escapeMarkdown, htmlToMarkdown, tableRows } from './html-to-markdown';
 import type { Still } from './stills';
-import { unescapeHtml } from './unescape-html';
 
 export interface PostInput {
   readonly notebook: Notebook;
@@ -19,6 +20,8 @@ export interface PostInput {
   readonly folder: string;
   readonly figures: readonly PageFigure[];
   readonly stills: ReadonlyMap<number, Still>;
+  /** That the interactive charts share. */
+  readonly bundle: BundleName;
 }
 
 export interface PostBody {
@@ -155,12 +158,12 @@ function figureMarkdown(figure: PageFigure, work: Work): string {
   const parts: string[] = [];
   const captioned = still !== undefined && dialect.figure !== undefined;
   if (still !== undefined) {
-    const address = addFile(pictureName(figure), still.light, work);
+    const address = addFile(pictureName(figure), still.png, work);
     parts.push(captioned ? dialect.figure(address, dialect.literal(label), below) : `![${text(label)}](${address})`);
   }
   if (still === undefined && figure.kind === 'grid') parts.push(gridPictures(figure, work));
   if (figure.kind === 'chart' && dialect.embed !== undefined) {
-    const { file, height } = chartFile(figure);
+    const { file, height } = chartFile(figure, work.bundle);
     const chart = dialect.embed(addFile(`figure-${number}.html`, file, work), label, height);
     parts.push(still === undefined || dialect.fold === undefined ? chart : dialect.fold('Interactive chart', chart));
   }
@@ -195,7 +198,7 @@ function dataMarkdown(html: string, number: number, work: Work): string {
 
 /** A grid's images one after another, where no browser could make one picture of them. */
 function gridPictures({ html, number }: PageFigure, work: Work): string {
-  const images = [...html.matchAll(/<img src="data:image\/(png|webp);base64,([^"]*)" alt="([^"]*)"/g)];
+  const images = [...html.matchAll(/<img src="data:image\/(png|webp|avif);base64,([^"]*)" alt="([^"]*)"/g)];
   return images
     .map(([, extension, data, alt], index) => {
       const address = addFile(`figure-${number}-${index + 1}.${extension}`, Buffer.from(data, 'base64'), work);

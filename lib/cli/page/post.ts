@@ -1,5 +1,6 @@
 /** Writes a notebook with its outputs as a post for a static site generator: Markdown with front matter, pictures beside it. */
 import { basename, dirname, join } from 'node:path';
+import { bundleOfHtml } from '../../display/plotly-bundles';
 import { writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { readNotebook } from '../notebook-file';
@@ -40,8 +41,9 @@ export async function writePost(source: string, { format, folder, url }: PostOpt
   const metadata = pageMetadata(notebook, fallbackTitle);
   const data = pageData(notebook, { fallbackTitle, results, url });
   const figures = findFigures(notebook);
-  const { byNumber: stills, missing } = await drawStills(figures);
-  const { text, files } = postBody({ notebook, dialect, name, folder: dirname(source), figures, stills });
+  const bundle = bundleOfHtml(figures.map(({ html }) => html).join(''));
+  const { byNumber: stills, missing } = await drawStills(figures, { pixelRatio: 1.5 });
+  const { text, files } = postBody({ notebook, dialect, name, folder: dirname(source), figures, stills, bundle });
   const headline = headlineFigure(figures);
   const frontMatter = dialect.frontMatter({
     metadata,
@@ -50,11 +52,11 @@ export async function writePost(source: string, { format, folder, url }: PostOpt
     image: cardName,
   });
   const pictures = join(folder, dialect.pictures(name));
-  const picture = headline && stills.get(headline.number)?.light;
+  const picture = headline && stills.get(headline.number)?.png;
   const card = dialect.card === undefined ? join(pictures, cardName) : join(folder, dialect.card(name));
   writeFileAtomic(card, await socialCard({ title: metadata.title, found: data.answer?.found, picture }));
   for (const [file, content] of files) writeFileAtomic(join(pictures, file), content);
-  if ([...files.keys()].some((file) => file.endsWith('.html'))) writeSharedPlotly(pictures);
+  if ([...files.keys()].some((file) => file.endsWith('.html'))) writeSharedPlotly(pictures, bundle);
   const path = join(folder, dialect.file(name, metadata.date));
   const title = dialect.titled === true ? [`# ${dialect.literal(data.heading)}`] : [];
   writeFileAtomic(

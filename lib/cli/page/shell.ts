@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
 import { displayLibrary } from '../../display/library';
+import { bundleOfHtml } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { withContentPolicy } from './content-policy';
 
@@ -20,7 +21,7 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
   const [heading, lede] = [title, description].map(escapeHtml);
   const alternate =
     feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
-  const charts = body.includes('data-figure') ? displayLibrary().html : '';
+  const charts = body.includes('data-figure') ? displayLibrary(bundleOfHtml(body)).html : '';
   return withContentPolicy(`<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
+import { bundleOfHtml, bundlePath } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { chromiumMissing, findChromium, launchChromium } from '../chromium';
 import type { PageFigure } from './figures';
 
-/** A figure as a PNG, on light paper and, where it was asked for, on dark. */
+/** A figure as a PNG on light paper. */
 export interface Still {
-  readonly light: Buffer;
-  readonly dark?: Buffer;
+  readonly png: Buffer;
   /** In CSS pixels; the picture has more. */
   readonly width: number;
   readonly height: number;
@@ -24,15 +24,17 @@ export interface Stills {
   readonly missing?: string;
 }
 
-/** Width of the column that figures stand in, in CSS pixels, and how many pixels the picture has for each. */
+/** Width of the column that figures stand in, in CSS pixels. */
 const columnWidth = 800;
-export const pixelRatio = 1.5;
 const patience = 30_000;
 
-/** Never fails for want of a browser: a page without stills is still a page. */
+/**
+ * Never fails for want of a browser: a page without stills is still a page.
+ * @param options.pixelRatio pixels of a picture for each in CSS
+ */
 export async function drawStills(
   figures: readonly PageFigure[],
-  { dark = false }: { readonly dark?: boolean } = {},
+  { pixelRatio }: { readonly pixelRatio: number },
 ): Promise<Stills> {
   if (figures.length === 0) return { byNumber: new Map() };
   let browser: Browser | undefined;
@@ -46,13 +48,11 @@ export async function drawStills(
       offline: true,
     });
     await page.setContent(sheet(figures), { timeout: patience });
-    const light = await drawAll(page, figures);
-    if (dark) await page.evaluate(`document.documentElement.dataset.theme = 'dark'; window.notebookFigures?.draw()`);
-    const night = dark ? await drawAll(page, figures) : [];
+    const drawings = await drawAll(page, figures);
     const stills = await Promise.all(
       figures.map(async ({ number }, index): Promise<[number, Still]> => {
-        const { width, height, png } = light[index];
-        return [number, { light: await png, dark: await night[index]?.png, width, height }];
+        const { png, ...size } = drawings[index];
+        return [number, { png: await png, ...size }];
       }),
     );
     return { byNumber: new Map(stills) };
@@ -104,7 +104,7 @@ function sheet(figures: readonly PageFigure[]): string {
   return `<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <style>${own('lib/blog/blog.css')}${own('lib/display/display.css')}${sheetStyle}</style>
-${charts ? script(own('node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js')) : ''}</head><body>${body.join('')}
+${charts ? script(readFileSync(bundlePath(bundleOfHtml(body.join(''))), 'utf8')) : ''}</head><body>${body.join('')}
 ${charts ? script(`${own('lib/display/figure-runtime.js')}\nwindow.notebookFigures.draw();`) : ''}</body></html>`;
 }
 

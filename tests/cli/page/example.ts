@@ -76,7 +76,7 @@ export async function exampleNotebook(asked = false): Promise<Notebook> {
   return {
     cells: [
       prose(`# A heading\n\n${'word '.repeat(660)}`, 0),
-      code(`import * as nb from './lib/notebook';`, [displayLibrary()], ['hide-input'], 1),
+      code(`import * as nb from './lib/notebook';`, [displayLibrary('cartesian')], ['hide-input'], 1),
       ...(asked
         ? [
             code(

@@ -27,7 +27,7 @@ function bodyOf(format: DialectName, count: number) {
     nbformat: 4,
     nbformat_minor: 5,
   };
-  const stills = new Map([[1, { light: Buffer.from('png'), width: 8, height: 8 }]]);
+  const stills = new Map([[1, { png: Buffer.from('png'), width: 8, height: 8 }]]);
   return postBody({
     notebook,
     dialect: dialects[format],
@@ -35,6 +35,7 @@ function bodyOf(format: DialectName, count: number) {
     folder: '.',
     figures: findFigures(notebook),
     stills,
+    bundle: 'basic',
   });
 }
 
