@@ -1,8 +1,9 @@
 /** Enlarging feature maps as PyTorch does: interpolation with `align_corners=False`, nearest neighbour, transposed convolution. */
+import type { Precision } from '../precisions';
 import { tf, type Tensor, type Tensor4D } from '../tf';
 import { attribute, execute, type Attribute } from './native';
 import { defineOperation } from './operation';
-import { inPrecisionOf } from './precision';
+import { inPrecisionOf, precisionOf } from './precision';
 import type { PlaneSize } from './resample';
 
 /** The method is TensorFlow's name; `from` and `to` are N×H×W×C, so that the gradient needs no tensor of the forward pass. */
@@ -15,14 +16,16 @@ interface ResizeAttributes {
 // tfjs's own gradient of resizeBilinear forgets where the centres of the pixels are: it is that of another function.
 const runResize = defineOperation<'x', ResizeAttributes>({
   name: 'ResizeHalfPixel',
-  // TensorFlow's own compute in float32.
-  forward: ({ x }, { method, to }) => inPrecisionOf(x, execute(method, resizeAttributes(), [x, planeTensor(to)])),
+  // TensorFlow interpolates bfloat16 in float32, and gives that.
+  forward: ({ x }, { method, to }) =>
+    inPrecisionOf(x, execute(method, resizeAttributes(precisionOf(x)), [x, planeTensor(to)])),
   gradient: ([outputGradient], _saved, { method, from }) => ({
     x: () => {
       const [, height, width] = from;
       // The bilinear gradient takes the size from an image, whose values it does not look at.
       const size = method === 'ResizeBilinear' ? tf.fill([...from], 0) : planeTensor({ height, width });
-      return execute(`${method}Grad`, resizeAttributes(), [outputGradient, size]);
+      // Sums, which are float32: bfloat16 is widened.
+      return execute(`${method}Grad`, resizeAttributes('float32'), [outputGradient, size]);
     },
   }),
 });
@@ -66,9 +69,9 @@ function planeTensor({ height, width }: PlaneSize): Tensor {
   return tf.tensor1d([height, width], 'int32');
 }
 
-function resizeAttributes(): Attribute[] {
+function resizeAttributes(precision: Precision): Attribute[] {
   return [
-    attribute.type('T', 'float32'),
+    attribute.type('T', precision),
     attribute.bool('align_corners', false),
     attribute.bool('half_pixel_centers', true),
   ];
