@@ -101,7 +101,7 @@ async function costsOnFewImages({ network, data, recipe }: PlannedTraining, sign
   }
 }
 
-/** Mean seconds of a step. */
+/** Mean seconds of a step; of one so short that no batch of an epoch is reported, with its share of the validation. */
 async function timeSteps(
   network: Network,
   data: TrainingData,
@@ -111,17 +111,28 @@ async function timeSteps(
   const enough = new AbortController();
   let first: { readonly step: number; readonly at: number } | undefined;
   let seconds = NaN;
-  await trainNetwork(network, data, recipe, {
-    featureCache,
-    signal: AbortSignal.any([enough.signal, ...(signal ? [signal] : [])]),
-    onProgress: (event) => {
-      if (event.kind !== 'batch') return;
-      const [step, at] = [(event.epoch - 1) * event.steps + event.step, performance.now()];
-      first ??= { step, at };
-      if (step < first.step + timedSteps) return;
-      seconds = (at - first.at) / (step - first.step) / 1000;
-      enough.abort();
+  const found = (value: number): void => {
+    seconds = value;
+    enough.abort();
+  };
+  await trainNetwork(
+    network,
+    data,
+    // The first epoch also prepares what all need.
+    { ...recipe, epochs: Math.max(2, recipe.epochs) },
+    {
+      featureCache,
+      signal: AbortSignal.any([enough.signal, ...(signal ? [signal] : [])]),
+      onProgress: (event) => {
+        if (enough.signal.aborted) return;
+        if (event.kind === 'epoch' && event.epoch > 1)
+          found(event.row.seconds / batchesPerEpoch(data.splits.train.count, recipe.batchSize));
+        if (event.kind !== 'batch') return;
+        const [step, at] = [(event.epoch - 1) * event.steps + event.step, performance.now()];
+        first ??= { step, at };
+        if (step >= first.step + timedSteps) found((at - first.at) / (step - first.step) / 1000);
+      },
     },
-  });
+  );
   return seconds;
 }

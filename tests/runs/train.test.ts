@@ -140,6 +140,8 @@ describe('a training', () => {
     assert.ok(all.seconds >= 0.06 * ofEpoch * 60, `${all.seconds} s`);
     assert.ok(steps - timed < costs.length * 12, `${steps - timed} steps for both`);
     assert.equal(tf.memory().numTensors, before);
+    const quick = { network: toy, data, recipe: { ...recipe, batchSize: 8, epochs: 1 } };
+    for (const { seconds } of await planCosts([quick])) assert.ok(seconds > 0 && seconds < 60, `${seconds} s`);
     assert.deepEqual(await trainingCosts(slow, data, recipe, { signal: AbortSignal.abort() }), []);
     assert.deepEqual(await trainingCosts(slow, data, { ...recipe, batchSize: data.splits.train.count }), []);
   });
