@@ -56,7 +56,7 @@ class Trained:
     def step(self, images, loss, call=None):
         self.optimizer.zero_grad()
         with autocast(self.bfloat16):
-            value = loss((call or self.call)(images))
+            value = loss((self.call if call is None else call)(images))
         value.backward()
         self.optimizer.step()
         return value.item()
