@@ -1,41 +1,15 @@
-// What a notebook's page does by itself: contents, folded code. Without it everything can still be read. theme.js comes first.
+// What a notebook's page does by itself: it marks where a reader is, and folds code. Without it everything can still be read. theme.js comes first.
 (() => {
   'use strict';
   const { store } = window.pageTheme;
 
-  function addContents() {
+  function followContents() {
     const nav = document.querySelector('.contents');
-    const headings = [...document.querySelectorAll('main .prose > h2, main .prose > h3:not(.unlisted)')];
-    if (headings.length < 3) return;
-    const used = new Set();
-    const links = headings.map((heading) => {
-      let id = heading.id || 'section';
-      for (let copy = 2; used.has(id); copy++) id = `${heading.id}-${copy}`;
-      used.add(id);
-      heading.id = id;
-      const anchor = heading.querySelector('.anchor-link');
-      const link = document.createElement('a');
-      link.href = `#${encodeURI(id)}`;
-      link.textContent = [...heading.childNodes]
-        .filter((node) => node !== anchor)
-        .map((node) => node.textContent)
-        .join('');
-      if (anchor) {
-        anchor.href = link.href;
-        anchor.setAttribute('aria-label', `Link to ${link.textContent}`);
-      }
-      const item = document.createElement('li');
-      item.className = heading.localName;
-      item.append(link);
-      nav.querySelector('ol').append(item);
-      return link;
-    });
-    nav.hidden = false;
-    document.body.classList.add('has-contents');
+    if (!nav) return;
+    const links = [...nav.querySelectorAll('a')];
+    const headings = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
     const wide = window.matchMedia('(min-width: 75rem)');
-    const fold = () => (nav.querySelector('details').open = wide.matches);
-    wide.addEventListener('change', fold);
-    fold();
+    wide.addEventListener('change', () => (nav.querySelector('details').open = wide.matches));
     followScroll(nav, headings, links);
   }
 
@@ -110,7 +84,7 @@
     }
   }
 
-  addContents();
+  followContents();
   nameRegions();
   addCodeSwitch();
   addCopyButtons();

@@ -27,6 +27,21 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
+/** What web.dev calls the cumulative layout shift; Firefox does not measure it. */
+const countShifts = `window.layoutShift = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.layoutShift += value)))
+    .observe({ type: 'layout-shift', buffered: true });`;
+
+/** Nothing moves while a page comes up, its first chart included. */
+export async function assertSteady(page: Page): Promise<void> {
+  await becomesTrue(
+    page,
+    `!document.querySelector('figure[data-figure]') || (window.Plotly && window.notebookFigures.draw)`,
+  );
+  const shift = await page.evaluate<number>('window.layoutShift');
+  assert.ok(shift < 0.02, `a layout shift of ${shift}`);
+}
+
 /** Opens a page from disk, without a network. */
 export async function openPage(browser: Browser, path: string, view: View, scripts = true): Promise<OpenPage> {
   const phone = view.width === 'phone';
@@ -40,6 +55,7 @@ export async function openPage(browser: Browser, path: string, view: View, scrip
   });
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
+  await page.addInitScript(countShifts);
   const complaints: string[] = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));

@@ -17,6 +17,7 @@ import { launch, skipWithoutChromium as skip } from './chromium';
 import {
   assertFits,
   assertPrints,
+  assertSteady,
   axeFindings,
   becomesTrue,
   figuresDrawn,
@@ -63,6 +64,7 @@ for (const [name, path] of pages) {
     const pictures: Buffer[] = [];
     for (const view of views) {
       const { page, complaints, close } = await openPage(browser, path, view);
+      await assertSteady(page);
       const charts = await page.locator('figure[data-figure]').count();
       await assertFits(page);
       if (view.theme === 'light' && view.width === 'desktop')
@@ -90,6 +92,7 @@ for (const [name, path] of pages) {
 test('the gallery is whole in both themes and at both widths', { skip }, async () => {
   for (const view of views) {
     const { page, complaints, close } = await openPage(browser, gallery, view);
+    await assertSteady(page);
     await assertFits(page);
     assert.deepEqual(await axeFindings(page), []);
     assert.equal(await page.locator('.preview img').isVisible(), true);

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { UserError } from '../../errors';
 import { cellSource, type Notebook } from '../notebook-file';
 
+/** No `javascript:`: pages link to it. */
+const webAddress = z.url({ protocol: /^https?$/ });
 const nameSchema = z.string().trim().min(1);
 const personSchema = z.union([
   nameSchema.transform((name): Person => ({ name })),
-  z.looseObject({ name: nameSchema, url: z.url().optional(), affiliation: z.string().optional() }),
+  z.looseObject({ name: nameSchema, url: webAddress.optional(), affiliation: z.string().optional() }),
 ]);
 /** A lone text counts as a list of one. */
 const listOf = <T>(item: z.ZodType<T>) =>
@@ -24,7 +26,7 @@ const metadataSchema = z.looseObject({
       title: nameSchema,
       authors: listOf(nameSchema).optional(),
       year: z.int().optional(),
-      url: z.url().optional(),
+      url: webAddress.optional(),
     })
     .optional(),
   image: z.string().optional(),
@@ -35,7 +37,7 @@ const allowed: Readonly<Record<string, string>> = {
   title: 'a text',
   description: 'a text',
   date: 'a day, such as 2026-11-24',
-  authors: 'a list of names, or of objects with a name',
+  authors: 'a list of names, or of objects with a name, whose addresses begin with https://',
   tags: 'a list of words',
   license: 'a text, such as Apache-2.0',
   study: 'an object with title, authors (a list of names), year and url',

@@ -8,7 +8,9 @@ import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
 import { readNotebook, savedForm, type Notebook } from '../notebook-file';
 import { withContentPolicy } from './content-policy';
+import { withContents } from './contents';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';
+import { withFormulas } from './mathematics';
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
@@ -73,8 +75,9 @@ export async function writePage(source: string, target: string, options: PageOpt
   const bundle = bundleOfHtml(charts.map(({ html }) => html).join(''));
   const plotly = charts.length === 0 ? undefined : plotlyOf(target, bundle, options.assets);
   const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number)));
-  const page = await convertNotebook(withPageData(prepared, { ...data, plotly, live }), folder);
-  const restricted = withContentPolicy(page.toString(), { shared: options.assets !== undefined });
+  const { notebook: marked, place } = withFormulas(prepared);
+  const page = place((await convertNotebook(withPageData(marked, { ...data, plotly, live }), folder)).toString());
+  const restricted = withContentPolicy(withContents(page), { shared: options.assets !== undefined });
   writeFileAtomic(target, restricted);
   return { bytes: Buffer.byteLength(restricted), headline: preview, stillsMissing: stills.missing };
 }

@@ -87,7 +87,10 @@ export async function exampleNotebook(asked = false): Promise<Notebook> {
             ),
           ]
         : []),
-      prose('## Data\n\n| | |\n|---|---|\n| a | b |\n\nText, with `{{ liquid }}` and @tensorflow/tfjs.', 2),
+      prose(
+        '## Data\n\n| | |\n|---|---|\n| a | b |\n\nText, with `{{ liquid }}` and @tensorflow/tfjs. From $5 to $10: $x_i * 2 * y$.',
+        2,
+      ),
       code(
         `const text = '{{< shortcode >}} {% raw %} \`\`\`';`,
         [table([{ name: 'a|b', accuracy: 0.93125 }], { caption: 'A table' }), grid],

@@ -19,6 +19,7 @@ import { claimsSection } from '../../../lib/cli/claims-section';
 import { indexPage } from '../../../lib/cli/index-page';
 import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
+import { withFormulas } from '../../../lib/cli/page/mathematics';
 import { pageLimit, writePage } from '../../../lib/cli/page/page';
 import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
@@ -146,6 +147,15 @@ test('what a text folds stays folded, all of it and no more', () => {
     page,
     /<details><summary>What was measured<\/summary>\s*<p>Once, <code>0\.5<\/code>\.<\/p>\s*<p>Twice\.<\/p>\s*<\/details>\s*<p>After it\.<\/p>/,
   );
+});
+
+test('formulas are drawn by the browser; code, headings and sums of money stay', () => {
+  const source = '# $a$\n\n$x$ and `$a$`, $$\n\\frac{1}{2}\n$$ but not $\\nothing{$.';
+  const cells = [{ cell_type: 'markdown' as const, metadata: {}, source }];
+  const { notebook, place } = withFormulas({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+  assert.equal(notebook.cells[0].source, '# $a$\n\n\ue0000\ue001 and `$a$`, \ue0001\ue001 but not $\\nothing{$.');
+  assert.match(place('\ue0001\ue001'), /^<math title="\\frac\{1\}\{2\}" display="block".*<mfrac>/);
+  assert.match(page, /From \$5 to \$10: <math title="x_i \* 2 \* y"[^>]*>[^$]*<msub>[^$]*<\/math>\./);
 });
 
 test('pages share Plotly where they are told to, and have a card for previews where they have an address', async () => {
