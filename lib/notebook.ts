@@ -63,7 +63,8 @@ export {
 } from './training/augmentations';
 export { binaryCrossEntropy, crossEntropy, dice, type Metric, type Targets } from './training/losses';
 export { evaluate, train } from './workbench/training';
-export { denoise, trainGrid } from './workbench/mask-grid';
+export { denoise } from './workbench/denoising';
+export { trainGrid } from './workbench/mask-grid';
 export { differences } from './workbench/differences';
 export { frame, pivot, resultRows } from './workbench/frame';
 export { maskComparison } from './workbench/mask-comparison';

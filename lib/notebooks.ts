@@ -5,19 +5,11 @@ import { UserError } from './errors';
 import type { OpenOptions } from './data/open';
 import { imageSizes } from './data/registry-types';
 import { openMaskData } from './runs/mask-parameters';
-import { dinov3Notebook, dinov3ParameterSpecs, type Dinov3Parameters } from './studies/dinov3-segmentation/parameters';
-import {
-  fewShotNotebook,
-  fewShotParameterSpecs,
-  type FewShotParameters,
-} from './studies/few-shot-segmentation/parameters';
+import { dinov3ParameterSpecs, type Dinov3Parameters } from './studies/dinov3-segmentation/parameters';
+import { fewShotParameterSpecs, type FewShotParameters } from './studies/few-shot-segmentation/parameters';
 import { usableSizes } from './studies/few-shot-segmentation/published';
-import {
-  medmnist2dNotebook,
-  medmnist2dParameterSpecs,
-  planGrid,
-  type Medmnist2dParameters,
-} from './studies/medmnist2d/parameters';
+import { medmnist2dParameterSpecs, type Medmnist2dParameters } from './studies/medmnist2d/parameters';
+import { planGrid } from './studies/medmnist2d/grid';
 import { beginRun } from './runs/current-run';
 import { findNotebookFile, type NotebookFile } from './runs/notebook-files';
 import {
@@ -41,8 +33,6 @@ import {
 
 // The parameters of the notebooks that repeat no study: on the vocabulary, a training of seconds, and on this project's own weights.
 
-const workbenchNotebook = '00_workbench';
-
 const workbenchParameterSpecs = {
   ...resnetParameterSpecs,
   syntheticImages: { ...resnetParameterSpecs.syntheticImages, defaults: { tour: 400, paper: 11959 } },
@@ -51,15 +41,13 @@ const workbenchParameterSpecs = {
   weightDecay: { ...common.weightDecay, defaults: { tour: 0.01, paper: 0.01 } },
 };
 
-const pretrainingNotebook = '08_dino_pretraining';
-
 const pretrainingParameterSpecs = {
   dataset: textParameter(
     'Labelled data that features are tried on: registry name, synthetic-blood, or the path of an .npz file',
     { tour: 'synthetic-blood', paper: 'bloodmnist' },
     'a dataset’s name or path',
   ),
-  size: choiceParameter('Pixels a side, for datasets that come in several sizes', { tour: 28, paper: 28 }, imageSizes),
+  size: choiceParameter('Pixels a side, for datasets that come in several sizes', 28, imageSizes),
   syntheticImages: integerParameter(
     'Training images that synthetic-blood makes',
     { tour: 800, paper: 11959 },
@@ -69,14 +57,16 @@ const pretrainingParameterSpecs = {
   images: integerParameter('Drawn images of an epoch', { tour: 96, paper: 1536 }, 16, 1_000_000),
   epochs: integerParameter('Epochs, each with other drawn images', { tour: 4, paper: 160 }, 2, 10_000),
   batchSize: integerParameter('Images a step', { tour: 16, paper: 64 }, 2, 4096),
-  learningRate: numberParameter('Highest learning rate, after the warm-up', { tour: 1e-3, paper: 1e-3 }, 1e-8, 1),
+  learningRate: numberParameter('Highest learning rate, after the warm-up', 1e-3, 1e-8, 1),
   seed: common.seed,
-  seeds: integerParameter('Draws of random weights, of heads and of a few labels', { tour: 3, paper: 3 }, 1, 100),
+  seeds: integerParameter('Draws of random weights, of heads and of a few labels', 3, 1, 100),
   precision: common.precision,
 };
 
 export interface NotebookEntry {
   readonly specs: ParameterSpecs;
+  /** What makes it short, as a command's `--set` takes it: each of its cells runs, on as little as it can. */
+  readonly brief: string;
   /** Notebooks whose results it shows beside its own. */
   readonly reads?: readonly string[];
   /**
@@ -129,12 +119,14 @@ export function parameterTable(settings: object, { caption = 'Parameters of this
 }
 
 const entries: Readonly<Record<string, NotebookEntry>> = {
-  [workbenchNotebook]: {
+  '00_workbench': {
     specs: workbenchParameterSpecs,
+    brief: 'syntheticImages=100 epochs=2',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof workbenchParameterSpecs>),
   },
   '01_resnet_from_scratch': {
     specs: resnetParameterSpecs,
+    brief: 'syntheticImages=100 epochs=2',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
   '02_vit_frozen_and_finetuned': transferEntry(vitParameterSpecs, 'vitTiny'),
@@ -144,6 +136,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '04_resolution_study': {
     specs: resolutionParameterSpecs,
+    brief: 'syntheticImages=100 epochs=2 cnnEpochs=1',
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
       const { anyFeatures, checkNetworks, sizeNetworks } = await import('./studies/blood-cells/networks');
@@ -152,14 +145,16 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       (await openSizes(parameters)).close();
     },
   },
-  [medmnist2dNotebook]: {
+  '05_medmnist2d_benchmark': {
     specs: medmnist2dParameterSpecs,
+    brief: 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
     async check(given) {
       await planGrid(given as Medmnist2dParameters);
     },
   },
-  [fewShotNotebook]: {
+  '06_few_shot_segmentation': {
     specs: fewShotParameterSpecs,
+    brief: 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
     async check(given) {
       const parameters = given as FewShotParameters;
       (await import('./studies/few-shot-segmentation/encoder')).encoderOf(parameters);
@@ -168,16 +163,18 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
       usableSizes(parameters.sizes, splits.train.count);
     },
   },
-  [dinov3Notebook]: {
+  '07_dinov3_segmentation': {
     specs: dinov3ParameterSpecs,
+    brief: 'syntheticImages=16 fractions=0.5,1 epochs=1',
     async check(given) {
       const parameters = given as Dinov3Parameters;
       (await import('./studies/dinov3-segmentation/encoders')).encodersOf(parameters);
       (await openMaskData(parameters)).close();
     },
   },
-  [pretrainingNotebook]: {
+  '08_dino_pretraining': {
     specs: pretrainingParameterSpecs,
+    brief: 'syntheticImages=400 images=16 epochs=2 seeds=1',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof pretrainingParameterSpecs>),
   },
 };
@@ -186,6 +183,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
 function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'dinoSmall'): NotebookEntry {
   return {
     specs,
+    brief: 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
     async check(given) {
       const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
       const networks = await import('./studies/blood-cells/networks');

@@ -14,26 +14,14 @@ import { projectRoot } from '../lib/paths';
 import { directoryVariable } from '../lib/runs/current-run';
 import { notebookNames } from '../lib/runs/notebook-files';
 
-const brief: Readonly<Record<string, string>> = {
-  '00': 'syntheticImages=100 epochs=2',
-  '01': 'syntheticImages=100 epochs=2',
-  '02': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
-  '03': 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
-  '04': 'syntheticImages=100 epochs=2 cnnEpochs=1',
-  '05': 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
-  '06': 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
-  '07': 'syntheticImages=16 fractions=0.5,1 epochs=1',
-  '08': 'syntheticImages=400 images=16 epochs=2 seeds=1',
-};
-
 const imported = "import * as nb from './lib/notebook';";
 
 for (const name of notebookNames())
   test(`${name}, each cell on little data`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'notebook-'));
     context.after(() => rmSync(folder, { recursive: true, force: true }));
-    const settings = parseSettings(brief[name.slice(0, 2)]?.split(' ') ?? [], undefined, folder);
-    const { cells } = withParameters(readNotebook(findNotebook(name).path), settings);
+    const { brief, path } = findNotebook(name);
+    const { cells } = withParameters(readNotebook(path), parseSettings(brief.split(' '), undefined, folder));
     const code = cells.flatMap((cell) => (cell.cell_type === 'code' ? cellSource(cell) : [])).join('\n');
     assert.ok(code.includes(imported), 'it takes the library from where a notebook does');
     const library = `import * as nb from ${JSON.stringify(join(projectRoot, 'lib', 'notebook'))};`;

@@ -52,3 +52,8 @@ export function datasetFile(record: DatasetRecord, size: number): DatasetFile {
 function isImageSize(size: number): size is ImageSize {
   return (imageSizes as readonly number[]).includes(size);
 }
+
+/** A registry's title, or the name. */
+export function datasetTitle(name: string): string {
+  return datasetNames().includes(name) ? findDataset(name).title : name;
+}

@@ -62,10 +62,9 @@ function describe(value: unknown): string {
 }
 
 /** What there is to see of a training that was stopped. */
-const stopped = status(
-  'There is nothing to show: a training was stopped. Run its cell again, which continues it.',
-  'warning',
-);
+const stopped = status('There is nothing to show: a training was stopped. Run its cell again, which continues it.', {
+  kind: 'warning',
+});
 
 /** A display that is updated in place. Outside a notebook it shows nothing: whoever uses it logs what is worth a line. */
 export function liveDisplay(): LiveDisplay {

@@ -12,7 +12,7 @@ const looks: Readonly<Record<StatusKind, { readonly icon: string; readonly name:
 };
 
 /** A box with one message. Its kind is said by a word and an icon as well as by colour. */
-export function status(message: string, kind: StatusKind = 'info'): Displayable {
+export function status(message: string, { kind = 'info' }: { readonly kind?: StatusKind } = {}): Displayable {
   const { icon, name } = looks[kind];
   const role = kind === 'error' || kind === 'warning' ? 'alert' : 'status';
   const html =

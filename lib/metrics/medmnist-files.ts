@@ -3,8 +3,9 @@
  * each line `index,p0,p1,…`, the scores also in the name, such as `octmnist_64_test_[AUC]0.672_[ACC]0.892@3.csv`.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type SplitName } from '../data/dataset';
+import { datasetNames } from '../data/registry';
 import { imageSizes } from '../data/registry-types';
 import { UserError } from '../errors';
 import { writeFileAtomic } from '../files';
@@ -157,4 +158,16 @@ function threeDecimals(value: number): string {
   if (!Number.isInteger(sixteenths) || sixteenths % 2 === 0) return value.toFixed(3);
   const below = Math.floor(value * 1000); // exact: an odd number of sixteenths is a whole number of thousandths and a half
   return ((below % 2 === 0 ? below : below + 1) / 1000).toFixed(3);
+}
+
+/** MedMNIST's file names have room for its own datasets: others keep the letters and digits of their name, and their size as part of it. */
+export function namingOf({ name, size }: { readonly name: string; readonly size: number }, run: string) {
+  const split = 'test' as const;
+  if (datasetNames().includes(name)) return { dataset: name, size, split, run };
+  const plain =
+    basename(name, '.npz')
+      .toLowerCase()
+      .replace(/[^a-z0-9]/g, '') || 'data';
+  const isOfficial = (imageSizes as readonly number[]).includes(size);
+  return { dataset: isOfficial ? plain : `${plain}${size}`, size: isOfficial ? size : 28, split, run };
 }

@@ -70,6 +70,17 @@ export function resnetParameters(
   return table;
 }
 
+/** timm's `zero_init_last`: from random weights, each residual branch of a ResNet begins as 0. */
+export function withQuietBranches(table: ParameterTable): ParameterTable {
+  const isLast = (name: string): boolean => {
+    const block = /^(layer\d\.\d+)\.bn([23])\.weight$/.exec(name);
+    return block !== null && (block[2] === '3' || !(`${block[1]}.bn3.weight` in table));
+  };
+  return Object.fromEntries(
+    Object.entries(table).map(([name, spec]) => [name, isLast(name) ? { ...spec, initial: 0 } : spec]),
+  );
+}
+
 /** images: N×H×W×3, normalised. */
 export function resnetForward(images: Tensor4D, p: Scope, { depths, block }: ResnetConfig): ResnetOutput {
   // Each part tidies up after itself: what no gradient needs is gone when the next begins.

@@ -1,5 +1,6 @@
 /**
- * The small networks of the tours: a ResNet and a Swin transformer with the forward passes of the large ones, for images of 28 pixels.
+ * The small networks of the tours: a ResNet and a Swin transformer for images of 28 pixels, and vision transformers, with the forward
+ * passes of the large ones.
  * There are no published weights of them.
  */
 import type { Tensor2D, Tensor4D } from '../tf';
@@ -7,6 +8,7 @@ import type { ParameterTable } from './parameters';
 import { resnetForward, resnetParameters, type ResnetConfig } from './resnet';
 import type { Scope } from './scope';
 import { swinForward, swinParameters, type SwinConfig } from './swin';
+import { vitConfigs, vitParameters, type VitConfig } from './vit';
 
 /** One block a stage, a quarter of the width. */
 const resnet: ResnetConfig = { depths: [1, 1, 1, 1], block: 'basic', width: 16 };
@@ -32,3 +34,21 @@ export const tourArchitectures = {
 } as const satisfies Record<string, TourNetwork>;
 
 export type TourArchitecture = keyof typeof tourArchitectures;
+
+/** Smaller patches, so that a small image has as many as a large one has in a study. */
+const vit: VitConfig = { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8 };
+
+/** Of DINOv3's shape; as many blocks as its sizes have, so that the large one can be cut too. */
+export const tourVits = {
+  small: { ...vit, width: 48, heads: 3 },
+  base: { ...vit, width: 64, heads: 4 },
+  large: { ...vit, width: 64, heads: 4, depth: 24 },
+} as const satisfies Record<string, VitConfig>;
+
+/** Blocks of random weights that begin with a layer scale of 10⁻⁵ would all give the same map: here they have a say. */
+export function tourVitParameters(config: VitConfig): ParameterTable {
+  const table = vitParameters(config, { classes: 0 });
+  return Object.fromEntries(
+    Object.entries(table).map(([name, spec]) => [name, /\.gamma_\d$/.test(name) ? { ...spec, initial: 3 } : spec]),
+  );
+}

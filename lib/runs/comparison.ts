@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/dataset';
 import { wilsonInterval } from '../metrics/intervals';
+import { differingSettings } from './differing-settings';
 import { classificationRows, type ClassificationRow, type Results } from './results';
 
 /** A figure of a study, for the same data only. */
@@ -83,17 +84,8 @@ export function changedSettings(
   rows: readonly Pick<ClassificationRow, 'model' | 'protocol' | 'arm' | 'settings'>[],
   known: readonly string[] = [],
 ): string[] {
-  return rows.map(({ model, protocol, arm, settings }) => {
-    const alike = rows.filter((row) => row.model === model && row.protocol === protocol && row.arm === arm);
-    const names = [...new Set(alike.flatMap((row) => Object.keys(row.settings)))];
-    return names
-      .filter(
-        (name) =>
-          ![...shownSettings, ...known].includes(name) && alike.some((row) => row.settings[name] !== settings[name]),
-      )
-      .map((name) => `${name} ${settings[name] ?? 'not set'}`)
-      .join(', ');
-  });
+  const kindOf = ({ model, protocol, arm }: (typeof rows)[number]): string => JSON.stringify([model, protocol, arm]);
+  return differingSettings(rows, kindOf, [...shownSettings, ...known]).map((names) => names.join(', '));
 }
 
 function publishedFor(published: readonly PublishedResult[], dataset: Dataset): PublishedResult[] {

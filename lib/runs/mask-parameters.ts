@@ -38,14 +38,8 @@ export function maskDataParameters(
     ),
     imageSize: size,
     syntheticImages: integerParameter('Training images that synthetic-lesions draws', syntheticImages, 16, 20_000),
-    skipBroken: booleanParameter('Whether broken images are left out instead of refused', {
-      tour: false,
-      paper: false,
-    }),
-    keepEmpty: booleanParameter('Whether images without a lesion are used instead of taken for broken', {
-      tour: false,
-      paper: false,
-    }),
+    skipBroken: booleanParameter('Whether broken images are left out instead of refused', false),
+    keepEmpty: booleanParameter('Whether images without a lesion are used instead of taken for broken', false),
     ...ownImages,
   };
 }

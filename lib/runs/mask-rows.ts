@@ -1,5 +1,6 @@
 /** The rows of segmentation networks among results, and what they are together: means over draws of images or over seeds. */
 import { mean } from '../metrics/intervals';
+import { differingSettings } from './differing-settings';
 import type { Results, SegmentationRow } from './results';
 import { grouped } from '../grouped';
 
@@ -25,6 +26,7 @@ const shown = ['epochs', 'learningRate', ...drawn];
  */
 export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
   const groups = grouped(rows, keyOf);
+  const changes = new Map(differingSettings(rows, placeOf, shown).map((settings, at) => [rows[at], settings]));
   return [...groups.values()].map((group) => {
     const [first] = group;
     const of = (metric: 'bestValDice' | 'testIou' | 'testDice' | 'testSensitivity' | 'testHd95' | 'seconds'): number =>
@@ -41,10 +43,7 @@ export function comparisonOfMasks(rows: readonly SegmentationRow[]) {
       testSensitivity: of('testSensitivity'),
       testHd95: of('testHd95'),
       bestValDice: of('bestValDice'),
-      changed: changedIn(
-        first,
-        rows.filter((row) => placeOf(row) === placeOf(first)),
-      ),
+      changed: [...(changes.get(first) ?? []), ...differingFacts(first, rows)].join(', '),
       epochs: Number(first.settings.epochs),
       learningRate: Number(first.settings.learningRate),
       seconds: of('seconds'),
@@ -72,16 +71,12 @@ function keyOf(row: SegmentationRow): string {
   return JSON.stringify([placeOf(row), weights, weightsSha256, protocol, valImages, testImages, dataSha256, kept]);
 }
 
-/** In what a row differs from others of its place, as text. */
-function changedIn(row: SegmentationRow, alike: readonly SegmentationRow[]): string {
-  const names = [...new Set(alike.flatMap(({ settings }) => Object.keys(settings)))];
-  const settings = names
-    .filter((name) => !shown.includes(name) && alike.some((other) => other.settings[name] !== row.settings[name]))
-    .map((name) => `${name} ${row.settings[name] ?? 'not set'}`);
-  const facts = (['weights', 'valImages', 'testImages'] as const)
+/** In what a row differs from others of its place beside its settings. */
+function differingFacts(row: SegmentationRow, rows: readonly SegmentationRow[]): string[] {
+  const alike = rows.filter((other) => placeOf(other) === placeOf(row));
+  return (['weights', 'valImages', 'testImages'] as const)
     .filter((name) => alike.some((other) => other[name] !== row[name]))
     .map((name) => `${name} ${row[name]}`);
-  return [...settings, ...facts].join(', ');
 }
 
 /** Rows that were tested on just these images at this size: only their scores can be held against each other, HD95 in pixels above all. */

@@ -28,62 +28,89 @@ export type GivenParameters<S extends ParameterSpecs> = {
   readonly [K in keyof ResolvedParameters<S>]?: ResolvedParameters<S>[K] | undefined;
 };
 
+/** One value for both profiles, or one for each. */
+type Defaults<T> = T | Readonly<Record<Profile, T>>;
+
+function byProfile<T extends string | number | boolean>(defaults: Defaults<T>): Readonly<Record<Profile, T>> {
+  if (typeof defaults === 'object') return defaults;
+  return { tour: defaults, paper: defaults };
+}
+
 export function integerParameter(
   meaning: string,
-  defaults: Record<Profile, number>,
+  defaults: Defaults<number>,
   minimum: number,
   maximum: number,
 ): ParameterSpec<number> {
   const allowed = `a whole number from ${minimum} to ${maximum}`;
-  return { schema: z.int().min(minimum).max(maximum), allowed, meaning, defaults };
+  return { schema: z.int().min(minimum).max(maximum), allowed, meaning, defaults: byProfile(defaults) };
 }
 
 export function numberParameter(
   meaning: string,
-  defaults: Record<Profile, number>,
+  defaults: Defaults<number>,
   minimum: number,
   maximum: number,
 ): ParameterSpec<number> {
   const allowed = `a number from ${minimum} to ${maximum}`;
-  return { schema: z.number().min(minimum).max(maximum), allowed, meaning, defaults };
+  return { schema: z.number().min(minimum).max(maximum), allowed, meaning, defaults: byProfile(defaults) };
 }
 
 export function choiceParameter<T extends string | number>(
   meaning: string,
-  defaults: Record<Profile, T>,
+  defaults: Defaults<T>,
   choices: readonly T[],
 ): ParameterSpec<T> {
   const schema = z.custom<T>((value) => (choices as readonly unknown[]).includes(value));
-  return { schema, allowed: `one of ${choices.join(', ')}`, meaning, defaults };
+  return { schema, allowed: `one of ${choices.join(', ')}`, meaning, defaults: byProfile<T>(defaults) };
 }
 
-export function textParameter(
+export function textParameter(meaning: string, defaults: Defaults<string>, allowed: string): ParameterSpec<string> {
+  return { schema: z.string().min(1), allowed, meaning, defaults: byProfile(defaults) };
+}
+
+export function booleanParameter(meaning: string, defaults: Defaults<boolean>): ParameterSpec<boolean> {
+  return { schema: z.boolean(), allowed: 'true or false', meaning, defaults: byProfile(defaults) };
+}
+
+/** Words with commas between them. */
+export function listParameter(meaning: string, defaults: Defaults<string>, names: string): ParameterSpec<string> {
+  const allowed = `${names}, with commas between them`;
+  return { schema: z.string().regex(/^[^,\s]+(,[^,\s]+)*$/), allowed, meaning, defaults: byProfile(defaults) };
+}
+
+/** Numbers with commas between them, or `word`; a single number may come as one. @param isAllowed of each number */
+export function numbersParameter(
   meaning: string,
-  defaults: Record<Profile, string>,
-  allowed: string,
-): ParameterSpec<string> {
-  return { schema: z.string().min(1), allowed, meaning, defaults };
+  defaults: Defaults<string>,
+  { allowed, isAllowed, word }: NumbersOptions,
+): ParameterSpec<string | number> {
+  const schema = z.coerce
+    .string()
+    .refine((text) => text === word || (decimals.test(text) && numbersIn(text).every(isAllowed)));
+  return { schema, allowed, meaning, defaults: byProfile(defaults) };
 }
 
-export function booleanParameter(meaning: string, defaults: Record<Profile, boolean>): ParameterSpec<boolean> {
-  return { schema: z.boolean(), allowed: 'true or false', meaning, defaults };
+interface NumbersOptions {
+  readonly allowed: string;
+  readonly isAllowed: (number: number) => boolean;
+  readonly word?: string;
 }
 
-/** Pixels a side of several versions of the same images, such as `28,64`; a single number may come as one. */
-export function sizesParameter(meaning: string, defaults: Record<Profile, string>): ParameterSpec<string | number> {
-  const inRange = (text: string): boolean =>
-    text === 'auto' ||
-    (/^\d+(,\d+)*$/.test(text) && text.split(',').every((size) => Number(size) >= 8 && Number(size) <= 512));
-  const schema = z.preprocess(
-    (value) => (typeof value === 'number' ? String(value) : value),
-    z.string().refine(inRange),
-  );
-  return {
-    schema,
+const decimals = /^\d+(\.\d+)?(e-?\d+)?(,\d+(\.\d+)?(e-?\d+)?)*$/;
+
+/** The numbers of such a parameter, in its order. */
+export function numbersIn(text: string | number): number[] {
+  return String(text).split(',').map(Number);
+}
+
+/** Pixels a side of several versions of the same images, such as `28,64`. */
+export function sizesParameter(meaning: string, defaults: Defaults<string>): ParameterSpec<string | number> {
+  return numbersParameter(meaning, defaults, {
     allowed: 'auto, or whole numbers from 8 to 512 with commas between them, such as 28,64',
-    meaning,
-    defaults,
-  };
+    isAllowed: (size) => Number.isInteger(size) && size >= 8 && size <= 512,
+    word: 'auto',
+  });
 }
 
 /** Where the weights of a network come from. */
@@ -94,6 +121,21 @@ export const weightsParameter: ParameterSpec<string> = {
   meaning: 'The project’s own weights, published ones from the hub, random ones, or a file or a model’s folder',
   defaults: { tour: 'embedded', paper: 'hub' },
 };
+
+/** `auto` is that of the weights' record, or of the config.json beside a file; else ImageNet's mean, or timm's 0.5. */
+const normalizationNames = ['auto', 'imagenet', 'half'] as const;
+export type NormalizationName = (typeof normalizationNames)[number];
+
+export const normalizationParameter = choiceParameter<NormalizationName>(
+  'What images went through when a weights file was made; auto where its record or the config.json beside it says so',
+  'auto',
+  normalizationNames,
+);
+
+/** Whether the project's own small network stands in for a study's: with its embedded weights, and with random ones in the tour. */
+export function usesOwnNetwork(choice: { readonly profile: string; readonly weights: string }): boolean {
+  return choice.weights === 'embedded' || (choice.profile === 'tour' && choice.weights === 'random');
+}
 
 /** A regular expression, or nothing. */
 const groupBy: ParameterSpec<string> = {
@@ -107,27 +149,19 @@ const groupBy: ParameterSpec<string> = {
 /** What notebooks that train share, on labels and on masks alike, for one's own images. */
 export const ownImages = {
   groupBy,
-  folds: integerParameter(
-    'Parts for cross-validation, each tested once; 1 leaves it out',
-    { tour: 1, paper: 1 },
-    1,
-    1000,
-  ),
-  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', {
-    tour: false,
-    paper: false,
-  }),
+  folds: integerParameter('Parts for cross-validation, each tested once; 1 leaves it out', 1, 1, 1000),
+  keepModel: booleanParameter('Keeps the model of each training in a folder that Python opens, too', false),
 };
 
 /** The parameters that notebooks share where they make sense, each with the study's own defaults. */
 export const common = {
-  seed: integerParameter('Seed of everything that is drawn at random', { tour: 42, paper: 42 }, 0, 2 ** 31 - 1),
-  weightDecay: numberParameter('Decoupled weight decay', { tour: 1e-5, paper: 1e-5 }, 0, 1),
-  learningRate: numberParameter('Learning rate at the start of the cosine', { tour: 1e-3, paper: 1e-3 }, 1e-8, 10),
-  batchSize: integerParameter('Images a step', { tour: 128, paper: 128 }, 1, 4096),
+  seed: integerParameter('Seed of everything that is drawn at random', 42, 0, 2 ** 31 - 1),
+  weightDecay: numberParameter('Decoupled weight decay', 1e-5, 0, 1),
+  learningRate: numberParameter('Learning rate at the start of the cosine', 1e-3, 1e-8, 10),
+  batchSize: integerParameter('Images a step', 128, 1, 4096),
   precision: choiceParameter<PrecisionSetting>(
     'What trainings compute in: float32, bfloat16 with float32 weights, or auto, the faster of them here',
-    { tour: 'float32', paper: 'float32' },
+    'float32',
     precisionSettings,
   ),
 };

@@ -2,10 +2,12 @@
  * A study's claims, measured again: one row a claim, with its number, ours, the uncertainty, what follows from it, and
  * why.
  */
-import { formatDecimal, formatEstimate } from '../display/format';
+import { formatDecimal, formatInterval, formatPercent } from '../display/format';
 import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
 import { intervalOverDraws, type Estimate } from '../metrics/interval-over-draws';
+import { grouped } from '../grouped';
+import { armTitle, type Arm } from '../runs/arms';
 import { currentRun } from '../runs/current-run';
 import { recordClaims } from '../runs/notebook-run';
 
@@ -81,7 +83,16 @@ export function differenceFinding(
     published,
     claimed,
     unit,
-  }: { readonly published?: number; readonly claimed: 'above' | 'below'; readonly unit?: string },
+    digits = 3,
+    of = 'images',
+  }: {
+    readonly published?: number;
+    readonly claimed: 'above' | 'below';
+    readonly unit?: string;
+    readonly digits?: number;
+    /** What an interval of a single draw is over. */
+    readonly of?: string;
+  },
 ): Finding {
   const ofNumber =
     published === undefined ? {} : { difference: estimate.mean - published, within: isWithin(published, estimate) };
@@ -89,10 +100,26 @@ export function differenceFinding(
     compared,
     estimate,
     ofStudy: published,
-    value: signed(estimate.mean),
-    interval: formatEstimate(estimate),
+    value: signed(estimate.mean, digits),
+    interval: `${formatInterval(estimate, digits)}${estimate.draws === 1 ? ` (${of} only)` : ''}`,
     ...ofNumber,
     ...judge({ estimate, claimed, unit }),
+  };
+}
+
+/** A share as a percentage beside the study's; of images alone where there is one draw. */
+export function shareOf(
+  compared: string,
+  estimate: Estimate,
+  published: number,
+): Omit<Finding, 'outcome' | 'why'> & { readonly within: boolean } {
+  const [low, high] = [estimate.low, estimate.high].map((end) => formatPercent(end));
+  return {
+    compared,
+    value: formatPercent(estimate.mean),
+    interval: `${low} – ${high}${estimate.draws === 1 ? ' (images only)' : ''}`,
+    difference: estimate.mean - published,
+    within: isWithin(published, estimate),
   };
 }
 
@@ -113,8 +140,8 @@ export function isWithin(value: number, { low, high }: Pick<Estimate, 'low' | 'h
 }
 
 /** With its sign, so that a gain is not read as a score. */
-export function signed(value: number): string {
-  return `${value > 0 ? '+' : ''}${formatDecimal(value)}`;
+export function signed(value: number, digits = 3): string {
+  return `${value > 0 ? '+' : ''}${formatDecimal(value, digits)}`;
 }
 
 /**
@@ -155,6 +182,24 @@ export function claimRows<T>(
       ofStudy: finding.ofStudy,
     };
   });
+}
+
+/** A row for each claim and arm, of what was run in it. */
+export function claimRowsByArm<T extends { readonly arm: Arm }>(
+  claims: readonly Claim<readonly T[]>[],
+  evidence: readonly T[],
+  options: { readonly comparable: boolean },
+) {
+  const byArm = [...grouped(evidence, ({ arm }) => arm).values()].map((own) => ({
+    arm: armTitle(own[0].arm),
+    rows: claimRows(claims, own, options),
+  }));
+  return claims.flatMap((_, index) =>
+    byArm.map(({ arm, rows }) => {
+      const { claim, published, ...found } = rows[index];
+      return { claim, published, arm, ...found };
+    }),
+  );
 }
 
 /**

@@ -42,7 +42,7 @@ export async function crossValidation<D extends Dataset | SegmentationDataset>(
   if (folds === 1)
     return status(
       'Cross-validation is left out: folds is 1. With folds = 5, five networks are trained, and each image is tested once.',
-      'info',
+      { kind: 'info' },
     );
   const rows: FoldRow[] = [];
   for (let fold = 0; fold < folds; fold++) {

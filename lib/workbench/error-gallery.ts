@@ -34,7 +34,9 @@ export async function errorGallery(
   if ('ids' in evaluation) return worstMasks(evaluation, count);
   const { data, split, model } = evaluation;
   if (data.task === 'multi-label')
-    return status('An image of these data has several labels, so that it is not right or wrong as a whole.', 'info');
+    return status('An image of these data has several labels, so that it is not right or wrong as a whole.', {
+      kind: 'info',
+    });
   const images = judgedImages(evaluation);
   const wrong = images
     .filter(({ truth, predicted }) => truth !== predicted)
@@ -48,7 +50,9 @@ export async function errorGallery(
   };
   const parts: Displayable[] = [];
   if (wrong.length === 0)
-    parts.push(status(`${model} took none of the ${images.length} ${split} images for another class.`, 'info'));
+    parts.push(
+      status(`${model} took none of the ${images.length} ${split} images for another class.`, { kind: 'info' }),
+    );
   else
     parts.push(
       await grid(

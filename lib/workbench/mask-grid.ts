@@ -1,15 +1,11 @@
-/** What a cell calls to train many segmentation networks, and to pre-train an encoder: with one bar, the stop button, and a row each. */
+/** What a cell calls to train many segmentation networks: with one bar, the stop button, and a row each. */
 import { join } from 'node:path';
-import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { progressBar } from '../display/progress';
 import { interruptible } from '../interrupt';
-import type { Network } from '../models/network';
-import { denoiseOnce, type DenoisingRun } from '../runs/denoise';
 import { trainGrid as trainGridOf, type GridOptions, type GridRun, type GridWork } from '../runs/grid';
 import { trainingIdentity } from '../runs/identity';
 import { currentRun, recordResults } from '../runs/notebook-run';
 import { trainingId, trainingOverview } from '../runs/train';
-import type { DenoisingSettings } from '../training/denoiser';
 import { keepModel, tellPlanCosts } from './training';
 
 export interface TrainGridOptions extends Pick<GridOptions<never>, 'again' | 'keepWeights' | 'mapsOf'> {
@@ -59,22 +55,4 @@ function openWorks(
   const identities = works.map(({ network, data, recipe }) => trainingIdentity(network, data, recipe));
   const done = new Set(trainingOverview(folder, identities).finished.map(({ id }) => id));
   return works.filter((_, index) => !done.has(trainingId(identities[index])));
-}
-
-export interface DenoiseOptions {
-  /** Beside the bar. */
-  readonly progress: string;
-  readonly again?: boolean;
-}
-
-/** Trains an autoencoder to take noise out of the images; no mask is read. Undefined where it was stopped: the same cell continues it. */
-export async function denoise(
-  network: Network,
-  data: SegmentationDataset,
-  settings: DenoisingSettings,
-  { progress, again }: DenoiseOptions,
-): Promise<DenoisingRun | undefined> {
-  const folder = join(currentRun().directory, 'trainings');
-  const onProgress = progressBar(progress);
-  return interruptible((signal) => denoiseOnce(network, data, settings, { folder, again, signal, onProgress }));
 }

@@ -2,12 +2,20 @@
 import type { SplitName } from '../data/dataset';
 import type { Mask } from '../data/mask';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
-import { imageGrid, type GridImage } from '../display/image-grid';
+import { imageGrid, type GridImage, type ImageGridOptions } from '../display/image-grid';
 import { maskOverlay, overlayLegend } from '../display/mask-overlay';
 import type { Displayable } from '../display/mime';
 import { createRandom } from '../random';
 
 export const syntheticNote = 'Images made by this project, not photographs.';
+
+/** A grid that says where its images come from. */
+export function maskGrid(
+  { synthetic }: Pick<SegmentationDataset, 'synthetic'>,
+  options: Omit<ImageGridOptions, 'aligned' | 'note'>,
+): Promise<Displayable> {
+  return imageGrid({ ...options, aligned: true, note: synthetic ? syntheticNote : undefined });
+}
 
 /** One row a fact: what the dataset is, how large, how it was split, and under which licence. */
 export function describeSegmentation(dataset: SegmentationDataset): { fact: string; value: string }[] {
@@ -57,12 +65,10 @@ export async function sampleMasks(
     const title = `${(100 * area).toFixed(0)} % of the image`;
     return maskOverlay({ pixels, truth, prediction: empty, title, alt: `${name} image ${id} with its mask` });
   });
-  return imageGrid({
+  return maskGrid(dataset, {
     images: [...images, ...masks],
     columns: indices.length,
-    aligned: true,
     caption: `Random ${name === 'train' ? 'training' : name} images of ${dataset.title}, and below them their masks in red`,
-    note: dataset.synthetic ? syntheticNote : undefined,
   });
 }
 
@@ -81,7 +87,7 @@ export function predictionPanel(
 ): Promise<Displayable> {
   const { test } = dataset.splits;
   const { pixels, truth } = readPair(dataset, test, index);
-  return imageGrid({
+  return maskGrid(dataset, {
     images: predictions.map(({ title, prediction }) =>
       maskOverlay({
         pixels,
@@ -92,9 +98,7 @@ export function predictionPanel(
       }),
     ),
     columns,
-    aligned: true,
     size: 150,
     caption: `${caption} ${overlayLegend}`,
-    note: dataset.synthetic ? syntheticNote : undefined,
   });
 }

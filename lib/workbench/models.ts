@@ -26,7 +26,7 @@ export async function saveModel(
   options: Omit<SaveOptions, 'signal'> = {},
 ): Promise<SavedModel> {
   const model = await interruptible((signal) => save(run, data, directory, { ...options, signal }));
-  show(status(`${model.description.name} is kept in ${directory}.`, 'success'));
+  show(status(`${model.description.name} is kept in ${directory}.`, { kind: 'success' }));
   return model;
 }
 
@@ -71,7 +71,7 @@ export async function predict(
   );
   const left = describeLeftOut(images.leftOut);
   if (left !== undefined) show(status(`${left}.`));
-  for (const { reason } of broken) show(status(reason, 'warning'));
+  for (const { reason } of broken) show(status(reason, { kind: 'warning' }));
   return rows.map(({ file, class: chosen, probabilities, calibrated }) => {
     const least = (values: Float64Array): number => {
       const named = classNames.flatMap((name, index) => (chosen.split(';').includes(name) ? [values[index]] : []));

@@ -36,7 +36,7 @@ export async function overSeeds(
   if (seeds === 1)
     return status(
       'One seed: nothing is known of others. With seeds = 5, each network is trained five times, and there are intervals over seeds.',
-      'info',
+      { kind: 'info' },
     );
   const tests = new Map<string, ClassifierEvaluation[]>();
   for (let seed = first; seed < first + seeds; seed++)

@@ -136,10 +136,11 @@ export async function keepModel(run: SavableRun, best: TrainedModel, data: Train
   if (existsSync(join(directory, modelFiles.description))) return;
   try {
     const saved = await scoring(best, 'test', (signal) => saveModel(run, data, directory, { signal }));
-    if (saved) show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, 'success'));
+    if (saved)
+      show(status(`The model is kept in ${modelsFolderName}/${name}, in the folder of this run.`, { kind: 'success' }));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    show(status(error.message, 'warning'));
+    show(status(error.message, { kind: 'warning' }));
   }
 }
 

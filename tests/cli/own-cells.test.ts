@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { executeNotebook } from '../../lib/cli/jupyter';
 import { cellSource, readNotebook, type Notebook } from '../../lib/cli/notebook-file';
+import { writeNpz, type NpzArray } from '../../lib/data/npz-writer';
 import { projectRoot } from '../../lib/paths';
 import { readResults } from '../../lib/runs/results';
 
@@ -61,6 +62,27 @@ const continued = `{
   console.log(told[0] === told[1] ? 'the same history and probabilities' : 'another history');
 }`;
 
+/** A file whose images are others the second time, in one session. */
+const replaced = `import { copyFileSync } from 'node:fs';
+for (const version of ['first', 'second']) {
+  copyFileSync(process.env.CELLS + '/' + version + '.npz', process.env.CELLS + '/cells.npz');
+  const cells = await nb.openDataset(process.env.CELLS + '/cells.npz');
+  const own = await nb.train(nb.linear({ classes: cells.classNames, size: 28 }), cells, { ...recipe, epochs: 1 });
+  await nb.evaluate(own.best, cells);
+  console.log('the ' + version + ' file: ' + nb.resultRows(cells).length + ' row');
+}`;
+
+/** Images of two classes as MedMNIST's files have them; the second class is `lightness` lighter. */
+function writeCells(path: string, lightness: number): void {
+  const arrays: Record<string, NpzArray> = {};
+  for (const name of ['train', 'val', 'test']) {
+    const bytes = new Uint8Array(4 * 28 * 28 * 3).map((_, at) => (at < 2 * 28 * 28 * 3 ? 0 : lightness));
+    arrays[`${name}_images`] = { type: '|u1', shape: [4, 28, 28, 3], bytes };
+    arrays[`${name}_labels`] = { type: '|u1', shape: [4], bytes: Uint8Array.of(0, 0, 1, 1) };
+  }
+  writeNpz(path, arrays);
+}
+
 /** The cells of notebook 01 that train and score, with a narrow network on few images, and cells after them. */
 function changedNotebook(cells: readonly string[]): Notebook {
   const notebook = readNotebook(join(projectRoot, 'notebooks', '01_resnet_from_scratch.ipynb'));
@@ -86,10 +108,12 @@ function changedNotebook(cells: readonly string[]): Notebook {
 
 test('each change is made in one cell, runs, adds its row, and comes to the same end where the kernel was killed', async () => {
   const source = join(scratch, 'changes.ipynb');
-  const cells = [...Object.values(changes).map(training), continued, ownNetwork, ownChart];
+  writeCells(join(scratch, 'first.npz'), 100);
+  writeCells(join(scratch, 'second.npz'), 200);
+  const cells = [...Object.values(changes).map(training), continued, ownNetwork, ownChart, replaced];
   writeFileSync(source, JSON.stringify(changedNotebook([...cells, 'nb.show(nb.comparison(data));'])));
   const executed = join(scratch, 'executed.ipynb');
-  const environment = { NOTEBOOK_RUN_DIRECTORY: join(scratch, 'run') };
+  const environment = { NOTEBOOK_RUN_DIRECTORY: join(scratch, 'run'), CELLS: scratch };
   await assert.rejects(
     executeNotebook(source, executed, { environment: { ...environment, KILL_IN_TRAINING: '1' } }),
     /kernel was killed/,
@@ -97,6 +121,9 @@ test('each change is made in one cell, runs, adds its row, and comes to the same
   assert.equal(readResults(environment.NOTEBOOK_RUN_DIRECTORY)?.results.length, 2, 'both arms of the first training');
   await executeNotebook(source, executed, { environment });
   const { results = [] } = readResults(environment.NOTEBOOK_RUN_DIRECTORY) ?? {};
+  const [first, second] = results.splice(-2);
+  assert.notEqual(first.trainingKey, second.trainingKey, 'other data are another training');
+  assert.equal(new Set([first, second, results[0]].map((row) => row.dataSha256)).size, 3, 'each row names its data');
   assert.equal(results.length, 2 + Object.keys(changes).length + 1, 'two arms, and a row for each change');
   assert.equal(new Set(results.map(({ trainingKey }) => trainingKey)).size, results.length - 1);
   const settings = results.map((row) => row.settings as Record<string, string | number>);
@@ -110,6 +137,8 @@ test('each change is made in one cell, runs, adds its row, and comes to the same
     'A chart of my own',
     'augment darker',
     'optimizer sgd',
+    'the first file: 1 row',
+    'the second file: 1 row',
   ])
     assert.ok(outputs.includes(text), `${text} is shown`);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assumedThroughput, createEstimator, imagesOfRun } from '../../lib/cli/study/medmnist2d-estimate';
-import { gridConfigurations, gridRunId, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import { gridConfigurations, gridRunId } from '../studies/grid-of';
 import type { GridFinishedRun } from '../../lib/studies/medmnist2d/results';
 
 const one = (options: Parameters<typeof gridConfigurations>[0]): GridConfiguration =>
@@ -37,7 +38,7 @@ test('the images of a run are its epochs’ and the test split’s, an evaluated
 });
 
 test('without any finished run, the throughput that was measured elsewhere decides', () => {
-  const configuration = one({ datasets: ['breastmnist'], schedule: { epochs: 10 } });
+  const configuration = one({ datasets: ['breastmnist'], epochs: 10 });
   const images = imagesOfRun(configuration.dataset, 10) ?? NaN;
   const { core: perCore = NaN, gpu = NaN } = assumedThroughput.resnet50 ?? {};
   assert.deepEqual(createEstimator([], { kind: 'cpu', cores: 4 })(configuration), {
@@ -51,7 +52,7 @@ test('without any finished run, the throughput that was measured elsewhere decid
 
 test('finished runs of the network decide, those of the same dataset before others', () => {
   const [breast, retina, chest] = ['breastmnist', 'retinamnist', 'chestmnist'].map((name) =>
-    one({ datasets: [name], schedule: { epochs: 10 } }),
+    one({ datasets: [name], epochs: 10 }),
   );
   const estimate = createEstimator(
     [finished(breast, 5, 50), finished({ ...breast, seed: 1 }, 10, 70), finished(retina, 2, 6)],

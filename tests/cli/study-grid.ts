@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../lib/paths';
-import { gridConfigurations, type GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import { gridConfigurations } from '../studies/grid-of';
 import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../lib/studies/medmnist2d/results';
 import { openRunStore } from '../../lib/runs/store';
 import { epochVariable, expectedAuc, logVariable } from './study-worker';
@@ -34,7 +35,7 @@ export function gridRuns(seeds: number, epochs: number): GridConfiguration[] {
   return gridConfigurations({
     datasets: ['breastmnist'],
     seeds: Array.from({ length: seeds }, (_, seed) => seed),
-    schedule: { epochs },
+    epochs,
   });
 }
 

@@ -284,7 +284,7 @@ describe('a worker', () => {
   async function begin(job: { temporary?: boolean } = {}): Promise<Worker> {
     const { store: directory, log } = place();
     mkdirSync(directory, { recursive: true });
-    const [configuration] = gridRuns(1, 100_000);
+    const [configuration] = gridRuns(1, 10_000);
     const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'study-worker.ts')], {
       cwd: projectRoot,
       stdio: ['pipe', 'ignore', 'ignore'],

@@ -13,8 +13,8 @@ import { projectRoot } from '../../lib/paths';
 test('outside a notebook the text is printed', (context) => {
   const log = context.mock.method(console, 'log', () => undefined);
   assert.equal(inNotebook(), false);
-  show(status('The loss is not finite.', 'error'));
-  liveDisplay().update(status('Working.', 'processing'));
+  show(status('The loss is not finite.', { kind: 'error' }));
+  liveDisplay().update(status('Working.', { kind: 'processing' }));
   assert.deepEqual(
     log.mock.calls.map((call) => call.arguments),
     [['Error: The loss is not finite.']],
@@ -26,7 +26,7 @@ test('a status says its kind by a word and a role, and shows markup as it is', (
     status('<b>5 < 6</b>').html,
     /nb-info" role="status">.*<strong>Note\.<\/strong> &lt;b&gt;5 &lt; 6&lt;\/b&gt;/,
   );
-  assert.match(status('Stop.', 'error').html, /role="alert".*<strong>Error\.<\/strong>/);
+  assert.match(status('Stop.', { kind: 'error' }).html, /role="alert".*<strong>Error\.<\/strong>/);
 });
 
 test('the library carries Plotly whole, its marker, the style sheet and nothing that ends a script early', () => {

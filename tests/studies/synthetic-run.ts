@@ -1,4 +1,4 @@
-import { gridConfigurations, gridRunId, type GridOptions } from '../../lib/studies/medmnist2d/grid';
+import { gridConfigurations, gridRunId, type GridOptions } from './grid-of';
 import type { GridRunClaim } from '../../lib/studies/medmnist2d/run';
 
 /** A run that takes a second or two: the small ResNet on drawn images, five epochs by default. */
@@ -8,8 +8,9 @@ export function syntheticRun(directory: string, options: GridOptions = {}): Grid
     networks: ['resnet_tour'],
     optimizers: ['sgd'],
     seeds: [0],
+    epochs: 5,
+    batchSize: 32,
     ...options,
-    schedule: { epochs: 5, batchSize: 32, ...options.schedule },
   });
   return { id: gridRunId(configuration), configuration, directory };
 }

@@ -9,7 +9,7 @@ import { argmaxRows } from '../../lib/metrics/scores';
 import type { ParameterTable } from '../../lib/models/parameters';
 import { linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
-import { gridNormalization } from '../../lib/studies/medmnist2d/study';
+import { imagenetNormalization } from '../../lib/data/batches';
 import { tf, type Tensor2D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { network, type Network } from '../../lib/models/network';
@@ -92,7 +92,7 @@ function linearClassifier(outputs: number): Network {
     'fc.bias': { shape: [outputs], kind: 'vector', initial: { uniformIn: inputs } },
   };
   const forward: Network['forward'] = (images, scope) => linear(images.reshape<Tensor2D>([-1, inputs]), scope.at('fc'));
-  return network({ name: 'linear', table, forward, normalization: gridNormalization });
+  return network({ name: 'linear', table, forward, normalization: imagenetNormalization });
 }
 
 /** Trains as the second study does, and asserts that no tensor is left behind. */

@@ -21,7 +21,7 @@ import { resnetParameterSpecs, vitParameterSpecs } from '../../studies/blood-cel
 import { armsOf, workOf } from '../../studies/dinov3-segmentation/arms';
 import { encoderRequest } from '../../studies/dinov3-segmentation/encoders';
 import { dinov3ParameterSpecs, ownEncoders } from '../../studies/dinov3-segmentation/parameters';
-import { noEncoder } from '../../studies/dinov3-segmentation/results';
+import { noEncoder } from '../../studies/dinov3-segmentation/parameters';
 import { adamW } from '../../training/create-optimizer';
 import { openFeatureCache, type FeatureCache } from '../../training/feature-cache';
 import { input } from '../../training/input-transforms';

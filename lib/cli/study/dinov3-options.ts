@@ -1,7 +1,7 @@
 /** The options of `npm run study -- dinov3-segmentation`, under the names of the study's own command line where it has them. */
 import { suggestion, UserError } from '../../errors';
 import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters } from '../../studies/dinov3-segmentation/parameters';
-import { dinov3Arms, type Dinov3Arm } from '../../studies/dinov3-segmentation/results';
+import { arms, type Arm } from '../../runs/arms';
 import { resolveParameters } from '../../runs/parameters';
 import { parseCommandLine, refusePositionals } from '../command';
 
@@ -86,7 +86,7 @@ type Dinov3Model = (typeof dinov3Models)[number];
 
 /** Which runs are wanted. */
 interface RunSelection {
-  readonly arms: readonly Dinov3Arm[];
+  readonly arms: readonly Arm[];
   readonly models: readonly Dinov3Model[];
   readonly fractions: readonly number[];
   readonly seeds: readonly number[];
@@ -169,13 +169,11 @@ function readModels(model = 'dino-unet', encoder?: string): { models: Dinov3Mode
   return { models: [...new Set(models)], encoders: (named.length > 0 ? named : given).join() };
 }
 
-function readArms(arm = 'corrected'): Dinov3Arm[] {
+function readArms(arm = 'corrected'): Arm[] {
   return listOf('arm', arm).map((name) => {
-    const found = dinov3Arms.find((one) => one === name);
+    const found = arms.find((one) => one === name);
     if (found !== undefined) return found;
-    throw new UserError(
-      `There is no arm "${name}"${suggestion(name, dinov3Arms) || '.'} There are ${dinov3Arms.join(' and ')}.`,
-    );
+    throw new UserError(`There is no arm "${name}"${suggestion(name, arms) || '.'} There are ${arms.join(' and ')}.`);
   });
 }
 

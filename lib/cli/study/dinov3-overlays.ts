@@ -4,9 +4,9 @@ import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import type { GridImage } from '../../display/image-grid';
 import { maskOverlay } from '../../display/mask-overlay';
 import { UserError } from '../../errors';
-import { mean } from '../../metrics/intervals';
 import { openTestProbabilities } from '../../runs/predicted-masks';
-import type { Dinov3Run } from '../../studies/dinov3-segmentation/results';
+import type { Dinov3Run } from '../../studies/dinov3-segmentation/groups';
+import { rankedImages } from '../../workbench/mask-panels';
 
 export interface SamplePicture {
   readonly id: string;
@@ -22,8 +22,10 @@ export interface SamplePicture {
 export function spacedSamples(runs: readonly Pick<Dinov3Run, 'test'>[], wanted: number): number[] {
   if (runs.length === 0) throw new UserError('There is no run whose images could be chosen.');
   const count = runs[0].test.ids.length;
-  const means = Array.from({ length: count }, (_, image) => mean(runs.map(({ test }) => test.scores[image].dice)));
-  const ranked = means.map((_, image) => image).sort((a, b) => means[a] - means[b] || a - b);
+  const ranked = rankedImages(
+    runs.map(({ test }) => test.scores),
+    'dice',
+  );
   const samples = Math.min(wanted, count);
   return Array.from({ length: samples }, (_, index) =>
     samples === 1 ? ranked[Math.floor(count / 2)] : ranked[Math.round((index * (count - 1)) / (samples - 1))],

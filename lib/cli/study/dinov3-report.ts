@@ -6,7 +6,8 @@ import { UserError } from '../../errors';
 import { writeFileAtomic } from '../../files';
 import { mean } from '../../metrics/intervals';
 import { contactSheet, encodePicture, samplePictures, spacedSamples } from './dinov3-overlays';
-import { noEncoder, type Dinov3Point, type Dinov3Run } from '../../studies/dinov3-segmentation/results';
+import type { Dinov3Point, Dinov3Run } from '../../studies/dinov3-segmentation/groups';
+import { noEncoder } from '../../studies/dinov3-segmentation/parameters';
 import type { StoredRuns } from './dinov3-runs';
 import { alignColumns } from '../align-columns';
 

@@ -8,13 +8,15 @@ import { trainGrid, type GridEvent, type GridOptions } from '../../runs/grid';
 import { trainingIdentity } from '../../runs/identity';
 import { trainingOverview } from '../../runs/train';
 import { workOf, type Dinov3Resources } from '../../studies/dinov3-segmentation/arms';
-import { dinov3Arms, reportedRuns, type Dinov3Point, type Dinov3Run } from '../../studies/dinov3-segmentation/results';
+import { arms } from '../../runs/arms';
+import { reportedRuns } from '../../runs/mask-groups';
+import type { Dinov3Point, Dinov3Run } from '../../studies/dinov3-segmentation/groups';
 
 /** In a run's folder: which it is, and what came of it. */
 const runFile = 'run.json';
 
 const pointSchema = z.strictObject({
-  arm: z.enum(dinov3Arms),
+  arm: z.enum(arms),
   encoder: z.string(),
   fraction: z.number(),
   seed: z.int(),

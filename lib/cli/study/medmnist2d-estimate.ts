@@ -1,8 +1,9 @@
 /** How long runs of the second study's grid will take: from runs that are finished, else from throughputs that were measured elsewhere. */
 import { findDataset } from '../../data/registry';
-import { gridDatasetNames, type GridNetworkName } from '../../studies/medmnist2d/study';
+import { datasetNames } from '../../data/registry';
+import type { GridNetworkName } from '../../studies/medmnist2d/study';
 import type { GridConfiguration } from '../../studies/medmnist2d/grid';
-import type { GridDataset } from '../../studies/medmnist2d/datasets';
+import type { DatasetReference } from '../../data/dataset-references';
 import type { GridFinishedRun } from '../../studies/medmnist2d/results';
 
 /** What a run has: cores of a processor, or a GPU. */
@@ -30,8 +31,8 @@ export const assumedThroughput: Readonly<
 const evaluationShare = 1 / 3;
 
 /** The images of a run, each counted as what it takes of a training image's time. Undefined where the dataset's size is not known. */
-export function imagesOfRun(dataset: Pick<GridDataset, 'name'>, epochs: number, fraction = 1): number | undefined {
-  if (!gridDatasetNames().includes(dataset.name)) return undefined;
+export function imagesOfRun(dataset: Pick<DatasetReference, 'name'>, epochs: number, fraction = 1): number | undefined {
+  if (!datasetNames().includes(dataset.name)) return undefined;
   const { train, val, test } = findDataset(dataset.name).splits;
   return epochs * (fraction * train + evaluationShare * val) + evaluationShare * test;
 }

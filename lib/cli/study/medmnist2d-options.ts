@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { UserError } from '../../errors';
 import { outputsDirectory } from '../../paths';
-import { medmnist2dParameterSpecs, planGrid, type GridPlan } from '../../studies/medmnist2d/parameters';
+import { planGrid, type GridPlan } from '../../studies/medmnist2d/grid';
+import { medmnist2dParameterSpecs } from '../../studies/medmnist2d/parameters';
 import { resolveParameters } from '../../runs/parameters';
 import { choice, parseCommandLine, refusePositionals } from '../command';
 import { transfers, type Transfer } from './ray-engine';

@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { formatDecimal, formatPercent } from '../../display/format';
 import type { Displayable } from '../../display/mime';
-import { marginOf, type Estimate } from '../../metrics/interval-over-draws';
-import { mean, sampleDeviation, wilsonInterval } from '../../metrics/intervals';
+import { sumOfAccuracies } from '../../metrics/accuracy-sums';
+import type { Estimate } from '../../metrics/interval-over-draws';
+import { mean, wilsonInterval } from '../../metrics/intervals';
 import { comparableResults, currentRun } from '../../runs/notebook-run';
 import { grouped } from '../../grouped';
 import { outputsDirectory } from '../../paths';
+import { bySeed } from '../../runs/by-seed';
 import { classificationRows, readAllResults, type ClassificationRow, type Results } from '../../runs/results';
 import {
   claimRows as rowsOfClaims,
   claimTable as tableOfClaims,
   differenceFinding,
   estimateOf,
-  isWithin,
   notTested,
+  shareOf,
   signed,
   type Claim,
   type Finding,
@@ -41,7 +43,7 @@ const transferred: readonly StudyModel[] = ['vitFrozen', 'vitTuned', 'dinoFrozen
 const { resnet18, vitFineTuned, dinoFrozen } = publishedBloodCells;
 
 /** Corrected trainings of one model that differ in their seed alone, by seed. */
-type Seeds = ReadonlyMap<number, ClassificationRow>;
+type Seeds = ReturnType<typeof bySeed>;
 
 export interface Trainings {
   readonly of: Readonly<Record<StudyModel, Seeds>>;
@@ -53,21 +55,6 @@ export interface Trainings {
   readonly comparable: boolean;
   /** What the same notebooks have trained on whatever data, these among them. Of one name are sizes and numbers of the same images. */
   readonly everywhere?: readonly (Pick<Trainings, 'of'> & { readonly name: string })[];
-}
-
-/**
- * Of several settings the trainings with the most seeds, the latest among equals; random weights only where no others
- * were tried.
- */
-function bySeed(rows: readonly ClassificationRow[]): Seeds {
-  const learned = rows.filter(({ weights }) => weights !== 'random');
-  const alike = grouped(learned.length > 0 ? learned : rows, ({ model, weights, settings }) => {
-    const others = Object.entries(settings).filter(([name]) => name !== 'seed');
-    return JSON.stringify([model, weights, others.sort()]);
-  });
-  const seeds = [...alike.values()].map((own) => new Map(own.map((row) => [Number(row.settings.seed), row])));
-  const most = Math.max(0, ...seeds.map(({ size }) => size));
-  return seeds.filter(({ size }) => size === most).pop() ?? new Map();
 }
 
 export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name' | 'height' | 'splits'>): Trainings {
@@ -82,35 +69,17 @@ export function trainingsOf(kept: readonly Results[], data: Pick<Dataset, 'name'
   return { of, images: test.count, validation: val.count, comparable: isData && weights.every((one) => one === 'hub') };
 }
 
-/** A sum or difference of accuracies, of which each training of a seed adds its own with a sign. */
+/** Over the seeds that all terms have: see `sumOfAccuracies`. */
+export function sumOf(terms: readonly Term[], images: number): Estimate | undefined {
+  const accuracies = terms.map(({ sign, of }) => {
+    return { sign, accuracies: new Map([...of].map(([seed, { testAccuracy }]) => [seed, testAccuracy])) };
+  });
+  return sumOfAccuracies(accuracies, images);
+}
+
 interface Term {
   readonly sign: 1 | -1;
   readonly of: Seeds;
-}
-
-/**
- * Over the seeds that all terms have. What other images would change is not known from accuracies alone: taken is what
- * it could be at the most, were the networks wrong on images that have nothing to do with each other.
- */
-export function sumOf(terms: readonly Term[], images: number): Estimate | undefined {
-  const [{ of: first }] = terms;
-  const seeds = [...first.keys()].filter((seed) => terms.every(({ of }) => of.has(seed)));
-  if (seeds.length === 0) return undefined;
-  const accuracy = ({ of }: Term, seed: number): number => of.get(seed)?.testAccuracy ?? NaN;
-  const sums = seeds.map((seed) => terms.reduce((sum, term) => sum + term.sign * accuracy(term, seed), 0));
-  const ofImages = (term: Term): number => {
-    const center = mean(seeds.map((seed) => accuracy(term, seed)));
-    return (center * (1 - center)) / images;
-  };
-  const margin = marginOf({
-    drawVariance: seeds.length === 1 ? 0 : sampleDeviation(sums) ** 2 / seeds.length,
-    draws: seeds.length,
-    imageVariance: terms.reduce((sum, term) => sum + ofImages(term), 0),
-    images,
-    confidence: 0.95,
-  });
-  const center = mean(sums);
-  return { mean: center, low: center - margin, high: center + margin, draws: seeds.length };
 }
 
 /** Mean test accuracy of a model. */
@@ -166,20 +135,18 @@ function numberClaim(claim: string, model: StudyModel, ofStudy: number): Claim<T
       if (!trainings.comparable) return notTested('a number of BloodMNIST with the study’s networks');
       const accuracies = [...trainings.of[model].values()].map(({ bestValAccuracy }) => bestValAccuracy);
       const { validation } = trainings;
-      const value = mean(accuracies);
-      const estimate = wilsonInterval(Math.round(value * validation), validation);
-      const within = isWithin(ofStudy, estimate);
+      const center = mean(accuracies);
+      const interval = { ...wilsonInterval(Math.round(center * validation), validation), draws: 1 };
+      const { within, ...share } = shareOf(
+        `${models[model].title}, validation accuracy`,
+        { mean: center, ...interval },
+        ofStudy,
+      );
       const ofNumber: Pick<Finding, 'outcome' | 'why'> =
         accuracies.length === 1
           ? { outcome: 'undecided', why: 'one seed: another may turn it round' }
           : { outcome: within ? 'holds' : 'fails', why: `it is ${within ? 'within' : 'outside of'} the interval` };
-      return {
-        compared: `${models[model].title}, validation accuracy`,
-        value: formatPercent(value),
-        interval: `${formatPercent(estimate.low)} – ${formatPercent(estimate.high)} (images only)`,
-        difference: value - ofStudy,
-        ...ofNumber,
-      };
+      return { ...share, ...ofNumber };
     },
   };
 }

@@ -3,6 +3,7 @@ import { UserError, suggestion } from '../../errors';
 import { checkBackbone } from '../../models/open-backbone';
 import { architectureNames, findModel, pretrainedNames } from '../../models/pretrained';
 import { weightsNames } from '../../models/weights-source';
+import { usesOwnNetwork } from '../../runs/parameters';
 import { describeWeights, inputSize } from '../../runs/saved-model';
 import { automaticModel } from './parameters';
 
@@ -39,8 +40,7 @@ function chosen({ profile, model, weights }: NetworkChoice, network: StudyNetwor
   const { model: ofStudy, tourSize } = studies[network];
   const kept = model === automaticModel ? describeWeights(weights) : undefined;
   if (kept !== undefined) return { model: kept.network.architecture, size: inputSize(kept).height };
-  const isSmall = weights === 'embedded' || (profile === 'tour' && weights === 'random');
-  const name = model !== automaticModel ? model : isSmall ? ownVit : ofStudy;
+  const name = model !== automaticModel ? model : usesOwnNetwork({ profile, weights }) ? ownVit : ofStudy;
   return { model: name, size: name === ownVit ? tourSize : usualSize };
 }
 

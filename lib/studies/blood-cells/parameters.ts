@@ -19,7 +19,6 @@ import {
 /** `auto` is the study's network, or the project's own small one where weights are embedded, or random in the tour. */
 export const automaticModel = 'auto';
 
-const both = <T>(value: T): Record<Profile, T> => ({ tour: value, paper: value });
 const forTour = <T>(tour: T, paper: T): Record<Profile, T> => ({ tour, paper });
 
 const dataset = textParameter(
@@ -27,15 +26,15 @@ const dataset = textParameter(
   forTour('synthetic-blood', 'bloodmnist'),
   'a dataset’s name or path',
 );
-const size = choiceParameter('Pixels a side, for datasets that come in several sizes', both<number>(28), imageSizes);
+const size = choiceParameter('Pixels a side, for datasets that come in several sizes', 28, imageSizes);
 const syntheticImages = (tour: number): ParameterSpec<number> =>
   integerParameter('Training images that synthetic-blood makes', forTour(tour, 11959), 100, 11959);
-const epochs = (of: string, defaults: Record<Profile, number>, least = 1): ParameterSpec<number> =>
+const epochs = (of: string, defaults: number | Record<Profile, number>, least = 1): ParameterSpec<number> =>
   integerParameter(`Passes over the training images${of}`, defaults, least, 1000);
 const model = (networks: string, others = 'vision transformer'): ParameterSpec<string> =>
-  textParameter(`auto (${networks}) or any ${others} of the registry`, both(automaticModel), 'auto or a model’s name');
+  textParameter(`auto (${networks}) or any ${others} of the registry`, automaticModel, 'auto or a model’s name');
 
-const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', both(1), 1, 100);
+const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', 1, 1, 100);
 
 /** The same in notebooks 01 to 03, whose networks are compared on them. */
 const tourImages = 600;
@@ -62,12 +61,12 @@ function transferParameterSpecs(tour: { readonly fineTuneEpochs: number }) {
     syntheticImages: syntheticImages(tourImages),
     weights: weightsParameter,
     model: model('the study’s network; with embedded weights, and with random ones in the tour, the project’s own'),
-    cache: booleanParameter('Whether features of the frozen network are kept and used again', both(true)),
-    epochs: epochs(', of the linear head', both(20)),
+    cache: booleanParameter('Whether features of the frozen network are kept and used again', true),
+    epochs: epochs(', of the linear head', 20),
     fineTuneEpochs: epochs(', of fine-tuning; 0 leaves it out', forTour(tour.fineTuneEpochs, 20), 0),
     regularization: choiceParameter<string>(
       'Of corrected fine-tuning: none, or mae for erased, mixed and cut images, smoothed labels and stochastic depth',
-      both('none'),
+      'none',
       ['none', 'mae'],
     ),
     seeds,
@@ -84,11 +83,11 @@ export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
   sizes: sizesParameter(
     'Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224',
-    both(automaticSizes),
+    automaticSizes,
   ),
   inputSize: integerParameter(
     'Pixels a side of the input of all networks; 0 is 224, and 64 with the project’s own network',
-    both(0),
+    0,
     0,
     512,
   ),
@@ -98,8 +97,8 @@ export const resolutionParameterSpecs = {
     'ViT-Tiny and DINOv2-S; with embedded weights, and with random ones in the tour, the project’s own',
     'vision transformer or ConvNeXt',
   ),
-  cache: booleanParameter('Whether features of frozen networks are kept and used again', both(true)),
-  epochs: epochs(', of the linear heads', both(20)),
+  cache: booleanParameter('Whether features of frozen networks are kept and used again', true),
+  epochs: epochs(', of the linear heads', 20),
   cnnEpochs: epochs(', of the ResNet; 0 leaves it out', forTour(4, 20), 0),
   fineTuneEpochs: epochs(', of fine-tuning the pretrained networks; 0 leaves it out', forTour(0, 20), 0),
   arms: choiceParameter<string>(

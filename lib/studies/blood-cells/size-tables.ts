@@ -6,7 +6,9 @@ import { table } from '../../display/tables';
 import { scoresOf } from '../../workbench/comparison';
 import { wilsonInterval } from '../../metrics/intervals';
 import { armTitle } from '../../runs/arms';
+import { grouped } from '../../grouped';
 import { accuracyInterval, changedSettings } from '../../runs/comparison';
+import { differingSettings } from '../../runs/differing-settings';
 import type { ClassificationRow } from '../../runs/results';
 import { comparableRows } from '../../workbench/backbones';
 import { benchmarkSizes, medmnistPlusBlood, sizeHeading } from './published';
@@ -52,26 +54,18 @@ function commonOf(
  */
 export function sizeSeries(rows: readonly (ClassificationRow | undefined)[]): SizeSeries[] {
   const all = rows.flatMap((row) => row ?? []);
-  const lines = new Map<string, ClassificationRow[]>();
-  for (const row of all) lines.set(commonOf(row), [...(lines.get(commonOf(row)) ?? []), row]);
-  const firsts = [...lines.values()].map(([row]) => row);
-  const told = apartBy(firsts);
-  return [...lines.values()].map((own, index) => {
-    const bySize = new Map<unknown, ClassificationRow>();
+  const lines = [...grouped(all, (row) => commonOf(row)).values()];
+  const told = apartBy(lines.map(([row]) => row));
+  return lines.map((own, index) => {
+    const [first] = own;
     const shared = all.filter((row) => isShared(row, own));
-    for (const row of [...shared, ...own]) bySize.set(row.settings.sourceSize, row);
-    const [{ model, settings }] = own;
-    const line = {
-      model,
-      training: trainingTitle(own[0]),
-      input: String(settings.inputMode),
-      apart: told[index].join(', '),
-    };
+    const bySize = new Map([...shared, ...own].map((row) => [Number(row.settings.sourceSize), row]));
     return {
-      ...line,
-      rows: [...bySize.values()].sort(
-        (one, other) => Number(one.settings.sourceSize) - Number(other.settings.sourceSize),
-      ),
+      model: first.model,
+      training: trainingTitle(first),
+      input: String(first.settings.inputMode),
+      apart: told[index].join(', '),
+      rows: [...bySize].sort(([one], [other]) => one - other).map(([, row]) => row),
     };
   });
 }
@@ -84,14 +78,11 @@ function isShared(row: ClassificationRow, own: readonly ClassificationRow[]): bo
 
 /** Of lines of the same network, training and input, what sets each apart. */
 function apartBy(firsts: readonly ClassificationRow[]): string[][] {
-  const nameOf = (row: ClassificationRow): string => [row.model, row.protocol, row.arm, row.settings.inputMode].join();
-  return firsts.map((row) => {
-    const alike = firsts.filter((other) => nameOf(other) === nameOf(row));
-    const names = Object.keys(row.settings).filter((name) => !alongLine.includes(name));
-    const settings = names.filter((name) => alike.some((other) => other.settings[name] !== row.settings[name]));
-    const isOtherWeights = alike.some(({ weightsSha256 }) => weightsSha256 !== row.weightsSha256);
-    const weights = isOtherWeights ? [`weights ${row.weights} ${row.weightsSha256?.slice(0, 8) ?? ''}`.trim()] : [];
-    return [...settings.map((name) => `${name} ${row.settings[name]}`), ...weights];
+  const kindOf = (row: ClassificationRow): string => [row.model, row.protocol, row.arm, row.settings.inputMode].join();
+  return differingSettings(firsts, kindOf, alongLine).map((settings, at) => {
+    const { weights, weightsSha256 } = firsts[at];
+    const isOther = firsts.some((row) => kindOf(row) === kindOf(firsts[at]) && row.weightsSha256 !== weightsSha256);
+    return isOther ? [...settings, `weights ${weights} ${weightsSha256?.slice(0, 8) ?? ''}`.trim()] : settings;
   });
 }
 

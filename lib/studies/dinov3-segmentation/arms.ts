@@ -11,6 +11,7 @@ import { blockMaps, type Vit } from '../../models/encoders';
 import { dinoUnetBlocks } from '../../models/feature-maps';
 import type { Network } from '../../models/network';
 import { unet } from '../../models/networks';
+import type { Arm } from '../../runs/arms';
 import type { GridWork } from '../../runs/grid';
 import type { RowFacts } from '../../runs/results';
 import { flip } from '../../training/augmentations';
@@ -19,7 +20,8 @@ import { binaryCrossEntropy, dice } from '../../training/losses';
 import type { Recipe } from '../../training/recipe';
 import { cosine } from '../../training/schedules';
 import type { Dinov3Parameters } from './parameters';
-import { noEncoder, type Dinov3Arm, type Dinov3Point } from './results';
+import type { Dinov3Point } from './groups';
+import { noEncoder } from './parameters';
 
 /** The switches between the arms. */
 export interface Dinov3ArmOptions {
@@ -40,7 +42,7 @@ export interface Dinov3ArmOptions {
   readonly precision: PrecisionSetting;
 }
 
-export type Dinov3Arms = Readonly<Record<Dinov3Arm, Dinov3ArmOptions>>;
+export type Dinov3Arms = Readonly<Record<Arm, Dinov3ArmOptions>>;
 
 /** @param seeds of the corrected arm; the study had one */
 export function armsOf({
@@ -91,7 +93,7 @@ export const leftOut: readonly { readonly what: string; readonly why: string }[]
 
 /** Networks by name, `none` of the U-Net first, fractions and seeds of an arm, in an order in which each encoder is needed once. */
 export function pointsOf(
-  arm: Dinov3Arm,
+  arm: Arm,
   encoders: readonly string[],
   fractions: readonly number[],
   seeds: readonly number[],

@@ -1,15 +1,21 @@
 /** Dice over the number of training images: where two networks change places, and how many images one needs for what the other reaches. */
 import { crossingPoint, imagesToReach, type LearningCurve } from '../../metrics/learning-curves';
 import { type RunGroup } from './groups';
-import { metricBySeed, withSharedSeeds } from '../../runs/mask-scores';
+import { fractionsOf } from '../../runs/mask-groups';
+import { curvesOfPairs, type DiceCurves, type GroupsCompared } from '../../workbench/mask-claims';
 import { dataOfStudy, publishedScore, type PublishedNetwork } from './published';
 
-/** The groups of one arm at one fraction: the U-Net, and the network that stands for the study's Base. */
-export function pairAt(groups: readonly RunGroup[], fraction: number): { unet: RunGroup; dino: RunGroup } | undefined {
-  const [unet, dino] = [unetOf(groups), baseOf(groups)].map((series) =>
+/** The groups of one arm at one fraction: the U-Net first, and the network that stands for the study's Base. */
+export function pairAt(groups: readonly RunGroup[], fraction: number): GroupsCompared {
+  const [first, second] = [unetOf(groups), baseOf(groups)].map((series) =>
     series.find((one) => one.fraction === fraction),
   );
-  return unet === undefined || dino === undefined ? undefined : { unet, dino };
+  return first === undefined || second === undefined ? undefined : { first, second };
+}
+
+/** The other way round. */
+export function swapped(pair: GroupsCompared): GroupsCompared {
+  return pair && { first: pair.second, second: pair.first };
 }
 
 function unetOf(groups: readonly RunGroup[]): readonly RunGroup[] {
@@ -29,14 +35,19 @@ function seriesOf(groups: readonly RunGroup[], of: RunGroup | undefined): readon
   return groups.filter(({ network }) => network === of?.network);
 }
 
-/** Both networks at every fraction that both were trained at, by the seeds that all have; undefined without two fractions or a seed. */
-export function curvesOf(groups: readonly RunGroup[]) {
-  const found = baseOf(groups).flatMap(({ fraction }) => pairAt(groups, fraction) ?? []);
-  const shared = withSharedSeeds(found.flatMap(({ unet, dino }) => [unet, dino]));
-  const pairs = found.map((_, index) => ({ unet: shared[2 * index], dino: shared[2 * index + 1] }));
-  if (pairs.length < 2 || shared[0].runs.length === 0) return undefined;
-  const dice = pairs.map(({ unet, dino }) => ({ unet: metricBySeed(unet, 'dice'), dino: metricBySeed(dino, 'dice') }));
-  return { images: pairs.map(({ unet }) => unet.trainImages), pairs, dice };
+/** Both networks at every fraction that both were trained at. */
+export function curvesOf(groups: readonly RunGroup[]): DiceCurves | undefined {
+  return curvesOfPairs(baseOf(groups).flatMap(({ fraction }) => pairAt(groups, fraction) ?? []));
+}
+
+/** Of the study's sizes, each with the next smaller one, at every fraction. */
+export function stepsOf(groups: readonly RunGroup[]): NonNullable<GroupsCompared>[] {
+  return fractionsOf(groups).flatMap((fraction) => {
+    const sizes = (['small', 'base', 'large'] as const).flatMap(
+      (size) => groups.find((one) => one.networkOfStudy === size && one.fraction === fraction) ?? [],
+    );
+    return sizes.slice(1).map((first, index) => ({ first, second: sizes[index] }));
+  });
 }
 
 function publishedCurve(network: PublishedNetwork): LearningCurve {

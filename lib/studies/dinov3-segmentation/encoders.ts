@@ -3,9 +3,9 @@ import type { PrecisionSetting } from '../../precisions';
 import { choosePrecision } from '../../tensor/chosen-precision';
 import { suggestion, UserError } from '../../errors';
 import type { VitRequest } from '../../models/encoders';
-import type { ParameterTable } from '../../models/parameters';
 import { findModel } from '../../models/pretrained';
-import { patchGrid, vitConfigs, vitParameters, type VitConfig, type VitName } from '../../models/vit';
+import { tourVitParameters, tourVits } from '../../models/tour-networks';
+import { patchGrid, vitConfigs, type VitConfig, type VitName } from '../../models/vit';
 import { checkWeights, weightsNames } from '../../models/weights-source';
 import {
   automaticEncoders,
@@ -44,14 +44,11 @@ const ownRecords: Readonly<Record<(typeof ownEncoders)[number], EncoderRecord>> 
 };
 const records = { ...dinov3Encoders, ...ownRecords };
 
-/** Smaller patches, so that a small image has as many as a large one has in the study. */
-const tourVit: VitConfig = { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8 };
-
-/** Stand in for the three where weights are random in the tour; as many blocks each, so that the large one can be cut too. */
+/** Stand in for the three where weights are random in the tour. */
 const tourEncoders: Readonly<Record<(typeof encodersOfTour)[number], { title: string; config: VitConfig }>> = {
-  dinov3_tour_s: { title: 'tour S', config: { ...tourVit, width: 48, heads: 3 } },
-  dinov3_tour_b: { title: 'tour B', config: { ...tourVit, width: 64, heads: 4 } },
-  dinov3_tour_l: { title: 'tour L', config: { ...tourVit, width: 64, heads: 4, depth: 24 } },
+  dinov3_tour_s: { title: 'tour S', config: tourVits.small },
+  dinov3_tour_b: { title: 'tour B', config: tourVits.base },
+  dinov3_tour_l: { title: 'tour L', config: tourVits.large },
 };
 
 /** For tables and figures. */
@@ -99,7 +96,8 @@ function checkEncoder(
     throw new UserError(
       `There is no encoder "${given}"${suggestion(given, dinov3EncoderNames) || '.'} There are ${dinov3EncoderNames.join(', ')}.`,
     );
-  patchGrid({ height: imageSize, width: imageSize }, isTour(name) ? tourVit : vitConfigs[records[name].architecture]);
+  const config = isTour(name) ? tourVits.small : vitConfigs[records[name].architecture];
+  patchGrid({ height: imageSize, width: imageSize }, config);
   if (!isTour(name)) checkWeights(weightsOf(name, weights), records[name].pretrained);
   else if (weights !== 'random')
     throw new UserError(
@@ -109,11 +107,7 @@ function checkEncoder(
 }
 
 function weightsOf(name: keyof typeof records, weights: string): string {
-  return records[name].weights ?? fileOf(name, weights);
-}
-
-function fileOf(name: string, weights: string): string {
-  return weights.replace('{encoder}', name);
+  return records[name].weights ?? weights.replace('{encoder}', name);
 }
 
 function isTour(name: Dinov3EncoderName): name is keyof typeof tourEncoders {
@@ -123,34 +117,16 @@ function isTour(name: Dinov3EncoderName): name is keyof typeof tourEncoders {
 /** What `openVit` is to open. */
 export function encoderRequest(
   name: Dinov3EncoderName,
-  {
-    weights,
-    imageSize,
-    seed,
-    precision,
-  }: Pick<EncoderChoice, 'weights' | 'imageSize'> &
-    Pick<VitRequest, 'seed'> & { readonly precision?: PrecisionSetting },
+  choice: Pick<EncoderChoice, 'weights' | 'imageSize'> & Pick<VitRequest, 'seed'> & { precision?: PrecisionSetting },
 ): VitRequest {
+  const { weights, imageSize, seed, precision } = choice;
   const { mean, std } = findModel(records[isTour(name) ? 'dinov3_vits16' : name].pretrained);
   const common = { name, title: encoderTitle(name), normalization: { mean, std }, imageSize, seed } as const;
   if (isTour(name)) {
     const { config } = tourEncoders[name];
-    return { ...common, architecture: config, table: tourTable(config), weights };
+    return { ...common, architecture: config, table: tourVitParameters(config), weights };
   }
   const { pretrained, architecture } = records[name];
-  return {
-    ...common,
-    architecture,
-    pretrained,
-    weights: weightsOf(name, weights),
-    precision: choosePrecision(precision),
-  };
-}
-
-/** Blocks of random weights that begin with a layer scale of 10⁻⁵ would all give the same map: here they have a say. */
-function tourTable(config: VitConfig): ParameterTable {
-  const table = vitParameters(config, { classes: 0 });
-  return Object.fromEntries(
-    Object.entries(table).map(([name, spec]) => [name, /\.gamma_\d$/.test(name) ? { ...spec, initial: 3 } : spec]),
-  );
+  const own = { weights: weightsOf(name, weights), precision: choosePrecision(precision) };
+  return { ...common, ...own, architecture, pretrained };
 }

@@ -1,19 +1,22 @@
 /** The parameters of notebook 07. */
-import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
 import {
   booleanParameter,
   common,
   integerParameter,
   numberParameter,
+  numbersIn,
+  numbersParameter,
   textParameter,
   weightsParameter,
-  type ParameterSpec,
   type ResolvedParameters,
 } from '../../runs/parameters';
 
 /** Meta's names. */
 export const encodersOfStudy = ['dinov3_vits16', 'dinov3_vitb16', 'dinov3_vitl16'] as const;
+/** The encoder of a U-Net, which has none of its own. */
+export const noEncoder = 'none';
+
 /** Small networks that stand in for them. */
 export const encodersOfTour = ['dinov3_tour_s', 'dinov3_tour_b', 'dinov3_tour_l'] as const;
 
@@ -29,20 +32,10 @@ export type Dinov3EncoderName = (typeof dinov3EncoderNames)[number];
  */
 export const automaticEncoders = 'auto';
 
-export const dinov3Notebook = '07_dinov3_segmentation';
-
-/** The numbers of a list with commas, each once, ascending. */
+/** Each once, ascending. */
 export function fractionsOf(fractions: string | number): number[] {
-  return [...new Set(String(fractions).split(',').map(Number))].sort((a, b) => a - b);
+  return [...new Set(numbersIn(fractions))].sort((a, b) => a - b);
 }
-
-/** Numbers with commas between them, or one number. */
-const fractionsParameter: ParameterSpec<string | number> = {
-  schema: z.coerce.string().refine((text) => fractionsOf(text).every((fraction) => fraction > 0 && fraction <= 1)),
-  allowed: 'numbers above 0 and at most 1 with commas between them, such as 0.25,0.5,1',
-  meaning: 'Fractions of the training images',
-  defaults: { tour: '0.25,0.5,1', paper: '0.25,0.5,1' },
-};
 
 /** The paper profile is the study's; the tour's values are made for a minute on two cores. */
 export const dinov3ParameterSpecs = {
@@ -54,12 +47,15 @@ export const dinov3ParameterSpecs = {
   weights: weightsParameter,
   encoders: textParameter(
     `auto, or names with commas between them: ${dinov3EncoderNames.join(', ')}`,
-    { tour: automaticEncoders, paper: automaticEncoders },
+    automaticEncoders,
     `auto or some of ${dinov3EncoderNames.join(', ')}`,
   ),
-  fractions: fractionsParameter,
+  fractions: numbersParameter('Fractions of the training images', '0.25,0.5,1', {
+    allowed: 'numbers above 0 and at most 1 with commas between them, such as 0.25,0.5,1',
+    isAllowed: (fraction) => fraction > 0 && fraction <= 1,
+  }),
   seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
-  cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
+  cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', true),
   epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: 100 }, 1, 10_000),
   ...common,
   precision: { ...common.precision, meaning: `${common.precision.meaning}; the frozen encoder, too` },
@@ -70,23 +66,12 @@ export const dinov3ParameterSpecs = {
     1e-8,
     10,
   ),
-  weightDecay: numberParameter('Weight decay of AdamW', { tour: 1e-4, paper: 1e-4 }, 0, 1),
-  diceWeight: numberParameter('Weight of a soft Dice loss beside the cross-entropy', { tour: 0, paper: 0 }, 0, 100),
-  patience: integerParameter(
-    'Epochs without a better validation Dice that end a training',
-    { tour: 10, paper: 10 },
-    1,
-    10_000,
-  ),
-  flips: booleanParameter('Whether training images are flipped at random; not in the study', {
-    tour: false,
-    paper: false,
-  }),
+  weightDecay: numberParameter('Weight decay of AdamW', 1e-4, 0, 1),
+  diceWeight: numberParameter('Weight of a soft Dice loss beside the cross-entropy', 0, 0, 100),
+  patience: integerParameter('Epochs without a better validation Dice that end a training', 10, 1, 10_000),
+  flips: booleanParameter('Whether training images are flipped at random; not in the study', false),
   flipTta: booleanParameter('Whether test images are predicted in four flips too', { tour: true, paper: false }),
-  nativeScores: booleanParameter('Whether masks are scored at the size of the files too', {
-    tour: false,
-    paper: false,
-  }),
+  nativeScores: booleanParameter('Whether masks are scored at the size of the files too', false),
   unetWidth: integerParameter('Channels of the U-Net’s first level', { tour: 8, paper: 32 }, 1, 64),
   decoderWidth: integerParameter(
     'Channels of the decoder’s deepest level; a multiple of 8',

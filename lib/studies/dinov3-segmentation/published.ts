@@ -54,11 +54,8 @@ export const publishedDice: readonly PublishedDice[] = (
   scores.map((dice, index) => ({ network, fraction: dataOfStudy.fractions[index], dice })),
 );
 
-/** One published score. @throws Error where the study has none */
 export function publishedScore(network: PublishedNetwork, fraction: number): number {
-  const found = publishedDice.find((row) => row.network === network && row.fraction === fraction);
-  if (found === undefined) throw new Error(`The study has no score of ${network} at ${fraction}.`);
-  return found.dice;
+  return publishedDice.find((row) => row.network === network && row.fraction === fraction)?.dice ?? NaN;
 }
 
 /** Sections "Key Results", "H1" to "H3" and "Practical recommendations" of the README. */

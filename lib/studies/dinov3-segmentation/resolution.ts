@@ -6,15 +6,14 @@ import type { Displayable } from '../../display/mime';
 import { mean } from '../../metrics/intervals';
 import { countPixels, scoresOfCounts } from '../../metrics/segmentation';
 import { levelScales } from '../../models/dino-unet';
-import { resizeBilinear } from '../../tensor/upsampling';
-import { tf, type Tensor4D } from '../../tf';
+import { throughPlaces } from '../../models/mask-places';
 import { dinoUnetOfWidth } from '../../models/dino-unet';
 import type { Vit } from '../../models/encoders';
 import { dinoUnetBlocks } from '../../models/feature-maps';
 import { patchGrid } from '../../models/vit';
-import { grid } from './panels';
-import { dinov3Arms, type Dinov3Arm } from './results';
-import { readPair } from '../../workbench/mask-views';
+import { arms, armTitle, type Arm } from '../../runs/arms';
+import { smallImage } from '../../workbench/mask-panels';
+import { maskGrid, readPair } from '../../workbench/mask-views';
 
 type EncoderShape = Pick<Vit, 'config' | 'size'>;
 
@@ -30,7 +29,7 @@ export function decoderLevels(
   { height }: Pick<SegmentationDataset, 'height'>,
   decoderWidth: number,
 ) {
-  const [published, corrected] = dinov3Arms.map((arm) => ({ arm, blocks: dinoUnetBlocks(encoder.config, arm).blocks }));
+  const [published, corrected] = arms.map((arm) => ({ arm, blocks: dinoUnetBlocks(encoder.config, arm).blocks }));
   const { widths } = dinoUnetOfWidth(encoder.config.width, decoderWidth, 'corrected');
   const levels = levelNames.map((level, index) => ({
     level,
@@ -40,7 +39,7 @@ export function decoderLevels(
     blockCorrected: String(corrected.blocks[widths.length - 1 - index]),
     placesCorrected: placesOf(encoder, 'corrected', index),
   }));
-  const last = (arm: Dinov3Arm): string => `image: × ${height / logitPlaces(encoder, arm)}`;
+  const last = (arm: Arm): string => `image: × ${height / logitPlaces(encoder, arm)}`;
   const empty = { channels: 1, blockAsPublished: '', blockCorrected: '' };
   return [
     ...levels,
@@ -53,43 +52,26 @@ export function decoderLevels(
   ];
 }
 
-function placesOf(encoder: EncoderShape, arm: Dinov3Arm, level: number): string {
+function placesOf(encoder: EncoderShape, arm: Arm, level: number): string {
   const [rows, columns] = gridOf(encoder);
   const scale = levelScales[arm][level];
   return `${Math.ceil(rows * scale)} × ${Math.ceil(columns * scale)}`;
 }
 
 /** The places that an arm's logits have before the last interpolation. */
-export function logitPlaces(encoder: EncoderShape, arm: Dinov3Arm): number {
+export function logitPlaces(encoder: EncoderShape, arm: Arm): number {
   return gridOf(encoder)[0] * Math.max(...levelScales[arm]);
-}
-
-/**
- * A mask as it comes back from so many places a side: the share of lesion in each place, enlarged bilinearly, above one half. No network
- * is in it: it is what knowing every place exactly would draw.
- */
-export function throughPlaces({ pixels, height, width }: Mask, places: number): Mask {
-  const drawn = tf.tidy(() => {
-    const full = tf.tensor4d(
-      Float32Array.from(pixels, (value) => (value === 0 ? 0 : 1)),
-      [1, height, width, 1],
-    );
-    const cell: [number, number] = [height / places, width / places];
-    const coarse = tf.avgPool<Tensor4D>(full, cell, cell, 'valid'); // 1×places×places×1
-    return resizeBilinear(coarse, { height, width }).dataSync();
-  });
-  return { height, width, pixels: Uint8Array.from(drawn, (value) => (value > 0.5 ? 1 : 0)) };
 }
 
 /** One row an arm: mean and lowest Dice of the test masks against themselves after a passage through the arm's places. */
 export function resolutionRows(encoder: EncoderShape, dataset: SegmentationDataset) {
   const { test } = dataset.splits;
   const truths = test.ids.map((_, index) => readPair(dataset, test, index).truth);
-  return dinov3Arms.map((arm) => {
+  return arms.map((arm) => {
     const places = logitPlaces(encoder, arm);
     const dices = truths.map((truth) => diceOf(truth, throughPlaces(truth, places)));
     return {
-      arm: arm.replace('-', ' '),
+      arm: armTitle(arm),
       places: `${places} × ${places}`,
       pixelsPerPlace: dataset.height / places,
       dice: mean(dices),
@@ -110,7 +92,7 @@ export function resolutionPanel(
 ): Promise<Displayable> {
   const { test } = dataset.splits;
   const indices = Array.from({ length: Math.min(count, test.count) }, (_, index) => index);
-  const images = dinov3Arms.flatMap((arm) => {
+  const images = arms.flatMap((arm) => {
     const places = logitPlaces(encoder, arm);
     return indices.map((index) => {
       const { pixels, truth } = readPair(dataset, test, index);
@@ -121,5 +103,5 @@ export function resolutionPanel(
     });
   });
   const caption = `What the resolution of the decoder leaves of a mask that is known exactly: as published (above) and corrected (below). No network is in this picture. ${overlayLegend.replace('the prediction', 'what is left')}`;
-  return grid(dataset, { images, columns: indices.length, caption });
+  return maskGrid(dataset, { images, columns: indices.length, caption, size: smallImage });
 }

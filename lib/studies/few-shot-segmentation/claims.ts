@@ -10,9 +10,9 @@ import {
   claimTable as tableOfClaims,
   differenceFinding,
   estimateOf,
-  isWithin,
   judge,
   notTested,
+  shareOf,
   signed,
   type Claim,
   type Finding,
@@ -94,14 +94,9 @@ function measureSaved(all: readonly FewShotTraining[]): Finding {
     return own.reduce((sum, { saved }) => sum + saved, 0) / own.length;
   });
   const estimate = estimateOf(ofDraws.map((saved) => [saved]));
-  return {
-    compared: 'seconds of F with the encoder in every epoch, against E',
-    value: formatPercent(estimate.mean),
-    ...(draws.length > 1 && { interval: `${formatPercent(estimate.low)} – ${formatPercent(estimate.high)}` }),
-    difference: estimate.mean - savedOfStudy,
-    within: isWithin(savedOfStudy, estimate),
-    ...judge({ estimate, claimed: 'above', unit: 'draw' }),
-  };
+  const share = shareOf('seconds of F with the encoder in every epoch, against E', estimate, savedOfStudy);
+  const interval = draws.length > 1 ? share.interval : undefined; // seconds are not of images
+  return { ...share, interval, ...judge({ estimate, claimed: 'above', unit: 'draw' }) };
 }
 
 const few = [40, 20, 10] as const;

@@ -2,17 +2,15 @@
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { barComparison } from '../../display/bar-chart';
 import type { FigureDisplay } from '../../display/figure';
-import { imageGrid } from '../../display/image-grid';
 import { lossCurves } from '../../display/loss-chart';
 import type { Displayable } from '../../display/mime';
-import { mean } from '../../metrics/intervals';
-import type { DenoisingRun } from '../../runs/denoise';
-import type { TrainingHistory } from '../../display/history-chart';
+import { armTitle } from '../../runs/arms';
 import { scoresOfStudy } from './published';
-import type { FewShotArm, FewShotTraining, SeriesName } from './series';
+import type { FewShotTraining, SeriesName } from './series';
 import { groupTrainings, scoreOf, type ShownMetric } from './tables';
 import { intervalTitle } from '../../metrics/interval-over-draws';
-import { predictionPanel, syntheticNote } from '../../workbench/mask-views';
+import { rankedImages } from '../../workbench/mask-panels';
+import { predictionPanel } from '../../workbench/mask-views';
 
 const metricTitles: Readonly<Record<ShownMetric, string>> = {
   jaccard: 'Jaccard index',
@@ -30,11 +28,6 @@ const seriesTitles: Readonly<Record<SeriesName, string>> = {
   'F from random weights': 'frozen random weights',
 };
 
-/** A series for people. */
-function seriesTitle(series: SeriesName): string {
-  return seriesTitles[series];
-}
-
 function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
@@ -51,7 +44,7 @@ export function scoreBars(trainings: readonly FewShotTraining[], metric: ShownMe
       return group && scoreOf(group, metric);
     });
     return {
-      name: seriesTitle(name),
+      name: seriesTitles[name],
       values: scores.map((score) => score?.mean ?? null),
       errors: scores.map((score) => (score ? ([score.mean - score.low, score.high - score.mean] as const) : null)),
     };
@@ -69,10 +62,6 @@ export function scoreBars(trainings: readonly FewShotTraining[], metric: ShownMe
     },
     { label: `${title}: one bar for each way of training, in groups by the number of training images` },
   );
-}
-
-function armTitle(arm: FewShotArm): string {
-  return arm.replace('-', ' ');
 }
 
 /** Loss of E and F per epoch, a diagram for each size, of the first draw, with both best epochs. */
@@ -99,70 +88,16 @@ export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDispl
   );
 }
 
-/** What an arm's pre-training has come to; undefined where it was stopped. */
-export type Denoised = Readonly<Record<FewShotArm, DenoisingRun | undefined>>;
-
-/** Loss of denoising per epoch with its best epoch; undefined where none has been finished. */
-export function denoisingLosses(denoised: Denoised): FigureDisplay | undefined {
-  const finished = (Object.keys(denoised) as FewShotArm[]).flatMap((arm) => {
-    const run = denoised[arm];
-    return run === undefined ? [] : [{ name: armTitle(arm), history: run.history, bestEpoch: run.bestEpoch }];
-  });
-  if (finished.length === 0) return undefined;
-  return lossCurves(
-    {
-      title: 'Denoising: reconstruction loss per epoch',
-      lossTitle: 'Mean squared error',
-      panels: [{ curves: finished }],
-    },
-    {
-      label: 'Mean squared error of denoising per epoch on training and validation images',
-      caption: 'Dashed vertical lines: the epoch with the lowest validation loss, whose encoder is used.',
-    },
-  );
-}
-
-const shownImages = 5;
-
-/** Noisy, original and reconstructed test images below one another; undefined where the pre-training was stopped. */
-export async function denoisingPanel(
-  run: DenoisingRun | undefined,
-  dataset: SegmentationDataset,
-): Promise<Displayable | undefined> {
-  if (run === undefined) return undefined;
-  const { height, width } = dataset;
-  const shown = run.reconstruct(dataset, shownImages);
-  const bytes = height * width * 3;
-  const rows = [
-    ['noisy', shown.noisy],
-    ['original', shown.original],
-    ['reconstructed', shown.reconstructed],
-  ] as const;
-  return imageGrid({
-    images: rows.flatMap(([title, pixels]) =>
-      shown.ids.map((id, index) => {
-        const image = pixels.subarray(index * bytes, (index + 1) * bytes);
-        return { pixels: image, height, width, channels: 3, title, alt: `Test image ${id}, ${title}` };
-      }),
-    ),
-    columns: shown.ids.length,
-    aligned: true,
-    caption: `What the denoiser makes of test images with noise of σ = ${run.noise}`,
-    note: dataset.synthetic ? syntheticNote : undefined,
-  });
-}
-
 export const caseNames = ['worst', 'median', 'best'] as const;
 export type CaseName = (typeof caseNames)[number];
 
 /** Test images by their mean Jaccard index over trainings: the lowest, the middle, the highest. */
 export function findCase(trainings: readonly FewShotTraining[], name: CaseName): number {
-  const images = trainings[0].test.scores.length;
-  const means = Array.from({ length: images }, (_, image) =>
-    mean(trainings.map(({ test }) => test.scores[image].jaccard)),
+  const order = rankedImages(
+    trainings.map(({ test }) => test.scores),
+    'jaccard',
   );
-  const order = Array.from({ length: images }, (_, image) => image).sort((a, b) => means[a] - means[b] || a - b);
-  return order[{ worst: 0, median: Math.floor((images - 1) / 2), best: images - 1 }[name]];
+  return order[{ worst: 0, median: Math.floor((order.length - 1) / 2), best: order.length - 1 }[name]];
 }
 
 /** One test image under each series and size of the first draw, with the Jaccard index of each. */
@@ -194,7 +129,7 @@ export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDispl
   return barComparison(
     {
       groups: sizes.map((size) => `${size} images`),
-      series: (['F', 'E'] as const).map((name) => ({ name: seriesTitle(name), values: of(name) })),
+      series: (['F', 'E'] as const).map((name) => ({ name: seriesTitles[name], values: of(name) })),
       valueTitle: metricTitles[metric],
       title: `What the study published: ${metricTitles[metric]}, its swapped legend put right`,
       range: [0, 1.12],
@@ -202,21 +137,6 @@ export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDispl
     },
     {
       label: `The study’s ${metricTitles[metric]} on ISIC 2017 for frozen and end-to-end training at six numbers of images`,
-    },
-  );
-}
-
-/** Loss of one segmentation network per epoch with its best epoch. */
-export function segmentationLosses({ model, history, bestEpoch }: TrainingHistory): FigureDisplay {
-  return lossCurves(
-    {
-      title: `${model}: loss per epoch`,
-      lossTitle: 'Binary cross-entropy',
-      panels: [{ curves: [{ name: model, history, bestEpoch }] }],
-    },
-    {
-      label: `Training and validation loss of ${model} per epoch`,
-      caption: 'Dashed vertical line: the epoch with the lowest validation loss, whose weights are tested.',
     },
   );
 }

@@ -1,30 +1,15 @@
 /** The parameters of the few-shot notebook. */
-import { z } from 'zod';
 import { maskDataParameters } from '../../runs/mask-parameters';
 import {
   booleanParameter,
-  choiceParameter,
   common,
   integerParameter,
+  normalizationParameter,
   numberParameter,
+  numbersParameter,
   weightsParameter,
-  type ParameterSpec,
   type ResolvedParameters,
 } from '../../runs/parameters';
-
-export const fewShotNotebook = '06_few_shot_segmentation';
-
-/** `auto` is that of the weights' record, or of the config.json beside a file; else ImageNet's mean, or timm's 0.5. */
-export const normalizationNames = ['auto', 'imagenet', 'half'] as const;
-export type NormalizationName = (typeof normalizationNames)[number];
-
-/** Numbers with commas between them, or one number. */
-const sizesParameter: ParameterSpec<string | number> = {
-  schema: z.coerce.string().regex(/^[1-9]\d*(,[1-9]\d*)*$/),
-  allowed: 'numbers of images with commas between them, such as 80,20,10',
-  meaning: 'Numbers of training images; those above what there is are left out',
-  defaults: { tour: '40,10', paper: '2000,160,80,40,20,10' },
-};
 
 /** The paper profile is the study's; the tour's values are made for a minute on two cores with a small encoder. */
 export const fewShotParameterSpecs = {
@@ -34,14 +19,17 @@ export const fewShotParameterSpecs = {
     study: 'data/isic2017',
   }),
   weights: weightsParameter,
-  normalization: choiceParameter<NormalizationName>(
-    'What images went through when a weights file was made; auto where its record or the config.json beside it says so',
-    { tour: 'auto', paper: 'auto' },
-    normalizationNames,
+  normalization: normalizationParameter,
+  sizes: numbersParameter(
+    'Numbers of training images; those above what there is are left out',
+    { tour: '40,10', paper: '2000,160,80,40,20,10' },
+    {
+      allowed: 'numbers of images with commas between them, such as 80,20,10',
+      isAllowed: (size) => Number.isInteger(size) && size > 0,
+    },
   ),
-  sizes: sizesParameter,
   draws: integerParameter('Draws of each size in the corrected arm', { tour: 2, paper: 5 }, 1, 100),
-  cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', { tour: true, paper: true }),
+  cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', true),
   epochs: integerParameter(
     'Passes over 160 images; over fewer more, in the study’s proportion',
     { tour: 3, paper: 200 },
@@ -49,9 +37,9 @@ export const fewShotParameterSpecs = {
     10_000,
   ),
   ...common,
-  batchSize: integerParameter('Images a step, at 20 to 160 images', { tour: 10, paper: 10 }, 1, 1024),
+  batchSize: integerParameter('Images a step, at 20 to 160 images', 10, 1, 1024),
   learningRate: numberParameter('Learning rate of SGD with momentum 0.9', { tour: 0.03, paper: 2e-4 }, 1e-8, 10),
-  weightDecay: numberParameter('Weight decay of SGD', { tour: 1e-4, paper: 1e-4 }, 0, 1),
+  weightDecay: numberParameter('Weight decay of SGD', 1e-4, 0, 1),
   denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 6, paper: 32 }, 1, 10_000),
   denoisingBatchSize: integerParameter('Images a step, of denoising', { tour: 20, paper: 40 }, 1, 1024),
   denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-4, paper: 2e-5 }, 1e-8, 1),

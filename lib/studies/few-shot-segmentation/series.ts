@@ -1,11 +1,12 @@
 /** The trainings of the few-shot study as values: what each is called, and which they are. */
 import type { Vit } from '../../models/encoders';
 import type { MaskEvaluation } from '../../runs/evaluate-masks';
+import type { Arm } from '../../runs/arms';
 import type { GridRun } from '../../runs/grid';
 import type { RowFacts } from '../../runs/results';
 import type { Run } from '../../runs/train';
 
-export type FewShotArm = 'as-published' | 'corrected';
+export type { Arm as FewShotArm };
 
 /** What is trained: the encoder's weights as they are given, after denoising, or random; left alone or trained with the decoder. */
 export interface Series {
@@ -25,7 +26,7 @@ export type SeriesName = keyof typeof allSeries;
 
 /** One training. */
 export interface FewShotPoint {
-  readonly arm: FewShotArm;
+  readonly arm: Arm;
   readonly series: SeriesName;
   /** Training images. */
   readonly size: number;
@@ -41,7 +42,7 @@ export interface FewShotTraining extends Pick<GridRun<FewShotPoint>, 'point' | '
 
 /** All series at all sizes and draws, in the order in which they run. */
 export function pointsOf(
-  arm: FewShotArm,
+  arm: Arm,
   series: readonly SeriesName[],
   sizes: readonly number[],
   draws: number,

@@ -6,7 +6,6 @@ import { estimateMetric } from '../../metrics/segmentation-summary';
 import { mean, sampleDeviation } from '../../metrics/intervals';
 import { comparePaired, pairedDifferences } from '../../metrics/paired-comparison';
 import { metricOfImages, type SegmentationMetric } from '../../metrics/segmentation';
-import { holmAdjust } from '../../metrics/significance';
 import { decoderConfigs, reconstructionDecoderParameters, segmentationDecoderParameters } from '../../models/decoders';
 import type { Encoder } from '../../models/encoders';
 import type { Network } from '../../models/network';
@@ -14,8 +13,10 @@ import { countParameters, type ParameterTable } from '../../models/parameters';
 import { unetConfigs, unetParameters } from '../../models/unet';
 import { vitConfigs, vitParameters } from '../../models/vit';
 import { isDataOfStudy, savedOfStudy, scoresOfStudy, sizesOfStudy } from './published';
-import type { FewShotArm, FewShotTraining, SeriesName } from './series';
+import type { FewShotTraining, SeriesName } from './series';
 import { grouped } from '../../grouped';
+import { pairRows } from '../../workbench/mask-tables';
+import type { Arm } from '../../runs/arms';
 
 export const shownMetrics = [
   'jaccard',
@@ -28,7 +29,7 @@ export type ShownMetric = (typeof shownMetrics)[number];
 
 /** All draws of one series at one size. */
 export interface ScoreGroup {
-  readonly arm: FewShotArm;
+  readonly arm: Arm;
   readonly series: SeriesName;
   readonly size: number;
   readonly trainings: readonly FewShotTraining[];
@@ -110,17 +111,16 @@ export function compareSeries(trainings: readonly FewShotTraining[], first: Seri
       const deviation = sampleDeviation(pairedDifferences(a, b).map(mean));
       return [{ group, deviation, paired: comparePaired(a, b) }];
     });
-  const adjusted = holmAdjust(rows.map(({ paired }) => paired.wilcoxon.pValue));
-  return rows.map(({ group: { size, arm }, deviation, paired }, index) => ({
+  return pairRows(rows).map(({ group: { size, arm }, deviation, paired, difference, interval, pValue }) => ({
     comparison: `${first} − ${second}`,
     arm,
     trainImages: size,
-    difference: paired.meanDifference,
-    interval: formatEstimate({ ...paired.interval, draws: paired.draws }),
+    difference,
+    interval,
     deviation,
     imagesWon: paired.wins,
     imagesLost: paired.losses,
-    pValue: adjusted[index],
+    pValue,
   }));
 }
 

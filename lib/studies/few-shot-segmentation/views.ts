@@ -5,7 +5,9 @@ import * as figures from './figures';
 import * as tables from './tables';
 
 export { decoderWidths, encoderOf } from './encoder';
-export { caseNames, denoisingLosses, denoisingPanel, publishedBars, segmentationLosses } from './figures';
+export { denoisingLosses, denoisingPanel } from '../../workbench/denoising';
+export { segmentationLosses } from '../../workbench/mask-charts';
+export { caseNames, publishedBars } from './figures';
 export { lengthAt, planRows, usableSizes, validationAt } from './published';
 export { allSeries, pointsOf, rowOf, type FewShotArm, type FewShotPoint, type FewShotTraining } from './series';
 export { modelSizes } from './tables';

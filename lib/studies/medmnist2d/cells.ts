@@ -3,96 +3,76 @@
  * scratch, with AdamW and SGD, five seeds each (dbasina/MedMNIST-experiments). The grid is in study.ts; a store of runs holds what of it is
  * done, whoever did it.
  */
-import { choosePrecision } from '../../tensor/chosen-precision';
 import type { Dataset } from '../../data/dataset';
-import { locateDataset } from '../../data/download';
+import {
+  openPresent,
+  readTestLabels,
+  type DatasetReference,
+  type DatasetSource,
+  type SplitCounts,
+  type TestLabels,
+} from '../../data/dataset-references';
 import { datasetNames } from '../../data/registry';
 import type { FigureDisplay } from '../../display/figure';
 import type { Displayable } from '../../display/mime';
 import { progressBar } from '../../display/progress';
-import { UserError } from '../../errors';
+import { grouped } from '../../grouped';
 import { interruptible } from '../../interrupt';
 import { mean } from '../../metrics/intervals';
 import { armTitle } from '../../runs/arms';
 import { currentRun, type NotebookRun } from '../../runs/current-run';
 import { identityOf } from '../../runs/identity';
-import { onceEach } from '../../runs/once';
 import { shortHash } from '../../runs/results';
 import type { PlannedTraining } from '../../runs/cost';
 import { openRunStore, type RunStore } from '../../runs/store';
+import { choosePrecision } from '../../tensor/chosen-precision';
 import type { Recipe } from '../../training/recipe';
 import { claimTable as tableOfClaims } from '../../workbench/claims';
+import { compareOnTestImages, type ComparisonIntervals } from '../../workbench/method-comparisons';
+import { runEach } from '../../workbench/run-each';
 import { tellPlanCosts } from '../../workbench/training';
-import {
-  findGridData,
-  openGridData,
-  readTestLabels,
-  type GridDataset,
-  type GridDataSource,
-  type SplitCounts,
-  type TestLabels,
-} from './datasets';
-import type { GridConfiguration } from './grid';
-import { gridNetwork, gridRecipe } from './networks';
-import { configurationsOf, gridStoreFolder, type Medmnist2dParameters } from './parameters';
 import { claimRows, isOfStudy, sizeFigure as differencesBySize } from './claims';
-import { compareOnTestImages, type ComparisonIntervals } from './predictions';
-import { compareMethods, gridResultSchema, type GridMethodComparison, type GridResult } from './results';
+import { configurationsOf, findGridData, type GridConfiguration } from './grid';
+import { gridNetwork, gridRecipe } from './networks';
+import { gridStoreFolder, type Medmnist2dParameters } from './parameters';
+import {
+  compareMethods,
+  gridResultSchema,
+  readPredictions,
+  readSnapshot,
+  type GridMethod,
+  type GridMethodComparison,
+  type GridResult,
+  type GridSnapshot,
+} from './results';
 import { writeGridResults } from './rows';
 import { partOf, trainGridRun } from './run';
-import { readSnapshot, type GridSnapshot } from './snapshot';
 import { comparisonsOf, gridNetworks, networkPairs, optimizerTitles } from './study';
 import { multiLabelRows } from './tables';
 
+export { incompleteRows, progressMessage, progressRows } from '../../runs/grid-state';
+export { differenceFigure, noteRows, overallRows, pairedTestRows } from '../../workbench/method-comparisons';
 export { curvesFigure } from './claims';
-export { describeGridDatasets } from './datasets';
-export {
-  differenceFigure,
-  fractionFigure,
-  networkFigure,
-  optimizerFigure,
-  publishedFigure,
-  rankFigure,
-} from './figures';
+export { fractionFigure, networkFigure, optimizerFigure, publishedFigure, rankFigure } from './figures';
 export type { GridConfiguration as Run } from './grid';
 export { gridNetwork as network, gridRecipe as recipe } from './networks';
+export { describeGridDatasets } from './published';
 export { methodTitle } from './results';
-export { incompleteRows, progressMessage, progressRows } from './snapshot';
 export { declaredHere } from './study';
-export {
-  noteRows,
-  numericRows,
-  overallRows,
-  pairedTestRows,
-  publishedRows,
-  roundingRows,
-  scoreMatrixRows,
-} from './tables';
+export { numericRows, publishedRows, roundingRows, scoreMatrixRows } from './tables';
 
 /** The datasets of a grid, those whose images are on this machine open. */
 export interface GridData {
-  readonly datasets: readonly GridDataset[];
-  readonly source: GridDataSource;
+  readonly datasets: readonly DatasetReference[];
+  readonly source: DatasetSource;
   readonly images: readonly Dataset[];
   readonly counts: ReadonlyMap<string, SplitCounts>;
 }
 
 /** Finds the datasets of a grid, and opens what is on this machine; nothing is downloaded. */
 export async function openData(settings: Medmnist2dParameters): Promise<GridData> {
-  const { datasets, source } = await findGridData(settings.datasets, settings);
-  const images: Dataset[] = [];
-  for (const dataset of datasets) {
-    const { name, size } = dataset;
-    const here = !datasetNames().includes(name) || (await locateDataset(name, size)).path !== undefined;
-    if (here) images.push({ ...(await openGridData(dataset, source)), name });
-  }
-  const counts = new Map(
-    images.map(({ name, splits: { train, val, test } }) => [
-      name,
-      { train: train.count, val: val.count, test: test.count },
-    ]),
-  );
-  return { datasets, source, images, counts };
+  const { datasets, source } = await findGridData(settings);
+  return { datasets, source, ...(await openPresent(datasets, source)) };
 }
 
 /** Every run of the grid, each complete in itself. */
@@ -100,20 +80,19 @@ export function runsOf(settings: Medmnist2dParameters, { datasets }: GridData): 
   return configurationsOf({ ...settings, precision: choosePrecision(settings.precision) }, datasets);
 }
 
+const titlesOf = {
+  arm: ({ arm }) => armTitle(arm),
+  network: ({ network }) => gridNetworks[network].title,
+  optimizer: ({ optimizer }) => optimizerTitles[optimizer.name],
+} as const satisfies Record<string, (run: GridConfiguration) => string>;
+
 /** What `of` says of the first run of each value of a setting, by that value: what differs between them is a table of `differences`. */
 export function byValue<T extends object>(
   runs: readonly GridConfiguration[],
-  setting: 'arm' | 'network' | 'optimizer',
+  setting: keyof typeof titlesOf,
   of: (run: GridConfiguration) => T,
 ): Record<string, T> {
-  const titleOf = (run: GridConfiguration): string =>
-    setting === 'arm'
-      ? armTitle(run.arm)
-      : setting === 'network'
-        ? gridNetworks[run.network].title
-        : optimizerTitles[run.optimizer.name];
-  const firstOf = (title: string): GridConfiguration => runs.find((run) => titleOf(run) === title) ?? runs[0];
-  return Object.fromEntries([...new Set(runs.map(titleOf))].map((title) => [title, of(firstOf(title))]));
+  return Object.fromEntries([...grouped(runs, titlesOf[setting])].map(([title, [first]]) => [title, of(first)]));
 }
 
 /** A grid and its store, for the cells below. */
@@ -148,45 +127,19 @@ export function look({ store, configurations, run, data }: OpenGrid): GridSnapsh
   return snapshot;
 }
 
-/**
- * Does the missing runs, each once, where the parameters say so (`train`), and looks at the grid. A run that another
- * process is at is left to it. The stop button ends it softly: the same cell continues.
- * @throws UserError where a run fails; what is finished stays
- */
+/** Does the missing runs, each once, where the parameters say so (`train`), and looks at the grid: see `runEach`. */
 export async function trainGrid(
   grid: OpenGrid,
-  {
-    onProgress = progressBar('Runs of the grid', { step: 'run' }),
-  }: { readonly onProgress?: ReturnType<typeof progressBar> } = {},
+  { onProgress }: { readonly onProgress?: ReturnType<typeof progressBar> } = {},
 ): Promise<GridSnapshot> {
   const { store, configurations, data, recipe, settings } = grid;
-  const { finished, running } = store.overview(configurations);
-  const steps = configurations.length;
-  if (!settings.train || finished.length + running.length === steps) return look(grid);
-  const started = performance.now();
-  let step = finished.length;
-  const report = (loss?: number): void => onProgress({ kind: 'batch', epoch: 1, epochs: 1, step, steps, loss });
-  const { stopped, failed } = await interruptible(async (signal) => {
-    await tellPlanCosts(plannedOf(grid), { signal, onProgress });
-    return onceEach(
+  if (settings.train)
+    await runEach(
       store,
       configurations,
-      (configuration, directory, id) => {
-        report();
-        const onTraining: Parameters<typeof trainGridRun>[1] = {
-          onProgress: (event) => (event.kind === 'epoch' ? report(event.row.trainLoss) : undefined),
-        };
-        return trainGridRun({ id, configuration, directory }, { data: data.source, recipe, signal, ...onTraining });
-      },
-      { signal, onFinished: () => report(void step++) },
-    );
-  });
-  const seconds = (performance.now() - started) / 1000;
-  if (stopped) onProgress({ kind: 'stopped', epoch: 0, epochs: 1, seconds });
-  else onProgress({ kind: 'done', epochs: 1, seconds });
-  if (failed.length > 0)
-    throw new UserError(
-      `${failed.length} of ${steps} runs failed, the first of them ${failed[0].id}: ${failed[0].error.message}`,
+      ({ signal, onProgress: onEvent, ...run }) =>
+        trainGridRun(run, { data: data.source, recipe, signal, onProgress: onEvent }),
+      { onProgress, onStart: (controls) => tellPlanCosts(plannedOf(grid), controls) },
     );
   return look(grid);
 }
@@ -206,41 +159,40 @@ function plannedOf({ store, configurations, data, recipe }: OpenGrid): PlannedTr
 export type ComparisonKind = keyof ReturnType<typeof comparisonsOf>;
 
 /** A comparison for each pair of networks of the grid and each setting that it leaves open. */
-export function compare(
-  { finished, methods, datasets, seeds }: GridSnapshot,
-  kind: ComparisonKind,
-): GridMethodComparison[] {
+export function compare(snapshot: GridSnapshot, kind: ComparisonKind): GridMethodComparison[] {
   // What leaves the networks open is the same for all pairs.
-  const found = Object.values(networkPairs).flatMap((pair) =>
-    compareMethods(finished, comparisonsOf(pair)[kind], methods, datasets, { seeds }),
-  );
+  const found = Object.values(networkPairs).flatMap((pair) => compareMethods(snapshot, comparisonsOf(pair)[kind]));
   return found.filter(({ title }, at) => found.findIndex((other) => other.title === title) === at);
 }
+
+type Intervals = ComparisonIntervals<GridMethod>;
 
 /** Bootstrap intervals over test images, from the prediction files of the runs; none where the stop button ended it. */
 export async function intervals(
   { data: { source }, settings: { seed, resamples } }: OpenGrid,
   snapshot: GridSnapshot,
   comparisons: readonly GridMethodComparison[],
-): Promise<ComparisonIntervals[]> {
+): Promise<Intervals[]> {
   const onProgress = progressBar('Bootstrap intervals', { step: 'dataset' });
   const read = new Map<string, Promise<TestLabels | undefined>>();
-  const labelsOf = (dataset: GridDataset): Promise<TestLabels | undefined> => {
+  const labelsOf = (dataset: DatasetReference): Promise<TestLabels | undefined> => {
     const labels = read.get(dataset.name) ?? readTestLabels(dataset, source);
     read.set(dataset.name, labels);
     return labels;
   };
   const found = await interruptible((signal) =>
-    compareOnTestImages(snapshot, comparisons, labelsOf, { seed, resamples, signal, onProgress }),
+    compareOnTestImages(
+      comparisons,
+      snapshot.datasets,
+      { labelsOf, predictionsOf: (...of) => readPredictions(snapshot, ...of) },
+      { seed, resamples, signal, onProgress },
+    ),
   );
   return found ?? [];
 }
 
 /** Those intervals that are of these comparisons. */
-export function intervalsOf(
-  all: readonly ComparisonIntervals[],
-  comparisons: readonly GridMethodComparison[],
-): ComparisonIntervals[] {
+export function intervalsOf(all: readonly Intervals[], comparisons: readonly GridMethodComparison[]): Intervals[] {
   return all.filter(({ comparison }) => comparisons.some(({ title }) => title === comparison.title));
 }
 

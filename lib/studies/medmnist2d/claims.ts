@@ -4,12 +4,13 @@
  */
 import { differenceChart } from '../../display/difference-chart';
 import type { FigureDisplay } from '../../display/figure';
-import { formatDecimal, formatInteger, formatInterval } from '../../display/format';
+import { formatInteger, formatInterval } from '../../display/format';
 import { trainingCurves } from '../../display/training-curves';
 import { mean } from '../../metrics/intervals';
 import { slopeEstimate, type TrendPoint } from '../../metrics/trend';
 import {
   claimRows as rowsOfClaims,
+  differenceFinding,
   estimateOf,
   judge,
   notTested,
@@ -17,13 +18,11 @@ import {
   type Claim,
   type Finding,
 } from '../../workbench/claims';
-import { splitCounts, type GridDataset, type SplitCounts } from './datasets';
+import { splitCounts, type DatasetReference, type SplitCounts } from '../../data/dataset-references';
 import { datasetsOfThirdFigure } from './figures';
-import { compareMethods, methodOf, methodTitle, seedScores, type GridMethod } from './results';
-import type { GridSnapshot } from './snapshot';
+import { compareMethods, methodTitle, runsOfCell, seedScores, type GridMethod, type GridSnapshot } from './results';
 import {
   comparisonsOf,
-  gridDatasetNames,
   gridInputSize,
   gridNetworks,
   networkPairs,
@@ -32,8 +31,8 @@ import {
   type GridOptimizerName,
   type NetworkPair,
 } from './study';
-import { comparisonSummaryRows } from './tables';
-import { datasetTitle } from './views';
+import { comparisonSummaryRows } from '../../workbench/method-comparisons';
+import { datasetNames, datasetTitle } from '../../data/registry';
 
 export interface GridEvidence {
   readonly snapshot: GridSnapshot;
@@ -60,7 +59,7 @@ function methodsIn({ methods }: GridSnapshot, wanted: Partial<GridMethod>, fract
   );
 }
 
-type ValueAt = (dataset: GridDataset, seed: number) => number | undefined;
+type ValueAt = (dataset: DatasetReference, seed: number) => number | undefined;
 
 /** Seeds × datasets: those seeds that all datasets have of which there is anything. */
 function tableOf({ datasets, seeds }: GridSnapshot, valueAt: ValueAt) {
@@ -83,7 +82,7 @@ function contrast(
   shared: Partial<GridMethod>,
   [first, second]: readonly [Partial<GridMethod>, Partial<GridMethod>],
   measure: (method: GridMethod) => ValueAt = (method) => (dataset, seed) =>
-    seedScores(snapshot.finished, method, dataset).get(seed),
+    seedScores(snapshot, method, dataset).get(seed),
   fraction?: number,
 ): ValueAt {
   const sides = methodsIn(snapshot, { ...shared, ...first }, fraction).map((method) => {
@@ -103,16 +102,9 @@ function findingOf(
   }: { readonly claimed: 'above' | 'below'; readonly more?: string; readonly digits?: number },
 ): Finding {
   if (table === undefined) return notTested('the grid has no finished runs of both sides');
-  const estimate = estimateOf(table.values);
-  const { outcome, why } = judge({ estimate, claimed });
-  return {
-    compared,
-    ...(digits === 3 && { estimate }),
-    value: `${estimate.mean > 0 ? '+' : ''}${formatDecimal(estimate.mean, digits)}`,
-    interval: `${formatInterval(estimate, digits)}${estimate.draws === 1 ? ' (datasets only)' : ''}`,
-    outcome,
-    why: more === undefined ? why : `${why}; ${more}`,
-  };
+  const finding = differenceFinding(compared, estimateOf(table.values), { claimed, digits, of: 'datasets' });
+  const why = more === undefined ? finding.why : `${finding.why}; ${more}`;
+  return { ...finding, estimate: digits === 3 ? finding.estimate : undefined, why };
 }
 
 /** Swin − ResNet from one start, with one optimizer. */
@@ -132,13 +124,8 @@ function networkClaim(
       const shared = { initialization, optimizer };
       if (methodsIn(snapshot, shared).length === 0)
         return notTested(`the grid has no runs ${starts[initialization]} with this optimizer`);
-      const compared = compareMethods(
-        snapshot.finished,
-        comparisonsOf(pair)[initialization],
-        methodsIn(snapshot, shared),
-        snapshot.datasets,
-        snapshot,
-      );
+      const methods = methodsIn(snapshot, shared);
+      const compared = compareMethods({ ...snapshot, methods }, comparisonsOf(pair)[initialization]);
       const [{ datasets, firstBetter, firstBetterSignificantly, secondBetterSignificantly }] =
         comparisonSummaryRows(compared);
       const [first, second] = [{ network: pair.swin }, { network: pair.resnet }];
@@ -229,11 +216,8 @@ const gainClaim: Claim<GridEvidence> = {
 };
 
 /** Validation AUC by epoch of a run. */
-function curveOf({ finished }: GridSnapshot, method: GridMethod, dataset: GridDataset, seed: number): number[] {
-  const run = finished.find(
-    ({ configuration: one }) =>
-      one.seed === seed && one.dataset.hash === dataset.hash && methodTitle(methodOf(one)) === methodTitle(method),
-  );
+function curveOf({ finished }: GridSnapshot, method: GridMethod, dataset: DatasetReference, seed: number): number[] {
+  const run = runsOfCell({ finished }, method, dataset).find(({ configuration }) => configuration.seed === seed);
   return run?.result.history.map(({ valAuc }) => valAuc) ?? [];
 }
 
@@ -307,7 +291,7 @@ export function claimRows(evidence: GridEvidence) {
 export function isOfStudy(snapshot: GridSnapshot): boolean {
   return (
     pairOf(snapshot) === networkPairs.study &&
-    snapshot.datasets.every(({ name, size }) => gridDatasetNames().includes(name) && size === gridInputSize)
+    snapshot.datasets.every(({ name, size }) => datasetNames().includes(name) && size === gridInputSize)
   );
 }
 

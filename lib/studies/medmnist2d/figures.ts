@@ -1,20 +1,25 @@
-/** The figures of the second study's notebook: the study's three, ranks, differences with intervals, and ours against the published. */
+/** The figures of the second study's notebook: the study's three, ranks, shares of the images, and ours against the published. */
+import { datasetTitle } from '../../data/registry';
 import { differenceChart, type Difference } from '../../display/difference-chart';
 import type { FigureDisplay } from '../../display/figure';
 import { lineComparison } from '../../display/line-chart';
 import { rankChart } from '../../display/rank-chart';
-import { scorePanels } from '../../display/score-panels';
-import type { AucInterval } from '../../metrics/auc-interval';
+import { scorePanels, type PanelSeries, type ScorePanel, type ScorePanels } from '../../display/score-panels';
 import { mean } from '../../metrics/intervals';
-import { summarizeSeeds } from '../../metrics/seed-comparison';
+import { rankMethods, type MethodRanks } from '../../metrics/method-ranks';
 import { armTitle, type Arm } from '../../runs/arms';
-import { gridInitializations, gridNetworks, optimizerTitles, type GridInitialization } from './study';
-import { publishedTarget, type GridDataset } from './datasets';
-import type { ComparisonIntervals } from './predictions';
-import { gridRanks, methodTitle, seedScores, type GridMethod } from './results';
-import type { GridSnapshot } from './snapshot';
+import { publishedTarget } from './published';
+import { methodTitle, seedScores, seedSummary, type GridMethod, type GridSnapshot, type GridView } from './results';
+import {
+  gridInitializations,
+  gridNetworks,
+  networkPairs,
+  optimizerTitles,
+  type GridInitialization,
+  type GridNetworkName,
+  type GridOptimizerName,
+} from './study';
 import { comparableMethods } from './tables';
-import { datasetTitle, networkPanels, optimizerPanels, type GridView } from './views';
 
 /** Where the study sees the largest gains of AdamW. */
 export const datasetsOfThirdFigure: readonly string[] = ['chestmnist', 'breastmnist'];
@@ -24,13 +29,83 @@ const initializationTitles: Readonly<Record<GridInitialization, string>> = {
   scratch: 'From scratch',
 };
 
-function viewOf({ finished, datasets, seeds, methods }: GridSnapshot, arm: Arm): GridView {
-  return { runs: finished, datasets, seeds, arm, methods };
-}
-
 /** Whether a method is one of the study's, which trained on all images. */
 function isWhole({ arm, fraction }: GridMethod, wanted: Arm): boolean {
   return arm === wanted && fraction === undefined;
+}
+
+type PanelsOfGrid = Pick<ScorePanels, 'groups' | 'panels' | 'valueTitle' | 'referenceTitle' | 'unit'>;
+
+const optimizerNames = Object.keys(optimizerTitles) as GridOptimizerName[];
+const initializationNames = Object.keys(gridInitializations) as GridInitialization[];
+
+/** The study's first and second figure: a panel a dataset, both networks with each optimizer, from one initialization. */
+export function networkPanels(view: GridView, arm: Arm, initialization: GridInitialization): PanelsOfGrid {
+  return panelsOf(view, {
+    groups: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
+    series: networksOf(view).map((network) => ({ title: gridNetworks[network].title, settings: { network } })),
+    shared: { arm, initialization, fraction: undefined },
+  });
+}
+
+/** The study's third figure: a panel a dataset, both optimizers with each network and initialization. */
+export function optimizerPanels(view: GridView, arm: Arm): PanelsOfGrid {
+  return panelsOf(view, {
+    groups: initializationNames.flatMap((initialization) =>
+      networksOf(view).map((network) => ({
+        title: `${gridNetworks[network].title}, ${gridInitializations[initialization]}`,
+        settings: { network, initialization },
+      })),
+    ),
+    series: optimizerNames.map((optimizer) => ({ title: optimizerTitles[optimizer], settings: { optimizer } })),
+    shared: { arm, fraction: undefined },
+  });
+}
+
+/** The networks of the grid's pairs. */
+function networksOf({ methods }: GridView): readonly GridNetworkName[] {
+  const pairs = Object.values(networkPairs).map((pair) => Object.values(pair));
+  return pairs.filter((pair) => methods.some(({ network }) => pair.includes(network))).flat();
+}
+
+interface Part {
+  readonly title: string;
+  readonly settings: Partial<GridMethod>;
+}
+
+/** Between them, a group, a series and what is shared name every setting of a method. */
+interface PanelPlan {
+  readonly groups: readonly Part[];
+  readonly series: readonly Part[];
+  readonly shared: Partial<GridMethod>;
+}
+
+function panelsOf(view: GridView, { groups: planned, series, shared }: PanelPlan): PanelsOfGrid {
+  const { datasets, seeds, methods } = view;
+  const groups = planned.filter(({ settings }) => methods.some((method) => agrees(method, { ...shared, ...settings })));
+  const panels = datasets.map((dataset): ScorePanel => ({
+    title: datasetTitle(dataset.name),
+    reference: publishedTarget(dataset)?.auc ?? null,
+    series: series.map((one): PanelSeries => ({
+      name: one.title,
+      scores: groups.map((group) => {
+        const method = { ...shared, ...one.settings, ...group.settings } as GridMethod;
+        const scores = seedScores(view, method, dataset);
+        return seeds.flatMap((seed) => scores.get(seed) ?? []);
+      }),
+    })),
+  }));
+  return {
+    groups: groups.map(({ title }) => title),
+    panels,
+    unit: 'seed',
+    valueTitle: 'Test AUC',
+    referenceTitle: 'Published ResNet-50 from scratch',
+  };
+}
+
+function agrees(method: GridMethod, settings: Partial<GridMethod>): boolean {
+  return (Object.keys(settings) as (keyof GridMethod)[]).every((key) => method[key] === settings[key]);
 }
 
 /** The study's first (pretrained) and second figure (scratch): both networks on every dataset; undefined where the grid has neither. */
@@ -45,7 +120,7 @@ export function networkFigure(
   return scorePanels(
     {
       title: `${initializationTitles[initialization]}: ${networks}, ${armTitle(arm)}`,
-      ...networkPanels(viewOf(snapshot, arm), initialization),
+      ...networkPanels(snapshot, arm, initialization),
     },
     {
       label: `Test AUC of ${networks} on ${snapshot.datasets.length} datasets, ${gridInitializations[initialization]}`,
@@ -66,7 +141,7 @@ export function optimizerFigure(
     {
       title: `AdamW and SGD, ${armTitle(arm)}`,
       columns: 2,
-      ...optimizerPanels({ ...viewOf(snapshot, arm), datasets: shown }),
+      ...optimizerPanels({ ...snapshot, datasets: shown }, arm),
     },
     {
       label: `Test AUC with AdamW and with SGD, for each network and initialization, on ${shown.map(({ name }) => datasetTitle(name)).join(', ')}`,
@@ -81,11 +156,29 @@ function captionOf({ configurations, finished }: GridSnapshot): string | undefin
   return `From ${finished.length} of ${configurations.length} runs; the table below says how many seeds each bar has.`;
 }
 
+/** Ranks of the methods by their mean over seeds, on the datasets that all of them have with all seeds. */
+export function gridRanks(view: GridView): {
+  readonly ranks: MethodRanks | undefined;
+  readonly leftOut: readonly string[];
+} {
+  const { methods, datasets } = view;
+  const tables = datasets.map((dataset) => ({
+    name: dataset.name,
+    summaries: methods.map((method) => seedSummary(view, method, dataset)),
+  }));
+  const complete = tables.filter(({ summaries }) => summaries.every(({ missing }) => missing.length === 0));
+  const leftOut = tables.filter((table) => !complete.includes(table)).map(({ name }) => name);
+  if (complete.length < 2 || methods.length < 2) return { ranks: undefined, leftOut };
+  const scores = methods.map(
+    (method, index) => [methodTitle(method), complete.map(({ summaries }) => summaries[index].mean)] as const,
+  );
+  return { ranks: rankMethods(Object.fromEntries(scores)), leftOut };
+}
+
 /** Mean ranks of an arm's methods over the datasets that all of them have with all seeds; undefined for fewer than two of those. */
 export function rankFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): FigureDisplay | undefined {
-  const { finished, datasets, seeds } = snapshot;
   const methods = snapshot.methods.filter((method) => method.arm === arm);
-  const { ranks, leftOut } = gridRanks(finished, methods, datasets, { seeds });
+  const { ranks, leftOut } = gridRanks({ ...snapshot, methods });
   if (ranks === undefined) return undefined;
   const notes = [
     ranks.note,
@@ -105,57 +198,8 @@ export function rankFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): Figu
   );
 }
 
-/**
- * Differences of one kind of comparison in an arm, a series for each setting that it leaves open, with bootstrap intervals over test
- * images where their labels are on this machine; undefined where the grid has no such comparison.
- */
-export function differenceFigure(
-  intervals: readonly ComparisonIntervals[],
-  arm: Arm = 'corrected',
-): FigureDisplay | undefined {
-  const shown = intervals.filter(({ comparison }) => comparison.first.arm === arm);
-  if (shown.length === 0) return undefined;
-  const [{ comparison: one, datasets }] = shown;
-  const ofArm = one.second.arm === arm ? `, ${armTitle(arm)}` : '';
-  const title = `${one.title.replace(` (${one.setting})`, '')}${ofArm}`;
-  return differenceChart(
-    {
-      title,
-      rows: datasets.map(({ dataset }) => datasetTitle(dataset.name)),
-      series: shown.map(({ comparison, datasets: rows }) => ({
-        name: comparison.setting,
-        differences: rows.map(({ interval }, at) => differenceOf(interval, comparison.datasets[at].meanDifference)),
-      })),
-      xTitle: 'Difference in test AUC',
-      sides: [`${sideTitle(one.second, one.first)} is better`, `${sideTitle(one.first, one.second)} is better`],
-      intervalTitle: '95 % bootstrap intervals over test images, of the mean over seeds',
-    },
-    {
-      label: `${title}: differences in test AUC on ${datasets.length} datasets with their intervals`,
-      caption: shown.some((each) => each.datasets.some(({ pairs, interval }) => pairs > 0 && interval === undefined))
-        ? 'Points without a bar: the test labels are not on this machine.'
-        : undefined,
-    },
-  );
-}
-
-/** Without an interval, the difference between the means of the pairs; null without a pair. */
-function differenceOf(interval: AucInterval | undefined, meanDifference: number): Difference | null {
-  if (interval !== undefined) return { value: interval.value, interval: [interval.low, interval.high] };
-  return Number.isNaN(meanDifference) ? null : { value: meanDifference };
-}
-
-/** The setting in which a method differs from another. */
-function sideTitle(method: GridMethod, other: GridMethod): string {
-  if (method.arm !== other.arm) return armTitle(method.arm);
-  if (method.network !== other.network) return gridNetworks[method.network].title;
-  if (method.optimizer !== other.optimizer) return optimizerTitles[method.optimizer];
-  return gridInitializations[method.initialization];
-}
-
 /** Ours − published, for the network that MedMNIST v2 trained; undefined where no dataset of the grid is one of its at its sizes. */
 export function publishedFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): FigureDisplay | undefined {
-  const { finished, seeds } = snapshot;
   const datasets = snapshot.datasets.filter((dataset) => publishedTarget(dataset) !== undefined);
   const methods = comparableMethods(snapshot.methods).filter((method) => method.arm === arm);
   if (datasets.length === 0 || methods.length === 0) return undefined;
@@ -166,9 +210,9 @@ export function publishedFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'):
       series: methods.map((method) => ({
         name: optimizerTitles[method.optimizer],
         differences: datasets.map((dataset): Difference | null => {
-          const { n, mean: ours, deviation } = summarizeSeeds(seedScores(finished, method, dataset), seeds);
+          const { n, mean: ours, deviation } = seedSummary(snapshot, method, dataset);
           if (n === 0) return null;
-          const value = ours - publishedAuc(dataset);
+          const value = ours - (publishedTarget(dataset)?.auc ?? NaN);
           return n < 2 ? { value } : { value, interval: [value - deviation, value + deviation] };
         }),
       })),
@@ -182,13 +226,9 @@ export function publishedFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'):
   );
 }
 
-function publishedAuc(dataset: GridDataset): number {
-  return publishedTarget(dataset)?.auc ?? NaN;
-}
-
 /** Mean AUC over all datasets against the share of the training images, a line a way of training; undefined where a grid has one share. */
 export function fractionFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): FigureDisplay | undefined {
-  const { finished, datasets, seeds } = snapshot;
+  const { datasets, seeds } = snapshot;
   const methods = snapshot.methods.filter((method) => method.arm === arm);
   const whole = (method: GridMethod): string => methodTitle({ ...method, fraction: undefined });
   if (new Set(methods.map(({ fraction = 1 }) => fraction)).size < 2) return undefined;
@@ -197,7 +237,7 @@ export function fractionFigure(snapshot: GridSnapshot, arm: Arm = 'corrected'): 
     points: methods
       .filter((method) => whole(method) === name)
       .flatMap((method) => {
-        const summaries = datasets.map((dataset) => summarizeSeeds(seedScores(finished, method, dataset), seeds));
+        const summaries = datasets.map((dataset) => seedSummary(snapshot, method, dataset));
         if (summaries.some(({ n }) => n === 0)) return [];
         return [{ x: 100 * (method.fraction ?? 1), y: mean(summaries.map((summary) => summary.mean)) }];
       })

@@ -1,26 +1,23 @@
 /** The runs of the second study's grid: one configuration each, complete in itself, whose hash is the run's id. */
 import type { Precision } from '../../precisions';
+import { imagenetNormalization, type Normalization } from '../../data/batches';
+import type { Dataset, SplitName } from '../../data/dataset';
 import { datasetNames, findDataset } from '../../data/registry';
 import { suggestion, UserError } from '../../errors';
-import type { PretrainedName } from '../../models/pretrained-records';
+import { areaUnderRocPerClass } from '../../metrics/auc';
 import type { Arm } from '../../runs/arms';
 import type { Json } from '../../runs/identity';
-import { shortHash } from '../../runs/results';
-import { namedGridDataset, type GridDataset } from './datasets';
+import { numbersIn } from '../../runs/parameters';
+import { findDatasets, type DatasetReference, type DatasetSource } from '../../data/dataset-references';
+import { automatic, type Medmnist2dParameters } from './parameters';
 import {
   gridArms,
   gridAugmentations,
-  gridDatasetNames,
   gridInitializations,
-  gridInputSize,
   gridNetworks,
-  gridNormalization,
   gridOptimizers,
   gridSchedule,
-  gridSeeds,
   medmnist2dStudy,
-  networkPairs,
-  resnetWeights,
   taskHeads,
   type GridAugmentation,
   type GridEvaluation,
@@ -37,7 +34,7 @@ import {
 export interface GridConfiguration {
   readonly study: typeof medmnist2dStudy;
   readonly arm: Arm;
-  readonly dataset: GridDataset;
+  readonly dataset: DatasetReference;
   /** Share of the training images; all of them without it. */
   readonly fraction?: number;
   readonly network: GridNetworkName;
@@ -48,7 +45,8 @@ export interface GridConfiguration {
   readonly optimizer: GridOptimizer;
   readonly schedule: GridSchedule;
   readonly inputSize: number;
-  readonly normalization: typeof gridNormalization;
+  /** Grey images are repeated in three channels. */
+  readonly normalization: Normalization;
   readonly augmentation: GridAugmentation;
   readonly evaluation: GridEvaluation;
   readonly head: Pick<TaskHead, 'loss' | 'activation'> & { readonly outputs: number };
@@ -59,86 +57,75 @@ export interface GridConfiguration {
   readonly seed: number;
 }
 
-type ByOptimizer = Readonly<Partial<Record<GridOptimizerName, number>>>;
+/** What of the parameters names the runs; with the precision chosen, where that was left to the machine. */
+export type GridSettings = Omit<Medmnist2dParameters, 'precision'> & { readonly precision: Precision };
 
 /**
- * Which part of the grid, and with which settings in place of the study's. Everything is the study's by default, of
- * the tour's networks none.
- */
-export interface GridOptions {
-  /** Names of the registry or of stand-ins (`syntheticTasks`), or any others as they are. */
-  readonly datasets?: readonly (string | GridDataset)[];
-  /** Pixels a side of registry datasets. */
-  readonly size?: number;
-  /** Shares of the training images; all, 1, by default. */
-  readonly fractions?: readonly number[];
-  readonly networks?: readonly string[];
-  /** By default those that all of the networks have: there are no pretrained weights of the tour's. */
-  readonly initializations?: readonly string[];
-  /** Of a pretrained ResNet-50: those of `resnetWeights`, the first by default. */
-  readonly resnetWeights?: string;
-  readonly optimizers?: readonly string[];
-  readonly arms?: readonly string[];
-  readonly seeds?: readonly number[];
-  readonly schedule?: Partial<GridSchedule>;
-  /** In place of the study's, and of the tour's networks' own. */
-  readonly learningRates?: ByOptimizer;
-  readonly weightDecays?: ByOptimizer;
-  /** One of `gridAugmentations`; the study's by default. */
-  readonly augmentation?: string;
-  readonly precision?: Precision;
-}
-
-/** The run's id: ten hexadecimal digits. */
-export function gridRunId(configuration: GridConfiguration): string {
-  return shortHash(configuration);
-}
-
-/**
- * The runs, so that an unfinished grid is of use: all settings of one seed come before the next seed, and within it datasets with few
- * training images first. By default the study's 480, corrected.
+ * The runs that parameters name on these datasets, so that an unfinished grid is of use: all settings of one seed come before the next
+ * seed, and within it datasets with few training images first.
  * @throws UserError for an unknown name, with the nearest one, and for a setting out of range
  */
-export function gridConfigurations(options: GridOptions = {}): GridConfiguration[] {
-  const { size = gridInputSize, seeds = gridSeeds, fractions = [1] } = options;
-  const datasets = (options.datasets ?? gridDatasetNames()).map((given) =>
-    typeof given === 'string' ? namedGridDataset(given, size) : given,
-  );
-  const networks = chosen('network', options.networks ?? Object.values(networkPairs.study), gridNetworks);
-  const initializations = chosenInitializations(networks, options.initializations);
-  const optimizers = chosen('optimizer', options.optimizers, gridOptimizers);
-  const chosenArms = chosen('arm', options.arms ?? ['corrected'], gridArms);
-  const [augmentation] = chosen('augmentation', [options.augmentation ?? 'crop and flip'], gridAugmentations);
-  const [ofResnet] = chosen('weights', [options.resnetWeights ?? gridNetworks.resnet50.pretrained], resnetWeights);
-  const shared: SharedSettings = {
-    schedule: checkedSchedule(options.schedule),
-    learningRates: checkedByOptimizer('learning rate', options.learningRates),
-    weightDecays: checkedByOptimizer('weight decay', options.weightDecays),
-    augmentation,
-    resnetWeights: ofResnet,
-    precision: options.precision,
-  };
-  checkAxis(
-    'Seeds',
-    seeds,
-    (seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31,
-    `a whole number from 0 to ${2 ** 31 - 1}`,
-  );
-  checkAxis('Fractions', fractions, (fraction) => fraction > 0 && fraction <= 1, 'above 0 and at most 1');
+export function configurationsOf(settings: GridSettings, datasets: readonly DatasetReference[]): GridConfiguration[] {
+  const networks = chosen('network', settings.networks, gridNetworks);
+  const optimizers = chosen('optimizer', settings.optimizers, gridOptimizers);
   // Of others the number is not known here, and NaN would not sort: they come first.
-  const trainImages = ({ name }: GridDataset): number =>
+  const trainImages = ({ name }: DatasetReference): number =>
     datasetNames().includes(name) ? findDataset(name).splits.train : 0;
-  const bySize = [...datasets].sort((a, b) => trainImages(a) - trainImages(b));
   const choices = product({
-    seed: seeds,
-    dataset: bySize,
-    arm: chosenArms,
-    fraction: fractions,
+    seed: eachOnce('Seeds', numbersIn(settings.seeds)),
+    dataset: [...datasets].sort((a, b) => trainImages(a) - trainImages(b)),
+    arm: chosen('arm', settings.arms, gridArms),
+    fraction: eachOnce('Fractions', numbersIn(settings.fractions)),
     network: networks,
-    initialization: initializations,
+    initialization: chosenInitializations(networks, settings.initializations),
     optimizer: optimizers,
   });
-  return choices.map((choice) => configurationOf(choice, shared));
+  const [augmentation] = chosen('augmentation', settings.augmentation, gridAugmentations);
+  const learningRates = byOptimizer('learningRates', settings, optimizers);
+  const weightDecays = byOptimizer('weightDecays', settings, optimizers);
+  return choices.map((choice) => configurationOf(choice, { ...settings, augmentation, learningRates, weightDecays }));
+}
+
+/** The grid of parameters, and where its data are. */
+export interface GridPlan {
+  readonly configurations: readonly GridConfiguration[];
+  readonly datasets: readonly DatasetReference[];
+  readonly source: DatasetSource;
+}
+
+/** What the parameters name. Files are opened for it and closed again, nothing is downloaded. */
+export function findGridData({ datasets, size, syntheticImages }: Medmnist2dParameters) {
+  return findDatasets(datasets, { size, syntheticImages, check: checkGridSplits });
+}
+
+/**
+ * Names every run of the grid. Files are opened for it, nothing is downloaded.
+ * @throws UserError for a name that is none, a setting out of range or data that cannot be used
+ */
+export async function planGrid(settings: Medmnist2dParameters): Promise<GridPlan> {
+  const data = await findGridData(settings);
+  const { precision } = settings;
+  // TensorFlow is loaded for nothing else here.
+  const chosen =
+    precision === 'auto' ? (await import('../../tensor/chosen-precision')).choosePrecision(precision) : precision;
+  return { ...data, configurations: configurationsOf({ ...settings, precision: chosen }, data.datasets) };
+}
+
+type ByOptimizer = Readonly<Partial<Record<GridOptimizerName, number>>>;
+
+/** Of the parameter `name`, one for each optimizer; empty for `auto`. */
+function byOptimizer(
+  name: 'learningRates' | 'weightDecays',
+  settings: GridSettings,
+  optimizers: readonly GridOptimizerName[],
+): ByOptimizer {
+  if (settings[name] === automatic) return {};
+  const numbers = numbersIn(settings[name]);
+  if (numbers.length !== optimizers.length)
+    throw new UserError(
+      `${name} has ${numbers.length} numbers, but there are ${optimizers.length} optimizers (${optimizers.join(', ')}): give one for each.`,
+    );
+  return Object.fromEntries(optimizers.map((optimizer, at) => [optimizer, numbers[at]]));
 }
 
 /** Every combination of the values, the first name's changing slowest. */
@@ -151,7 +138,7 @@ function product<T extends object>(axes: { readonly [K in keyof T]: readonly T[K
 
 interface Choice {
   readonly seed: number;
-  readonly dataset: GridDataset;
+  readonly dataset: DatasetReference;
   readonly arm: Arm;
   readonly fraction: number;
   readonly network: GridNetworkName;
@@ -159,24 +146,28 @@ interface Choice {
   readonly optimizer: GridOptimizerName;
 }
 
-interface SharedSettings {
-  readonly schedule: GridSchedule;
+interface SharedSettings extends Pick<
+  GridSettings,
+  'epochs' | 'batchSize' | 'patience' | 'resnetWeights' | 'precision'
+> {
+  readonly augmentation: keyof typeof gridAugmentations;
   readonly learningRates: ByOptimizer;
   readonly weightDecays: ByOptimizer;
-  readonly augmentation: keyof typeof gridAugmentations;
-  readonly resnetWeights: PretrainedName;
-  readonly precision: Precision | undefined;
 }
+
+/** Fewer epochs have a warm-up of the same share. */
+const warmupShare = gridSchedule.warmupEpochs / gridSchedule.epochs;
 
 function configurationOf(
   { dataset, arm, fraction, network, initialization, optimizer, seed }: Choice,
-  { schedule, learningRates, weightDecays, augmentation, resnetWeights: ofResnet, precision }: SharedSettings,
+  { epochs, batchSize, patience, learningRates, weightDecays, augmentation, resnetWeights, precision }: SharedSettings,
 ): GridConfiguration {
   const { evaluation, horizontalFlip } = gridArms[arm];
   const { loss, activation } = taskHeads[dataset.task];
   const { inputSize, pretrained, stochasticDepth, learningRates: ofNetwork }: GridNetwork = gridNetworks[network];
   const settings = gridOptimizers[optimizer];
   const { flips, ...window } = gridAugmentations[augmentation];
+  const published = network === 'resnet50' ? resnetWeights : pretrained;
   return {
     study: medmnist2dStudy,
     arm,
@@ -185,15 +176,15 @@ function configurationOf(
     network,
     initialization,
     stochasticDepth,
-    weights: initialization === 'scratch' ? 'random' : network === 'resnet50' ? ofResnet : (pretrained ?? 'random'),
+    weights: initialization === 'scratch' ? 'random' : (published ?? 'random'),
     optimizer: {
       ...settings,
       learningRate: learningRates[optimizer] ?? ofNetwork?.[optimizer] ?? settings.learningRate,
       weightDecay: weightDecays[optimizer] ?? settings.weightDecay,
     },
-    schedule,
+    schedule: { ...gridSchedule, epochs, warmupEpochs: Math.round(warmupShare * epochs), batchSize, patience },
     inputSize,
-    normalization: gridNormalization,
+    normalization: imagenetNormalization,
     augmentation: { ...window, horizontalFlip: flips && (horizontalFlip === 'always' || dataset.horizontalFlip) },
     evaluation,
     head: { loss, activation, outputs: dataset.classes },
@@ -202,10 +193,9 @@ function configurationOf(
   };
 }
 
-/** The names given, or all of a table. @throws UserError with the nearest known one */
-function chosen<K extends string>(what: string, given: readonly string[] | undefined, table: Record<K, unknown>): K[] {
-  const names = Object.keys(table) as K[];
-  if (given === undefined) return names;
+/** The names of a list. @throws UserError with the nearest known one */
+function chosen<K extends string>(what: string, list: string, table: Record<K, unknown>): K[] {
+  const [names, given] = [Object.keys(table) as K[], list.split(',')];
   const twice = given.find((name, at) => given.indexOf(name) !== at);
   if (twice !== undefined)
     throw new UserError(`The ${what} "${twice}" is named twice, but each may be there once only.`);
@@ -219,58 +209,35 @@ function chosen<K extends string>(what: string, given: readonly string[] | undef
 }
 
 /** @throws UserError where pretrained weights are asked for of a network that has none */
-function chosenInitializations(
-  networks: readonly GridNetworkName[],
-  given: readonly string[] | undefined,
-): GridInitialization[] {
+function chosenInitializations(networks: readonly GridNetworkName[], list: string): GridInitialization[] {
+  const initializations = chosen('initialization', list, gridInitializations);
   const random = networks.find((network) => gridNetworks[network].pretrained === undefined);
-  if (random === undefined) return chosen('initialization', given, gridInitializations);
-  const initializations = chosen('initialization', given ?? ['scratch'], gridInitializations);
-  if (!initializations.includes('pretrained')) return initializations;
+  if (random === undefined || !initializations.includes('pretrained')) return initializations;
   throw new UserError(
     `There are no pretrained weights of ${random}: set initializations to scratch, or another network.`,
   );
 }
 
-/** Fewer epochs have a warm-up of the same share, unless one is given. */
-function checkedSchedule(given: Partial<GridSchedule> = {}): GridSchedule {
-  const share = gridSchedule.warmupEpochs / gridSchedule.epochs;
-  const schedule: GridSchedule = {
-    ...gridSchedule,
-    warmupEpochs: Math.round(share * (given.epochs ?? gridSchedule.epochs)),
-    ...given,
-  };
-  const { epochs, warmupEpochs, batchSize, patience, minDelta } = schedule;
-  for (const [name, value, least] of [
-    ['epochs', epochs, 1],
-    ['warmupEpochs', warmupEpochs, 0],
-    ['batchSize', batchSize, 1],
-    ['patience', patience, 1],
-  ] as const) {
-    if (!(Number.isInteger(value) && value >= least)) {
-      throw new UserError(`${name} is ${value}, but must be a whole number of at least ${least}.`);
-    }
-  }
-  if (warmupEpochs >= epochs) {
-    throw new UserError(`A warm-up of ${warmupEpochs} epochs does not fit into ${epochs}: it has to end before.`);
-  }
-  if (!(minDelta >= 0)) throw new UserError(`minDelta is ${minDelta}, but must be 0 or more.`);
-  return schedule;
+function eachOnce(what: string, values: readonly number[]): readonly number[] {
+  if (new Set(values).size === values.length) return values;
+  throw new UserError(`${what} are ${values.join(', ')}, but each may be there once only.`);
 }
 
-/** One value for each optimizer, where it is another than the grid's. */
-function checkedByOptimizer(what: string, given: ByOptimizer = {}): ByOptimizer {
-  chosen('optimizer', Object.keys(given), gridOptimizers);
-  for (const [name, value] of Object.entries(given))
-    if (!(value >= 0 && value < Infinity) || (what === 'learning rate' && value === 0))
-      throw new UserError(`The ${what} of ${name} is ${value}, but must be a number above 0.`);
-  return given;
-}
-
-/** Each once, as `isAllowed` has them. */
-function checkAxis<T>(what: string, values: readonly T[], isAllowed: (value: T) => boolean, allowed: string): void {
-  const wrong = values.find((value) => !isAllowed(value));
-  if (wrong !== undefined) throw new UserError(`${what} are ${values.join(', ')}, but each must be ${allowed}.`);
-  if (new Set(values).size < values.length)
-    throw new UserError(`${what} are ${values.join(', ')}, but each may be there once only.`);
+/**
+ * Refuses, before hours of training, splits of which the evaluator has no AUC.
+ * @throws UserError that names the classes
+ */
+export function checkGridSplits({ title, task, classNames, splits }: Dataset): void {
+  const classes = classNames.length;
+  for (const name of ['val', 'test'] satisfies SplitName[]) {
+    const { labels, count } = splits[name];
+    const scores = new Float64Array(count * classes);
+    const areas = areaUnderRocPerClass({ task, truth: labels, scores, classes });
+    const without = [...areas.keys()].filter((index) => Number.isNaN(areas[index]));
+    if (without.length === 0) continue;
+    const names = task === 'binary-class' ? classNames : without.map((index) => classNames[index]);
+    throw new UserError(
+      `The AUC of ${title} is undefined on its ${name} split, where none or all of the images have ${names.join(' or ')}: use another split.`,
+    );
+  }
 }

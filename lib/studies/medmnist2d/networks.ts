@@ -2,7 +2,8 @@
 import { loadBackbone, createBackbone, type WeightsSource } from '../../models/backbone';
 import type { WeightsOptions } from '../../models/hub';
 import type { Network } from '../../models/network';
-import { disposeParameters, exportParameters, type ParameterTable } from '../../models/parameters';
+import { disposeParameters, exportParameters } from '../../models/parameters';
+import { withQuietBranches } from '../../models/resnet';
 import { swinConfigs, swinForward } from '../../models/swin';
 import { randomResizedCrop } from '../../training/augmentations';
 import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
@@ -95,15 +96,4 @@ function optimizerSettings(optimizer: GridOptimizer): OptimizerSettings {
 
 function without<T extends object, K extends keyof T>(value: T, names: readonly K[]): Omit<T, K> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name as K))) as Omit<T, K>;
-}
-
-/** timm's `zero_init_last`: from random weights, each residual branch of a ResNet begins as 0. */
-function withQuietBranches(table: ParameterTable): ParameterTable {
-  const isLast = (name: string): boolean => {
-    const block = /^(layer\d\.\d+)\.bn([23])\.weight$/.exec(name);
-    return block !== null && (block[2] === '3' || !(`${block[1]}.bn3.weight` in table));
-  };
-  return Object.fromEntries(
-    Object.entries(table).map(([name, spec]) => [name, isLast(name) ? { ...spec, initial: 0 } : spec]),
-  );
 }

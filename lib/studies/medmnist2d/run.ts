@@ -3,11 +3,9 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { take } from '../../data/take';
-import { datasetNames } from '../../data/registry';
-import { imageSizes } from '../../data/registry-types';
 import { readRecord, recordText, writeFileAtomic } from '../../files';
 import { quadraticWeightedKappa } from '../../metrics/kappa';
-import { predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
+import { namingOf, predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
 import type { WeightsOptions } from '../../models/hub';
 import { openCheckpoints } from '../../training/checkpoints';
@@ -15,8 +13,8 @@ import type { TrainingEvent } from '../../training/events';
 import type { Recipe } from '../../training/recipe';
 import { scoreSplit, testResult, type TestResult } from '../../training/scored-split';
 import { trainNetwork } from '../../training/train-network';
-import { checkGridSplits, openGridData, type GridDataset, type GridDataSource } from './datasets';
-import type { GridConfiguration } from './grid';
+import { openReference, type DatasetSource } from '../../data/dataset-references';
+import { checkGridSplits, type GridConfiguration } from './grid';
 import { gridRecipe, openGridNetwork } from './networks';
 import { gridResultSchema, type GridResult } from './results';
 import { shortHash } from '../../runs/results';
@@ -27,7 +25,7 @@ export type GridRunClaim = Pick<RunClaim<GridConfiguration, GridResult>, 'id' | 
 
 export interface GridRunContext {
   /** Where datasets are on this machine. */
-  readonly data?: GridDataSource;
+  readonly data?: DatasetSource;
   /** Where published weights are on this machine. */
   readonly weights?: WeightsOptions;
   /** In place of the study's; its identity is in the configuration where it is another. */
@@ -53,11 +51,11 @@ export async function trainGridRun(
 ): Promise<GridResult | undefined> {
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
-  const dataset = await openGridData(configuration.dataset, { ...data, signal });
+  const dataset = await openReference(configuration.dataset, { ...data, signal });
   try {
     const { network, source } = await openGridNetwork(configuration, { ...weights, signal });
     checkGridSplits(dataset);
-    const naming = predictionNaming(configuration.dataset, id);
+    const naming = namingOf(configuration.dataset, id);
     predictionFileName({ ...naming, auc: 0, accuracy: 0 }); // refuses a name now instead of after the training
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), shortHash({ id, weights: source.sha256 }));
     let test: TestResult | undefined;
@@ -112,18 +110,6 @@ function stoppedTest(signal: AbortSignal | undefined) {
 function kappaOf({ splits, classNames }: Dataset, { probabilities }: TestResult): number {
   const grades = classNames.length;
   return quadraticWeightedKappa(splits.test.labels, argmaxRows(probabilities, grades), grades);
-}
-
-/** MedMNIST's file names have room for its own datasets: others keep the letters and digits of their name, and their size as part of it. */
-function predictionNaming({ name, size }: GridDataset, run: string) {
-  const split = 'test' as const;
-  if (datasetNames().includes(name)) return { dataset: name, size, split, run };
-  const plain =
-    basename(name, '.npz')
-      .toLowerCase()
-      .replace(/[^a-z0-9]/g, '') || 'data';
-  const isOfficial = (imageSizes as readonly number[]).includes(size);
-  return { dataset: isOfficial ? plain : `${plain}${size}`, size: isOfficial ? size : 28, split, run };
 }
 
 function readMeasured(directory: string): GridResult | undefined {

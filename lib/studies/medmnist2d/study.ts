@@ -5,9 +5,7 @@
  * The study publishes figures, no numbers, and code of its scratch trainings with AdamW alone. What its code says is taken from there
  * (`train_and_eval_pytorch.py` of its last commit); what it does not say is ours, and `declaredHere` lists it.
  */
-import type { Normalization } from '../../data/batches';
 import type { Task } from '../../data/dataset';
-import { datasetNames } from '../../data/registry';
 import type { Interpolation } from '../../tensor/resample-bytes';
 import type { SwinName } from '../../models/swin';
 import type { ResnetName } from '../../models/resnet';
@@ -138,12 +136,6 @@ export const gridSchedule = {
 
 export const gridSeeds = [0, 1, 2, 3, 4] as const;
 
-/** ImageNet's; grey images are repeated in three channels. */
-export const gridNormalization = {
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-} as const satisfies Normalization;
-
 /**
  * Of training images. A window of random area (share of the image) and side ratio is resized to the input, and
  * mirrored half of the time.
@@ -192,16 +184,14 @@ export interface TaskHead {
   readonly loss: 'cross-entropy' | 'binary-cross-entropy';
   /** From logits to the scores of a prediction file. */
   readonly activation: 'softmax' | 'sigmoid';
-  /** Reported beside AUC and accuracy. */
-  readonly alsoReport: 'macro-F1' | 'quadratic-weighted-kappa';
 }
 
 /** One output a class or label, two for a binary task. Grades are learnt as classes, as MedMNIST's own baselines do. */
 export const taskHeads = {
-  'multi-class': { loss: 'cross-entropy', activation: 'softmax', alsoReport: 'macro-F1' },
-  'binary-class': { loss: 'cross-entropy', activation: 'softmax', alsoReport: 'macro-F1' },
-  'multi-label': { loss: 'binary-cross-entropy', activation: 'sigmoid', alsoReport: 'macro-F1' },
-  'ordinal-regression': { loss: 'cross-entropy', activation: 'softmax', alsoReport: 'quadratic-weighted-kappa' },
+  'multi-class': { loss: 'cross-entropy', activation: 'softmax' },
+  'binary-class': { loss: 'cross-entropy', activation: 'softmax' },
+  'multi-label': { loss: 'binary-cross-entropy', activation: 'sigmoid' },
+  'ordinal-regression': { loss: 'cross-entropy', activation: 'softmax' },
 } as const satisfies Record<Task, TaskHead>;
 
 /** What of this grid the study does not say. */
@@ -292,9 +282,4 @@ export function comparisonsOf({ resnet, swin }: NetworkPair) {
       claim: 'The study has one of the two only.',
     },
   } as const satisfies Record<string, GridComparisonDefinition>;
-}
-
-/** The twelve, in the order of their publication. */
-export function gridDatasetNames(): string[] {
-  return datasetNames();
 }

@@ -4,7 +4,7 @@ import { claimRows } from '../../../lib/studies/dinov3-segmentation/claims';
 import { judge, verdictText } from '../../../lib/workbench/claims';
 import { crossingPoint, imagesToReach, signChange } from '../../../lib/metrics/learning-curves';
 import { publishedCrossing, publishedEfficiency } from '../../../lib/studies/dinov3-segmentation/curves';
-import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
+import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/groups';
 import { publishedClaims, publishedNetworks, publishedScore } from '../../../lib/studies/dinov3-segmentation/published';
 import { createRandom } from '../../../lib/random';
 import { readFixture } from '../../metrics/masks';

@@ -5,34 +5,32 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { FigureDisplay } from '../../../lib/display/figure';
 import { mergeBins } from '../../../lib/display/reliability-curves';
-import {
-  diceOverImages,
-  publishedDiceChart,
-  reliabilityOfPixels,
-  trainingCurves,
-} from '../../../lib/studies/dinov3-segmentation/figures';
 import { agreementOf, countVotes, majorityMask } from '../../../lib/metrics/mask-votes';
 import { openPredictedMasks } from '../../../lib/runs/predicted-masks';
-import { consensusRows } from '../../../lib/studies/dinov3-segmentation/masks';
-import {
-  consensusPanel,
-  hardestImages,
-  samplePanel,
-  worstPanel,
-} from '../../../lib/studies/dinov3-segmentation/panels';
-import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
+import { diceOverImages, publishedDiceChart } from '../../../lib/studies/dinov3-segmentation/comparison';
+import * as charts from '../../../lib/workbench/mask-charts';
+import * as panels from '../../../lib/workbench/mask-panels';
+import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/groups';
 import {
   decoderLevels,
   logitPlaces,
   resolutionPanel,
   resolutionRows,
-  throughPlaces,
 } from '../../../lib/studies/dinov3-segmentation/resolution';
+import { throughPlaces } from '../../../lib/models/mask-places';
 import { vitConfigs } from '../../../lib/models/vit';
 import { tf } from '../../../lib/tf';
 import { userError } from '../../data/user-error';
 import { side, toySegmentation } from '../../training/toy-segmentation';
-import { recordOf, someBins, withProbabilities, type RunFacts } from './records';
+import { ofRuns, recordOf, someBins, withProbabilities, type RunFacts } from './records';
+
+const reliabilityOfPixels = ofRuns(charts.reliabilityOfPixels);
+const trainingCurves = ofRuns(charts.trainingCurves);
+const consensusPanel = ofRuns(panels.consensusPanel);
+const consensusRows = ofRuns(panels.consensusRows);
+const hardestImages = ofRuns(panels.hardestImages);
+const samplePanel = ofRuns(panels.samplePanel);
+const worstPanel = ofRuns(panels.worstPanel);
 
 const scratch = mkdtempSync(join(tmpdir(), 'dinov3-figures-'));
 after(() => rmSync(scratch, { recursive: true }));

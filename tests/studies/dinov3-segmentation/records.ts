@@ -5,11 +5,14 @@ import { createNpyWriter } from '../../../lib/data/npy-file';
 import type { SegmentationScores } from '../../../lib/metrics/segmentation';
 import type { MaskReport } from '../../../lib/runs/evaluate-masks';
 import { shortHash, type RowSettings } from '../../../lib/runs/results';
-import { noEncoder, type Dinov3Arm, type Dinov3Run } from '../../../lib/studies/dinov3-segmentation/results';
+import type { Arm } from '../../../lib/runs/arms';
+import { groupRuns, type RunGroup } from '../../../lib/studies/dinov3-segmentation/groups';
+import type { Dinov3Run } from '../../../lib/studies/dinov3-segmentation/groups';
+import { noEncoder } from '../../../lib/studies/dinov3-segmentation/parameters';
 
 export interface RunFacts {
   readonly encoder?: string;
-  readonly arm?: Dinov3Arm;
+  readonly arm?: Arm;
   readonly fraction?: number;
   readonly seed?: number;
   readonly weights?: string;
@@ -19,6 +22,11 @@ export interface RunFacts {
   readonly ids?: readonly string[];
   /** Of each test image. */
   readonly dice: readonly number[];
+}
+
+/** A view of groups as one of runs. */
+export function ofRuns<A extends readonly unknown[], R>(view: (groups: readonly RunGroup[], ...rest: A) => R) {
+  return (runs: readonly Dinov3Run[], ...rest: A): R => view(groupRuns(runs), ...rest);
 }
 
 export function scoresOf(dice: readonly number[], hd95 = 3): SegmentationScores[] {

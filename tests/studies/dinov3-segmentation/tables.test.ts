@@ -1,26 +1,29 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mean } from '../../../lib/metrics/intervals';
-import { fractionTitle, groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
-import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
-import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/parameters';
+import { fractionTitle } from '../../../lib/runs/mask-groups';
 import {
   areComparable,
-  armRows,
-  calibrationRows,
-  cleaningRows,
-  comparePairs,
-  costRows,
-  flipRows,
   isDataOfStudy,
   publishedCostRows,
   publishedScoreRows,
-  scoreRows,
-  winRateRows,
-} from '../../../lib/studies/dinov3-segmentation/tables';
+} from '../../../lib/studies/dinov3-segmentation/comparison';
+import { groupRuns, networkTitle } from '../../../lib/studies/dinov3-segmentation/groups';
+import { networkOfEncoder, publishedDice } from '../../../lib/studies/dinov3-segmentation/published';
+import { dinov3EncoderNames } from '../../../lib/studies/dinov3-segmentation/parameters';
+import * as tables from '../../../lib/workbench/mask-tables';
 import { userError } from '../../data/user-error';
 import { readFixture } from '../../metrics/masks';
-import { recordOf, scoresOf } from './records';
+import { ofRuns, recordOf, scoresOf } from './records';
+
+const armRows = ofRuns(tables.armRows);
+const calibrationRows = ofRuns(tables.calibrationRows);
+const cleaningRows = ofRuns(tables.cleaningRows);
+const comparePairs = ofRuns(tables.comparePairs);
+const costRows = ofRuns(tables.costRows);
+const flipRows = ofRuns(tables.flipRows);
+const scoreRows = ofRuns(tables.scoreRows);
+const winRateRows = ofRuns(tables.winRateRows);
 
 const small = 'dinov3_vits16';
 const base = 'dinov3_vitb16';

@@ -8,19 +8,18 @@ import { writeNpz, type NpzArray } from '../../../lib/data/npz-writer';
 import { createRandom } from '../../../lib/random';
 import { declaredHere } from '../../../lib/studies/medmnist2d/study';
 import * as medmnist2d from '../../../lib/studies/medmnist2d/cells';
-import { readTestLabels } from '../../../lib/studies/medmnist2d/datasets';
+import { readTestLabels } from '../../../lib/data/dataset-references';
 import { gridRecipe } from '../../../lib/studies/medmnist2d/networks';
 import {
   defaultGridStore,
   gridStoreFolder,
-  medmnist2dNotebook,
   medmnist2dParameterSpecs,
-  planGrid,
 } from '../../../lib/studies/medmnist2d/parameters';
 import { parameters } from '../../../lib/notebooks';
 import type { GridRow } from '../../../lib/studies/medmnist2d/rows';
 import { parameterCount } from '../../../lib/studies/medmnist2d/rows';
-import { gridConfigurations } from '../../../lib/studies/medmnist2d/grid';
+import { planGrid } from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations } from '../grid-of';
 import { resolveParameters } from '../../../lib/runs/parameters';
 import { readResults } from '../../../lib/runs/results';
 import { adamW } from '../../../lib/training/create-optimizer';
@@ -136,7 +135,7 @@ describe('a grid in a notebook', () => {
     assert.equal(steps[steps.length - 1], 8);
 
     const results = readResults(directory);
-    assert.equal(results?.notebook, medmnist2dNotebook);
+    assert.equal(results?.notebook, '05_medmnist2d_benchmark');
     assert.equal(results?.data.name, 'cells.npz, nodes.npz');
     assert.deepEqual(results?.data.splits, { train: 32, val: 16, test: 24 });
     assert.deepEqual(results?.grid, { runs: 8, finished: 8 });
@@ -320,7 +319,7 @@ describe('the parameters', () => {
     await refused({ seeds: 'x' }, /^seeds is "x", but must be whole numbers with commas between them/);
     await refused({ initializations: 'pretrained' }, /no pretrained weights of resnet_tour/);
     await refused({ networks: 'resnet_tour,resnet_tour' }, /network "resnet_tour" is named twice/);
-    await refused({ fractions: '0' }, /^Fractions are 0, but each must be above 0/);
+    await refused({ fractions: '0' }, /^fractions is "0", but must be numbers above 0 and at most 1/);
     await refused({ learningRates: '1e-3' }, /^learningRates has 1 numbers, but there are 2 optimizers \(adamw, sgd\)/);
     await refused({ learningRates: 'fast' }, /^learningRates is "fast", but must be auto, or a number for each/);
     await refused({ augmentation: 'crops' }, /^augmentation is "crops", but must be one of crop and flip, crop/);

@@ -20,33 +20,28 @@ import {
   comparisonsOf,
   gridArms,
   gridNetworks,
-  gridNormalization,
   gridOptimizers,
   gridSchedule,
   gridSeeds,
   networkPairs,
-  taskHeads,
 } from '../../../lib/studies/medmnist2d/study';
-import { gridConfigurations, gridRunId, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import {
-  describeGridDatasets,
-  openGridDataset,
-  publishedTarget,
-  registryGridDataset,
-} from '../../../lib/studies/medmnist2d/datasets';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { imagenetNormalization } from '../../../lib/data/batches';
+import { gridConfigurations, gridRunId } from '../grid-of';
+import { referenceTo, namedReference } from '../../../lib/data/dataset-references';
+import { describeGridDatasets, publishedTarget } from '../../../lib/studies/medmnist2d/published';
 import {
   compareMethods,
-  datasetsOf,
-  gridRanks,
   gridResultSchema,
   methodTitle,
-  methodsOf,
+  readSnapshot,
   seedScores,
   type GridFinishedRun,
   type GridResult,
+  type GridView,
 } from '../../../lib/studies/medmnist2d/results';
-import { comparisonSummaryRows } from '../../../lib/studies/medmnist2d/tables';
-import { networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/views';
+import { gridRanks, networkPanels, optimizerPanels } from '../../../lib/studies/medmnist2d/figures';
+import { comparisonSummaryRows } from '../../../lib/workbench/method-comparisons';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 
@@ -80,7 +75,7 @@ describe('the grid', () => {
       one,
       ...gridConfigurations({ datasets: ['breastmnist'], size: 28 }).slice(0, 1),
       ...gridConfigurations({ datasets: ['breastmnist'], arms: ['as-published'] }).slice(0, 1),
-      ...gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs: 50 } }).slice(0, 1),
+      ...gridConfigurations({ datasets: ['breastmnist'], epochs: 50 }).slice(0, 1),
       ...gridConfigurations({ datasets: ['breastmnist'], seeds: [7] }).slice(0, 1),
     ].map(gridRunId);
     assert.equal(new Set(ids).size, ids.length);
@@ -96,8 +91,8 @@ describe('the grid', () => {
         assert.equal(weights, gridNetworks[network].pretrained);
         assert.equal(findPretrained(weights).pretrainedOn, 'ImageNet-1k');
         assert.equal(findPretrained(weights).architecture, gridNetworks[network].architecture);
-        assert.deepEqual(findPretrained(weights).mean, gridNormalization.mean);
-        assert.deepEqual(findPretrained(weights).std, gridNormalization.std);
+        assert.deepEqual(findPretrained(weights).mean, imagenetNormalization.mean);
+        assert.deepEqual(findPretrained(weights).std, imagenetNormalization.std);
       }
     }
   });
@@ -110,7 +105,6 @@ describe('the grid', () => {
     assert.deepEqual(heads.get('breastmnist'), ['binary-class', 'cross-entropy', 'softmax', 2]);
     assert.deepEqual(heads.get('retinamnist'), ['ordinal-regression', 'cross-entropy', 'softmax', 5]);
     assert.deepEqual(heads.get('organsmnist'), ['multi-class', 'cross-entropy', 'softmax', 11]);
-    assert.equal(taskHeads['ordinal-regression'].alsoReport, 'quadratic-weighted-kappa');
     const blood = heads.get('bloodmnist')?.[3] as number;
     assert.equal(countParameters({ table: resnetParameters(resnetConfigs.resnet50, { classes: blood }) }), 23_524_424);
     const swin = swinParameters(swinConfigs.swin_base_patch4_window7_224, { classes: blood });
@@ -135,7 +129,7 @@ describe('the grid', () => {
     const transform = (arm: 'as-published' | 'corrected') => ({
       ...from,
       ...gridArms[arm].evaluation,
-      normalization: gridNormalization,
+      normalization: imagenetNormalization,
     });
     assert.equal(isIdentity(from, transform('corrected')), true);
     const { resized, crop } = placeImage(from, transform('as-published'));
@@ -176,7 +170,7 @@ describe('the grid', () => {
       task: 'binary-class',
       classNames: ['a', 'b'],
     } as unknown as Dataset;
-    const dataset = openGridDataset(data, { horizontalFlip: false });
+    const dataset = referenceTo(data, { horizontalFlip: false });
     assert.deepEqual(dataset, {
       name: 'cells.npz',
       size: 28,
@@ -185,10 +179,10 @@ describe('the grid', () => {
       classes: 2,
       horizontalFlip: false,
     });
-    const [configuration] = gridConfigurations({ datasets: [dataset], schedule: { epochs: 2 } });
+    const [configuration] = gridConfigurations({ datasets: [dataset], epochs: 2 });
     assert.equal(configuration.head.outputs, 2);
     assert.equal(configuration.augmentation.horizontalFlip, false);
-    const blood = registryGridDataset('bloodmnist', 28);
+    const blood = namedReference('bloodmnist', 28);
     const described = describeGridDatasets(
       [dataset, blood],
       new Map([['cells.npz', { train: 70, val: 10, test: 20 }]]),
@@ -198,7 +192,7 @@ describe('the grid', () => {
       [70, 11959],
     );
     assert.throws(() => describeGridDatasets([dataset], new Map()), /How many images cells\.npz has was not told/);
-    const [drawn] = gridConfigurations({ datasets: ['synthetic-binary'], schedule: { epochs: 2 } });
+    const [drawn] = gridConfigurations({ datasets: ['synthetic-binary'], epochs: 2 });
     assert.equal(describeGridDatasets([drawn.dataset], new Map())[0].trainImages, syntheticTaskCounts.train);
   });
 
@@ -210,7 +204,7 @@ describe('the grid', () => {
         gridConfigurations({ datasets: ['breastmnist'], ...options }).map(({ optimizer }) => optimizer.learningRate),
       );
     assert.deepEqual([...rates({ networks: ['swin_tour'] })], [3e-3, 0.05]);
-    assert.deepEqual([...rates({ networks: ['swin_tour'], learningRates: { sgd: 0.02 } })], [3e-3, 0.02]);
+    assert.deepEqual([...rates({ networks: ['swin_tour'], learningRates: [3e-3, 0.02] })], [3e-3, 0.02]);
     assert.deepEqual([...rates({})], [2e-4, 0.01]);
     for (const { network, inputSize, weights, initialization } of tour)
       assert.deepEqual([inputSize, weights, initialization], [gridNetworks[network].inputSize, 'random', 'scratch']);
@@ -227,18 +221,16 @@ describe('the grid', () => {
       /no network "resnet5" in this grid, did you mean "resnet50"\? Known are resnet50, swin_b/,
     );
     refused({ networks: ['swin_tour'], initializations: ['pretrained'] }, /no pretrained weights of swin_tour: set/);
-    refused({ learningRates: { sgd: 0 } }, /learning rate of sgd is 0, but/);
+    refused({ learningRates: [1, 0] }, /^learningRates is "1,0", but must be auto, or a number for each/);
     refused({ optimizers: ['adam'] }, /did you mean "adamw"/);
     refused({ initializations: ['random'] }, /Known are pretrained, scratch/);
     refused({ arms: ['published'] }, /no arm "published"/);
     refused({ size: 32 }, /no images of 32 pixels/);
     refused({ seeds: [1, 1] }, /Seeds are 1, 1, but each may be there once only/);
-    refused({ seeds: [0.5] }, /^Seeds are 0\.5, but each must be a whole number/);
+    refused({ seeds: [0.5] }, /^seeds is "0\.5", but must be whole numbers/);
     refused({ fractions: [0.5, 0.5] }, /Fractions are 0\.5, 0\.5, but each may be there once only/);
-    refused({ schedule: { epochs: 0 } }, /epochs is 0/);
-    refused({ schedule: { epochs: 5, warmupEpochs: 5 } }, /warm-up of 5 epochs does not fit into 5/);
-    refused({ schedule: { batchSize: 1.5 } }, /batchSize is 1\.5/);
-    refused({ schedule: { minDelta: -1 } }, /minDelta is -1/);
+    refused({ epochs: 0 }, /epochs is 0/);
+    refused({ batchSize: 1.5 }, /batchSize is 1\.5/);
   });
 });
 
@@ -260,7 +252,7 @@ describe('the schedule', () => {
 
   it('warms up for the same share of fewer epochs', () => {
     const warmup = (epochs: number): number =>
-      gridConfigurations({ datasets: ['breastmnist'], schedule: { epochs } })[0].schedule.warmupEpochs;
+      gridConfigurations({ datasets: ['breastmnist'], epochs })[0].schedule.warmupEpochs;
     assert.deepEqual([1, 2, 9, 10, 20, 100, 200].map(warmup), [0, 0, 0, 1, 1, 5, 10]);
   });
 });
@@ -293,9 +285,13 @@ describe('the tables', () => {
     configuration,
     result: resultOf(configuration),
   }));
-  const methods = methodsOf(grid);
-  const order = datasetsOf(grid, datasets);
-  const options = { seeds: gridSeeds };
+  const store = openRunStore<GridConfiguration, GridResult>(join(folder, 'none'), gridResultSchema);
+  const { methods } = readSnapshot(store, grid);
+  const order = datasets.map((name) => grid.map(({ dataset }) => dataset).find((one) => one.name === name)!);
+  const viewOf = (finished: readonly GridFinishedRun[]): GridView => {
+    return { finished, methods, datasets: order, seeds: gridSeeds };
+  };
+  const view = viewOf(runs);
 
   it('are made of what a store of runs holds', () => {
     const store = openRunStore<GridConfiguration, GridResult>(folder, gridResultSchema);
@@ -312,7 +308,7 @@ describe('the tables', () => {
       datasets,
     );
     assert.equal(methodTitle(methods[0]), 'ResNet-50, ImageNet-1k, AdamW');
-    const expected = seedScores(runs, methods[0], order[0]).get(0);
+    const expected = seedScores(view, methods[0], order[0]).get(0);
     assert.equal(
       expected,
       runs.find(({ configuration }) => configuration.dataset.name === 'bloodmnist')?.result.testAuc,
@@ -320,8 +316,7 @@ describe('the tables', () => {
   });
 
   it('compare what the study compared, for each setting that is left open', () => {
-    const compare = (name: keyof typeof gridComparisons) =>
-      compareMethods(runs, gridComparisons[name], methods, order, options);
+    const compare = (name: keyof typeof gridComparisons) => compareMethods(view, gridComparisons[name]);
     assert.deepEqual(
       compare('pretrained').map(({ title }) => title),
       ['Swin-B against ResNet-50, pretrained (AdamW)', 'Swin-B against ResNet-50, pretrained (SGD)'],
@@ -349,7 +344,7 @@ describe('the tables', () => {
       ({ configuration: { dataset, network, seed } }) =>
         !(dataset.name === 'breastmnist' && network === 'swin_b' && seed > 0),
     );
-    const [compared] = compareMethods(some, gridComparisons.pretrained, methods, order, options);
+    const [compared] = compareMethods(viewOf(some), gridComparisons.pretrained);
     const row = compared.datasets[1];
     assert.deepEqual([row.first.n, row.second.n, row.paired], [1, 5, [0]]);
     assert.equal(row.tTest, undefined);
@@ -357,14 +352,14 @@ describe('the tables', () => {
       row.notes.join(' '),
       /^Swin-B, ImageNet-1k, AdamW lacks seed 1, 2, 3, 4\. 1 of 5 pairs are compared\./,
     );
-    const { ranks, leftOut } = gridRanks(some, methods, order, options);
+    const { ranks, leftOut } = gridRanks(viewOf(some));
     assert.deepEqual(leftOut, ['breastmnist']);
     assert.equal(ranks?.datasets, 3);
-    assert.deepEqual(gridRanks([], methods, order, options), { ranks: undefined, leftOut: datasets });
+    assert.deepEqual(gridRanks(viewOf([])), { ranks: undefined, leftOut: datasets });
   });
 
   it('rank the methods', () => {
-    const { ranks, leftOut } = gridRanks(runs, methods, order, options);
+    const { ranks, leftOut } = gridRanks(view);
     assert.deepEqual(leftOut, []);
     assert.equal(
       ranks?.methods[0].name,
@@ -376,13 +371,12 @@ describe('the tables', () => {
       ...run,
       configuration: { ...run.configuration, arm: 'as-published' as const },
     }));
-    const both = gridRanks([...runs, ...copies], [...methods, ...published], order, options).ranks;
+    const both = gridRanks({ ...viewOf([...runs, ...copies]), methods: [...methods, ...published] }).ranks;
     assert.equal(both?.methods.length, 16);
   });
 
   it('become the figures of the study', () => {
-    const view = { runs, datasets: order, seeds: gridSeeds, arm: 'corrected' } as const;
-    const { groups, panels } = networkPanels(view, 'scratch');
+    const { groups, panels } = networkPanels(view, 'corrected', 'scratch');
     assert.deepEqual(groups, ['AdamW', 'SGD']);
     assert.deepEqual(
       panels.map(({ title }) => title),
@@ -392,11 +386,14 @@ describe('the tables', () => {
     const [resnet, swin] = panels[0].series;
     assert.deepEqual([resnet.name, swin.name], ['ResNet-50', 'Swin-B']);
     const method = { arm: 'corrected', network: 'swin_b', initialization: 'scratch', optimizer: 'sgd' } as const;
-    assert.deepEqual(swin.scores[1], [...seedScores(runs, method, order[0]).values()]);
+    assert.deepEqual(swin.scores[1], [...seedScores(view, method, order[0]).values()]);
     assert.equal(swin.scores[1].length, 5);
-    scorePanels({ title: 'From scratch', ...networkPanels(view, 'scratch') }, { label: 'Test AUC from scratch' });
+    scorePanels(
+      { title: 'From scratch', ...networkPanels(view, 'corrected', 'scratch') },
+      { label: 'Test AUC from scratch' },
+    );
 
-    const optimizers = optimizerPanels({ ...view, runs: runs.slice(0, 1) });
+    const optimizers = optimizerPanels(viewOf(runs.slice(0, 1)), 'corrected');
     assert.equal(optimizers.groups.length, 4);
     const breast = optimizers.panels[1].series.map(({ scores }) => scores);
     assert.deepEqual(breast, [
@@ -406,7 +403,7 @@ describe('the tables', () => {
   });
 
   it('say in one row a comparison who is better where', () => {
-    const compared = compareMethods(runs, gridComparisons.transfer, methods, order, options);
+    const compared = compareMethods(view, gridComparisons.transfer);
     const [row] = comparisonSummaryRows(compared);
     assert.equal(row.comparison, 'Pretrained against from scratch (ResNet-50, AdamW)');
     const { firstBetter, firstBetterSignificantly, secondBetter, secondBetterSignificantly, rankBiserial } = row;
@@ -421,7 +418,7 @@ describe('the tables', () => {
       datasets: one.datasets.map((each) => ({ ...each, meanDifference: -each.meanDifference })),
     }));
     assert.equal(comparisonSummaryRows(swapped)[0].secondBetterSignificantly, 4);
-    const [none] = comparisonSummaryRows(compareMethods([], gridComparisons.transfer, methods, order, options));
+    const [none] = comparisonSummaryRows(compareMethods(viewOf([]), gridComparisons.transfer));
     assert.deepEqual([none.datasets, none.firstBetter, none.meanDifference], [0, 0, NaN]);
   });
 });

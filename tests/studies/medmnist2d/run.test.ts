@@ -10,8 +10,9 @@ import { openDataset } from '../../../lib/data/open';
 import { openSyntheticTask, syntheticTasks, type SyntheticTaskName } from '../../../lib/data/synthetic-tasks';
 import { evaluatePredictionFile } from '../../../lib/metrics/medmnist-files';
 import { onceEach } from '../../../lib/runs/once';
-import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import { openGridDataset, type GridDataset } from '../../../lib/studies/medmnist2d/datasets';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations } from '../grid-of';
+import { referenceTo, type DatasetReference } from '../../../lib/data/dataset-references';
 import { openGridNetwork } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
@@ -70,7 +71,7 @@ describe('a run of the grid', () => {
     });
 
   it('trains a transformer too, and as it was published', async () => {
-    const options = { networks: ['swin_tour'], arms: ['as-published'], optimizers: ['adamw'], schedule: { epochs: 2 } };
+    const options = { networks: ['swin_tour'], arms: ['as-published'], optimizers: ['adamw'], epochs: 2 };
     const claim = syntheticRun(folder('swin'), options);
     assert.equal(claim.configuration.evaluation.cropFraction, 224 / 256);
     assert.equal((await finished(claim)).epochs, 2);
@@ -128,7 +129,7 @@ describe('a run that is ended', () => {
 
   it('after its end, before its result is in the store, is not trained again', async () => {
     const directory = folder('measured');
-    const claim = syntheticRun(directory, { schedule: { epochs: 1 } });
+    const claim = syntheticRun(directory, { epochs: 1 });
     const first = await finished(claim);
     const events: string[] = [];
     const again = await run(claim, { onProgress: ({ kind }) => events.push(kind) });
@@ -142,7 +143,7 @@ describe('a run that is ended', () => {
 describe('the runs of a grid', () => {
   it('are trained from a store, each once, and failures are told', async () => {
     const store = openRunStore<GridConfiguration, GridResult>(folder('store'), gridResultSchema);
-    const known = syntheticRun('', { schedule: { epochs: 1 } }).configuration;
+    const known = syntheticRun('', { epochs: 1 }).configuration;
     const unknown = { ...known, dataset: { ...known.dataset, name: 'nothing' } };
     const work = (configuration: GridConfiguration, directory: string, id: string) =>
       run({ id, configuration, directory });
@@ -156,7 +157,7 @@ describe('the runs of a grid', () => {
 
 describe('data of a file', () => {
   const path = join(scratch, 'My Cells.npz');
-  let dataset: GridDataset;
+  let dataset: DatasetReference;
 
   before(async () => {
     const source = openSyntheticTask('synthetic-binary');
@@ -177,12 +178,12 @@ describe('data of a file', () => {
     }
     writeNpz(path, arrays);
     const opened = await openDataset(path, { cacheDirectory: scratch });
-    dataset = openGridDataset(opened, { horizontalFlip: false });
+    dataset = referenceTo(opened, { horizontalFlip: false });
     opened.close();
   });
 
-  const claimOf = (changes: Partial<GridDataset> = {}): GridRunClaim =>
-    syntheticRun(folder('file'), { datasets: [{ ...dataset, ...changes }], schedule: { epochs: 1 } });
+  const claimOf = (changes: Partial<DatasetReference> = {}): GridRunClaim =>
+    syntheticRun(folder('file'), { datasets: [{ ...dataset, ...changes }], epochs: 1 });
   const data = { files: { 'My Cells.npz': path }, cacheDirectory: scratch };
 
   it('are found wherever they are, and named in the prediction file as the evaluator reads it', async () => {
@@ -191,7 +192,7 @@ describe('data of a file', () => {
   });
 
   it('are refused where they are not those of the configuration', async () => {
-    const refused = (changes: Partial<GridDataset>, message: RegExp): Promise<void> =>
+    const refused = (changes: Partial<DatasetReference>, message: RegExp): Promise<void> =>
       assert.rejects(run(claimOf(changes), { data }), userError(message));
     await refused(
       { hash: 'f00' },
@@ -214,7 +215,7 @@ describe('data of a file', () => {
     }
     writeNpz(lacking, arrays);
     const opened = await openDataset(lacking, { cacheDirectory: scratch });
-    const claim = syntheticRun(folder('lacking'), { datasets: [openGridDataset(opened, { horizontalFlip: true })] });
+    const claim = syntheticRun(folder('lacking'), { datasets: [referenceTo(opened, { horizontalFlip: true })] });
     opened.close();
     const refusal = run(claim, { data: { files: { 'lacking.npz': lacking }, cacheDirectory: scratch } });
     await assert.rejects(refusal, userError(/AUC of lacking\.npz is undefined on its test split, where .* class 2/));

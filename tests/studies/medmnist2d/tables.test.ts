@@ -10,41 +10,38 @@ import { createRandom } from '../../../lib/random';
 import { findDataset } from '../../../lib/data/registry';
 import { claimRows, curvesFigure, epochsTo95, roughness, sizeFigure } from '../../../lib/studies/medmnist2d/claims';
 import { comparisonsOf, networkPairs } from '../../../lib/studies/medmnist2d/study';
-import {
-  differenceFigure,
-  networkFigure,
-  optimizerFigure,
-  publishedFigure,
-  rankFigure,
-} from '../../../lib/studies/medmnist2d/figures';
-import { gridConfigurations, type GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import type { TestLabels } from '../../../lib/studies/medmnist2d/datasets';
-import { compareOnTestImages, readPredictions } from '../../../lib/studies/medmnist2d/predictions';
+import { networkFigure, optimizerFigure, publishedFigure, rankFigure } from '../../../lib/studies/medmnist2d/figures';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations } from '../grid-of';
+import type { TestLabels } from '../../../lib/data/dataset-references';
+import { incompleteRows, progressMessage, progressRows } from '../../../lib/runs/grid-state';
 import {
   compareMethods,
   gridResultSchema,
   methodTitle,
+  readPredictions,
+  readSnapshot,
+  type GridMethod,
   type GridMethodComparison,
   type GridResult,
+  type GridSnapshot,
 } from '../../../lib/studies/medmnist2d/results';
 import {
-  incompleteRows,
-  progressMessage,
-  progressRows,
-  readSnapshot,
-  type GridSnapshot,
-} from '../../../lib/studies/medmnist2d/snapshot';
-import {
-  meanWithDeviation,
   multiLabelRows,
-  noteRows,
   numericRows,
-  overallRows,
-  pairedTestRows,
   publishedRows,
   roundingRows,
   scoreMatrixRows,
 } from '../../../lib/studies/medmnist2d/tables';
+import {
+  compareOnTestImages,
+  differenceFigure,
+  meanWithDeviation,
+  noteRows,
+  overallRows,
+  pairedTestRows,
+  type PredictionSource,
+} from '../../../lib/workbench/method-comparisons';
 import { openRunStore } from '../../../lib/runs/store';
 import { userError } from '../../data/user-error';
 
@@ -86,8 +83,8 @@ function snapshotOf(
 
 const gridComparisons = comparisonsOf(networkPairs.study);
 type Kind = keyof typeof gridComparisons;
-const compare = ({ finished, methods, datasets: of, seeds: all }: GridSnapshot, kind: Kind): GridMethodComparison[] =>
-  compareMethods(finished, gridComparisons[kind], methods, of, { seeds: all });
+const compare = (snapshot: GridSnapshot, kind: Kind): GridMethodComparison[] =>
+  compareMethods(snapshot, gridComparisons[kind]);
 
 describe('a grid that is half done', () => {
   // All of seed 0, of seed 1 the two small datasets, of seed 2 nothing; and one method has not begun on BloodMNIST.
@@ -377,9 +374,13 @@ describe('intervals over test images', () => {
   const snapshot = readSnapshot(store, binary);
   const [comparison] = compare(snapshot, 'scratch');
   const resampling = { seed: 5, resamples: 200 };
+  const sourceOf = (known: TestLabels | undefined): PredictionSource<GridMethod> => ({
+    labelsOf: () => Promise.resolve(known),
+    predictionsOf: (...of) => readPredictions(snapshot, ...of),
+  });
 
   it('pool the seeds that both sides have', async () => {
-    const intervals = await compareOnTestImages(snapshot, [comparison], () => Promise.resolve(labels), resampling);
+    const intervals = await compareOnTestImages([comparison], snapshot.datasets, sourceOf(labels), resampling);
     const [{ datasets: rows }] = intervals ?? [];
     const [{ interval, pairs, images, note }] = rows;
     assert.deepEqual([pairs, images, note], [2, 60, '']);
@@ -395,7 +396,7 @@ describe('intervals over test images', () => {
   it('are of predictions that give the AUC of their run', () => {
     const method = comparison.second;
     const dataset = snapshot.datasets[0];
-    const [first] = readPredictions(snapshot, { dataset, method, seeds: [0] }, labels);
+    const [first] = readPredictions(snapshot, method, dataset, [0], labels);
     const run = snapshot.finished.find(
       ({ configuration: { seed, network, optimizer } }) =>
         seed === 0 && network === 'resnet50' && optimizer.name === method.optimizer,
@@ -403,7 +404,7 @@ describe('intervals over test images', () => {
     assert.equal(medmnistAuc(first), run?.result.testAuc);
     const others = { ...labels, truth: truth.map((label, index) => (index < 4 ? 1 - label : label)) };
     const reread = (wrong: TestLabels, of: readonly number[]) => () =>
-      readPredictions(snapshot, { dataset, method, seeds: of }, wrong);
+      readPredictions(snapshot, method, dataset, of, wrong);
     assert.throws(reread(others, [0]), userError(/gives an AUC of .*, but run [0-9a-f]{10} recorded/));
     assert.throws(reread(labels, [9]), userError(/^No run of seed 9 on breastmnist is finished\.$/));
     const path = join(snapshot.folder, run?.id ?? '', run?.result.predictionFile ?? '');
@@ -413,13 +414,13 @@ describe('intervals over test images', () => {
 
   it('say why there are none', async () => {
     const pretrained = compare(snapshot, 'pretrained');
-    const [none] = (await compareOnTestImages(snapshot, pretrained, () => Promise.resolve(labels), resampling)) ?? [];
+    const [none] = (await compareOnTestImages(pretrained, snapshot.datasets, sourceOf(labels), resampling)) ?? [];
     assert.deepEqual(
       [none.datasets[0].interval, none.datasets[0].note],
       [undefined, 'No seed is finished on both sides.'],
     );
     const [unlabelled] =
-      (await compareOnTestImages(snapshot, [comparison], () => Promise.resolve(undefined), resampling)) ?? [];
+      (await compareOnTestImages([comparison], snapshot.datasets, sourceOf(undefined), resampling)) ?? [];
     assert.match(unlabelled.datasets[0].note, /not on this machine, so that there is no interval: npm run data/);
     const { data, caption = '' } = differenceFigure([unlabelled])?.figure ?? { data: [] };
     assert.deepEqual(data[0].x, [comparison.datasets[0].meanDifference]);
@@ -430,7 +431,7 @@ describe('intervals over test images', () => {
 
   it('are stopped softly', async () => {
     const events: string[] = [];
-    const stopped = await compareOnTestImages(snapshot, [comparison], () => Promise.resolve(labels), {
+    const stopped = await compareOnTestImages([comparison], snapshot.datasets, sourceOf(labels), {
       ...resampling,
       signal: AbortSignal.abort(),
       onProgress: ({ kind }) => events.push(kind),
