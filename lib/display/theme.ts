@@ -9,9 +9,6 @@
  */
 export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#8430F0', '#E40048'] as const;
 
-/** Backgrounds that the palette must be readable on: white paper, JupyterLab dark, the page's dark. */
-export const backgrounds = ['#FFFFFF', '#111111', '#15181E'] as const;
-
 export const color = {
   ink: 'var(--nb-ink)',
   muted: 'var(--nb-muted)',

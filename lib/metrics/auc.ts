@@ -1,5 +1,5 @@
 import { UserError } from '../errors';
-import { checkFinite, checkLabels, checkScored, column, type Scored } from './scores';
+import { checkScored, column, type Scored } from './scores';
 
 /** What to do about a class that no image, or every image of a split belongs to: stop, or leave it out of the mean and say so. */
 export type AbsentClass = 'error' | 'skip';
@@ -11,25 +11,9 @@ export interface MeanAreaUnderRoc {
 }
 
 /**
- * Area under the receiver operating characteristic, equal scores counted half (Mann and Whitney 1947); the same number as
- * scikit-learn's `roc_auc_score`. `truth` is 0 or 1. Throws a UserError where only one of the two is present.
- */
-export function areaUnderRoc(truth: ArrayLike<number>, scores: ArrayLike<number>): number {
-  if (truth.length !== scores.length) {
-    throw new UserError(`There are ${truth.length} labels but ${scores.length} scores.`);
-  }
-  checkLabels(truth, 2);
-  checkFinite(scores);
-  const area = rankArea(truth, scores, 1);
-  if (Number.isNaN(area)) {
-    const seen = truth.length === 0 ? 'there are no labels' : `all ${truth.length} labels are ${truth[0]}`;
-    throw new UserError(`The area under the ROC curve is undefined: ${seen}, and both classes are needed.`);
-  }
-  return area;
-}
-
-/**
- * The one-vs-rest area of each class, each label of a multi-label task, or the one area of a binary task (from its last column).
+ * Area under the receiver operating characteristic, equal scores counted half (Mann and Whitney 1947); the same number as scikit-learn's
+ * `roc_auc_score`: one against the rest for each class, each label of a multi-label task, or the one area of a binary task (from its last
+ * column).
  * NaN where the class holds none or all of the images.
  */
 export function areaUnderRocPerClass(scored: Scored): Float64Array {

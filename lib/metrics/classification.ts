@@ -59,17 +59,6 @@ export function confusionMatrix(truth: ArrayLike<number>, predicted: ArrayLike<n
   return matrix;
 }
 
-/**
- * Unweighted mean over all classes of F1 = 2TP / (2TP + FP + FN). A class with no TP, FP or FN counts 0, so a class that a split
- * does not hold lowers the mean.
- */
-export function macroF1(truth: ArrayLike<number>, predicted: ArrayLike<number>, classes: number): number {
-  const matrix = confusionMatrix(truth, predicted, classes);
-  let sum = 0;
-  for (let index = 0; index < classes; index++) sum += scoresOfCounts(countsOfClass(matrix, classes, index)).f1;
-  return sum / classes;
-}
-
 /** Precision, recall, F1, support and AUC of each class; predictions as in `predictedLabels`. Both classes of a binary task. */
 export function classReport(scored: Scored): ClassReportRow[] {
   const { task, truth, classes } = scored;

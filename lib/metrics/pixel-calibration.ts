@@ -2,23 +2,12 @@ import { checkMask, invertPixels, type Mask } from '../data/mask';
 import { UserError } from '../errors';
 import { calibrationErrorOfBins, reliabilityBins, type ReliabilityBin } from './calibration';
 import { squaredDistanceTransform, unreachable } from './distance-transform';
-import { mean } from './intervals';
 import type { FloatArray } from './scores';
 
 /** P(foreground) of every pixel, height × width, next to the truth. */
 export interface PixelForecast {
   readonly truth: Mask;
   readonly probabilities: FloatArray;
-}
-
-/** Calibration of a segmentation, averaged over images. */
-export interface PixelCalibration {
-  /** Mean over images of the calibration error of all of their pixels. */
-  readonly error: number;
-  /** Mean over images of the calibration error in the band around the truth's border; NaN where no image has a border. */
-  readonly borderError: number;
-  /** Images whose truth is empty or full: they have no border and are not in `borderError`. */
-  readonly withoutBorder: number;
 }
 
 export interface PixelCalibrationOptions {
@@ -75,28 +64,6 @@ export function borderBand(truth: Mask, width: number): Uint8Array | undefined {
     if (Math.max(toForeground[index], toBackground[index]) <= width * width) band[index] = 1;
   }
   return band;
-}
-
-/**
- * The calibration error of each image, over all pixels and in a band around the truth's border, then the mean over images.
- * @param options.bandWidth of the band, in pixels on either side of the border
- * @throws UserError where there are no images
- */
-export function pixelCalibration(
-  images: readonly PixelForecast[],
-  { bins, bandWidth }: PixelCalibrationOptions & { readonly bandWidth: number },
-): PixelCalibration {
-  if (images.length === 0) throw new UserError('There are no images whose calibration could be measured.');
-  const errors = images.map((image) => pixelCalibrationError(image, { bins }));
-  const borderErrors = images.flatMap((image) => {
-    const within = borderBand(image.truth, bandWidth);
-    return within === undefined ? [] : [pixelCalibrationError(image, { bins, within })];
-  });
-  return {
-    error: mean(errors),
-    borderError: borderErrors.length === 0 ? NaN : mean(borderErrors),
-    withoutBorder: images.length - borderErrors.length,
-  };
 }
 
 function checkLength(values: ArrayLike<number>, pixels: Uint8Array, noun: string): void {

@@ -76,11 +76,6 @@ export function findModel(name: string): ModelRecord | PretrainedRecord {
   return { ...model, name, mean, std, interpolation, cropFraction, inputSize, classes };
 }
 
-/** Whether a record is of certain weights and not of an architecture alone. */
-export function isPretrained(record: ModelRecord | PretrainedRecord): record is PretrainedRecord {
-  return 'citation' in record;
-}
-
 function namesOf(architecture: string): string[] {
   return pretrainedNames().filter((name) => facts[name].architecture === architecture);
 }

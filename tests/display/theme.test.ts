@@ -3,8 +3,11 @@ import { test } from 'node:test';
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { backgrounds, contrast, heatColor, heatColors, heatInk, palette, seriesStyle } from '../../lib/display/theme';
+import { contrast, heatColor, heatColors, heatInk, palette, seriesStyle } from '../../lib/display/theme';
 import { projectRoot } from '../../lib/paths';
+
+/** White paper, JupyterLab dark, the page's dark. */
+const backgrounds = ['#FFFFFF', '#111111', '#15181E'] as const;
 
 test('contrast is that of WCAG', () => {
   assert.equal(contrast('#000000', '#FFFFFF').toFixed(1), '21.0');

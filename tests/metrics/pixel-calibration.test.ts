@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Mask } from '../../lib/data/mask';
-import { mean } from '../../lib/metrics/intervals';
-import { borderBand, pixelCalibration, pixelCalibrationError } from '../../lib/metrics/pixel-calibration';
+import { borderBand, pixelCalibrationError } from '../../lib/metrics/pixel-calibration';
 import { fitTemperature, scaleLogits, temperatureBounds } from '../../lib/metrics/temperature';
 import { userError } from '../data/user-error';
 import { readFixture } from './masks';
@@ -51,19 +50,6 @@ describe('calibration of pixels', () => {
     });
   });
 
-  it('is averaged over images, of which those without a border are counted', () => {
-    const width = 3;
-    const result = pixelCalibration(images, { bandWidth: width });
-    const errors = fixture.images.map((image) => image.errors.find(({ bins }) => bins === 15)?.error ?? NaN);
-    const ofBands = fixture.images.flatMap(({ bands }) => bands.find((band) => band.width === width)?.error ?? []);
-    assertClose(result.error, mean(errors), 1e-14);
-    assertClose(result.borderError, mean(ofBands), 1e-14);
-    assert.equal(result.withoutBorder, 2);
-    assert.equal(ofBands.length, 4);
-    const empty = images.filter((_, index) => fixture.images[index].bands[0].pixels === null);
-    assert.ok(Number.isNaN(pixelCalibration(empty, { bandWidth: 2 }).borderError));
-  });
-
   it('takes a few pixels on either side for the band', () => {
     const truth: Mask = { pixels: Uint8Array.of(0, 0, 0, 0, 1, 1, 1, 1), height: 1, width: 8 };
     assert.deepEqual([...(borderBand(truth, 1) ?? [])], [0, 0, 0, 1, 1, 0, 0, 0]);
@@ -89,7 +75,6 @@ describe('calibration of pixels', () => {
       userError(/Probability 1 is 3/),
     );
     assert.throws(() => borderBand(truth, 0), userError(/width is 0/));
-    assert.throws(() => pixelCalibration([], { bandWidth: 2 }), userError(/no images/));
     const within = new Uint8Array(2);
     assert.ok(Number.isNaN(pixelCalibrationError({ truth, probabilities: Float64Array.of(1, 0) }, { within })));
   });

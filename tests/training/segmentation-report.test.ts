@@ -5,7 +5,8 @@ import { describe, it } from 'node:test';
 import type { SplitName } from '../../lib/data/dataset';
 import type { SegmentationSplit } from '../../lib/data/segmentation-dataset';
 import { calibrationErrorOfBins, poolBins, type ReliabilityBin } from '../../lib/metrics/calibration';
-import { pixelCalibration } from '../../lib/metrics/pixel-calibration';
+import { mean } from '../../lib/metrics/intervals';
+import { borderBand, pixelCalibrationError } from '../../lib/metrics/pixel-calibration';
 import { addConvolution } from '../../lib/models/blocks';
 import { createParameters, disposeParameters, importParameters, type ParameterSpec } from '../../lib/models/parameters';
 import { convolution } from '../../lib/models/scope';
@@ -196,7 +197,12 @@ describe('bins of several images', () => {
       truth: { height, width, pixels: disc(3 + index, height, width) },
       probabilities: values.map((logit) => 1 / (1 + Math.exp(-logit))),
     }));
-    const { error, borderError, withoutBorder } = pixelCalibration(images, { bandWidth: 2 });
+    const error = mean(images.map((image) => pixelCalibrationError(image)));
+    const ofBorders = images.flatMap((image) => {
+      const within = borderBand(image.truth, 2);
+      return within === undefined ? [] : [pixelCalibrationError(image, { within })];
+    });
+    const [borderError, withoutBorder] = [mean(ofBorders), images.length - ofBorders.length];
     assertClose(
       [before.error, before.borderError, before.withoutBorder],
       [error, borderError, withoutBorder],
