@@ -36,9 +36,14 @@ inline void ExecuteUndisturbed(TFE_Op* op, TFE_TensorHandle** results, int* coun
   TFE_Execute(op, results, count, status);
 }
 
-// TensorFlow's threads are started with the context.
-inline TFE_Context* NewUndisturbedContext(const TFE_ContextOptions* options, TF_Status* status) {
+// TensorFlow's threads are started with the context. Between two operations they sleep: turning around for the next one, as they do
+// otherwise, takes a tenth of the time of small trainings from whatever else is computed, such as another notebook, and gains nothing.
+inline TFE_Context* NewUndisturbedContext(TFE_ContextOptions* options, TF_Status* status) {
   const BlockedSignals blocked;
+  // A tensorflow.ConfigProto: experimental (field 16) { disable_thread_spinning (field 9): true }.
+  constexpr unsigned char config[] = {0x82, 0x01, 2, 0x48, 1};
+  TFE_ContextOptionsSetConfig(options, config, sizeof config, status);
+  if (TF_GetCode(status) != TF_OK) return nullptr;
   return TFE_NewContext(options, status);
 }
 
