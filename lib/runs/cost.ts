@@ -89,10 +89,10 @@ export async function planCosts(
   return [...sums.values()];
 }
 
+/** Masks alone have frozen encoders; with few labelled images there may be no AUC. */
 async function costsOnFewImages({ network, data, recipe }: PlannedTraining, signal?: AbortSignal) {
   const train = Math.min(data.splits.train.count, (timedSteps + 2) * recipe.batchSize);
-  const part = { train, val: 1, seed: recipe.seed };
-  const few = 'task' in data ? take(data, part) : take(data, part);
+  const few = 'task' in data ? data : take(data, { train, val: 1, seed: recipe.seed });
   const directory = mkdtempSync(join(tmpdir(), 'costs-'));
   try {
     return await trainingCosts(network, few, recipe, { signal, featureCache: openFeatureCache({ directory }) });
