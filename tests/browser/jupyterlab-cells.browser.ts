@@ -22,7 +22,6 @@ const result = await nb.interruptible(async (signal) => {
   afterTask: `console.log('not to be run');`,
   failing: `function check(limit: number) {\n  throw new RangeError('too far: ' + limit);\n}\ncheck(7);`,
   table: `nb.table([{ name: 'a', value: 1.5 }], { caption: 'A table as last expression' })`,
-  spatial: `nb.figure({ data: [{ type: 'surface', z: [[1, 2], [2, 3]] }], label: 'A slope' })`,
   tab: `nb.interrup`,
 };
 type Name = keyof typeof sources;
@@ -101,12 +100,6 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium }, a
       await of('table').run();
       await of('table').element.locator('.nb-caption', { hasText: 'A table as last expression' }).waitFor();
       await picture('last-expression');
-    });
-
-    await t.test('a figure that needs more of Plotly than the notebook holds gets it from the server', async () => {
-      await of('spatial').run();
-      await of('spatial').element.locator('.gl-container canvas').first().waitFor();
-      await picture('spatial');
     });
 
     await t.test('what another has run shows its charts as pictures', async () => {
