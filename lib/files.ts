@@ -11,6 +11,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  rmdirSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -44,18 +45,55 @@ export function createFileAtomic(path: string, content: string | Uint8Array | re
   });
 }
 
-/** Makes a folder and those above it. Node never comes back where the system says that a folder in an existing one is not there, as in /proc. */
-export function makeFolder(path: string): void {
-  let first = resolve(path);
-  while (!existsSync(dirname(first))) first = dirname(first);
-  if (!existsSync(first)) {
-    try {
-      mkdirSync(first);
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
+/**
+ * Makes a folder and those above it, and returns those that were not there before, innermost first. One by one: Node's recursive mkdir never
+ * comes back where the system says that a folder in an existing one is not there, as in /proc. Where one cannot be made, none is.
+ */
+export function makeFolder(path: string): string[] {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  const made: string[] = [];
+  try {
+    for (const folder of missing) {
+      try {
+        mkdirSync(folder);
+        made.unshift(folder);
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST') throw error;
+      }
     }
+    if (missing.length === 0) mkdirSync(path, { recursive: true });
+  } catch (error) {
+    made.forEach(removeIfEmpty);
+    throw error;
   }
-  mkdirSync(path, { recursive: true });
+  return made;
+}
+
+/** Does nothing where somebody else has put something there. */
+export function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It stays.
+  }
+}
+
+/**
+ * Whether a file can be written is found before it is computed: one is made beside it, and removed with the folders that it needed.
+ * @throws the system's error, which has the path
+ */
+export function checkWritable(path: string): void {
+  const made = makeFolder(dirname(path));
+  const probe = temporarySibling(path);
+  try {
+    closeSync(openSync(probe, 'wx'));
+    rmSync(probe);
+  } catch (error) {
+    throw withPath(error, path);
+  } finally {
+    made.forEach(removeIfEmpty);
+  }
 }
 
 /** Writes and flushes a sibling of the file, which `place` puts in the file's place. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileProblem } from '../lib/errors';
-import { writeFileAtomic } from '../lib/files';
+import { checkWritable, writeFileAtomic } from '../lib/files';
 import { projectRoot } from '../lib/paths';
 
 const folder = mkdtempSync(join(tmpdir(), 'refused-'));
@@ -74,6 +74,14 @@ test('a folder that takes no files is told in one line', { skip: !existsSync('/p
     /^\/proc\/below cannot be written \(ENOENT\): the folder takes no new files: choose another folder\.\n$/,
   );
   assert.match(told('/proc/new.bin'), /^\/proc\/new\.bin cannot be written \(ENOENT\): the folder takes no new files/);
+});
+
+test('what cannot be written is found before it is computed, and looking leaves nothing behind', () => {
+  const before = readdirSync(folder);
+  checkWritable(join(folder, 'new', 'nested', 'file.bin'));
+  assert.throws(() => checkWritable(join(__filename, 'below', 'x.bin')), /ENOTDIR/);
+  if (existsSync('/proc/self')) assert.throws(() => checkWritable('/proc/below/x.bin'), /ENOENT/);
+  assert.deepEqual(readdirSync(folder), before);
 });
 
 test('a name that is too long, or that of a folder, is told in one line', () => {

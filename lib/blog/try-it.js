@@ -4,7 +4,7 @@
   const { tf, tryIt } = window;
   const panel = document.getElementById('try-it');
   const [input, answer, picture] = ['input', 'output', 'img'].map((name) => panel.querySelector(name));
-  const { model, nodes, tensors, values } = JSON.parse(document.getElementById('try-it-model').textContent);
+  const { model, nodes, tensors, values, size } = JSON.parse(document.getElementById('try-it-model').textContent);
 
   const numbers = (x) => Array.from(x.dataSync());
   const axisOf = (x, axis) => (axis < 0 ? x.rank + axis : axis);
@@ -59,29 +59,47 @@
     Transpose: ([x], { perm }) => tf.transpose(x, perm),
   };
 
-  const bytes = Uint8Array.from(atob(values), (character) => character.charCodeAt(0));
+  function unpacked() {
+    // Five characters are four bytes: the codes from 40 on, without "<" and "\\".
+    const packed = new DataView(new ArrayBuffer((values.length / 5) * 4));
+    for (let at = 0; at < values.length; at += 5) {
+      let word = 0;
+      for (let next = at; next < at + 5; next++) {
+        const code = values.charCodeAt(next);
+        word = word * 85 + code - 40 - (code > 60) - (code > 92);
+      }
+      packed.setUint32((at / 5) * 4, word);
+    }
+    return new Response(
+      new Blob([packed.buffer.slice(0, size)]).stream().pipeThrough(new DecompressionStream('deflate-raw')),
+    ).arrayBuffer();
+  }
 
-  function read({ offset, type, shape }) {
+  function read(bytes, { offset, type, shape, step }) {
     const count = shape.reduce((product, side) => product * side, 1);
-    if (type === 'F32') return new Float32Array(bytes.buffer.slice(offset, offset + 4 * count));
-    return Float32Array.from(new Uint16Array(bytes.buffer.slice(offset, offset + 2 * count)), (half) => {
+    if (type === 'F32') return new Float32Array(bytes, offset, count);
+    if (type === 'I8') return Float32Array.from(new Int8Array(bytes, offset, count), (whole) => whole * step);
+    return Float32Array.from(new Uint16Array(bytes, offset, count), (half) => {
       const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 0x1f, half & 0x3ff];
       return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
     });
   }
 
+  async function load() {
+    const [bytes] = await Promise.all([unpacked(), tf.ready()]);
+    return Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [name, tf.tensor(read(bytes, tensor), tensor.shape)]),
+    );
+  }
   let weights;
 
   /** Logits of one image: bytes of H×W×3. */
   async function logitsOf(pixels, { height, width }) {
-    await tf.ready();
-    weights ??= Object.fromEntries(
-      Object.entries(tensors).map(([name, tensor]) => [name, tf.tensor(read(tensor), tensor.shape)]),
-    );
+    const loaded = await (weights ??= load());
     return tf.tidy(() => {
       const pictures = tf.tensor(Float32Array.from(pixels), [1, height, width, 3]);
       const images = tf.transpose(tf.div(tf.sub(tf.div(pictures, 255), model.mean), model.std), [0, 3, 1, 2]);
-      const found = { ...weights, images };
+      const found = { ...loaded, images };
       for (const { operator, inputs, outputs, attributes } of nodes) {
         const given = inputs.map((name) => found[name]);
         const results = [operators[operator](given, attributes, outputs.length)].flat();

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
+import { counted } from '../data/file-facts';
 import type { BrokenImage } from '../data/image-folder';
 import { fileProblem, suggestion, UserError } from '../errors';
 
@@ -109,8 +110,9 @@ export function runCommand(main: (args: string[]) => Promise<ExitCode | void>): 
 /** Lists the files that could not be read and were left out, and gives the exit code. */
 export function reportBroken(broken: readonly BrokenImage[], output: { write(text: string): unknown }): ExitCode {
   if (broken.length === 0) return 0;
-  const files = broken.length === 1 ? '1 file was' : `${broken.length} files were`;
-  output.write(`${files} left out:\n${broken.map(({ reason }) => `  ${reason}\n`).join('')}`);
+  output.write(
+    `${counted(broken.length, 'file')} ${broken.length === 1 ? 'was' : 'were'} left out:\n${broken.map(({ reason }) => `  ${reason}\n`).join('')}`,
+  );
   return 2;
 }
 

@@ -1,5 +1,6 @@
 /** What `npm run data -- verify --html` writes: one file that loads nothing. */
-import { basename, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, resolve, sep } from 'node:path';
 import type { Verification } from '../data/verify-scan';
 import { classBalance } from '../display/balance-chart';
 import { escapeHtml } from '../display/html';
@@ -10,20 +11,40 @@ import { pageShell } from './page/shell';
 
 export async function writeReport(source: string, target: string, found: Verification): Promise<void> {
   const name = basename(resolve(source));
+  const isFolder = statSync(source).isDirectory();
+  const folder = `${isFolder ? resolve(source) : dirname(resolve(source))}${sep}`;
+  // Whoever gets the page need not know where the data lie.
+  const inside = (text: string): string => text.replaceAll(folder, '');
   const title = `Data: ${name}`;
   const leaks = found.lines.some((line) => line.startsWith('leak:'));
   const readable = leaks ? 'All of it can be read, but there are leaks between splits.' : 'In order.';
   const verdict = found.ok ? readable : 'Not in order: some of it cannot be used.';
   const sections = [
-    section('Findings', `<ul>${findings(found.lines)}</ul>`),
+    section('Findings', `<ul>${findings(found.lines.map(inside))}</ul>`),
     ...(found.balance === undefined
       ? []
       : [section('Classes', classBalance(found.balance, { label: 'Images of each class in each split' }).html)]),
-    ...found.tables.map(({ caption, rows }) => section(caption, table(rows, { caption }).html)),
+    ...found.tables.map(({ caption, rows }) =>
+      section(
+        caption,
+        table(
+          rows.map((row) => mapValues(row, inside)),
+          { caption },
+        ).html,
+      ),
+    ),
     ...(await duplicates(found)),
   ];
   const body = `${sections.join('\n')}`;
   writeFileAtomic(target, pageShell({ title, description: verdict, body }));
+}
+
+function mapValues(row: object, change: (text: string) => string): Record<string, unknown> {
+  const entries = Object.entries(row).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? change(value) : (value as unknown),
+  ]);
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
 /** A line that is set in belongs to the one above it. */

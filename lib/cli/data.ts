@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { ensureDataset, type DownloadEvent, type EnsureOptions } from '../data/download';
 import { candidatePaths } from '../data/locate';
@@ -9,6 +9,7 @@ import type { PreparationProgress } from '../data/isic-store';
 import { splitNames } from '../data/dataset';
 import type { Verification } from '../data/verify-scan';
 import { suggestion, UserError } from '../errors';
+import { checkWritable } from '../files';
 import { cacheDirectory as projectCache } from '../paths';
 import { alignColumns } from './align-columns';
 import { parseCommandLine, runCommand } from './command';
@@ -162,6 +163,7 @@ async function verify(args: string[], context: CommandContext): Promise<void> {
   const { html } = values;
   if (html !== undefined && !html.toLowerCase().endsWith('.html'))
     throw new UserError(`--html is "${html}", but must end in .html.`);
+  if (html !== undefined) checkWritable(resolve(html));
   const found = await verifyPath(path, values['group-by'], context);
   context.output.write(found.lines.map((text) => `${text}\n`).join(''));
   if (html !== undefined) {
@@ -208,6 +210,7 @@ async function convert(args: string[], context: CommandContext): Promise<void> {
     throw new UserError(
       `--out is ${out === undefined ? 'missing' : `"${out}"`}: give the name of a file that ends in .npz.`,
     );
+  checkWritable(resolve(out));
   const { openImages } = await import('../data/open-images');
   const { writeDataset } = await import('./data-convert');
   const line = createProgressLine(context.progress ?? process.stderr);

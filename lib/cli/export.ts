@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { suggestion, UserError } from '../errors';
+import { checkWritable } from '../files';
 import { parseCommandLine, runCommand } from './command';
 import { readNotebook } from './notebook-file';
 import { dialectNames, type DialectName } from './page/dialects';
@@ -117,6 +118,7 @@ async function exportPost(
     throw new UserError(
       `--out is the file ${folder}, but ${format} needs a folder: name one, such as ${dirname(folder)}.`,
     );
+  checkWritable(join(folder, 'index.md'));
   const { path, stillsMissing } = await writePost(source, { format, folder, url });
   console.log(path);
   return stillsMissing;

@@ -6,7 +6,7 @@ import { imageExtensions } from '../data/image-folder';
 import { transformFor } from '../data/transform';
 import { csvOf } from '../csv';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { checkWritable, writeFileAtomic } from '../files';
 import { createBackbone, loadBackbone, type Backbone, type WeightsSource } from '../models/backbone';
 import { disposeParameters } from '../models/parameters';
 import { precisions, type Precision } from '../precisions';
@@ -144,6 +144,7 @@ async function run(
 ): Promise<ExitCode> {
   const { model, weights, kind, batchSize, precision } = request;
   const size = inputSize(request, input);
+  checkWritable(resolve(request.output));
   const { record, inputSize: modelSize } = createBackbone(model, { size });
   const line = createProgressLine(stream);
   const images = input.begin({ transform: transformFor(record, modelSize), batchSize });

@@ -1,8 +1,9 @@
 /** What a run of a notebook finds in its folder: the result of another run is kept beside the new one. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelsFolderName, readResults, resultsFileName, type Results } from '../runs/results';
 import { previewName } from './page/finished-runs';
+import { makeFolder } from '../files';
 
 /** What a finished run leaves in its folder. */
 export const products = ['notebook.ipynb', 'index.html', resultsFileName];
@@ -21,7 +22,7 @@ export function keepBeside(directory: string, unfinished: string): string | unde
   if (sameSettings && earlier.data.sha256 === latest.data.sha256) return undefined;
   const ofData = sameSettings ? `-${earlier.data.sha256.slice(0, 8)}` : '';
   const beside = join(directory, earlier.runId + ofData);
-  mkdirSync(beside, { recursive: true });
+  makeFolder(beside);
   for (const name of [...products, modelsFolderName, previewName]) {
     rmSync(join(beside, name), { recursive: true, force: true });
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(beside, name));

@@ -16,6 +16,9 @@ export interface WrittenMasks {
   readonly folder: string;
 }
 
+/** The folder of the output's name. */
+export const masksFolder = (target: string): string => target.replace(/\.[^.]+$/, '');
+
 /** Writes `NAME.png` and `NAME_overlay.png` for each image into the folder of the output's name. */
 export async function writeMasks(
   model: SavedModel,
@@ -23,7 +26,7 @@ export async function writeMasks(
   target: string,
   options: PredictOptions,
 ): Promise<WrittenMasks> {
-  const folder = target.replace(/\.[^.]+$/, '');
+  const folder = masksFolder(target);
   const started = performance.now();
   const rows: { file: string; area: number; mask: string }[] = [];
   const broken: BrokenImage[] = [];

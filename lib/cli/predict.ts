@@ -1,15 +1,15 @@
 /** `npm run predict`: a trained model on new images. */
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { csvOf } from '../csv';
 import { counted, describeFacts, type NamedFacts } from '../data/file-facts';
 import { describeLeftOut, type BrokenImage } from '../data/image-folder';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { checkWritable, writeFileAtomic } from '../files';
 import { findImages, predictClasses, type ImageFiles, type PredictOptions, type Predictions } from '../runs/predict';
 import { loadModel, type SavedModel } from '../runs/saved-model';
 import { readOptions, reportBroken, required, runCommand, type ExitCode } from './command';
-import { noneRead, writeMasks } from './predict-masks';
+import { masksFolder, noneRead, writeMasks } from './predict-masks';
 import { createProgressLine, type ProgressLine, type ProgressStream } from './progress-line';
 
 /** What a test replaces. */
@@ -63,6 +63,8 @@ export async function main(args: string[], context: PredictContext = {}): Promis
     );
   const recursive = values.recursive === true;
   const images = await findImages(required(values.input, 'input', 'photographs/'), { recursive });
+  checkWritable(target);
+  if (model.description.task === 'segmentation') checkWritable(join(masksFolder(target), 'mask.png'));
   const line = createProgressLine(context.progress ?? process.stderr);
   const facts: NamedFacts[] = [];
   const predictOptions: PredictOptions = {

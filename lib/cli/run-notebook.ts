@@ -1,12 +1,12 @@
 /** Executes a notebook with other parameters and leaves notebook, page and results in a folder, all or none of them. */
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { acquireLock } from '../data/file-lock';
 import { syntheticBlood } from '../data/open';
 import { datasetNames } from '../data/registry';
 import { syntheticLesions } from '../data/synthetic-lesions-dataset';
 import { UserError } from '../errors';
-import { writeFileAtomic } from '../files';
+import { checkWritable, makeFolder, removeIfEmpty, writeFileAtomic } from '../files';
 import { weightsNames } from '../models/weights-source';
 import { outputsDirectory } from '../paths';
 import { findNotebook } from '../notebooks';
@@ -85,7 +85,7 @@ async function execute(
   const unfinished = join(directory, unfinishedName);
   const continued = isBegun(unfinished);
   try {
-    mkdirSync(unfinished, { recursive: true });
+    makeFolder(unfinished);
     const [executed, page, results] = products.map((product) => join(unfinished, product));
     // Of another run, perhaps with other parameters; a training that is kept records its rows again.
     for (const product of products) rmSync(join(unfinished, product), { force: true });
@@ -168,26 +168,17 @@ function parseValue(text: string): unknown {
 
 /** Creates a folder that can be written; returns the folders that were not there before, innermost first. */
 function createDirectory(directory: string): string[] {
-  const missing: string[] = [];
-  for (let folder = directory; !existsSync(folder); folder = dirname(folder)) missing.push(folder);
-  const created: string[] = [];
+  let created: string[] = [];
   try {
-    // One by one: Node's recursive mkdir never returns where a folder cannot be made, as in /proc.
-    for (const folder of missing.reverse()) {
-      mkdirSync(folder);
-      created.unshift(folder);
-    }
-    accessSync(directory, constants.W_OK);
-    const probe = join(directory, `.writable-${process.pid}`); // root may write anywhere but to a read-only file system
-    writeFileSync(probe, '');
-    rmSync(probe);
+    created = makeFolder(directory);
+    checkWritable(join(directory, products[0]));
+    return created;
   } catch (error) {
-    for (const folder of created) removeIfEmpty(folder);
+    created.forEach(removeIfEmpty);
     throw new UserError(
       `${directory} cannot be written (${(error as NodeJS.ErrnoException).code}): choose another folder with --out.`,
     );
   }
-  return created;
 }
 
 async function lockFolder(directory: string) {
@@ -198,12 +189,4 @@ async function lockFolder(directory: string) {
       throw new UserError(`Another run is writing to ${directory}: wait for it or choose another folder with --out.`);
     throw error;
   });
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Somebody else has put something there.
-  }
 }

@@ -1,12 +1,13 @@
 /** `npm run test:node -- 24`: the unit tests on the Node of that version, which the npm registry has as a package. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { UserError } from '../errors';
 import { cacheDirectory, projectRoot } from '../paths';
 import { parseCommandLine, runCommand } from './command';
 import { runTests, testFiles } from './unit-tests';
 import { cores } from '../machine';
+import { makeFolder } from '../files';
 
 const help = `npm run test:node -- VERSION [FILE …]
 
@@ -43,7 +44,7 @@ function fetchNode(version: string): string {
   const folder = join(cacheDirectory, 'node', version);
   const node = join(folder, 'node_modules', name, 'bin', 'node');
   if (existsSync(node)) return node;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const install = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', `${name}@${version}`];
   const { status, stderr } = spawnSync('npm', install, { cwd: projectRoot, encoding: 'utf8' });
   if (status !== 0 || !existsSync(node))

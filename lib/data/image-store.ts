@@ -1,10 +1,10 @@
 /** Image files decoded and resized once, in a folder of the cache. `index.json` is written last: without it, the folder counts as empty. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
+import { makeFolder, hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
 import type { PlaneSize } from '../tensor/resample';
 import { halfNormalization } from './normalization';
 import { hashFiles } from './file-hashes';
@@ -90,7 +90,7 @@ async function decodeAll(
   const { height, width } = size;
   const transform = transformFor({ ...halfNormalization, interpolation: 'bicubic', cropFraction: 1 }, size);
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const writer = createNpyWriter(join(folder, imagesFile), '|u1', [paths.length, height, width, 3]);
   const workers = startImageWorkers();
   const prepare = async (path: string): Promise<PreparedImages | string> => {

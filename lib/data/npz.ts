@@ -7,7 +7,6 @@ import {
   closeSync,
   createWriteStream,
   existsSync,
-  mkdirSync,
   openSync,
   readSync,
   renameSync,
@@ -22,7 +21,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import * as yauzlWithCallbacks from 'yauzl';
 import { UserError } from '../errors';
-import { isUnchanged, temporarySibling } from '../files';
+import { makeFolder, isUnchanged, temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
 import { foreignKind } from './foreign-file';
 import { keepWithinLimit, markUsed } from './prepared-data';
@@ -341,7 +340,7 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     },
   });
   try {
-    mkdirSync(dirname(unpacked), { recursive: true });
+    makeFolder(dirname(unpacked));
     await pipeline(await unpackedStream(zip, entry), check, createWriteStream(temporary));
     if (checksum !== entry.crc32)
       throw new UserError(

@@ -2,10 +2,10 @@
  * Decoded and resized images with their masks, in a folder of the cache, so that nothing is decoded twice. `index.json` is written last:
  * without it, the folder counts as empty.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
+import { makeFolder, hashFileNow, isUnchanged, readRecord, recordText, writeFileAtomic } from '../files';
 import type { PlaneSize } from '../tensor/resample';
 import type { SplitName } from './dataset';
 import type { Mask } from './mask';
@@ -69,7 +69,7 @@ export interface StoreWriter {
 /** Begins a store for so many images; whatever was in the folder is deleted. One writer at a time. */
 export function createStore(folder: string, count: number, { height, width }: PlaneSize): StoreWriter {
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const images = createNpyWriter(join(folder, fileNames.images), '|u1', [count, height, width, 3]);
   const masks = createNpyWriter(join(folder, fileNames.masks), '|u1', [count, height, width]);
   const rows: StoredRow[] = [];

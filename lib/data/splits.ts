@@ -1,4 +1,5 @@
 /** Splits and training subsets that a seed draws: the same on every machine, whatever order its folders are listed in. */
+import { counted } from './file-facts';
 import { UserError } from '../errors';
 import { createRandom } from '../random';
 import { splitNames, type SplitName } from './dataset';
@@ -185,10 +186,9 @@ function unitsOf(ids: readonly string[], { groupOf = (id) => id, strataOf = () =
 function checkEnough(ids: readonly string[], parts: readonly string[], { groupOf }: DivisionOptions): void {
   const count = groupOf === undefined ? ids.length : new Set(ids.map(groupOf)).size;
   if (count >= parts.length) return;
-  const noun = groupOf === undefined ? 'images' : `groups of ${ids.length} images`;
-  throw new UserError(
-    `${count} ${noun} cannot be divided into ${parts.join(', ')}: at least ${parts.length} are needed.`,
-  );
+  const images = counted(ids.length, 'image');
+  const parted = groupOf === undefined ? images : `${counted(count, 'group')} of ${images}`;
+  throw new UserError(`${parted} cannot be divided into ${parts.join(', ')}: at least ${parts.length} are needed.`);
 }
 
 export interface SubsetOptions {

@@ -1,6 +1,6 @@
 /** `synthetic-lesions` as a segmentation dataset: drawn once into the cache, in threads. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { projectRoot } from '../paths';
@@ -13,6 +13,7 @@ import type { SegmentationDataset } from './segmentation-dataset';
 import { createStore, openStore, type SegmentationStore } from './segmentation-store';
 import { lesionSizes, syntheticLesionCounts, type LesionRequest } from './synthetic-lesions';
 import { startThreads, type Threads } from './threads';
+import { makeFolder } from '../files';
 
 export const syntheticLesions = 'synthetic-lesions';
 const syntheticSeed = 7;
@@ -39,7 +40,7 @@ export async function openSyntheticLesions(options: SyntheticLesionsOptions): Pr
   const folder = join(parent, `${syntheticLesions}-${size}-${syntheticImages}-${generatorVersion()}`);
   let store = openStore(folder);
   if (store === undefined) {
-    mkdirSync(parent, { recursive: true });
+    makeFolder(parent);
     const lock = await acquireLock(`${folder}.lock`, { signal });
     try {
       store = openStore(folder) ?? (await drawAll(folder, ids, options));

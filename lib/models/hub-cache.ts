@@ -3,11 +3,11 @@
  * `models--ORGANISATION--NAME/` with the contents in `blobs/` under their hash, the commit of each branch in `refs/`, and in
  * `snapshots/COMMIT/` relative links to the contents under their names.
  */
-import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { errorCode } from '../errors';
-import { temporarySibling, writeFileAtomic } from '../files';
+import { makeFolder, temporarySibling, writeFileAtomic } from '../files';
 
 /** Variables of the process, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -76,7 +76,7 @@ export function addToCache(cache: string, version: HubVersion): string {
   const folder = repositoryFolder(cache, version.repository);
   const path = join(folder, 'snapshots', version.commit, version.file);
   const blob = blobPath(cache, version);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const link = temporarySibling(path);
   try {
     symlinkSync(relative(dirname(path), blob), link);

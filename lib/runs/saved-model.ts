@@ -2,12 +2,12 @@
  * A trained model as a folder: `model.safetensors` with the published tensor names in PyTorch's layout, `model.json` with all that is
  * needed to use it, a card for readers, `splits.csv` where the images are files, and `model.onnx` where it was asked for.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { csvOf } from '../csv';
 import { UserError } from '../errors';
-import { hashFile, isUnchanged, readRecord, recordText, temporarySibling, writeFileAtomic } from '../files';
+import { makeFolder, hashFile, isUnchanged, readRecord, recordText, temporarySibling, writeFileAtomic } from '../files';
 import { initialParameters } from '../models/initial-values';
 import type { Network } from '../models/network';
 import { buildNetwork, networkSpecSchema } from '../models/network-spec';
@@ -146,7 +146,7 @@ export async function writeModel(
     throw new UserError(`${directory} is there already and is no model's folder: give another name.`);
   const { table, graph } = buildNetwork(model.network);
   const temporary = temporarySibling(target);
-  mkdirSync(temporary, { recursive: true });
+  makeFolder(temporary);
   try {
     const tensors = Object.entries(table).map(
       ([name, { shape }]) => [name, { shape, values: values.get(name) as Float32Array }] as const,

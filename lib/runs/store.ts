@@ -15,7 +15,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { isLocked, isNobodys, tryAcquireLock } from '../data/file-lock';
 import { UserError } from '../errors';
-import { createFileAtomic, readRecord, recordText, writeFileAtomic } from '../files';
+import { makeFolder, createFileAtomic, readRecord, recordText, writeFileAtomic } from '../files';
 import { shortHash } from './results';
 
 /** The right to run one configuration, until `finish` or `release`. */
@@ -104,7 +104,7 @@ export function openRunStore<C extends object, R>(folder: string, result: z.ZodT
       left?.release();
       return undefined;
     }
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const lock = tryAcquireLock(join(directory, claimFile), silence);
     if (lock === undefined) return undefined;
     try {

@@ -2,11 +2,11 @@
  * Frozen features on disk: each entry a folder `<key>/` with features.npy and manifest.json, which appears as a whole by a rename. Any
  * number of processes may use the cache at once: one extracts an entry, the others wait for it.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, type LockHolder } from '../data/file-lock';
 import { UserError } from '../errors';
-import { recordText, writeFileAtomic } from '../files';
+import { makeFolder, recordText, writeFileAtomic } from '../files';
 import { cacheDirectory } from '../paths';
 import {
   evict,
@@ -134,7 +134,7 @@ export function openFeatureCache(options: FeatureCacheOptions = {}): FeatureCach
     directory,
     limitBytes,
     async open(request, extract) {
-      mkdirSync(directory, { recursive: true });
+      makeFolder(directory);
       const found = await find(request);
       if (found !== undefined) return found;
       const { signal, onWait, of } = request;

@@ -1,9 +1,9 @@
 /** Features on their way to disk: what is there survives a kill, and the next attempt goes on behind it. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { named, readRecord, recordText, writeFileAtomic, writeWhole } from '../files';
+import { makeFolder, named, readRecord, recordText, writeFileAtomic, writeWhole } from '../files';
 import { featureHeader, readFully, rowBytes, type MatrixShape } from './feature-file';
 
 export const featureFileName = 'features.npy';
@@ -44,7 +44,7 @@ export interface WriterOptions {
 export function openFeatureWriter(folder: string, shape: MatrixShape, options: WriterOptions): FeatureWriter {
   const { of, saveEverySeconds = 5 } = options;
   const { count, width } = shape;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   // What a kill has left of a progress that was being written.
   for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });
   const path = join(folder, featureFileName);

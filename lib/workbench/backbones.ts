@@ -1,5 +1,6 @@
 /** What a cell calls to take a network with weights, and to use its features as they are. */
 import type { Dataset } from '../data/dataset';
+import { counted } from '../data/file-facts';
 import type { Displayable } from '../display/mime';
 import { progressBar } from '../display/progress';
 import { table } from '../display/tables';
@@ -100,7 +101,7 @@ export async function probe<K extends ProbeKind>(
   const options = { folder: trainingsFolder(), title, again, onProgress };
   const run = await softly((signal) => probeOnce(from, kind, settings, { ...options, signal }));
   if (run === undefined) return undefined;
-  tellKept(run, kind === 'linear' ? `${run.history.length} epochs` : 'by this method', onProgress);
+  tellKept(run, kind === 'linear' ? counted(run.history.length, 'epoch') : 'by this method', onProgress);
   const recorded = run.row(scored, { arm, settings: further });
   if (recorded) recordResults(currentRun(), recordedAs ?? from.data, run.id, [recorded], run.history);
   const scores = run[scored];

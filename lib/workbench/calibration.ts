@@ -13,6 +13,7 @@ import { crossEntropy } from '../metrics/classification';
 import { probabilitiesOf } from '../metrics/scores';
 import { fitTemperature, scaleLogits } from '../metrics/temperature';
 import type { Dataset } from '../data/dataset';
+import { counted } from '../data/file-facts';
 import type { ClassifierEvaluation } from '../runs/evaluate';
 
 type Scored = ClassifierEvaluation & { readonly data: Dataset };
@@ -38,7 +39,7 @@ export function calibration(test: Scored | undefined, validation: Scored | undef
   const { before, after } = calibratedForecasts(test, validation);
   const forecasts = [before, ...(after === undefined ? [] : [after])];
   const isTop = !['multi-label', 'binary-class'].includes(test.data.task);
-  const label = `Reliability of ${test.model} on the ${test.images} ${test.split} images`;
+  const label = `Reliability of ${test.model} on the ${counted(test.images, `${test.split} image`)}`;
   const diagram = reliabilityCurves(
     {
       title: label,

@@ -1,4 +1,5 @@
 /** What a cell calls to train without labels, on images that are drawn or on a dataset's. */
+import { counted } from '../data/file-facts';
 import type { Dataset } from '../data/dataset';
 import { proceduralShares } from '../data/procedural-images';
 import { datasetSource, drawnSource } from '../data/view-batches';
@@ -79,7 +80,7 @@ export async function distill(
   const run = await interruptible((signal) =>
     distillOnce(distilledVit(name), sources, recipe, { folder: trainingsFolder(), probes, again, signal, onProgress }),
   );
-  tellKept(run, `${run.history.length} epochs`, onProgress);
+  tellKept(run, counted(run.history.length, 'epoch'), onProgress);
   return run;
 }
 

@@ -1,5 +1,6 @@
 /** What a cell shows of a network's mistakes: the images themselves. */
 import type { Dataset } from '../data/dataset';
+import { counted } from '../data/file-facts';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { imageGrid, type GridImage } from '../display/image-grid';
 import { maskOverlay, overlayLegend } from '../display/mask-overlay';
@@ -51,18 +52,23 @@ export async function errorGallery(
   const parts: Displayable[] = [];
   if (wrong.length === 0)
     parts.push(
-      status(`${model} took none of the ${images.length} ${split} images for another class.`, { kind: 'info' }),
+      status(`${model} took none of the ${counted(images.length, `${split} image`)} for another class.`, {
+        kind: 'info',
+      }),
     );
   else
     parts.push(
       await grid(
         wrong.slice(0, count),
-        `The most confident of the ${wrong.length} mistakes among ${images.length} ${split} images`,
+        `The most confident of the ${counted(wrong.length, 'mistake')} among ${counted(images.length, `${split} image`)}`,
       ),
     );
   if (right.length > 0)
     parts.push(
-      await grid(right.slice(0, count), `The least sure of the ${right.length} ${split} images that are right`),
+      await grid(
+        right.slice(0, count),
+        `The least sure of the ${counted(right.length, `${split} image`)} that ${right.length === 1 ? 'is' : 'are'} right`,
+      ),
     );
   for (const { truth, predicted, of } of classPairs(wrong).slice(0, pairs)) {
     const [is, taken] = [truth, predicted].map((index) => data.classNames[index]);

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset';
+import { counted } from '../data/file-facts';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { formatDuration } from '../display/format';
 import { show } from '../display/mime';
@@ -60,7 +61,7 @@ export async function train(
     const onStart = isLong ? () => tellCosts(network, data, recipe, { signal, onProgress }) : undefined;
     return trainOnce(network, data, recipe, { folder, again, signal, onProgress, onStart });
   });
-  tellKept(run, `${run.history.length} epochs`, onProgress);
+  tellKept(run, counted(run.history.length, 'epoch'), onProgress);
   const named = { ...run, model: progress };
   if (run.best !== undefined) await keepModel(named, run.best, data);
   return named;

@@ -10,12 +10,14 @@ import { panelLimit } from '../../lib/cli/page/live-panel';
 import { finishedRuns } from '../../lib/cli/page/finished-runs';
 import { writePage } from '../../lib/cli/page/page';
 import { resnet18, vit } from '../../lib/models/networks';
+import { classifier, openBackbone } from '../../lib/models/open-backbone';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
 import { findImages, predictClasses, type Predictions } from '../../lib/runs/predict';
 import { saveModel } from '../../lib/runs/save-model';
 import { trainOnce } from '../../lib/runs/train';
 import { adamW } from '../../lib/training/create-optimizer';
+import { input } from '../../lib/training/input-transforms';
 import { cosine } from '../../lib/training/schedules';
 import { patience } from '../patience';
 import { cells } from '../studies/cells';
@@ -30,6 +32,9 @@ const networks = {
   resnet: resnet18({ classes: 3, width: 8 }),
   vit: vit({ classes: 3, size: 28, patchSize: 7, width: 48, depth: 3 }),
 };
+/** The project's own network, which is too large for a page as it is: its weights are rounded there. */
+const ownName = 'vit_mini_patch4';
+const names = [...Object.keys(networks), ownName];
 const expected = new Map<string, Predictions>();
 
 /** Notebook 00 with its outputs where it has been run, else as it is committed. */
@@ -75,7 +80,9 @@ before(async () => {
   };
   const source = workbench();
   await writePage(source, join(folder, 'plain.html'));
-  for (const [name, network] of Object.entries(networks)) {
+  const backbone = await openBackbone({ model: ownName, weights: 'embedded', size: 28 });
+  const own = classifier(backbone, { classes: 3, input: input({ backbone }) });
+  for (const [name, network] of Object.entries({ ...networks, [ownName]: own })) {
     const run = await trainOnce(network, data, recipe, { folder: join(folder, 'runs') });
     const model = await saveModel(run, data, join(folder, name));
     expected.set(name, await predictClasses(model, await findImages(images)));
@@ -96,7 +103,7 @@ async function answers(page: Page): Promise<Map<string, number>> {
   return new Map(rows.map(([name, probability]) => [name, Number(probability)]));
 }
 
-for (const name of Object.keys(networks)) {
+for (const name of names) {
   test(`dropped and chosen images get the classes and probabilities of predict: ${name}`, { skip }, async () => {
     const { page, complaints, close } = await openPage(browser, join(folder, `${name}.html`), views[0]);
     const predicted = expected.get(name);
@@ -117,7 +124,10 @@ for (const name of Object.keys(networks)) {
       assert.equal([...found.keys()][0], chosen, 'the first is the most probable');
       predicted.classNames.forEach((className, index) => {
         const [here, there] = [found.get(className) ?? NaN, probabilities[index]];
-        assert.ok(Math.abs(here - there) < 1e-3, `${file}, ${className}: ${here} in the page, ${there} by predict`);
+        assert.ok(
+          Math.abs(here - there) < (name === ownName ? 0.05 : 1e-3),
+          `${file}, ${className}: ${here} in the page, ${there} by predict`,
+        );
       });
     }
     writeFileSync(join(folder, 'text.png'), 'no image');
@@ -134,8 +144,10 @@ for (const name of Object.keys(networks)) {
 }
 
 test('the panel is in the page only where it was asked for, and loads nothing', { skip }, () => {
-  const [plain, live] = ['plain.html', 'resnet.html'].map((name) => readFileSync(join(folder, name), 'utf8'));
+  const [plain, ...pages] = ['plain', ...names].map((name) => readFileSync(join(folder, `${name}.html`), 'utf8'));
   assert.doesNotMatch(plain, /try-it/);
-  assert.ok(live.length - plain.length < panelLimit);
-  assert.doesNotMatch(live, /<script[^>]* src=/);
+  for (const live of pages) {
+    assert.ok(live.length - plain.length < panelLimit);
+    assert.doesNotMatch(live, /<script[^>]* src=/);
+  }
 });

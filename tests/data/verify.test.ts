@@ -251,6 +251,7 @@ test('a folder of classes: sizes, broken files, groups, twins and labels; and a 
   assert.match(printed, /report\.html\n$/);
   const html = readFileSync(page, 'utf8');
   assert.match(html, /<h1>Data: cells<\/h1>/);
+  assert.ok(!html.includes(folder), 'files are named relative to the data');
   assert.match(html, /<li>train: \d+ images, [^<]*\n<br>a: \d/, 'a line that is set in belongs to the one above');
   await writeReport(root, page, { ok: true, lines: ['leak: images of test equal to one of train: 1'], tables: [] });
   assert.match(readFileSync(page, 'utf8'), /All of it can be read, but there are leaks between splits\./);

@@ -343,6 +343,12 @@ describe('a model that is kept', () => {
       return assert.rejects(run(...Object.entries(good).flat(), ...more), userError(message));
     };
     await refused({ '--model': at('images') }, /is no model's folder/);
+    writeFileSync(at('file'), '');
+    const nowhere = ['--model', at('model'), '--input', at('images'), '--output', at('file', 'x.csv')];
+    const printed = { output: '', progress: '' };
+    const to = (key: 'output' | 'progress') => ({ write: (text: string) => (printed[key] += text) });
+    await assert.rejects(predict(nowhere, { output: to('output'), progress: to('progress') }), /ENOTDIR|EEXIST/);
+    assert.deepEqual(printed, { output: '', progress: '' }, 'before an image was looked at');
     await refused({ '--input': at('nothing') }, /^There is no file or folder \S+nothing: check the path/);
     await refused({ '--output': 'x.txt' }, /^--output is "x\.txt", but must end in \.csv\.$/);
     await refused({ '--output': 'x.csv' }, /^--output is "x\.csv", but must end in \.json with --json\.$/, '--json');

@@ -1,20 +1,37 @@
 /** A panel for a page in which a small model answers to images that a reader drops: all that it needs is in the page. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { constants, deflateRawSync } from 'node:zlib';
+import { buildSync } from 'esbuild';
 import * as ts from '@tslab/typescript-for-tslab';
+import { normalizedImages } from '../../data/batches';
+import { drawProcedural } from '../../data/procedural-images';
+import { transformBatch } from '../../data/transform';
 import { escapeHtml } from '../../display/html';
 import { UserError } from '../../errors';
+import { initialParameters } from '../../models/initial-values';
 import { collectGraph } from '../../models/onnx/graph';
 import { buildNetwork } from '../../models/network-spec';
+import { disposeParameters, readParameters, type PublishedValues } from '../../models/parameters';
+import { createScope } from '../../models/scope';
 import { projectRoot } from '../../paths';
 import { inputSize, loadModel, type ModelDescription, type SavedModel } from '../../runs/saved-model';
+import { readResult } from '../../tensor/read';
 import { narrowFloat16 } from '../../tensor/safetensors';
+import { tf } from '../../tf';
 
 /** What the panel may add to a page, in bytes. */
 export const panelLimit = 2_000_000;
 
+/** Steps that matrices and filters can be rounded to, as shares of their root mean square. */
+const roundings: readonly number[] = Array.from({ length: 14 }, (_, at) => 0.04 + at / 50);
+
+/** Drawn images on which it is measured how far probabilities move. */
+const measuredImages = 48;
+
 /**
- * The panel as HTML, with TensorFlow.js on the processor, the model in float16 and the resizing that files go through everywhere here.
+ * The panel as HTML, with TensorFlow.js on the processor, the model, and the resizing that files go through everywhere here. The model is in
+ * float16, or where that is too large rounded as finely as there is room; then the panel says how far probabilities move.
  * @param directory a model's folder, as `saveModel` writes it
  * @throws UserError for a model of another kind, or one that is too large
  */
@@ -25,61 +42,162 @@ export function livePanel(directory: string): string {
     throw new UserError(`${directory} is a model for ${task}: a page can have one that tells classes apart.`);
   if (network.family !== 'resnet' && network.family !== 'vit')
     throw new UserError(`${directory} is a ${network.family}: a page can have a ResNet or a vision transformer.`);
-  const data = JSON.stringify(pageModel(model)).replaceAll('<', '\\u003c');
   const accuracy = scores?.values.accuracy?.value;
   const about = `${name} tells ${classNames.length} classes apart${accuracy === undefined ? '' : `, on ${scores?.images} test images with an accuracy of ${accuracy.toFixed(3)}`}.`;
-  const html = `<section class="try-it prose" id="try-it" hidden>
+  const scripts = [tensorflow(), resizing(), own('try-it.js')];
+  const panel = ({ page }: Packed, remark = ''): string => `<section class="try-it prose" id="try-it" hidden>
 <style>${own('try-it.css')}</style>
 <h2 id="try-it-yourself">Try it</h2>
-<p>Drop an image here, or choose one. ${escapeHtml(about)} It answers in this page: the image goes nowhere. <strong>Not for clinical use.</strong></p>
+<p>Drop an image here, or choose one. ${escapeHtml(about)}${remark} It answers in this page: the image goes nowhere. <strong>Not for clinical use.</strong></p>
 <div class="drop"><label>Image <input type="file" accept="image/*"></label><img hidden alt=""><output></output></div>
-<script type="application/json" id="try-it-model">${data}</script>
-${[library('tfjs-core', 'tf-core'), library('tfjs-backend-cpu', 'tf-backend-cpu'), resizing(), own('try-it.js')].map((code) => `<script>${escapeScript(code)}</script>`).join('\n')}
+<script type="application/json" id="try-it-model">${JSON.stringify(page).replaceAll('<', '\\u003c')}</script>
+${scripts.map((code) => `<script>${escapeScript(code)}</script>`).join('\n')}
 </section>`;
-  if (html.length > panelLimit)
-    throw new UserError(
-      `${directory} makes a page ${(html.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a network of at most some 600,000 values, such as resnet18({ classes, width: 8 }) or vit({ classes, size: 28, patchSize: 4, width: 96, depth: 4 }).`,
+  const whole = panel(packModel(model));
+  if (whole.length <= panelLimit) return whole;
+  const roundedTo = (at: number): Packed => packModel(model, roundings[at]);
+  const isSmall = (at: number): boolean => panel(roundedTo(at)).length <= panelLimit - longestRemark;
+  let [coarse, fine] = [roundings.length - 1, -1];
+  if (isSmall(coarse)) {
+    while (coarse - fine > 1) {
+      const middle = (coarse + fine) >> 1;
+      if (isSmall(middle)) coarse = middle;
+      else fine = middle;
+    }
+    const packed = roundedTo(coarse);
+    const { mean, most } = movesOf(model, packed.values);
+    return panel(
+      packed,
+      ` So that it fits, its weights are rounded: on ${measuredImages} drawn images, its probabilities moved by ${mean.toFixed(3)} in the mean, and by ${most.toFixed(3)} at most.`,
     );
-  return html;
+  }
+  throw new UserError(
+    `${directory} makes a page ${(whole.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a network of at most some three million values, such as resnet18({ classes, width: 16 }) or the project's own vision transformer, vit_mini_patch4.`,
+  );
 }
+
+const longestRemark = 200;
 
 /** What the script reads of a tensor: its place among the bytes. */
 interface PlacedTensor {
   readonly offset: number;
-  readonly type: 'F16' | 'F32';
+  readonly type: 'I8' | 'F16' | 'F32';
   readonly shape: readonly number[];
+  /** What whole numbers are multiplied by. */
+  readonly step?: number;
 }
 
-function pageModel({ description, read }: SavedModel) {
+interface Packed {
+  /** What the script reads. */
+  readonly page: object;
+  /** What the page's network computes with, by the published names. */
+  readonly values: PublishedValues;
+}
+
+function packModel({ description, network: { table: own }, read }: SavedModel, share?: number): Packed {
   const { table, graph } = buildNetwork(description.network);
   const published = read();
+  const steps = new Map<string, number>();
+  if (share !== undefined)
+    for (const [name, values] of published)
+      if (own[name].shape.length > 1 && values.length >= leastRounded) steps.set(name, stepFor(values, share));
   const weights = { table, read: (name: string): Float32Array => published.get(name) as Float32Array };
   const { nodes, tensors } = collectGraph(weights, (g) => graph(g, inputSize(description)));
-  const parts: Buffer[] = [];
+  const parts: Uint8Array[] = [];
   let offset = 0;
   const placed: Record<string, PlacedTensor> = {};
   for (const [name, tensor] of tensors) {
     const { shape, values } = channelsLast(tensor.shape, Float32Array.from(tensor.values, Number));
-    // Matrices and filters are nearly all of it; what is added to or divided by keeps its digits.
-    const type = shape.length > 1 ? 'F16' : 'F32';
-    const { buffer, byteOffset, byteLength } = type === 'F16' ? narrowFloat16(values) : values;
-    placed[name] = { offset, type, shape };
-    parts.push(Buffer.from(buffer, byteOffset, byteLength));
-    offset += byteLength;
+    const step = steps.get(name.replace(/\.T$/, ''));
+    const { type, stored } = storedAs(values, shape, { step, isRounded: share !== undefined });
+    placed[name] = { offset, type, shape, step };
+    // The next one begins at a multiple of four bytes.
+    const bytes = new Uint8Array(Math.ceil(stored.byteLength / 4) * 4);
+    bytes.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+    parts.push(bytes);
+    offset += bytes.length;
   }
-  const steps = nodes.map(({ operator, inputs, outputs, attributes }) => {
+  const operations = nodes.map(({ operator, inputs, outputs, attributes }) => {
     const plain = Object.entries(attributes).map(([key, value]) => [
       key,
       typeof value === 'object' && 'float' in value ? value.float : value,
     ]);
     return { operator, inputs, outputs, attributes: Object.fromEntries(plain) as object };
   });
+  // Huffman's codes alone: weights have no repetitions to look for.
+  const packed = deflateRawSync(Buffer.concat(parts), { strategy: constants.Z_HUFFMAN_ONLY });
   return {
-    model: aboutModel(description),
-    nodes: steps,
-    tensors: placed,
-    values: Buffer.concat(parts).toString('base64'),
+    page: {
+      model: aboutModel(description),
+      nodes: operations,
+      tensors: placed,
+      values: asText(packed),
+      size: packed.length,
+    },
+    values: new Map([...published].map(([name, values]) => [name, rounded(values, steps.get(name))])),
   };
+}
+
+/** Matrices and filters are nearly all of it; what is added to or divided by keeps its digits where there is room. */
+function storedAs(
+  values: Float32Array,
+  shape: readonly number[],
+  { step, isRounded }: { step?: number; isRounded: boolean },
+) {
+  if (step !== undefined)
+    return { type: 'I8', stored: Int8Array.from(values, (value) => Math.round(value / step)) } as const;
+  return shape.length > 1 || isRounded
+    ? ({ type: 'F16', stored: narrowFloat16(values) } as const)
+    : ({ type: 'F32', stored: values } as const);
+}
+
+/** Five characters for four bytes, of which none means anything in JSON, in HTML or where text is replaced. */
+function asText(bytes: Buffer): string {
+  const digits = Array.from({ length: 87 }, (_, at) => String.fromCharCode(40 + at)).filter(
+    (one) => !/[<\\]/.test(one),
+  );
+  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  const places = [85 ** 4, 85 ** 3, 85 ** 2, 85, 1];
+  const words = Array.from({ length: padded.length / 4 }, (_, at) => padded.readUInt32BE(4 * at));
+  return words.map((word) => places.map((place) => digits[Math.floor(word / place) % 85]).join('')).join('');
+}
+
+/** So many values are worth rounding. */
+const leastRounded = 1000;
+
+/** A share of the root mean square, and never so small that the largest value does not fit into a byte. */
+function stepFor(values: Float32Array, share: number): number {
+  const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return Math.max(share * Math.sqrt(square), largest / 127) || 1;
+}
+
+function rounded(values: Float32Array, step?: number): Float32Array {
+  return step === undefined ? values : values.map((value) => Math.round(value / step) * step);
+}
+
+/** How far probabilities move on drawn images where the network computes with other values. */
+function movesOf({ description, network, read }: SavedModel, others: PublishedValues): { mean: number; most: number } {
+  const { height, width } = inputSize(description);
+  const { mean, std } = description.input;
+  const size = Math.min(512, Math.max(48, height, width));
+  const drawn = Array.from({ length: measuredImages }, (_, index) => drawProcedural({ seed: 0, index, size }));
+  const transform = { height, width, interpolation: 'bicubic', cropFraction: 1, normalization: { mean, std } } as const;
+  const pixels = transformBatch(Buffer.concat(drawn), [measuredImages, size, size, 3], transform);
+  const [before, after] = [read(), others].map((values) => {
+    const parameters = initialParameters(network.table, 0, values);
+    try {
+      return readResult(() => {
+        const images = normalizedImages(pixels, [measuredImages, height, width, 3], transform.normalization);
+        return tf.softmax(network.forward(images, createScope(readParameters(parameters))));
+      });
+    } finally {
+      disposeParameters(parameters);
+    }
+  });
+  const moves = before.map((value, at) => Math.abs(value - after[at]));
+  const sum = moves.reduce((total, move) => total + move, 0);
+  return { mean: sum / moves.length, most: Math.max(...moves) };
 }
 
 function aboutModel({ classNames, temperature = 1, input }: ModelDescription) {
@@ -119,11 +237,14 @@ function resizing(): string {
   return `window.tryIt = {};\n{\nconst resample = {};\n${module('tensor/resample-bytes.ts')}(resample);\n${module('data/transform.ts')}(window.tryIt, () => resample);\n}`;
 }
 
-function library(name: string, file: string): string {
-  return readFileSync(require.resolve(`@tensorflow/${name}/dist/${file}.es2017.min.js`), 'utf8').replace(
-    /^\/\/# sourceMappingURL.*$/m,
-    '',
-  );
+/** What the panel needs of TensorFlow.js, as `window.tf`. */
+function tensorflow(): string {
+  const { outputFiles } = buildSync({
+    entryPoints: [join(projectRoot, 'lib', 'blog', 'try-it-tensorflow.mjs')],
+    ...{ bundle: true, minify: true, write: false, logLevel: 'silent' },
+    ...{ format: 'iife', globalName: 'tf', platform: 'browser', target: 'es2020' },
+  });
+  return outputFiles[0].text;
 }
 
 function own(file: string): string {

@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
 import { bundleOfHtml, packedBundle, type BundleName } from '../../display/plotly-bundles';
-import { writeFileAtomic } from '../../files';
+import { checkWritable, writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
 import { readNotebook, savedForm, type Notebook } from '../notebook-file';
@@ -45,6 +45,7 @@ export const pageLimit = 1_500_000;
 
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePage(source: string, target: string, options: PageOptions = {}): Promise<WrittenPage> {
+  checkWritable(target);
   // Only a model brings TensorFlow with it, which takes seconds to load.
   const live = options.live === undefined ? undefined : (await import('./live-panel')).livePanel(options.live);
   const notebook = withoutPrivatePaths(readNotebook(source));

@@ -1,12 +1,11 @@
 /** How this project trains its own vision transformer: on images that it draws, without labels. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { openDataset } from '../../data/open';
 import { proceduralShares } from '../../data/procedural-images';
 import { drawnSource } from '../../data/view-batches';
-import { writeFileAtomic } from '../../files';
+import { makeFolder, writeFileAtomic } from '../../files';
 import { vitConfigs } from '../../models/vit';
 import { settingsIdentity } from '../../runs/identity';
 import { environment } from '../../system';
@@ -50,7 +49,7 @@ export async function pretrain(
   { settings, images, probes, folder }: PretrainingRequest,
   controls: Pick<SelfDistillationControls, 'signal' | 'onProgress'> = {},
 ): Promise<SelfDistillationResult> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const network = distilledVit(pretrainedModel);
   const { perEpoch, validation, size } = images;
   const recipe = {

@@ -1,9 +1,8 @@
 /** `evaluate` and `visualize`: all runs of a folder, as a table and as pictures. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { UserError } from '../../errors';
-import { writeFileAtomic } from '../../files';
+import { makeFolder, writeFileAtomic } from '../../files';
 import { mean } from '../../metrics/intervals';
 import { contactSheet, encodePicture, samplePictures, spacedSamples } from './dinov3-overlays';
 import type { Dinov3Point, Dinov3Run } from '../../studies/dinov3-segmentation/groups';
@@ -154,7 +153,7 @@ export async function writePictures({
       }
       const pictures = samplePictures(run, dataset, spacedSamples(alike, samples));
       const target = join(folder, run.run.id);
-      mkdirSync(target, { recursive: true });
+      makeFolder(target);
       writeFileAtomic(join(target, 'contact-sheet.png'), await contactSheet(pictures));
       for (const { id, parts } of pictures) writeFileAtomic(join(target, `${id}.png`), await encodePicture(parts[1]));
       onWritten(target);

@@ -1,8 +1,8 @@
 /** The runs of the fourth study in a folder, for commands: each is trained once, by whichever process claims it, and found again. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readRecord, recordText, writeFileAtomic } from '../../files';
+import { makeFolder, readRecord, recordText, writeFileAtomic } from '../../files';
 import { readNumbers, withNumbers } from '../../runs/evaluate-masks';
 import { trainGrid, type GridEvent, type GridOptions } from '../../runs/grid';
 import { trainingIdentity } from '../../runs/identity';
@@ -92,7 +92,7 @@ export async function trainDinov3Runs(
   { folder, onPoint, ...options }: GridOptions<Dinov3Point>,
 ): Promise<Dinov3Run[] | undefined> {
   const write = (directory: string, point: Dinov3Point, finished?: Pick<Dinov3Run, 'row' | 'run' | 'test'>): void => {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const record = JSON.parse(withNumbers({ study: 'dinov3-segmentation', point, finished })) as object;
     writeFileAtomic(join(directory, runFile), recordText(record));
   };

@@ -1,4 +1,5 @@
 /** What a grid would do, and how long it would take. */
+import { counted } from '../../data/file-facts';
 import { formatDuration, formatInteger } from '../../display/format';
 import { gridNetworks, optimizerTitles } from '../../studies/medmnist2d/study';
 import { assumedThroughput, type RunDevice, type RunEstimate } from './medmnist2d-estimate';
@@ -139,7 +140,7 @@ function summary(
 ): string[] {
   const countOf = (state: DryRow['state']): number => rows.filter((row) => row.state === state).length;
   const lines = [
-    `${rows.length} runs in ${store}: ${countOf('finished')} finished, ${countOf('running')} running, ${countOf('begun')} begun, ${countOf('missing')} not begun.`,
+    `${counted(rows.length, 'run')} in ${store}: ${countOf('finished')} finished, ${countOf('running')} running, ${countOf('begun')} begun, ${countOf('missing')} not begun.`,
   ];
   if (measured.runs + assumed.runs > 0) {
     const hours = formatDuration(seconds);
