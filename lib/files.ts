@@ -62,7 +62,6 @@ export function makeFolder(path: string): string[] {
         if (errorCode(error) !== 'EEXIST') throw error;
       }
     }
-    if (missing.length === 0) mkdirSync(path, { recursive: true });
   } catch (error) {
     made.forEach(removeIfEmpty);
     throw error;
