@@ -116,7 +116,10 @@ export function batchNormTraining(
   running: BatchNormStatistics,
   options: BatchNormOptions = {},
 ): BatchNormOutput {
-  if (!hasKernels) return composedBatchNormTraining(x, scale, offset, running, options);
+  if (!hasKernels) {
+    const composed = composedBatchNormTraining(inFloat32(x), scale, offset, running, widened(options));
+    return { ...composed, output: inPrecisionOf(x, composed.output) };
+  }
   const { epsilon = 1e-5, momentum = 0.1, relu = false, residual } = options;
   const attributes = { epsilon, momentum, relu, hasResidual: residual !== undefined };
   const run = residual !== undefined && relu ? runTrainingBehindShortcut : runTraining;
@@ -155,7 +158,8 @@ export function batchNormInference(
   running: BatchNormStatistics,
   options: BatchNormOptions = {},
 ): Tensor4D {
-  if (!hasKernels) return composedBatchNormInference(x, scale, offset, running, options);
+  if (!hasKernels)
+    return inPrecisionOf(x, composedBatchNormInference(inFloat32(x), scale, offset, running, widened(options)));
   const { epsilon = 1e-5, relu = false, residual } = options;
   return tf.tidy(() => {
     const factor = scale.mul<Tensor1D>(running.variance.add(epsilon).rsqrt());
@@ -165,6 +169,13 @@ export function batchNormInference(
     );
     return output as Tensor4D;
   });
+}
+
+const inFloat32 = (x: Tensor4D): Tensor4D => toPrecision(x, 'float32');
+
+/** For TensorFlow's own operations, which compute in float32; the cast is on the tape, so that gradients come back in x's precision. */
+function widened({ residual, ...options }: BatchNormOptions): BatchNormOptions {
+  return residual === undefined ? options : { ...options, residual: inFloat32(residual) };
 }
 
 /** The operations take an empty tensor for no residual, or no output. Of the precision of x. */

@@ -1,7 +1,7 @@
 import { tf, type Tensor4D } from '../tf';
 import { attribute, execute, executeMany, hasKernels } from './native';
 import { defineOperation } from './operation';
-import { typeAttribute } from './precision';
+import { inPrecisionOf, toPrecision, typeAttribute } from './precision';
 
 export interface PoolOptions {
   /** Of the square windows. */
@@ -37,7 +37,7 @@ const runMaxPool = defineOperation<'x', PoolAttributes>({
 
 /** Maximum over size×size windows with PyTorch's padding. x: N×H×W×C → N×H'×W'×C with H' = ⌊(H + 2·padding − size) / stride⌋ + 1. */
 export function maxPool2d(x: Tensor4D, { size, stride = size, padding = 0 }: PoolOptions): Tensor4D {
-  if (!hasKernels) return composedMaxPool2d(x, { size, stride, padding });
+  if (!hasKernels) return inPrecisionOf(x, composedMaxPool2d(toPrecision(x, 'float32'), { size, stride, padding }));
   const [, height, width] = x.shape;
   return tf.tidy(() => runMaxPool({ x }, { size, stride, padding, height, width })[0] as Tensor4D);
 }

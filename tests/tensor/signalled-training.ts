@@ -18,7 +18,7 @@ async function main([directory]: string[]): Promise<void> {
   let signals = 0;
   process.on('SIGUSR2', () => signals++);
   const sender = new Worker(sending, { eval: true, execArgv: [] });
-  const options = { networks: ['swin_tour'], schedule: { epochs: 2, batchSize: 24 } };
+  const options = { networks: ['swin_tour'], epochs: 2, batchSize: 24 };
   const result = await trainGridRun(syntheticRun(directory, options));
   await sender.terminate();
   console.log(JSON.stringify({ epochs: result?.epochs, signals }));
