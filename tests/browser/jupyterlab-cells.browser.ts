@@ -23,6 +23,12 @@ const result = await nb.interruptible(async (signal) => {
   failing: `function check(limit: number) {\n  throw new RangeError('too far: ' + limit);\n}\ncheck(7);`,
   table: `nb.table([{ name: 'a', value: 1.5 }], { caption: 'A table as last expression' })`,
   tab: `nb.interrup`,
+  million: `for (let i = 0; i < 1_000_000; i++) console.log('of a million', i);`,
+  kept: `let kept = 'as it was';\nlet counted = 1;`,
+  spoiled: `counted = 2;\nkept = JSON.parse('{').name;`,
+  afterSpoiled: `console.log(kept, 'and', counted);`,
+  endless: `console.log('begun', 1 + 1);\nnb.tf.tidy(() => { for (;;) nb.tf.ones([60, 60]).square(); });`,
+  afterEndless: `console.log('sum', nb.tf.ones([2, 3]).sum().dataSync()[0]);`,
 };
 type Name = keyof typeof sources;
 /** A PNG. */
@@ -100,6 +106,27 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium }, a
       await of('table').run();
       await of('table').element.locator('.nb-caption', { hasText: 'A table as last expression' }).waitFor();
       await picture('last-expression');
+    });
+
+    await t.test('a million lines are cut with a word, and the notebook goes on', async () => {
+      await of('million').run();
+      assert.match(await text('million'), /characters are left out here/);
+    });
+
+    await t.test('a cell that fails leaves what it has not set as it was', async () => {
+      for (const name of ['kept', 'spoiled', 'afterSpoiled'] as const) await of(name).run();
+      assert.match(await text('spoiled'), /SyntaxError/);
+      assert.match(await text('afterSpoiled'), /as it was and 2\n$/);
+    });
+
+    await t.test('Stop ends a computation of one’s own, and TensorFlow.js computes on', async () => {
+      await of('endless').start();
+      await until(async () => (await text('endless')).includes('begun 2'));
+      await actions.stop();
+      await of('endless').ended();
+      assert.match(await text('endless'), /The cell was stopped\./);
+      await of('afterEndless').run();
+      assert.match(await text('afterEndless'), /sum 6\n$/);
     });
 
     await t.test('what another has run shows its charts as pictures', async () => {
