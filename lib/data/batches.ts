@@ -4,13 +4,7 @@ import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { Dataset, Split } from './dataset';
 import type { Normalization } from './normalization';
 
-export { halfNormalization, type Normalization } from './normalization';
-
-/** ImageNet's mean and deviation. */
-export const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-/** Leaves the bytes as they are. */
-export const byteNormalization: Normalization = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
+export { byteNormalization, halfNormalization, imagenetNormalization, type Normalization } from './normalization';
 
 /** A batch on the device. */
 export interface ImageBatch {

@@ -1,6 +1,6 @@
 /** The runs of the second study's grid: one configuration each, complete in itself, whose hash is the run's id. */
 import type { Precision } from '../../precisions';
-import { imagenetNormalization, type Normalization } from '../../data/batches';
+import { imagenetNormalization, type Normalization } from '../../data/normalization';
 import type { Dataset, SplitName } from '../../data/dataset';
 import { datasetNames, findDataset } from '../../data/registry';
 import { suggestion, UserError } from '../../errors';
