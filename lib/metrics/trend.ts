@@ -22,8 +22,9 @@ export function slopeEstimate(points: readonly TrendPoint[]): Estimate | undefin
   const slopes = groups.filter((own) => new Set(own.map(({ x }) => x)).size > 1).map(slopeOf);
   if (slopes.length > 1)
     return around(mean(slopes), sampleDeviation(slopes) / Math.sqrt(slopes.length), slopes.length - 1);
+  if (slopes.length > 0 || points.length < 3) return undefined;
   const spread = spreadOf(points);
-  if (slopes.length > 0 || points.length < 3 || spread === 0) return undefined;
+  if (spread === 0) return undefined;
   const slope = slopeOf(points);
   const [x, y] = [mean(points.map((point) => point.x)), mean(points.map((point) => point.y))];
   const rest = points.reduce((sum, point) => sum + (point.y - y - slope * (point.x - x)) ** 2, 0);

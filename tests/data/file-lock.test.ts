@@ -68,7 +68,7 @@ test('the start of a process is known, and its own', async () => {
     assert.ok(child.pid !== undefined);
     assert.equal(startOf(child.pid), startOf(child.pid));
     assert.equal(startOf(process.pid), ownProcessStart());
-    if (process.platform === 'linux') assert.notEqual(startOf(process.pid), startOf(process.ppid));
+    if (process.platform === 'linux') assert.notEqual(startOf(process.pid), startOf(child.pid));
   } finally {
     child.kill('SIGKILL');
   }

@@ -502,6 +502,11 @@ describe('the claims of the study', () => {
     assert.equal(rows.get(ahead)?.verdict, 'not tested');
     assert.match(String(rows.get('SGD is smoother')?.why), /three epochs/);
     assert.deepEqual([epochsTo95([0.9]), roughness([0.5, 0.7])], [undefined, undefined]);
+    const alone = claimsOf(snapshotOf(({ network }) => network === 'resnet50'));
+    assert.match(
+      String(alone.get('ResNet-50 is ahead above all where data are few, from scratch')?.why),
+      /several shares/,
+    );
   });
 
   it('have figures: differences from few images to many, and a curve for each way of training', () => {
