@@ -64,6 +64,11 @@ export function cellSource({ source }: NotebookCell): string {
   return typeof source === 'string' ? source : source.join('');
 }
 
+/** What its code cells say, in their order. */
+export function codeOf({ cells }: Notebook): string[] {
+  return cells.filter((cell) => cell.cell_type === 'code').map(cellSource);
+}
+
 /**
  * The notebook with a cell that sets parameters right after the one tagged `parameters`, as papermill does it. Which of them exist is
  * for the caller to check.

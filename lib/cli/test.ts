@@ -10,7 +10,7 @@ import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { chromiumMissing, findChromium } from './chromium';
 import { parseCommandLine, runCommand } from './command';
-import { cellSource, readNotebook, savedForm, strippedProblems } from './notebook-file';
+import { codeOf, readNotebook, savedForm, strippedProblems } from './notebook-file';
 import { inLanes } from './lanes';
 import { runTool } from './run-tool';
 import { runTests, testFiles } from './unit-tests';
@@ -113,8 +113,7 @@ const sourceOf = (name: string): string => `notebook-${name}.ts`;
 
 function writeNotebookSources(): void {
   for (const name of notebookNames()) {
-    const { cells } = readNotebook(join(notebooksDirectory, `${name}.ipynb`));
-    const code = cells.filter((cell) => cell.cell_type === 'code').map(cellSource);
+    const code = codeOf(readNotebook(join(notebooksDirectory, `${name}.ipynb`)));
     writeFileSync(join(projectRoot, sourceOf(name)), `${code.join('\n')}\nexport {};\n`);
   }
 }

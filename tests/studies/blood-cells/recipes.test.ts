@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { ModuleKind, transpileModule } from 'typescript';
-import { cellSource, readNotebook } from '../../../lib/cli/notebook-file';
+import { codeOf, readNotebook } from '../../../lib/cli/notebook-file';
 import * as notebook from '../../../lib/notebook';
 import type { Displayable } from '../../../lib/display/mime';
 import { notebooksDirectory } from '../../../lib/runs/notebook-files';
@@ -38,12 +38,9 @@ function run(
   { given, context }: { readonly given: Given; readonly context: object },
 ): { readonly made: unknown; readonly shown: readonly Displayable[] } {
   const { learningRate, weightDecay, regularization = 'none' } = given;
-  const { cells } = readNotebook(join(notebooksDirectory, `${name}.ipynb`));
+  const cells = codeOf(readNotebook(join(notebooksDirectory, `${name}.ipynb`)));
   const code = starts.map((start) => {
-    const found = cells
-      .filter((cell) => cell.cell_type === 'code')
-      .map(cellSource)
-      .filter((text) => text.startsWith(start));
+    const found = cells.filter((text) => text.startsWith(start));
     assert.equal(found.length, 1, `${name} has one cell that begins with ${start}`);
     return found[0];
   });
