@@ -59,7 +59,6 @@ export async function trainEpoch<B extends Batch>(
       }
       step++;
       await new Promise(setImmediate); // lets the stop button and timers in
-      if (signal?.aborted) return 'stopped';
       const now = performance.now();
       if (now - reported >= millisecondsBetweenReports) {
         reported = now;
@@ -75,6 +74,7 @@ export async function trainEpoch<B extends Batch>(
           imagesPerSecond,
         });
       }
+      if (signal?.aborted) return 'stopped';
     }
     if (!settle()) return 'not finite';
     const means = Object.entries(metrics).map(

@@ -135,6 +135,10 @@ export async function fit<B extends Batch>(options: FitOptions<B>): Promise<FitR
   if (saving === undefined && saveEverySeconds === 0 && !isFinished()) await save();
 
   while (!isFinished() && !stopped) {
+    if (options.signal?.aborted) {
+      stopped = true;
+      continue;
+    }
     const epoch = history.length;
     const start = performance.now();
     const learningRate = options.learningRate(epoch) * factor;
