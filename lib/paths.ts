@@ -29,6 +29,17 @@ export function lookUpPath(given: string): { readonly path?: string; readonly tr
 }
 
 /**
+ * Where something is to be written: `~` is the home, and a relative path is beside the notebook, or where the command was started, which is
+ * where `lookUpPath` looks first.
+ * @throws UserError for an empty path
+ */
+export function placeOf(given: string): string {
+  const [place] = lookUpPath(given).tried;
+  if (place === undefined) throw new UserError('The path is empty: give that of a file or folder.');
+  return place;
+}
+
+/**
  * The absolute path of a file or folder that somebody gave: see `lookUpPath`.
  * @throws UserError with the paths that were tried
  */

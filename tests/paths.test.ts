@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { findPath, lookUpPath, projectRoot } from '../lib/paths';
+import { findPath, lookUpPath, placeOf, projectRoot } from '../lib/paths';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'paths-')));
 const started = process.cwd();
@@ -25,6 +25,13 @@ test('a tilde is the home', () => {
   assert.equal(findPath('~'), homedir());
   assert.deepEqual(lookUpPath('~/no such file').tried, [join(homedir(), 'no such file')]);
   assert.deepEqual(lookUpPath('~other').tried, [join(folder, '~other'), join(projectRoot, '~other')]);
+});
+
+test('what is written lies where one looks first, whatever the project has', () => {
+  assert.equal(placeOf('README.md'), join(folder, 'README.md'));
+  assert.equal(placeOf('../x'), join(folder, '..', 'x'));
+  assert.equal(placeOf('~/x'), join(homedir(), 'x'));
+  assert.throws(() => placeOf(''), { name: 'UserError', message: /^The path is empty/ });
 });
 
 test('what is not there is told with the absolute paths that were tried', () => {

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
+import { counted } from '../data/file-facts';
 import { clearPreparedData, listPreparedData, preparedKinds, type PreparedData } from '../data/prepared-data';
 import { suggestion, UserError } from '../errors';
 import {
@@ -97,16 +98,12 @@ function describe({ of, state, count, width, bytes, lastUsed, seconds }: Feature
 }
 
 function describePrepared({ kind, entries, bytes }: PreparedData): string {
-  return `Prepared data: ${counted(entries)}, ${megabytes(bytes).trim()}, ${preparedKinds[kind]}`;
+  return `Prepared data: ${counted(entries, 'entry')}, ${megabytes(bytes).trim()}, ${preparedKinds[kind]}`;
 }
 
 function summary(entries: readonly FeatureEntry[]): string {
   const bytes = entries.reduce((total, entry) => total + entry.bytes, 0);
-  return `${counted(entries.length)}, ${megabytes(bytes).trim()}`;
-}
-
-function counted(entries: number): string {
-  return `${entries} ${entries === 1 ? 'entry' : 'entries'}`;
+  return `${counted(entries.length, 'entry')}, ${megabytes(bytes).trim()}`;
 }
 
 function megabytes(bytes: number): string {

@@ -1,6 +1,7 @@
 /** A result that is repeated, perhaps years later: with the parameters that it was made with, and what is another now. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { counted } from '../data/file-facts';
 import { suggestion, UserError } from '../errors';
 import type { Results } from '../runs/results';
 import { isDatasetName } from './run-notebook';
@@ -73,7 +74,7 @@ export function compareResults(before: Results, after: Results): { readonly same
     ),
     ...differences('environment', before.environment, after.environment),
   ];
-  const rows = `${before.results.length} ${before.results.length === 1 ? 'row' : 'rows'}`;
+  const rows = counted(before.results.length, 'row');
   const head = same
     ? `The same to the last bit: ${numbers} values of ${rows}.`
     : `Not the same: ${other} of ${numbers} values of ${rows} differ.`;

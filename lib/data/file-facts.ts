@@ -31,5 +31,6 @@ export function some(names: readonly string[]): string {
 }
 
 export function counted(count: number, noun: string): string {
-  return count === 1 ? `1 ${noun}` : `${count} ${noun}${noun.endsWith('s') ? 'es' : 's'}`;
+  const several = noun.endsWith('s') ? `${noun}es` : `${noun.replace(/([^aeiou])y$/, '$1ie')}s`;
+  return `${count} ${count === 1 ? noun : several}`;
 }

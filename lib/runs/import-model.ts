@@ -55,13 +55,19 @@ export async function givenClassifier(
   const kept = describeWeights(weights);
   if (kept !== undefined) {
     const model = isFitting(kept.network.classes) ? loadModel(dirname(locateWeights(weights))) : undefined;
-    return model && kept.classNames.join('\n') === classNames.join('\n') ? model : undefined;
+    return model && kept.classNames.join('\n') === classNames.join('\n') ? asItCame(model) : undefined;
   }
   if (!isFitting(headClasses(weights, options))) return undefined;
   const { network, parameters } = await openWhole(weights, options);
   const values = exportParameters(parameters);
   disposeParameters(parameters);
-  return { network, read: () => values };
+  return asItCame({ network, read: () => values });
+}
+
+/** Named after what was given: a name of the registry would say that it has the weights that are published under it. */
+function asItCame(model: ModelWithWeights): ModelWithWeights {
+  const { network } = model;
+  return { ...model, network: { ...network, name: `${network.weights.source}, as it came` } };
 }
 
 /** Outputs of the head that a file has; undefined where it has none. */

@@ -1,12 +1,13 @@
 /** A saved model on image files: a row a file, or a mask. */
-import { existsSync, statSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import type { FileFacts } from '../data/file-facts';
 import { listImages, type BrokenImage } from '../data/image-folder';
 import type { Mask } from '../data/mask';
 import { UserError } from '../errors';
 import { argmaxRows, probabilitiesOf } from '../metrics/scores';
 import { scaleLogits } from '../metrics/temperature';
+import { findPath } from '../paths';
 import { resizeLogits } from '../training/segmentation-report';
 import { predictFiles, type FilePrediction, type FilePredictionOptions } from '../training/predict-files';
 import { inputSize, type SavedModel } from './saved-model';
@@ -33,22 +34,22 @@ export interface ImageFiles {
 
 /**
  * The images of a folder, named relative to it; or files by their paths.
+ * @param files looked for beside the notebook, or where the command was started, and then in the project
  * @throws UserError where there are none
  */
 export async function findImages(
   files: string | readonly string[],
   { recursive }: Pick<PredictOptions, 'recursive'> = {},
 ): Promise<ImageFiles> {
-  if (typeof files === 'string' && existsSync(files) && statSync(files).isDirectory()) {
+  const given = [files].flat();
+  const paths = given.map(findPath);
+  if (typeof files === 'string' && statSync(paths[0]).isDirectory()) {
     const leftOut: string[] = [];
-    const names = await listImages(files, { recursive, leftOut });
-    return { names, paths: names.map((name) => join(files, name)), leftOut };
+    const names = await listImages(paths[0], { recursive, leftOut });
+    return { names, paths: names.map((name) => join(paths[0], name)), leftOut };
   }
-  const names = [files].flat();
-  const missing = names.find((name) => !existsSync(name));
-  if (missing !== undefined) throw new UserError(`There is no file or folder ${missing}: check the path.`);
-  if (names.length === 0) throw new UserError('There are no files to look at: give a folder or paths of images.');
-  return { names, paths: names.map((name) => resolve(name)), leftOut: [] };
+  if (given.length === 0) throw new UserError('There are no files to look at: give a folder or paths of images.');
+  return { names: given, paths, leftOut: [] };
 }
 
 export interface ClassPrediction {

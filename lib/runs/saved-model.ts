@@ -3,7 +3,7 @@
  * needed to use it, a card for readers, `splits.csv` where the images are files, and `model.onnx` where it was asked for.
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { csvOf } from '../csv';
 import { UserError } from '../errors';
@@ -17,7 +17,7 @@ import { pythonNetwork } from '../models/python';
 import { misfitError, type PublishedValues } from '../models/parameters';
 import { checkedValues } from '../models/weights-file';
 import { weightsNames } from '../models/weights-source';
-import { lookUpPath } from '../paths';
+import { findPath, lookUpPath, placeOf } from '../paths';
 import { precisions } from '../precisions';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { resizedInput } from '../training/input-transforms';
@@ -129,6 +129,7 @@ export type NewModel = Omit<ModelDescription, 'format' | 'timm' | 'weights'> & {
 
 /**
  * Writes the folder, in place of an earlier one: a reader sees the old one, none for a moment, or the new one whole.
+ * @param directory relative to the notebook, or to where the command was started
  * @param formats `onnx` adds a graph for images of the network's size
  * @param files whoever predicts on the test images needs to know which they are; none where images are no files
  * @throws UserError where the folder has other files than a model's
@@ -140,7 +141,7 @@ export async function writeModel(
   formats: readonly ModelFormat[] = [],
   files?: SplitFiles,
 ): Promise<SavedModel> {
-  const target = resolve(directory);
+  const target = placeOf(directory);
   bringBack(target);
   if (existsSync(target) && !existsSync(join(target, modelFiles.description)))
     throw new UserError(`${directory} is there already and is no model's folder: give another name.`);
@@ -213,11 +214,12 @@ export function inputSize({ input }: Pick<ModelDescription, 'input'>): { height:
 
 /**
  * A model of a folder. Its weights are read when they are wanted; they are checked against the network's names and shapes now.
+ * @param given relative to the notebook, where `saveModel` writes, or to where the command was started; or else to the project
  * @throws UserError where the folder is no model's, damaged, or of a newer version of the project
  */
 export function loadModel(given: string): SavedModel {
-  bringBack(resolve(given));
-  const directory = lookUpPath(given).path ?? resolve(given);
+  lookUpPath(given).tried.forEach(bringBack);
+  const directory = findPath(given);
   const path = join(directory, modelFiles.description);
   if (!existsSync(path))
     throw new UserError(

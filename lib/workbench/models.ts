@@ -17,22 +17,23 @@ import type { ModelWithWeights, Run } from '../runs/train';
  * Writes the model of a finished training into a folder: weights, description with recipe, scores and temperature, and a card. Python's
  * timm opens it, and `npm run predict` and `loadModel` do.
  * @param data what it was trained on
+ * @param directory relative to the notebook, where `loadModel`, `predict` and `openDataset` look first, too; `~` is the home
  * @throws UserError where the training was stopped, where the network is one of your own, and where the folder has something else
  */
 export async function saveModel(
   run: Run,
   data: Exclude<TrainingData, { batches: unknown }>,
   directory: string,
-  options: Omit<SaveOptions, 'signal'> = {},
+  options: Omit<SaveOptions, 'signal' | 'test'> = {},
 ): Promise<SavedModel> {
   const model = await interruptible((signal) => save(run, data, directory, { ...options, signal }));
-  show(status(`${model.description.name} is kept in ${directory}.`, { kind: 'success' }));
+  show(status(`${model.description.name} is kept in ${model.directory}.`, { kind: 'success' }));
   return model;
 }
 
 /**
- * The classifier of a file of weights that has its head, or of a kept model's folder, to be evaluated as it is. Undefined for the project's
- * own, published and random weights, and where the head is not for the data's classes.
+ * The classifier of a file of weights that has its head, or of a kept model's folder, to be evaluated as it is; its row has the name of that
+ * file or folder. Undefined for the project's own, published and random weights, and where the head is not for the data's classes.
  * @throws UserError where the file does not fit the network
  */
 export async function givenClassifier(
@@ -57,7 +58,7 @@ export interface PredictedImage {
 
 /**
  * What a model makes of new images: a row for each, for a table. Files that cannot be read are left out and named.
- * @param files a folder, or paths
+ * @param files a folder, or paths; relative to the notebook, or else to the project
  * @throws UserError for a model that segments
  */
 export async function predict(

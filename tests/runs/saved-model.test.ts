@@ -349,7 +349,7 @@ describe('a model that is kept', () => {
     const to = (key: 'output' | 'progress') => ({ write: (text: string) => (printed[key] += text) });
     await assert.rejects(predict(nowhere, { output: to('output'), progress: to('progress') }), /ENOTDIR|EEXIST/);
     assert.deepEqual(printed, { output: '', progress: '' }, 'before an image was looked at');
-    await refused({ '--input': at('nothing') }, /^There is no file or folder \S+nothing: check the path/);
+    await refused({ '--input': at('nothing') }, /^There is no file or folder "\S+nothing": tried /);
     await refused({ '--output': 'x.txt' }, /^--output is "x\.txt", but must end in \.csv\.$/);
     await refused({ '--output': 'x.csv' }, /^--output is "x\.csv", but must end in \.json with --json\.$/, '--json');
     await refused({ '--batch-size': '0' }, /^--batch-size is "0"/);
@@ -381,10 +381,12 @@ describe('a state dict from elsewhere', () => {
     const given = { model: 'resnet18', size: 32, weights: at('elsewhere.safetensors') };
     const asItCame = await givenClassifier(given, data);
     assert.deepEqual(asItCame?.read(), model.read());
+    assert.equal(asItCame?.network.name, 'elsewhere.safetensors, as it came');
     const scored = asItCame && (await evaluateClassifier(trainedElsewhere(asItCame, at('scores')), data));
     assert.equal(scored?.accuracy, scores?.values.accuracy.value);
     const ofFolder = await givenClassifier({ ...given, weights: at('imported') }, data);
     assert.deepEqual(ofFolder?.network.config, model.network.config);
+    assert.equal(ofFolder?.network.name, 'imported, as it came');
     const none = [
       await givenClassifier({ ...given, weights: 'random' }, data),
       await givenClassifier(given, { classNames: ['a', 'b'] }),

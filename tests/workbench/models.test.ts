@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,6 +10,7 @@ import { openDataset } from '../../lib/data/open';
 import type { Network } from '../../lib/models/network';
 import { libraryNetwork } from '../../lib/models/networks';
 import { createParameters, disposeParameters, exportParameters } from '../../lib/models/parameters';
+import type { NotebookKernel } from '../../lib/notebook-kernel';
 import { loadModel, writeModel } from '../../lib/runs/saved-model';
 import { tf } from '../../lib/tf';
 import { attentionRollout, gradCam } from '../../lib/workbench/explanations';
@@ -89,11 +90,17 @@ describe('where a network looks', () => {
 });
 
 describe('a kept model in a cell', () => {
-  it('gives a row a file', async () => {
+  // Commands look from where they were started; a cell's paths are the notebook's, in writing and in reading.
+  const inKernel = globalThis as { [key: symbol]: unknown };
+  const kernel: NotebookKernel = { folder, display() {}, onStop: () => () => undefined };
+  before(() => (inKernel[Symbol.for('notebook kernel')] = kernel));
+  after(() => delete inKernel[Symbol.for('notebook kernel')]);
+
+  it('gives a row a file, by paths that begin at the notebook', async () => {
     const { read } = withRandomWeights(resnet);
     const classNames = Array.from({ length: 8 }, (_, index) => `class ${index}`);
     await writeModel(
-      join(folder, 'model'),
+      'model',
       {
         name: 'Small',
         task: 'multi-class',
@@ -117,15 +124,17 @@ describe('a kept model in a cell', () => {
       .png()
       .toFile(join(folder, 'images', 'a.png'));
     writeFileSync(join(folder, 'images', 'b.png'), 'no image');
-    const rows = await predict(loadModel(join(folder, 'model')), join(folder, 'images'));
+    assert.ok(existsSync(join(folder, 'model', 'model.json')));
+    const rows = await predict(loadModel('model'), './images');
+    assert.deepEqual(
+      (await predict(loadModel('model'), ['images/a.png'])).map((row) => row.file),
+      ['images/a.png'],
+    );
     assert.equal(rows.length, 1);
     const [{ file, class: chosen, probability, calibrated }] = rows;
     assert.ok(file === 'a.png' && classNames.includes(chosen));
     // A temperature above 1 makes the likeliest class less certain.
     assert.ok(probability > calibrated && calibrated > 1 / 8, `${probability} ${calibrated}`);
-    await assert.rejects(
-      predict(loadModel(join(folder, 'model')), join(folder, 'none')),
-      userError(/^There is no file or folder/),
-    );
+    await assert.rejects(predict(loadModel('model'), 'none'), userError(/^There is no file or folder "none": tried /));
   });
 });

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { counted } from '../../data/file-facts';
 import { cores, threadVariables } from '../../machine';
 import { projectRoot } from '../../paths';
 import { createLogTail, type Attempt, type AttemptEvents, type AttemptOutcome, type Engine } from './engine';
@@ -40,7 +41,7 @@ export function createLocalEngine({ worker, workers, threads, gpus }: LocalEngin
   }
 
   return {
-    description: `${workers} ${workers === 1 ? 'process' : 'processes'} of ${count} ${count === 1 ? 'thread' : 'threads'}`,
+    description: `${counted(workers, 'process')} of ${counted(count, 'thread')}`,
     capacity: () => workers,
     start(job, events) {
       const slot = free.shift() ?? 0;

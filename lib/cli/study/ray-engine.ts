@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { counted } from '../../data/file-facts';
 import { UserError } from '../../errors';
 import { threadVariables } from '../../machine';
 import { projectRoot } from '../../paths';
@@ -160,8 +161,7 @@ export async function connectRayEngine(options: RayEngineOptions): Promise<Engin
 
 /** Such as `8 CPUs and 1 GPU`. */
 function shareOf({ cpus, gpus }: RayEngineOptions): string {
-  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
-  return gpus > 0 ? `${count(cpus, 'CPU')} and ${count(gpus, 'GPU')}` : count(cpus, 'CPU');
+  return gpus > 0 ? `${counted(cpus, 'CPU')} and ${counted(gpus, 'GPU')}` : counted(cpus, 'CPU');
 }
 
 const closeMilliseconds = 10_000;
