@@ -62,7 +62,8 @@ type Row = Readonly<Record<string, string>>;
 
 /**
  * Lists the images of a table. Files are relative to the table's folder (or to its `images`); their ending may be left out. Several labels
- * stand in one cell with `;` between them, or in columns of 0 and 1; where each row of these has one 1, they are classes.
+ * stand in one cell with `;` between them, or in columns of 0 and 1; where each row of these has one 1, they are classes, and a single such
+ * column tells two apart.
  * @throws UserError in one line where columns are missing, or values of a row are none
  */
 export function listClassTable(path: string): LabelledFiles {
@@ -78,15 +79,19 @@ export function listClassTable(path: string): LabelledFiles {
       : [];
   if (roles.label === undefined && flags.length === 0)
     throw new UserError(`${path} has no column of labels (there are ${columns.join(', ')}): ${layoutHelp}.`);
+  const isSingle = flags.length === 1;
+  const flagClasses = isSingle ? [`not ${flags[0]}`, flags[0]] : flags;
   const labelsOf = (row: Row): string[] =>
-    roles.label === undefined
-      ? flags.filter((name) => Number(row[name]) === 1)
-      : naturalOrder(
-          row[roles.label]
-            .split(';')
-            .map((label) => label.trim().normalize('NFC'))
-            .filter((label) => label !== ''),
-        );
+    isSingle
+      ? [flagClasses[Number(row[flags[0]])]]
+      : roles.label === undefined
+        ? flags.filter((name) => Number(row[name]) === 1)
+        : naturalOrder(
+            row[roles.label]
+              .split(';')
+              .map((label) => label.trim().normalize('NFC'))
+              .filter((label) => label !== ''),
+          );
   const several =
     rows.some((row) => labelsOf(row).length > 1) ||
     (flags.length > 0 && rows.some((row) => labelsOf(row).length !== 1));
@@ -101,7 +106,7 @@ export function listClassTable(path: string): LabelledFiles {
     weight: roles.weight === undefined ? undefined : weightOf(path, row, roles.weight),
   }));
   checkOnce(path, files);
-  const classNames = flags.length > 0 ? flags : naturalOrder(files.flatMap(({ labels }) => labels));
+  const classNames = flags.length > 0 ? flagClasses : naturalOrder(files.flatMap(({ labels }) => labels));
   if (classNames.length < (several ? 1 : 2))
     throw new UserError(`${path} has ${counted(classNames.length, 'class')}: two or more are needed.`);
   return {
@@ -221,7 +226,8 @@ function notesOf(
     role === name ? name : `${name} as ${role}`,
   );
   const notes = [`columns: ${columns.join(', ')}`];
-  if (flags.length > 0 && !several)
+  if (flags.length === 1) notes.push(`labels: the column ${flags[0]}, 0 for not ${flags[0]} and 1 for ${flags[0]}`);
+  else if (flags.length > 0 && !several)
     notes.push(`labels: each row has one 1 in the columns ${some(flags)}, so they are taken as classes`);
   else if (flags.length > 0) notes.push(`labels: the columns ${some(flags)}, of 0 and 1; an image has several or none`);
   if (unlabelled.length > 0)

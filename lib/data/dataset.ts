@@ -57,3 +57,30 @@ export interface DataFacts {
   readonly sha256: string;
   readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
 }
+
+/** The classes of an image, by their numbers: one, or where an image may have several those that it has. */
+export function classesOf({ labels, labelWidth }: Pick<Split, 'labels' | 'labelWidth'>, index: number): number[] {
+  if (labelWidth === 1) return [labels[index]];
+  const row = labels.subarray(index * labelWidth, (index + 1) * labelWidth);
+  return [...row.keys()].filter((label) => row[label] === 1);
+}
+
+/** The classes of an image in words. */
+export function labelOf(
+  { classNames }: Pick<Dataset, 'classNames'>,
+  split: Pick<Split, 'labels' | 'labelWidth'>,
+  index: number,
+): string {
+  return (
+    classesOf(split, index)
+      .map((label) => classNames[label])
+      .join(', ') || 'none'
+  );
+}
+
+/** Images of each class; those with several labels count for each. */
+export function countClasses(split: Pick<Split, 'count' | 'labels' | 'labelWidth'>, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (let index = 0; index < split.count; index++) for (const label of classesOf(split, index)) counts[label]++;
+  return counts;
+}

@@ -1,7 +1,7 @@
 /** Cross-validation: every image is tested once, by a network that has not seen it or anything of its group. */
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors';
-import { splitNames, type Dataset, type Split, type SplitName } from './dataset';
+import { classesOf, splitNames, type Dataset, type Split, type SplitName } from './dataset';
 import type { SegmentationDataset, SegmentationSplit } from './segmentation-dataset';
 import { drawFolds, drawSplits, type DivisionOptions } from './splits';
 
@@ -26,10 +26,7 @@ export function foldOf(dataset: Dataset, options: FoldOptions): Dataset {
     splitNames.map((name) => dataset.splits[name]),
     ({ names }, index) => names?.[index],
   );
-  const strataOf = ({ split, index }: Place<Split>): (string | number)[] => {
-    const row = split.labels.subarray(index * split.labelWidth, (index + 1) * split.labelWidth);
-    return split.labelWidth === 1 ? [row[0]] : [...row.keys()].filter((label) => row[label] === 1);
-  };
+  const strataOf = ({ split, index }: Place<Split>): number[] => classesOf(split, index);
   const drawn = draw(pool, strataOf, options);
   const part = (name: SplitName): Split => {
     const places = drawn[name];

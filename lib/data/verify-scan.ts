@@ -1,5 +1,5 @@
 /** What there is to know of images with labels, whatever they come from: counted once, told as lines, tables and pictures. */
-import { splitNames, type Dataset, type Split, type SplitName } from './dataset';
+import { countClasses, labelOf, splitNames, type Dataset, type Split, type SplitName } from './dataset';
 import { comparedImage, findDuplicates, nearDistance, type ComparedImage, type DuplicatePair } from './duplicates';
 import { counted, some } from './file-facts';
 
@@ -41,7 +41,7 @@ export function scanDataset(
   const lines: string[] = [];
   let brightest = 0;
   const counts = Object.fromEntries(
-    splitNames.map((name) => [name, classCounts(splits[name], classNames.length)]),
+    splitNames.map((name) => [name, countClasses(splits[name], classNames.length)]),
   ) as Record<SplitName, number[]>;
   for (const name of splitNames) {
     const split = splits[name];
@@ -98,25 +98,10 @@ function nameOf({ names }: Split, index: number): string {
   return names?.[index] ?? String(index);
 }
 
-function labelOf({ classNames }: Dataset, { labels, labelWidth }: Split, index: number): string {
-  if (labelWidth === 1) return classNames[labels[index]];
-  return classNames.filter((_, at) => labels[index * labelWidth + at] === 1).join(', ') || 'none';
-}
-
 /** Whether all pixels have the same colour. */
 function isConstant(image: Uint8Array, channels: number): boolean {
   for (let at = channels; at < image.length; at++) if (image[at] !== image[at - channels]) return false;
   return true;
-}
-
-/** Images of each class; those with several labels count for each. */
-function classCounts({ labels, labelWidth }: Split, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  labels.forEach((label, at) => {
-    if (labelWidth === 1) counts[label]++;
-    else counts[at % labelWidth] += label;
-  });
-  return counts;
 }
 
 function describeSplit({ name, count }: Split, histogram: Float64Array): string[] {

@@ -1,5 +1,5 @@
 /** What a notebook shows of a dataset: rows and images for the display library. */
-import { splitNames, type Dataset, type SplitName } from '../data/dataset';
+import { countClasses, labelOf, splitNames, type Dataset, type SplitName } from '../data/dataset';
 import { datasetNames, findDataset } from '../data/registry';
 import { imageGrid } from '../display/image-grid';
 import { createRandom } from '../random';
@@ -22,21 +22,10 @@ export function describeDataset(dataset: Dataset): { fact: string; value: string
 
 /** Images of each class in each split, for `classBalance`. Multi-label data count an image under each of its labels. */
 export function classCounts(dataset: Dataset) {
-  const counts = Object.fromEntries(splitNames.map((name) => [name, countLabels(dataset, name)])) as Record<
-    SplitName,
-    number[]
-  >;
+  const counts = Object.fromEntries(
+    splitNames.map((name) => [name, countClasses(dataset.splits[name], dataset.classNames.length)]),
+  ) as Record<SplitName, number[]>;
   return { classNames: dataset.classNames, counts };
-}
-
-function countLabels(dataset: Dataset, name: SplitName): number[] {
-  const { labels, labelWidth } = dataset.splits[name];
-  const counts = dataset.classNames.map(() => 0);
-  labels.forEach((label, index) => {
-    if (labelWidth === 1) counts[label]++;
-    else counts[index % labelWidth] += label;
-  });
-  return counts;
 }
 
 export interface SampleOptions {
@@ -47,7 +36,7 @@ export interface SampleOptions {
 
 /** A grid of random images of a split with their class names, marked as made by this project where they are. */
 export function sampleImages(dataset: Dataset, { split = 'train', count = 16, seed = 42 }: SampleOptions = {}) {
-  const { height, width, channels, classNames, synthetic } = dataset;
+  const { height, width, channels, synthetic } = dataset;
   const source = dataset.splits[split];
   const indices = createRandom(seed, 'samples', split).permutation(source.count).slice(0, count);
   const pixels = new Uint8Array(indices.length * height * width * channels);
@@ -57,12 +46,7 @@ export function sampleImages(dataset: Dataset, { split = 'train', count = 16, se
     caption: `Random ${split === 'train' ? 'training' : split} images of ${dataset.title}`,
     note: synthetic ? 'Images made by this project, not photographs.' : undefined,
     images: [...indices].map((index, position) => {
-      const names = classNames.filter((_, label) =>
-        source.labelWidth === 1
-          ? source.labels[index] === label
-          : source.labels[index * source.labelWidth + label] === 1,
-      );
-      const title = names.join(', ') || 'none';
+      const title = labelOf(dataset, source, index);
       return {
         pixels: pixels.subarray(position * bytes, (position + 1) * bytes),
         height,

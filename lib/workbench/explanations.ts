@@ -1,6 +1,6 @@
 /** Where a network looks: pictures of Grad-CAM and of attention roll-out on images of a dataset. */
 import { normalizedImages } from '../data/batches';
-import type { Dataset, SplitName } from '../data/dataset';
+import { labelOf, type Dataset, type SplitName } from '../data/dataset';
 import { imageGrid, type GridImage } from '../display/image-grid';
 import { heatPixels } from '../display/map-images';
 import type { Displayable } from '../display/mime';
@@ -104,7 +104,7 @@ async function overlaid(
   caption: string,
   compute: (input: Tensor4D, values: ReturnType<typeof readParameters>) => Maps,
 ): Promise<Displayable> {
-  const { channels, splits, classNames } = data;
+  const { channels, splits } = data;
   const wrong = indices.find((index) => !(Number.isInteger(index) && index >= 0 && index < splits[split].count));
   if (wrong !== undefined || indices.length === 0)
     throw new UserError(
@@ -129,7 +129,7 @@ async function overlaid(
       const size = height * width;
       const image = pixels.subarray(at * size * channels, (at + 1) * size * channels);
       const own = { height, width, channels: 3 };
-      const label = classNames[splits[split].labels[index * splits[split].labelWidth]] ?? '';
+      const label = labelOf(data, splits[split], index);
       const map = found.maps.subarray(at * size, (at + 1) * size);
       return [
         {

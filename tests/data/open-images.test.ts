@@ -290,12 +290,22 @@ test('several labels stand in one cell, or in columns of 0 and 1', async () => {
   assert.equal(new Set(hashes).size, 1);
 });
 
-test('columns of 0 and 1 with one 1 a row are classes', async () => {
+test('columns of 0 and 1 with one 1 a row are classes, and one such column is two', async () => {
   const files = await images(numbered('.', 6));
-  const rows = numbered('', 6).map(
-    (name, at) => `${name.slice(1)},${['train', 'val', 'test'][at >> 1]},${at % 2 === 0 ? '1,0' : '0,1'}`,
-  );
-  const root = writeFiles(join(scratch, 'one-hot'), { ...files, 'a.csv': table(['image,split,NV,MEL', ...rows]) });
+  const rowsOf = (even: string, odd: string): string[] =>
+    numbered('', 6).map(
+      (name, at) => `${name.slice(1)},${['train', 'val', 'test'][at >> 1]},${at % 2 === 0 ? even : odd}`,
+    );
+  const root = writeFiles(join(scratch, 'one-hot'), {
+    ...files,
+    'a.csv': table(['image,split,NV,MEL', ...rowsOf('1,0', '0,1')]),
+    'b.csv': table(['image,split,MEL', ...rowsOf('0', '1')]),
+  });
+  await look(join(root, 'b.csv'), {}, (dataset) => {
+    assert.deepEqual([dataset.task, dataset.classNames], ['binary-class', ['not MEL', 'MEL']]);
+    assert.deepEqual([...dataset.splits.train.labels], [0, 1]);
+    assert.equal(dataset.notes?.[1], 'labels: the column MEL, 0 for not MEL and 1 for MEL');
+  });
   await look(join(root, 'a.csv'), {}, (dataset) => {
     assert.deepEqual([dataset.task, dataset.classNames], ['binary-class', ['NV', 'MEL']]);
     assert.deepEqual([...dataset.splits.train.labels], [0, 1]);
