@@ -43,7 +43,7 @@ const workbenchParameterSpecs = {
 
 const pretrainingParameterSpecs = {
   dataset: textParameter(
-    'Labelled data that features are tried on: registry name, synthetic-blood, or the path of an .npz file',
+    'Labelled data that features are tried on: registry name, synthetic-blood, or the path of a folder of classes, a table or an .npz file',
     { tour: 'synthetic-blood', paper: 'bloodmnist' },
     'a dataset’s name or path',
   ),

@@ -144,7 +144,7 @@ export function parseSettings(
 function parseNamed(name: string, text: string, workingDirectory: string): unknown {
   if (name === 'dataset') return isDatasetName(text) ? text : absolutePath(text, workingDirectory);
   if (name === 'datasets')
-    return text.replace(/[^,]*(\/|\.npz(?=,|$))[^,]*/g, (path) => resolve(workingDirectory, path));
+    return text.replace(/[^,]*(\/|\.(npz|csv|tsv)(?=,|$))[^,]*/g, (path) => resolve(workingDirectory, path));
   if (name === 'store' && text !== '' && text !== 'auto') return resolve(workingDirectory, text);
   if (name === 'weights' && !weightsNames.includes(text)) return absolutePath(text, workingDirectory);
   return parseValue(text);

@@ -4,6 +4,7 @@ import { findPath } from '../paths';
 import type { Dataset, SplitName, Task } from './dataset';
 import { locateDataset } from './download';
 import { openDataset, syntheticBlood, type OpenOptions } from './open';
+import { isTable } from './open-images';
 import { datasetFile, datasetNames, findDataset } from './registry';
 import { imageSizes } from './registry-types';
 import { isSyntheticTask, openSyntheticTask, syntheticTaskCounts, syntheticTasks } from './synthetic-tasks';
@@ -70,7 +71,7 @@ export async function findDatasets(
   const names =
     list === standIns ? Object.keys(syntheticTasks) : list === allDatasets ? datasetNames() : list.split(',');
   const isPath = (name: string): boolean =>
-    !datasetNames().includes(name) && (name.includes('/') || name.endsWith('.npz'));
+    !datasetNames().includes(name) && (name.includes('/') || name.endsWith('.npz') || isTable(name));
   const places = names.map((given) => (isPath(given) ? findPath(given) : given));
   const twice = places.find((place, at) => places.indexOf(place) !== at);
   if (twice !== undefined) throw new UserError(`datasets names ${twice} twice, but each may be there once only.`);

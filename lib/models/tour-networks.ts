@@ -3,37 +3,24 @@
  * passes of the large ones.
  * There are no published weights of them.
  */
-import type { Tensor2D, Tensor4D } from '../tf';
+import type { NetworkSpec } from './network-spec';
 import type { ParameterTable } from './parameters';
-import { resnetForward, resnetParameters, type ResnetConfig } from './resnet';
-import type { Scope } from './scope';
-import { swinForward, swinParameters, type SwinConfig } from './swin';
 import { vitConfigs, vitParameters, type VitConfig } from './vit';
 
-/** One block a stage, a quarter of the width. */
-const resnet: ResnetConfig = { depths: [1, 1, 1, 1], block: 'basic', width: 16 };
-
-/** Two blocks on patches of 4×4 pixels: one window has all of the image, and need not move. */
-const swin: SwinConfig = { patchSize: 4, window: 7, width: 64, depths: [2], heads: [2], normEpsilon: 1e-5 };
-
-interface TourNetwork {
-  table(classes: number): ParameterTable;
-  /** images: N×28×28×3, normalised → N×classes. */
-  forward(images: Tensor4D, scope: Scope): Tensor2D;
-}
-
-export const tourArchitectures = {
-  resnet_tour: {
-    table: (classes) => resnetParameters(resnet, { classes }),
-    forward: (images, scope) => resnetForward(images, scope, resnet).logits as Tensor2D,
+export const tourSpecs = {
+  /** One block a stage, a quarter of the width. */
+  resnet_tour(classes: number): NetworkSpec {
+    const architecture = 'resnet_tour';
+    return { family: 'resnet', architecture, classes, depths: [1, 1, 1, 1], block: 'basic', width: 16 };
   },
-  swin_tour: {
-    table: (classes) => swinParameters(swin, { classes }),
-    forward: (images, scope) => swinForward(images, scope, swin).logits as Tensor2D,
+  /** Two blocks on patches of 4×4 pixels: one window has all of the image, and need not move. */
+  swin_tour(classes: number): NetworkSpec {
+    const shape = { patchSize: 4, window: 7, width: 64, depths: [2], heads: [2], normEpsilon: 1e-5 };
+    return { family: 'swin', architecture: 'swin_tour', classes, ...shape };
   },
-} as const satisfies Record<string, TourNetwork>;
+};
 
-export type TourArchitecture = keyof typeof tourArchitectures;
+export type TourArchitecture = keyof typeof tourSpecs;
 
 /** Smaller patches, so that a small image has as many as a large one has in a study. */
 const vit: VitConfig = { ...vitConfigs.vit_small_patch16_dinov3, patchSize: 8 };

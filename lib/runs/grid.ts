@@ -62,7 +62,7 @@ export interface GridOptions<P> {
   /** Of each training. */
   readonly onPoint?: (event: GridEvent<P>) => void;
   /** Is given what became of each point, of those that had been trained before too. */
-  readonly onRun?: (run: GridRun<P>) => void;
+  readonly onRun?: (run: GridRun<P>) => void | Promise<void>;
 }
 
 /**
@@ -129,7 +129,7 @@ export async function trainGrid<P>(
         const row = maskRow(run.best, evaluation, data, work.row);
         const done = { point, data, run, directory: about.directory, test: evaluation, row };
         finished.push(done);
-        options.onRun?.(done);
+        await options.onRun?.(done);
       } catch (error) {
         if (signal?.aborted) return stopped();
         errors.push(error);

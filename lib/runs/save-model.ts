@@ -31,9 +31,13 @@ export interface SaveOptions {
   readonly which?: 'best' | 'last';
   /** `onnx` adds model.onnx. */
   readonly format?: ModelFormat;
+  /** A classifier's scores of the test images, where they are known; else it is scored now. */
+  readonly test?: TestScores;
   /** Ends between two batches of the scoring: its reason is thrown. */
   readonly signal?: AbortSignal;
 }
+
+type TestScores = Pick<TestResult, 'accuracy' | 'macroF1' | 'auc' | 'probabilities'>;
 
 /** A finished training, or a head that was trained on frozen features. */
 export interface SavableRun extends Pick<Run, 'model' | 'best' | 'last'> {
@@ -54,7 +58,7 @@ export async function saveModel(
   run: SavableRun,
   data: Exclude<TrainingData, { batches: unknown }>,
   directory: string,
-  { which = 'best', format = 'safetensors', signal }: SaveOptions = {},
+  { which = 'best', format = 'safetensors', test, signal }: SaveOptions = {},
 ): Promise<SavedModel> {
   const trained = run[which];
   if (trained === undefined)
@@ -70,7 +74,7 @@ export async function saveModel(
   const values = new Map([...(network.frozen?.encoder.weights.values ?? []), ...trained.read()]);
   const measured =
     'task' in data
-      ? await measureClassifier(trained, data, await evaluateClassifier(trained, data, { signal }), signal)
+      ? await measureClassifier(trained, data, test ?? (await evaluateClassifier(trained, data, { signal })), signal)
       : await measureMasks(trained, data, signal);
   const { horizontalFlip, verticalFlip } = sortAugmentations(run.recipe.augment ?? []).moves ?? {};
   const { name, sha256, synthetic, license, splits } = data;
@@ -140,7 +144,7 @@ type Measured = Pick<NewModel, 'task' | 'classNames' | 'scores' | 'temperature'>
 export async function measureClassifier(
   model: Pick<TrainedModel, 'network' | 'read'>,
   data: Dataset,
-  { accuracy, macroF1, auc, probabilities }: Pick<TestResult, 'accuracy' | 'macroF1' | 'auc' | 'probabilities'>,
+  { accuracy, macroF1, auc, probabilities }: TestScores,
   signal?: AbortSignal,
 ): Promise<Measured> {
   const { task, classNames, splits } = data;

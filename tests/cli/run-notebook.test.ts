@@ -99,6 +99,7 @@ test('the path of weights becomes absolute, be it a file or a model’s folder',
 test('the paths of several datasets and of a store of runs become absolute, names stay', () => {
   const parse = (setting: string): unknown => Object.values(parseSettings([setting], undefined, folder))[0];
   assert.equal(parse('datasets=cells.npz,bloodmnist,sub/x.npz'), `${dataset},bloodmnist,${join(folder, 'sub/x.npz')}`);
+  assert.equal(parse('datasets=a.csv'), join(folder, 'a.csv'));
   assert.equal(parse('datasets=stand-ins'), 'stand-ins');
   assert.equal(parse(`datasets=${dataset}`), dataset);
   assert.equal(parse('store=runs'), join(folder, 'runs'));

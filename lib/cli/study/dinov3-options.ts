@@ -3,7 +3,7 @@ import { suggestion, UserError } from '../../errors';
 import { dinov3ParameterSpecs, fractionsOf, type Dinov3Parameters } from '../../studies/dinov3-segmentation/parameters';
 import { arms, type Arm } from '../../runs/arms';
 import { resolveParameters } from '../../runs/parameters';
-import { parseCommandLine, refusePositionals } from '../command';
+import { choice, parseCommandLine, refusePositionals } from '../command';
 
 export const trainOptions = {
   model: { type: 'string' },
@@ -15,6 +15,8 @@ export const trainOptions = {
   dataset: { type: 'string' },
   'synthetic-images': { type: 'string' },
   'skip-broken': { type: 'boolean' },
+  'keep-empty': { type: 'boolean' },
+  'group-by': { type: 'string' },
   weights: { type: 'string' },
   precision: { type: 'string' },
   profile: { type: 'string' },
@@ -31,6 +33,7 @@ export const trainOptions = {
   'flip-tta': { type: 'boolean' },
   'native-scores': { type: 'boolean' },
   'no-cache': { type: 'boolean' },
+  keep: { type: 'string', default: 'best' },
   'output-dir': { type: 'string' },
   resume: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -44,6 +47,8 @@ const parameterOf = {
   dataset: 'dataset',
   'synthetic-images': 'syntheticImages',
   'skip-broken': 'skipBroken',
+  'keep-empty': 'keepEmpty',
+  'group-by': 'groupBy',
   weights: 'weights',
   precision: 'precision',
   'image-size': 'imageSize',
@@ -64,7 +69,7 @@ const parameterOf = {
   profile: 'profile',
 } as const satisfies Partial<Record<OptionName, keyof Dinov3Parameters>>;
 
-const texts: readonly string[] = ['dataset', 'weights', 'precision', 'data-fraction', 'encoder', 'profile'];
+const texts: readonly string[] = ['dataset', 'group-by', 'weights', 'precision', 'data-fraction', 'encoder', 'profile'];
 
 /** Options of the study's code that nothing here depends on. */
 const withoutUse: Readonly<Record<string, string>> = {
@@ -98,6 +103,8 @@ export interface TrainRequest {
   readonly parameters: Dinov3Parameters;
   readonly selection: RunSelection;
   readonly folder: string | undefined;
+  /** The best epoch's model of each run, in a folder that `loadModel` opens. */
+  readonly keepModels: boolean;
   readonly resume: boolean;
   readonly json: boolean;
 }
@@ -132,6 +139,7 @@ export function readTrainOptions(args: string[]): TrainRequest | undefined {
     parameters,
     selection: { arms: readArms(values.arm), models, fractions: fractionsOf(parameters.fractions), seeds },
     folder: values['output-dir'],
+    keepModels: choice('keep', values.keep, ['best', 'none'] as const) === 'best',
     resume: values.resume === true,
     json: values.json === true,
   };

@@ -6,6 +6,8 @@ import { makeFolder, readRecord, recordText, writeFileAtomic } from '../../files
 import { readNumbers, withNumbers } from '../../runs/evaluate-masks';
 import { trainGrid, type GridEvent, type GridOptions } from '../../runs/grid';
 import { trainingIdentity } from '../../runs/identity';
+import { saveModel } from '../../runs/save-model';
+import { modelFiles } from '../../runs/saved-model';
 import { trainingOverview } from '../../runs/train';
 import { workOf, type Dinov3Resources } from '../../studies/dinov3-segmentation/arms';
 import { arms } from '../../runs/arms';
@@ -85,11 +87,17 @@ function comparePoints(a: Dinov3Point, b: Dinov3Point): number {
 
 export type RunEvent = GridEvent<Dinov3Point>;
 
-/** Trains and tests the runs that are neither finished nor being trained by another process; undefined where they were stopped. */
+/** In a run's folder: what `loadModel` and `npm run predict` take. */
+const modelFolder = 'model';
+
+/**
+ * Trains and tests the runs that are neither finished nor being trained by another process, and keeps their models where that is wanted;
+ * undefined where they were stopped.
+ */
 export async function trainDinov3Runs(
   points: readonly Dinov3Point[],
   resources: Dinov3Resources,
-  { folder, onPoint, ...options }: GridOptions<Dinov3Point>,
+  { folder, keepModels = false, onPoint, ...options }: GridOptions<Dinov3Point> & { readonly keepModels?: boolean },
 ): Promise<Dinov3Run[] | undefined> {
   const write = (directory: string, point: Dinov3Point, finished?: Pick<Dinov3Run, 'row' | 'run' | 'test'>): void => {
     makeFolder(directory);
@@ -104,9 +112,12 @@ export async function trainDinov3Runs(
       if (event.kind === 'started') write(event.directory, event.point);
       onPoint?.(event);
     },
-    onRun(trained) {
+    async onRun(trained) {
       const [{ directory, point, row, run, test }] = reportedRuns([trained]);
       write(directory, point, { row, run, test });
+      const target = join(directory, modelFolder);
+      if (keepModels && !existsSync(join(target, modelFiles.description)))
+        await saveModel(trained.run, trained.data, target, { signal: options.signal });
     },
   });
   return trained && reportedRuns(trained);

@@ -41,12 +41,14 @@ train                    options that take a list, with commas between, stand fo
   --flips                flips training images  --flip-tta               predicts test images in four flips too
   --native-scores        scores masks at the size of the files too
   --precision bfloat16   mixed; auto: if faster --no-cache               computes its maps in every step
-  --synthetic-images N   --skip-broken          --profile tour           small settings
+  --synthetic-images N   --skip-broken          --keep-empty             uses images without a lesion, too
+  --group-by PATTERN     of file names: images of one patient stay in one split, such as '^(patient[0-9]+)'
+  --keep best            keeps each run's model, in its folder's model/; or none       --profile tour   small settings
 
 evaluate                 a table of all runs, and evaluation.json with the scores of each test image
 visualize                contact sheets and overlays of test images, from hard to easy, as PNG
   --num-samples 8        images a run           --run ID                 only this one
-  --dataset PATH         the one that the runs were trained on   --split-seed N   as in train
+  --dataset PATH         the one that the runs were trained on   --split-seed N, --group-by PATTERN   as in train
 
   --output-dir FOLDER    of the runs; ${relative(process.cwd(), defaultFolder)} by default
   --json                 JSON in place of the table
@@ -86,7 +88,7 @@ async function train(
     output.write(`${help}\n`);
     return;
   }
-  const { parameters, selection, folder = defaultFolder, resume, json } = request;
+  const { parameters, selection, folder = defaultFolder, keepModels, resume, json } = request;
   const wanted = selection.models.includes('dino-unet') ? underOptionNames(() => encodersOf(parameters)) : [];
   const line = createProgressLine(progress);
   const onProgress = ({ done, total }: { done: number; total: number }): void =>
@@ -104,7 +106,8 @@ async function train(
       if (event.kind === 'warning') line.print(event.message);
     };
     const onPoint = describeRuns(line, points.length);
-    const runs = (await trainDinov3Runs(points, resources, { folder, onPoint, onProgress: onTraining })) ?? [];
+    const runs =
+      (await trainDinov3Runs(points, resources, { folder, keepModels, onPoint, onProgress: onTraining })) ?? [];
     line.clear();
     output.write(
       json
@@ -187,6 +190,8 @@ const pictureOptions = {
   'split-seed': { type: 'string' },
   'synthetic-images': { type: 'string' },
   'skip-broken': { type: 'boolean' },
+  'keep-empty': { type: 'boolean' },
+  'group-by': { type: 'string' },
   'num-samples': { type: 'string' },
   run: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -211,11 +216,12 @@ async function visualize(
         ) || '.'
       } "evaluate" lists them.`,
     );
-  const dataOptions = (['dataset', 'split-seed', 'synthetic-images'] as const).flatMap((name) => {
+  const dataOptions = (['dataset', 'split-seed', 'synthetic-images', 'group-by'] as const).flatMap((name) => {
     const value = values[name];
     return value === undefined ? [] : [`--${name}`, value];
   });
-  const data = readTrainOptions([...dataOptions, ...(values['skip-broken'] ? ['--skip-broken'] : [])])?.parameters;
+  const flags = (['skip-broken', 'keep-empty'] as const).flatMap((name) => (values[name] ? [`--${name}`] : []));
+  const data = readTrainOptions([...dataOptions, ...flags])?.parameters;
   if (data === undefined) return;
   await writePictures({
     runs: chosen,

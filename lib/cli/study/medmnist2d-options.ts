@@ -15,7 +15,8 @@ configuration's hash: it is done once, whoever starts it, and a run that was kil
 
 What is run
   --profile PROFILE         paper (by default): the study's settings; tour: small networks on drawn images, for a few minutes
-  --datasets A,B            names of MedMNIST2D, synthetic-blood, paths of .npz files, all, or stand-ins (drawn, one of each kind of task)
+  --datasets A,B            names of MedMNIST2D, synthetic-blood, all, stand-ins (drawn, one of each kind of task), or paths of folders
+                            of classes, tables and .npz files
   --size PIXELS             of MedMNIST's images: 28, 64, 128 or 224; --synthetic-images N, of synthetic-blood
   --fractions A,B           shares of the training images, such as 0.1,0.25,0.5,1; 1 by default
   --networks A,B            resnet50, swin_b; resnet_tour, swin_tour
@@ -29,6 +30,7 @@ What is run
 
 How
   --store FOLDER            the runs' folder, outputs/medmnist2d (paper) or outputs/medmnist2d-tour by default
+  --keep best               keeps each run's model, in its folder's model/; none by default: those of 480 runs take 100 GB
   --no-resume               refuses a folder that has runs of this grid already; by default they are continued
   --retries N               how often a run is continued whose process or machine was lost, 2 by default
   --dry-run                 only says which runs there are, which are finished, and about how long the others take
@@ -73,6 +75,7 @@ const options = {
   precision: { type: 'string' },
   patience: { type: 'string' },
   store: { type: 'string' },
+  keep: { type: 'string', default: 'none' },
   resume: { type: 'boolean' },
   'no-resume': { type: 'boolean' },
   retries: { type: 'string', default: '2' },
@@ -90,6 +93,7 @@ type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
 
 export interface StudyRequest {
   readonly plan: GridPlan;
+  readonly keepModels: boolean;
   readonly store: string;
   readonly resume: boolean;
   readonly retries: number;
@@ -143,11 +147,13 @@ export async function readRequest(args: string[]): Promise<StudyRequest | 'help'
     epochs: numberIfOne(values.epochs),
     batchSize: numberIfOne(values['batch-size']),
     precision: values.precision,
+    keepModel: choice('keep', values.keep, ['best', 'none'] as const) === 'best',
     patience: numberIfOne(values.patience),
   });
   const folder = parameters.profile === 'tour' ? 'medmnist2d-tour' : 'medmnist2d';
   return {
     plan: await planGrid(parameters),
+    keepModels: parameters.keepModel,
     store: resolve(values.store ?? `${outputsDirectory}/${folder}`),
     resume: values['no-resume'] !== true,
     retries: wholeNumber('retries', values.retries, 0, 1000),

@@ -62,7 +62,7 @@ export async function main(args: string[], context: Medmnist2dContext = {}): Pro
 
 /** `summary` is undefined where it was stopped at once. */
 async function work(
-  { plan, engine: wanted, retries }: StudyRequest,
+  { plan, keepModels, engine: wanted, retries }: StudyRequest,
   store: RunStore<GridConfiguration, GridResult>,
   overview: RunOverview<GridConfiguration, GridResult>,
   estimate: ReturnType<typeof createEstimator>,
@@ -90,7 +90,7 @@ async function work(
       );
       return workOffGrid(store, plan.configurations, engine, {
         retries,
-        context: { data: plan.source },
+        context: { data: plan.source, ...(keepModels && { modelFolder: 'model' }) },
         signal: given,
         onEvent: view.onEvent,
         pollMilliseconds,

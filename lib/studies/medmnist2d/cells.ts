@@ -3,6 +3,7 @@
  * scratch, with AdamW and SGD, five seeds each (dbasina/MedMNIST-experiments). The grid is in study.ts; a store of runs holds what of it is
  * done, whoever did it.
  */
+import { join } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import {
   openPresent,
@@ -22,7 +23,7 @@ import { mean } from '../../metrics/intervals';
 import { armTitle } from '../../runs/arms';
 import { currentRun, type NotebookRun } from '../../runs/current-run';
 import { identityOf } from '../../runs/identity';
-import { shortHash } from '../../runs/results';
+import { modelsFolderName, shortHash } from '../../runs/results';
 import type { PlannedTraining } from '../../runs/cost';
 import { openRunStore, type RunStore } from '../../runs/store';
 import { choosePrecision } from '../../tensor/chosen-precision';
@@ -137,8 +138,10 @@ export async function trainGrid(
     await runEach(
       store,
       configurations,
-      ({ signal, onProgress: onEvent, ...run }) =>
-        trainGridRun(run, { data: data.source, recipe, signal, onProgress: onEvent }),
+      ({ signal, onProgress: onEvent, ...run }) => {
+        const modelFolder = settings.keepModel ? join(grid.run.directory, modelsFolderName, run.id) : undefined;
+        return trainGridRun(run, { data: data.source, recipe, modelFolder, signal, onProgress: onEvent });
+      },
       { onProgress, onStart: (controls) => tellPlanCosts(plannedOf(grid), controls) },
     );
   return look(grid);

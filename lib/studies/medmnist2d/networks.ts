@@ -2,15 +2,16 @@
 import { loadBackbone, createBackbone, type WeightsSource } from '../../models/backbone';
 import type { WeightsOptions } from '../../models/hub';
 import type { Network } from '../../models/network';
+import { buildNetwork } from '../../models/network-spec';
+import { backboneSpec } from '../../models/open-backbone';
 import { disposeParameters, exportParameters } from '../../models/parameters';
 import { withQuietBranches } from '../../models/resnet';
-import { swinConfigs, swinForward } from '../../models/swin';
 import { randomResizedCrop } from '../../training/augmentations';
 import { adamW, sgd, type OptimizerSettings } from '../../training/create-optimizer';
 import { resizedInput } from '../../training/input-transforms';
 import type { Recipe } from '../../training/recipe';
 import { cosine } from '../../training/schedules';
-import { tourArchitectures } from '../../models/tour-networks';
+import { tourSpecs } from '../../models/tour-networks';
 import type { GridConfiguration } from './grid';
 import { gridNetworks, type GridOptimizer } from './study';
 
@@ -24,27 +25,20 @@ export function gridNetwork({
   normalization,
 }: GridConfiguration): Network {
   const { title, architecture } = gridNetworks[network];
-  const common = {
+  const spec =
+    architecture === 'resnet_tour' || architecture === 'swin_tour'
+      ? tourSpecs[architecture](head.outputs)
+      : backboneSpec(createBackbone(architecture, { size: inputSize }), head.outputs);
+  const { table, forward } = buildNetwork(spec, stochasticDepth);
+  return {
     name: title,
     normalization,
     transform: resizedInput({ ...evaluation, ...normalization }, { height: inputSize, width: inputSize }),
     weights: { source: 'random' },
     config: { architecture, stochasticDepth },
-  };
-  if (architecture === 'resnet_tour' || architecture === 'swin_tour') {
-    const { table, forward } = tourArchitectures[architecture];
-    return { ...common, table: withQuietBranches(table(head.outputs)), forward };
-  }
-  const { table, forward } = createBackbone(architecture, { size: inputSize, classes: head.outputs });
-  return {
-    ...common,
+    spec,
     table: withQuietBranches(table),
-    forward(images, scope, random) {
-      if (architecture === 'resnet50' || random === undefined || stochasticDepth === 0)
-        return forward(images, scope).logits!;
-      const dropped = { rate: stochasticDepth, random };
-      return swinForward(images, scope, swinConfigs[architecture], dropped).logits!;
-    },
+    forward,
   };
 }
 

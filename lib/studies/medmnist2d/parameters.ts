@@ -10,6 +10,7 @@ import {
   integerParameter,
   listParameter,
   numbersParameter,
+  ownImages,
   textParameter,
   type ParameterSpec,
   type ResolvedParameters,
@@ -32,9 +33,9 @@ const byOptimizer = (meaning: string, { mayBeZero = false } = {}): ParameterSpec
 /** The paper profile is the study's grid; the tour's is made for a minute on two cores. */
 export const medmnist2dParameterSpecs = {
   datasets: listParameter(
-    'stand-ins (drawn by this project, one of each task), all (of MedMNIST2D), names, or paths of .npz files',
+    'stand-ins (drawn by this project, one of each task), all (of MedMNIST2D), names, or paths of folders, tables or .npz files',
     { tour: standIns, paper: allDatasets },
-    'stand-ins, all, names or paths of .npz files',
+    'stand-ins, all, names or paths of folders, tables or .npz files',
   ),
   size: choiceParameter('Pixels a side of MedMNIST’s images, as they are read', { tour: 28, paper: 224 }, imageSizes),
   syntheticImages: integerParameter('Training images of synthetic-blood', { tour: 480, paper: 11_959 }, 100, 11_959),
@@ -99,6 +100,7 @@ export const medmnist2dParameterSpecs = {
   resamples: integerParameter('Resamples of each bootstrap interval', { tour: 500, paper: 2000 }, 100, 100_000),
   seed: { ...common.seed, meaning: 'Seed of the bootstrap intervals' },
   precision: common.precision,
+  keepModel: ownImages.keepModel,
 };
 
 export type Medmnist2dParameters = ResolvedParameters<typeof medmnist2dParameterSpecs>;

@@ -1,6 +1,6 @@
 /** One run of the second study's grid: from a configuration to its result, in whichever process. */
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Dataset } from '../../data/dataset';
 import { take } from '../../data/take';
 import { readRecord, recordText, writeFileAtomic } from '../../files';
@@ -8,6 +8,8 @@ import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { namingOf, predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
 import type { WeightsOptions } from '../../models/hub';
+import type { Network } from '../../models/network';
+import { exportParameters, type PublishedValues } from '../../models/parameters';
 import { openCheckpoints } from '../../training/checkpoints';
 import type { TrainingEvent } from '../../training/events';
 import type { Recipe } from '../../training/recipe';
@@ -17,8 +19,13 @@ import { openReference, type DatasetSource } from '../../data/dataset-references
 import { checkGridSplits, type GridConfiguration } from './grid';
 import { gridRecipe, openGridNetwork } from './networks';
 import { gridResultSchema, type GridResult } from './results';
+import { identityOf } from '../../runs/identity';
 import { shortHash } from '../../runs/results';
+import { saveModel } from '../../runs/save-model';
+import type { SavedModel } from '../../runs/saved-model';
 import type { RunClaim } from '../../runs/store';
+import { trainedElsewhere } from '../../runs/train';
+import { choosePrecision } from '../../tensor/chosen-precision';
 
 /** What is run, and the folder for what it leaves. */
 export type GridRunClaim = Pick<RunClaim<GridConfiguration, GridResult>, 'id' | 'configuration' | 'directory'>;
@@ -30,6 +37,8 @@ export interface GridRunContext {
   readonly weights?: WeightsOptions;
   /** In place of the study's; its identity is in the configuration where it is another. */
   readonly recipe?: (configuration: GridConfiguration) => Recipe;
+  /** Where its model is kept, if it is: relative to the run's own folder. */
+  readonly modelFolder?: string;
   /** Seconds of training that a kill may cost; 60 by default. */
   readonly saveEverySeconds?: number;
   /** Ends the run softly; the same call continues it. */
@@ -47,7 +56,7 @@ const measuredFile = 'measured.json';
  */
 export async function trainGridRun(
   { id, configuration, directory }: GridRunClaim,
-  { data, weights, recipe = gridRecipe, saveEverySeconds = 60, signal, onProgress }: GridRunContext = {},
+  { data, weights, recipe = gridRecipe, modelFolder, saveEverySeconds = 60, signal, onProgress }: GridRunContext = {},
 ): Promise<GridResult | undefined> {
   const measured = readMeasured(directory);
   if (measured !== undefined) return measured;
@@ -59,17 +68,25 @@ export async function trainGridRun(
     predictionFileName({ ...naming, auc: 0, accuracy: 0 }); // refuses a name now instead of after the training
     const checkpoints = openCheckpoints(join(directory, 'checkpoints'), shortHash({ id, weights: source.sha256 }));
     let test: TestResult | undefined;
-    const { history, seconds } = await trainNetwork(network, partOf(dataset, configuration), recipe(configuration), {
+    let values: PublishedValues | undefined;
+    const part = partOf(dataset, configuration);
+    const { history, seconds } = await trainNetwork(network, part, recipe(configuration), {
       checkpoints,
       saveEverySeconds,
       signal,
       onProgress,
       onWeights: async (parameters, { which, epoch }) => {
-        if (which === 'best')
-          test = testResult(await scoreSplit(parameters, network, dataset, 'test', { signal }), epoch);
+        if (which !== 'best') return;
+        test = testResult(await scoreSplit(parameters, network, dataset, 'test', { signal }), epoch);
+        if (modelFolder !== undefined) values = exportParameters(parameters);
       },
     }).catch(stoppedTest(signal));
     if (test === undefined) return undefined;
+    if (modelFolder !== undefined && values !== undefined) {
+      const of = { id, network, values, test, seconds, recipe: recipe(configuration) };
+      const kept = await keepModel(of, part, resolve(directory, modelFolder), signal).catch(stoppedTest(signal));
+      if ('history' in kept) return undefined;
+    }
     const scored = { task: dataset.task, truth: dataset.splits.test.labels, classes: dataset.classNames.length };
     const written = writePredictionFile(directory, { ...scored, scores: test.probabilities }, naming);
     const result = gridResultSchema.parse({
@@ -91,6 +108,27 @@ export async function trainGridRun(
   } finally {
     dataset.close();
   }
+}
+
+interface Finished {
+  readonly id: string;
+  readonly network: Network;
+  readonly values: PublishedValues;
+  readonly test: TestResult;
+  readonly seconds: number;
+  readonly recipe: Recipe;
+}
+
+function keepModel(
+  { id, network, values, test, seconds, recipe: { precision, ...recipe } }: Finished,
+  data: Dataset,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<SavedModel> {
+  const { training, ...model } = trainedElsewhere({ network, read: () => values }, folder);
+  const best = { ...model, epoch: test.epoch, training: { ...training, id, seconds } };
+  const identity = { recipe: identityOf(recipe), precision: choosePrecision(precision) };
+  return saveModel({ model: network.name, best, last: best, recipe, identity }, data, folder, { test, signal });
 }
 
 /** With the share of its training images that is wanted, of which a smaller one's are a part. */

@@ -7,6 +7,7 @@ import { main } from '../../../lib/cli/study';
 import { readTrainOptions } from '../../../lib/cli/study/dinov3-options';
 import { openMaskData } from '../../../lib/runs/mask-parameters';
 import { readStoredRuns } from '../../../lib/cli/study/dinov3-runs';
+import { loadModel } from '../../../lib/runs/saved-model';
 import { runTable, writePictures } from '../../../lib/cli/study/dinov3-report';
 import { UserError } from '../../../lib/errors';
 import { userError } from '../../data/user-error';
@@ -53,11 +54,12 @@ describe('the options of training', () => {
       [request.resume, request.parameters.cache, request.json, request.parameters.encoders],
       [false, true, false, 'dinov3_vits16'],
     );
+    assert.deepEqual([request.keepModels, request.parameters.groupBy], [true, '']);
   });
 
   it('are what was given, and the study’s names mean its networks', () => {
     const request = readTrainOptions(
-      '--model baseline,dinov3 --encoder base --data-fraction 0.25 --seed 1,2 --arm as-published --lr 1e-3 --early-patience 5 --base-channels 16 --no-cache --flips --resume'.split(
+      '--model baseline,dinov3 --encoder base --data-fraction 0.25 --seed 1,2 --arm as-published --lr 1e-3 --early-patience 5 --base-channels 16 --no-cache --flips --resume --group-by ^p(\\d+) --keep-empty --keep none'.split(
         ' ',
       ),
     );
@@ -68,8 +70,9 @@ describe('the options of training', () => {
       fractions: [0.25],
       seeds: [1, 2],
     });
-    const { encoders, learningRate, patience, unetWidth, flips } = request.parameters;
+    const { encoders, learningRate, patience, unetWidth, flips, groupBy, keepEmpty } = request.parameters;
     assert.deepEqual([encoders, learningRate, patience, unetWidth, flips], ['dinov3_vitb16', 1e-3, 5, 16, true]);
+    assert.deepEqual([groupBy, keepEmpty, request.keepModels], ['^p(\\d+)', true, false]);
     assert.deepEqual([request.resume, request.parameters.cache], [true, false]);
     const named = readTrainOptions(['--model', 'dinov3_small,dinov3_large']);
     assert.equal(named?.parameters.encoders, 'dinov3_vits16,dinov3_vitl16');
@@ -93,6 +96,7 @@ describe('the options of training', () => {
       ['--model unet,', /^--model is "unet,", but must be names with commas between them\.$/],
       ['runs', /^train takes no "runs" without an option's name/],
       ['--lr', /^--lr needs a value/],
+      ['--keep all', /^--keep is "all"\. It must be best or none\.$/],
     ];
     for (const [line, message] of refusals)
       assert.throws(() => readTrainOptions(line.split(' ')), userError(message), line);
@@ -150,6 +154,14 @@ describe('the command', () => {
     assert.deepEqual([lines.length, lines[0].split(/ {2,}/)[0]], [3, 'run']);
     assert.match(lines[2], /dino-unet dinov3_tour_s +50 % +42 +8 /);
     // Options alone train, as in the study.
+    const kept = readStoredRuns(store).finished.map(({ directory }) => loadModel(join(directory, 'model')));
+    assert.deepEqual(
+      kept.map(({ description }) => [description.task, description.data.splits.train]),
+      [
+        ['segmentation', 8],
+        ['segmentation', 8],
+      ],
+    );
     const again = await study(...small, '--model', 'unet', '--data-fraction', '0.5');
     assert.ok(!again.progress.includes('1/'));
     assert.equal(again.output.split('\n')[1].split(' ')[0], lines[1].split(' ')[0]);
@@ -160,7 +172,18 @@ describe('the command', () => {
       study('train', ...small, '--model', 'unet', '--data-fraction', '0.5'),
       userError(new RegExp(`^Run ${unet} \\(unet, corrected, 50 %, seed 42\\) was begun: --resume continues it`)),
     );
-    const resumed = await study('train', ...small, '--model', 'unet', '--data-fraction', '0.5', '--resume', '--json');
+    const resumed = await study(
+      'train',
+      ...small,
+      '--model',
+      'unet',
+      '--data-fraction',
+      '0.5',
+      '--resume',
+      '--keep',
+      'none',
+      '--json',
+    );
     const record = JSON.parse(resumed.output) as { runs: { id: string; scores: unknown[] }[] };
     assert.deepEqual(
       record.runs.map(({ id }) => id),

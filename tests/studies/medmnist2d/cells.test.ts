@@ -288,10 +288,16 @@ describe('a grid in a notebook', () => {
       syntheticImages: 100,
       seeds: '0',
       optimizers: 'sgd',
+      keepModel: true,
     };
-    const { grid, data } = await openStudy(given);
+    const { grid, data, directory } = await openStudy(given);
     assert.deepEqual([data.images[0].splits.train.count, data.datasets[0].horizontalFlip], [100, true]);
-    assert.equal((await train(grid)).snapshot.finished.length, 1);
+    const { finished } = (await train(grid)).snapshot;
+    assert.deepEqual(
+      readdirSync(join(directory, 'models')),
+      finished.map(({ id }) => id),
+    );
+    assert.equal(finished.length, 1);
   });
 });
 

@@ -16,6 +16,7 @@ import { referenceTo, type DatasetReference } from '../../../lib/data/dataset-re
 import { openGridNetwork } from '../../../lib/studies/medmnist2d/networks';
 import { gridResultSchema, type GridResult } from '../../../lib/studies/medmnist2d/results';
 import { trainGridRun, type GridRunClaim, type GridRunContext } from '../../../lib/studies/medmnist2d/run';
+import { loadModel } from '../../../lib/runs/saved-model';
 import { openRunStore } from '../../../lib/runs/store';
 import { tf } from '../../../lib/tf';
 import { userError } from '../../data/user-error';
@@ -54,7 +55,7 @@ describe('a run of the grid', () => {
       // The optimizer that learns it in a few steps.
       const optimizers = [name === 'synthetic-multi-label' ? 'adamw' : 'sgd'];
       const claim = syntheticRun(directory, { datasets: [name], optimizers });
-      const result = await finished(claim);
+      const result = await finished(claim, { modelFolder: 'model' });
       assert.deepEqual(gridResultSchema.parse(JSON.parse(JSON.stringify(result))), result);
       assert.ok(result.testAuc > 0.7, `AUC ${result.testAuc}`);
       assert.equal(result.testKappa !== undefined, name === 'synthetic-ordinal');
@@ -68,13 +69,17 @@ describe('a run of the grid', () => {
       assert.deepEqual([auc, accuracy], [result.testAuc, result.testAccuracy]);
       assert.match(result.predictionFile, new RegExp(`^synthetic[a-z]+_test_.*@${claim.id}\\.csv$`));
       assert.ok(!existsSync(join(directory, 'checkpoints')), 'checkpoints are gone');
+      const { description: kept } = loadModel(join(directory, 'model'));
+      assert.deepEqual([kept.task, kept.classNames, kept.training.epoch], [task, classNames, result.selectedEpoch]);
+      assert.ok(Math.abs((kept.scores?.values.accuracy.value ?? NaN) - accuracy) < 1e-6);
     });
 
   it('trains a transformer too, and as it was published', async () => {
     const options = { networks: ['swin_tour'], arms: ['as-published'], optimizers: ['adamw'], epochs: 2 };
     const claim = syntheticRun(folder('swin'), options);
     assert.equal(claim.configuration.evaluation.cropFraction, 224 / 256);
-    assert.equal((await finished(claim)).epochs, 2);
+    assert.equal((await finished(claim, { modelFolder: 'model' })).epochs, 2);
+    assert.equal(loadModel(join(claim.directory, 'model')).description.network.family, 'swin');
   });
 });
 
