@@ -39,7 +39,11 @@ export async function main(args: string[]): Promise<void> {
     line.print(`${name.padEnd(32)} ${seconds.toFixed(1).padStart(7)} s`, name);
     remark ??= stillsRemark(stillsMissing);
   };
-  await inLanes(names, run, { bytesEach: notebookBytes, after: (name) => findNotebook(name).reads ?? [] });
+  const reads = (name: string): readonly string[] => findNotebook(name).reads ?? [];
+  // First what others wait for, and the shortest, which is the first, last: no lane is then left alone with a long one at the end.
+  const waitedFor = names.filter((name) => names.some((other) => reads(other).includes(name)));
+  const others = names.filter((name) => !waitedFor.includes(name)).reverse();
+  await inLanes([...waitedFor, ...others], run, { bytesEach: notebookBytes, after: reads });
   if (remark !== undefined) console.log(remark);
   const index = join(outputsDirectory, 'index.html');
   // Those of earlier starts too: `npm start -- 01` takes nothing away.

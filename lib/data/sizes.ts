@@ -27,7 +27,7 @@ export function parseSizes(sizes: string, dataset: string): number[] {
 export interface SizesRequest {
   readonly profile: string;
   readonly dataset: string;
-  /** `28,64`, one number, or `auto`: 28 and 64 in the tour, else all; of a file, as many of them as it can be reduced to. */
+  /** `28,64`, one number, or `auto`; of a file, as many of these as it can be reduced to. */
   readonly sizes: string | number;
   readonly syntheticImages: number;
   /** Of files: finds whose an image is in its name; empty for none. */
@@ -35,17 +35,32 @@ export interface SizesRequest {
 }
 
 /**
+ * What is asked for: `auto` is all sizes in the paper profile, in the tour 28 and 64 pixels; 28 and 48 of drawn images, which come in any size.
+ * @throws UserError as `parseSizes`
+ */
+export function askedSizes({
+  profile,
+  dataset,
+  sizes,
+}: Pick<SizesRequest, 'profile' | 'dataset' | 'sizes'>): readonly number[] {
+  if (sizes !== automaticSizes) return parseSizes(String(sizes), dataset);
+  if (profile !== 'tour') return imageSizes;
+  return dataset === syntheticBlood ? [28, 48] : [28, 64];
+}
+
+/**
  * Opens a dataset at each size: as published for a name of the registry, drawn for synthetic-blood, and reduced from what is there for a
  * file (bicubic with antialiasing, as MedMNIST's small images were made of larger ones).
  * @throws UserError for a file whose images are smaller than a size
  */
-export async function openSizes({ profile, dataset, sizes, ...given }: SizesRequest): Promise<SizedData> {
-  const automatic = profile === 'tour' ? [28, 64] : imageSizes;
+export async function openSizes(request: SizesRequest): Promise<SizedData> {
+  const { dataset, ...given } = request;
+  const asked = askedSizes(request);
   const open = (size: number): Promise<Dataset> =>
     openLabelled(dataset, { syntheticImages: given.syntheticImages, groupBy: given.groupBy, size });
   const comesInSizes = dataset === syntheticBlood || datasetNames().includes(dataset);
-  const file = comesInSizes ? undefined : await open(automatic[0]);
-  const wanted = sizes === automaticSizes ? sizesOf(file, automatic) : parseSizes(String(sizes), dataset);
+  const file = comesInSizes ? undefined : await open(asked[0]);
+  const wanted = request.sizes === automaticSizes ? sizesOf(file, asked) : asked;
   const bySize = new Map<number, Dataset>();
   const close = (): void => [...bySize.values(), ...(file ? [file] : [])].forEach((one) => one.close());
   try {

@@ -1,4 +1,5 @@
 /** Which networks the notebooks on the first study run, by their parameters. */
+import { askedSizes, type SizesRequest } from '../../data/sizes';
 import { UserError, suggestion } from '../../errors';
 import { checkBackbone } from '../../models/open-backbone';
 import { architectureNames, findModel, pretrainedNames } from '../../models/pretrained';
@@ -24,8 +25,8 @@ export interface ChosenNetwork {
 /** The study's networks by their names in the registry, and the pixels a side of the small one's input. */
 const studies = {
   vitTiny: { model: 'vit_tiny_patch16_224.augreg_in21k', tourSize: 28 },
-  // Ten patches a side: enough for maps that can be looked at.
-  dinoSmall: { model: 'vit_small_patch14_dinov2.lvd142m', tourSize: 40 },
+  // Eight patches a side: enough for maps that can be looked at.
+  dinoSmall: { model: 'vit_small_patch14_dinov2.lvd142m', tourSize: 32 },
 } as const;
 
 /** Stands in for both. */
@@ -54,12 +55,16 @@ export function dinoSmall(settings: NetworkChoice): ChosenNetwork {
   return chosen(settings, 'dinoSmall');
 }
 
-/** Both, or the project's own small vision transformer in place of both; all with the same input. */
-export function sizeNetworks(settings: NetworkChoice): ChosenNetwork[] {
+/**
+ * Both, or the project's own small vision transformer in place of both; all with the same input, which for the small one is of 48 or 64
+ * pixels, by the largest size that is asked for.
+ */
+export function sizeNetworks(settings: NetworkChoice & Pick<SizesRequest, 'dataset' | 'sizes'>): ChosenNetwork[] {
+  const ownSize = Math.max(...askedSizes(settings)) <= 48 ? 48 : 64;
   const both = [vitTiny(settings), dinoSmall(settings)].map(({ model }) => model);
   return [...new Set(both)].map((model) => ({
     model,
-    size: settings.inputSize || (model === ownVit ? 64 : usualSize),
+    size: settings.inputSize || (model === ownVit ? ownSize : usualSize),
   }));
 }
 

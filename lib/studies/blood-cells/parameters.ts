@@ -82,11 +82,11 @@ export const dinoParameterSpecs = transferParameterSpecs({ fineTuneEpochs: 2 });
 export const resolutionParameterSpecs = {
   dataset: { ...dataset, meaning: `${dataset.meaning}, which is reduced to the sizes` },
   sizes: sizesParameter(
-    'Source sizes, in pixels a side; auto is 28,64 in the tour, else 28,64,128,224',
+    'Source sizes, in pixels a side; auto is 28,48 in the tour (28,64 of other data), else 28,64,128,224',
     automaticSizes,
   ),
   inputSize: integerParameter(
-    'Pixels a side of the input of all networks; 0 is 224, and 64 with the project’s own network',
+    'Pixels a side of the input of all networks; 0 is 224, with the project’s own network 48, above sizes of 48 pixels 64',
     0,
     0,
     512,

@@ -8,7 +8,7 @@ import { wilsonInterval } from '../../metrics/intervals';
 import { armTitle } from '../../runs/arms';
 import { grouped } from '../../grouped';
 import { accuracyInterval, changedSettings } from '../../runs/comparison';
-import { differingSettings } from '../../runs/differing-settings';
+import { differingTrainings } from '../../runs/differing-settings';
 import type { ClassificationRow } from '../../runs/results';
 import { comparableRows } from '../../workbench/backbones';
 import { benchmarkSizes, medmnistPlusBlood, sizeHeading } from './published';
@@ -55,7 +55,12 @@ function commonOf(
 export function sizeSeries(rows: readonly (ClassificationRow | undefined)[]): SizeSeries[] {
   const all = rows.flatMap((row) => row ?? []);
   const lines = [...grouped(all, (row) => commonOf(row)).values()];
-  const told = apartBy(lines.map(([row]) => row));
+  const kindOf = (row: ClassificationRow): string => [row.model, row.protocol, row.arm, row.settings.inputMode].join();
+  const told = differingTrainings(
+    lines.map(([row]) => row),
+    kindOf,
+    alongLine,
+  );
   return lines.map((own, index) => {
     const [first] = own;
     const shared = all.filter((row) => isShared(row, own));
@@ -74,16 +79,6 @@ function isShared(row: ClassificationRow, own: readonly ClassificationRow[]): bo
   const { sourceSize, inputSize } = row.settings;
   const alike = commonOf(row, ['inputMode']) === commonOf(own[0], ['inputMode']);
   return alike && sourceSize === inputSize && own.some((each) => each.settings.inputSize === inputSize);
-}
-
-/** Of lines of the same network, training and input, what sets each apart. */
-function apartBy(firsts: readonly ClassificationRow[]): string[][] {
-  const kindOf = (row: ClassificationRow): string => [row.model, row.protocol, row.arm, row.settings.inputMode].join();
-  return differingSettings(firsts, kindOf, alongLine).map((settings, at) => {
-    const { weights, weightsSha256 } = firsts[at];
-    const isOther = firsts.some((row) => kindOf(row) === kindOf(firsts[at]) && row.weightsSha256 !== weightsSha256);
-    return isOther ? [...settings, `weights ${weights} ${weightsSha256?.slice(0, 8) ?? ''}`.trim()] : settings;
-  });
 }
 
 /** One row for each network, training and input: test accuracy by source size. */

@@ -40,7 +40,7 @@ export const fewShotParameterSpecs = {
   batchSize: integerParameter('Images a step, at 20 to 160 images', 10, 1, 1024),
   learningRate: numberParameter('Learning rate of SGD with momentum 0.9', { tour: 0.03, paper: 2e-4 }, 1e-8, 10),
   weightDecay: numberParameter('Weight decay of SGD', 1e-4, 0, 1),
-  denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 6, paper: 32 }, 1, 10_000),
+  denoisingEpochs: integerParameter('Passes over the training images, of denoising', { tour: 4, paper: 32 }, 1, 10_000),
   denoisingBatchSize: integerParameter('Images a step, of denoising', { tour: 20, paper: 40 }, 1, 1024),
   denoisingLearningRate: numberParameter('Learning rate of Adam, of denoising', { tour: 1e-4, paper: 2e-5 }, 1e-8, 1),
   unetEpochs: integerParameter(

@@ -159,16 +159,20 @@ test('points are the source’s pixels, enlarged ones, or the source on black, b
 });
 
 test('the study’s networks are run but for embedded weights and the tour’s random ones; one file fits one network', () => {
-  const choice = { profile: 'paper', model: 'auto', weights: 'hub' };
+  const choice = { profile: 'paper', dataset: 'bloodmnist', sizes: 'auto', model: 'auto', weights: 'hub' };
   const [vit, dino] = ['vit_tiny_patch16_224.augreg_in21k', 'vit_small_patch14_dinov2.lvd142m'];
   assert.deepEqual(sizeNetworks(choice), [
     { model: vit, size: 224 },
     { model: dino, size: 224 },
   ]);
-  const tour = { profile: 'tour', model: 'auto', weights: 'random' };
-  assert.deepEqual(sizeNetworks(tour), [{ model: 'vit_mini_patch4', size: 64 }]);
-  assert.deepEqual(sizeNetworks({ ...choice, weights: 'embedded' }), sizeNetworks(tour));
-  assert.deepEqual([vitTiny(tour).size, dinoSmall(tour).size], [28, 40]);
+  const tour = { ...choice, profile: 'tour', dataset: 'synthetic-blood', weights: 'random' };
+  const own = (size: number) => [{ model: 'vit_mini_patch4', size }];
+  assert.deepEqual(sizeNetworks(tour), own(48));
+  assert.deepEqual(sizeNetworks({ ...tour, sizes: '28,40' }), own(48));
+  for (const larger of [{ sizes: '28,64' }, { dataset: 'bloodmnist' }, { dataset: 'cells.npz' }])
+    assert.deepEqual(sizeNetworks({ ...tour, ...larger }), own(64));
+  assert.deepEqual(sizeNetworks({ ...choice, weights: 'embedded' }), own(64));
+  assert.deepEqual([vitTiny(tour).size, dinoSmall(tour).size], [28, 32]);
   assert.deepEqual(vitTiny({ ...tour, weights: 'hub' }), { model: vit, size: 224 });
   assert.deepEqual(dinoSmall({ ...tour, model: 'vit_base_patch16_224' }), { model: 'vit_base_patch16_224', size: 224 });
   checkNetworks(sizeNetworks(choice), 'hub');
@@ -279,7 +283,14 @@ test('a line never mixes learning rates, epochs, seeds or weights, and tells wha
   const series = sizeSeries(rows);
   assert.deepEqual(
     series.map(({ apart }) => apart),
-    ['weights random aaaaaaaa', 'weights random bbbbbbbb'],
+    ['weights aaaaaaaa', 'weights bbbbbbbb'],
+  );
+  // Random weights have their seed, others none: that these are random says more.
+  const learned = { ...frozen, protocol: 'knn', weights: 'embedded', weightsSha256: 'cccccccccc' } as const;
+  const beside = [row(learned, { seed: 0 }), row({ ...learned, weights: 'random', weightsSha256: 'd' }, {})];
+  assert.deepEqual(
+    sizeSeries(beside).map(({ apart }) => apart),
+    ['weights embedded', 'weights random'],
   );
   // What was selected on the validation split may differ along a line.
   const knn = [row({ protocol: 'knn' }, { k: 5 }), row({ protocol: 'knn' }, { ...at64, k: 20 })];
