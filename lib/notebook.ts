@@ -16,6 +16,7 @@ export {
   lossCurves,
   type LossCurve,
   reliabilityDiagram,
+  trainingHistories,
   trainingHistory,
 } from './display/charts';
 

@@ -70,13 +70,13 @@
 
   function addCopyButtons() {
     if (!navigator.clipboard) return;
-    for (const code of document.querySelectorAll('details.code .highlight, .citations .highlight')) {
+    for (const code of document.querySelectorAll('.highlight, .prose > pre')) {
       const button = document.createElement('button');
       button.type = 'button';
       button.className = 'copy';
       button.textContent = 'Copy';
       button.addEventListener('click', async () => {
-        await navigator.clipboard.writeText(code.querySelector('pre').textContent);
+        await navigator.clipboard.writeText((code.querySelector('pre, code') || code).textContent);
         button.textContent = 'Copied';
         window.setTimeout(() => (button.textContent = 'Copy'), 1500);
       });
@@ -84,7 +84,69 @@
     }
   }
 
+  /** Text that is folded away is found too, and unfolded where the search comes to it. */
+  function addSearch() {
+    const field = document.getElementById('page-search');
+    const told = document.getElementById('found');
+    let places = [];
+    let current = -1;
+
+    function find(wanted) {
+      const texts = document.createTreeWalker(document.getElementById('content'), NodeFilter.SHOW_TEXT);
+      const ranges = [];
+      for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+        if (node.parentElement.closest('script, style, .nb-plot')) continue;
+        const text = node.data.toLowerCase();
+        for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+          const range = new Range();
+          range.setStart(node, at);
+          range.setEnd(node, at + wanted.length);
+          ranges.push(range);
+        }
+      }
+      return ranges;
+    }
+
+    function mark(name, ranges) {
+      if (window.CSS && CSS.highlights) CSS.highlights.set(name, new Highlight(...ranges));
+    }
+
+    function go(step) {
+      if (places.length === 0) return;
+      current = (current + step + places.length) % places.length;
+      const range = places[current];
+      for (
+        let fold = range.startContainer.parentElement.closest('details');
+        fold;
+        fold = fold.parentElement.closest('details')
+      )
+        fold.open = true;
+      mark('found-here', [range]);
+      if (!CSS.highlights)
+        window
+          .getSelection()
+          .setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+      range.startContainer.parentElement.scrollIntoView({ block: 'center' });
+      told.textContent = `${current + 1} of ${places.length}`;
+    }
+
+    field.addEventListener('input', () => {
+      const wanted = field.value.trim().toLowerCase();
+      places = wanted.length < 2 ? [] : find(wanted);
+      current = -1;
+      mark('found', places);
+      mark('found-here', []);
+      told.textContent = wanted.length < 2 ? '' : places.length === 0 ? 'none' : `${places.length} found`;
+    });
+    field.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter') return;
+      event.preventDefault();
+      go(event.shiftKey ? -1 : 1);
+    });
+  }
+
   followContents();
+  addSearch();
   nameRegions();
   addCodeSwitch();
   addCopyButtons();

@@ -100,6 +100,7 @@ const keptMetadata = [
   'kernelspec',
   'language_info',
   'license',
+  'source',
   'study',
   'tags',
   'title',

@@ -32,8 +32,6 @@ export interface BarComparison {
   readonly reference?: { readonly name: string; readonly values: readonly (number | null)[] };
   /** Decimals of the number above each bar. Default 3. */
   readonly digits?: number;
-  /** Whether a line joins the bars of a series, for groups that have an order. */
-  readonly trendLines?: boolean;
 }
 
 /** Share of a group's room that its bars take. */
@@ -58,11 +56,7 @@ export function barComparison(given: BarComparison, { label, caption }: ChartOpt
       )
     : 80;
   return createFigure({
-    data: [
-      ...series.map((one, index) => barTrace(given, one, index)),
-      ...(given.trendLines === true ? series.map((one, index) => trendTrace(given, one, index)) : []),
-      ...referenceTraces(given),
-    ],
+    data: [...series.map((one, index) => barTrace(given, one, index)), ...referenceTraces(given)],
     layout: {
       title: figureTitle(title),
       showlegend: named,
@@ -99,21 +93,6 @@ function barTrace(given: BarComparison, { name, values, errors }: BarSeries, ind
     hovertext: given.groups.map((group) => escapeLabel(group)),
     hovertemplate: `${escapeLabel(name)}, %{hovertext}: %{y:.4f}<extra></extra>`,
     ...(errors === undefined ? {} : { error_y: errorBars(errors.map(errorEnds)) }),
-  };
-}
-
-function trendTrace(given: BarComparison, { name, values }: BarSeries, index: number): PlotTrace {
-  const style = seriesStyle(index);
-  return {
-    type: 'scatter',
-    mode: 'lines+markers',
-    name: escapeLabel(name),
-    showlegend: false,
-    hoverinfo: 'skip',
-    x: positions(given, index),
-    y: values,
-    line: { color: style.color, dash: style.dash, width: 2 },
-    marker: { color: style.color, symbol: style.symbol, size: 8, line: { color: color.paper, width: 1 } },
   };
 }
 

@@ -5,7 +5,7 @@ export { reliabilityDiagram, type CalibrationBin, type Reliability } from './cal
 export { confusionMatrix, type ConfusionMatrix } from './confusion-chart';
 export { createFigure, type ChartOptions, type Figure, type FigureDisplay } from './figure';
 export { lossCurves, type LossCurve, type LossCurves } from './loss-chart';
-export { trainingHistory, type TrainingHistory } from './history-chart';
+export { trainingHistories, trainingHistory, type TrainingHistory } from './history-chart';
 export { lineComparison, type LineComparison, type LinePoint, type LineSeries } from './line-chart';
 export { reliabilityCurves, type ReliabilityCurve, type ReliabilityCurves } from './reliability-curves';
 export { rankChart, type RankChart } from './rank-chart';

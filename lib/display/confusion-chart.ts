@@ -1,6 +1,6 @@
 import { createFigure, figureTitle, type ChartOptions, type FigureDisplay, type PlotTrace } from './figure';
 import { formatInteger, formatPercent } from './format';
-import { escapeLabel, shorten, wrapText } from './html';
+import { escapeLabel, shortNames, wrapText } from './html';
 import { color, heatInk, sequentialScale } from './theme';
 
 export interface ConfusionMatrix {
@@ -124,6 +124,6 @@ function hoverText({ classNames }: ConfusionMatrix, { at, to, count, share }: Ho
 }
 
 function ticks(classNames: readonly string[], [lineLength, length]: readonly [number, number]): object {
-  const names = classNames.map((name) => wrapText(shorten(name, length), lineLength).map(escapeLabel).join('<br>'));
+  const names = shortNames(classNames, length).map((name) => wrapText(name, lineLength).map(escapeLabel).join('<br>'));
   return { tickmode: 'array', tickvals: names.map((_, index) => index), ticktext: names };
 }

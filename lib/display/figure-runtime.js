@@ -112,7 +112,8 @@
         sizes.observe(target);
       }
     },
-    { rootMargin: '600px' },
+    // In JupyterLab the notebook scrolls, and not the window.
+    { rootMargin: '600px', scrollMargin: '600px' },
   );
   const waiting = window.notebookFigures || [];
   window.notebookFigures = { push: (figure) => near.observe(figure), draw: drawAll, redraw };

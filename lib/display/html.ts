@@ -69,3 +69,25 @@ function pieces(word: string, width: number): string[] {
 export function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`;
 }
+
+/**
+ * Names of at most `length` characters that still differ: without what stands in brackets at the end, else cut, in the middle where the
+ * beginnings are the same.
+ */
+export function shortNames(names: readonly string[], length: number): string[] {
+  const plain = names.map((name) => name.replace(/\s*\([^()]*\)$/, '') || name);
+  const bare = names.map((name, at) => (isOnly(plain, at) ? plain[at] : name));
+  const cut = bare.map((name) => shorten(name, length));
+  const ends = bare.map((name, at) => (isOnly(cut, at) ? cut[at] : shortenMiddle(name, length)));
+  return ends.map((name, at) => (isOnly(ends, at) || !isOnly(names, at) ? name : `${at + 1} ${name}`));
+}
+
+function isOnly(names: readonly string[], at: number): boolean {
+  return names.every((name, other) => other === at || name !== names[at]);
+}
+
+function shortenMiddle(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const head = Math.floor((length - 1) / 2);
+  return `${text.slice(0, head).trimEnd()}…${text.slice(head + 1 - length).trimStart()}`;
+}

@@ -16,7 +16,7 @@ export interface RankChart {
 
 /**
  * Mean ranks, the best at the top, each with a bar of one critical difference: methods whose bars do not overlap are told apart by
- * Nemenyi's test. A band continues the best one's bar, so that who reaches it is seen at once.
+ * Nemenyi's test. A band continues the best one's bar, so that who reaches it is seen at once. No rank is better than 1, where bars end.
  */
 export function rankChart(given: RankChart, { label, caption }: ChartOptions): FigureDisplay {
   const { title, datasets, criticalDifference, pValue } = given;
@@ -29,7 +29,7 @@ export function rankChart(given: RankChart, { label, caption }: ChartOptions): F
   const reached = (name: string): boolean => likeBest.some((method) => method.name === name);
   const notes = [
     caption,
-    `Bars are one critical difference long (${formatDecimal(criticalDifference, 2)}, Nemenyi, 95 %): methods whose bars overlap are not told apart.`,
+    `Bars are one critical difference long (${formatDecimal(criticalDifference, 2)}, Nemenyi, 95 %): methods whose bars overlap are not told apart. The band continues the best one’s: what reaches it may be as good. Bars end at rank 1, than which there is no better.`,
     pValue === undefined
       ? undefined
       : `All methods alike: p = ${formatDecimal(pValue, 3)} (Friedman, Iman and Davenport).`,
@@ -44,7 +44,13 @@ export function rankChart(given: RankChart, { label, caption }: ChartOptions): F
         text: methods.map(({ name }) => escapeLabel(name)),
         hovertemplate: '%{text}: mean rank %{x:.2f}<extra></extra>',
         showlegend: false,
-        error_x: { type: 'data', array: methods.map(() => half), color: color.muted, thickness: 2.5, width: 5 },
+        error_x: {
+          type: 'data',
+          symmetric: false,
+          array: methods.map(() => half),
+          arrayminus: methods.map(({ meanRank }) => Math.min(half, meanRank - 1)),
+          ...{ color: color.muted, thickness: 2.5, width: 5 },
+        },
         marker: {
           size: 12,
           color: methods.map(({ name }) => (reached(name) ? palette[0] : palette[1])),
@@ -59,10 +65,7 @@ export function rankChart(given: RankChart, { label, caption }: ChartOptions): F
       margin: { t: 56 },
       xaxis: {
         title: { text: `Mean rank over ${datasets} datasets (1 is best)` },
-        range: [
-          Math.min(1, methods[0].meanRank - half) - 0.2,
-          Math.max(methods.length, methods[methods.length - 1].meanRank + half) + 0.2,
-        ],
+        range: [0.8, Math.max(methods.length, methods[methods.length - 1].meanRank + half) + 0.2],
         zeroline: false,
         tickmode: 'array',
         tickvals: methods.map((_, index) => index + 1),
@@ -80,7 +83,7 @@ export function rankChart(given: RankChart, { label, caption }: ChartOptions): F
           type: 'rect',
           xref: 'x',
           yref: 'y domain',
-          x0: methods[0].meanRank - half,
+          x0: Math.max(1, methods[0].meanRank - half),
           x1: edge,
           y0: 0,
           y1: 1,

@@ -28,7 +28,7 @@ export interface ReliabilityCurves {
 const side = 330;
 
 /**
- * Several models in one reliability diagram, where `reliabilityDiagram` has one: a point a bin at its mean confidence, the larger the more
+ * Reliability diagrams of several models, three in a row, with several curves each: a point a bin at its mean confidence, the larger the more
  * predictions it rests on. What is calibrated follows the diagonal; what is too sure is flatter.
  */
 export function reliabilityCurves(given: ReliabilityCurves, { label, caption }: ChartOptions): FigureDisplay {
@@ -39,7 +39,7 @@ export function reliabilityCurves(given: ReliabilityCurves, { label, caption }: 
     data: panels.flatMap(({ curves }, panel) =>
       curves.map((curve) => curveTrace(curve, panel, names.indexOf(curve.name))),
     ),
-    layout: { ...panelLayout(given, panels.length, 84 + 22 * legendLines), title: figureTitle(title) },
+    layout: { ...panelLayout(given, Math.min(3, panels.length), 84 + 22 * legendLines), title: figureTitle(title) },
     narrowLayout: { ...panelLayout(given, 1, 100 + 22 * names.length), title: figureTitle(title, 34) },
     width: { most: panels.length === 1 ? 480 : 860 },
     label,

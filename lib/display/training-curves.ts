@@ -18,6 +18,7 @@ export function trainingCurves(
   { title, yTitle, curves }: TrainingCurves,
   { label, caption }: ChartOptions,
 ): FigureDisplay {
+  const epochs = [...new Set(curves.flatMap(({ points }) => points.map(({ epoch }) => epoch)))].sort((a, b) => a - b);
   const legendRows = Math.ceil(curves.length / 2);
   const height = (rows: number): object => ({ height: 340 + 24 * rows, margin: { t: 60 + 24 * rows } });
   return createFigure({
@@ -37,15 +38,18 @@ export function trainingCurves(
     layout: {
       title: figureTitle(title),
       ...height(legendRows),
-      xaxis: epochAxis(curves.flatMap(({ points }) => points.map(({ epoch }) => epoch))),
+      xaxis: epochAxis(epochs),
       yaxis: { title: { text: yTitle } },
     },
     narrowLayout: { title: figureTitle(title, 34), ...height(curves.length) },
     width: { most: 860 },
     label,
     caption,
-    table: curves.flatMap(({ name, points }) =>
-      points.map(({ epoch, value }) => ({ training: name, epoch, [yTitle]: value })),
-    ),
+    table: epochs.map((epoch) => ({
+      Epoch: epoch,
+      ...Object.fromEntries(
+        curves.map(({ name, points }) => [name, points.find((point) => point.epoch === epoch)?.value]),
+      ),
+    })),
   });
 }

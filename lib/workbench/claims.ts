@@ -3,6 +3,9 @@
  * why.
  */
 import { formatDecimal, formatInterval, formatPercent } from '../display/format';
+import { differenceChart, type Difference } from '../display/difference-chart';
+import type { FigureDisplay } from '../display/figure';
+import { displayable } from '../display/forms';
 import type { Displayable } from '../display/mime';
 import { table } from '../display/tables';
 import { intervalOverDraws, type Estimate } from '../metrics/interval-over-draws';
@@ -203,7 +206,41 @@ export function claimRowsByArm<T extends { readonly arm: Arm }>(
 }
 
 /**
- * The claims as a table, which are recorded in the run's results too: the gallery tells them.
+ * The claims that are differences of scores: a dot with its interval for each arm beside the published number, and what follows from it;
+ * undefined where none was measured.
+ */
+export function claimFigure(rows: readonly ClaimRow[]): FigureDisplay | undefined {
+  const measured = rows.filter(({ estimate }) => estimate !== undefined);
+  if (measured.length === 0) return undefined;
+  const claims = [...new Set(measured.map(({ claim }) => claim))];
+  const arms = [...new Set(measured.map(({ arm }) => arm))];
+  const of = (claim: string, arm: string | undefined): ClaimRow | undefined =>
+    measured.find((row) => row.claim === claim && row.arm === arm);
+  const title = 'The claims that are differences of scores';
+  return differenceChart(
+    {
+      title,
+      rows: claims,
+      series: arms.map((arm = 'measured here') => ({
+        name: arm,
+        differences: claims.map((claim): Difference | null => {
+          const { estimate } = of(claim, arms.length === 1 ? arms[0] : arm) ?? {};
+          return estimate === undefined ? null : { value: estimate.mean, interval: [estimate.low, estimate.high] };
+        }),
+      })),
+      xTitle: 'Difference',
+      sides: ['below 0', 'above 0'],
+      intervalTitle: '95 % intervals',
+      ordered: true,
+      published: claims.map((claim) => measured.find((row) => row.claim === claim)?.ofStudy ?? null),
+      verdicts: arms.map((arm) => claims.map((claim) => of(claim, arm)?.verdict ?? '')),
+    },
+    { label: `${title}: measured here with their intervals, beside the published ones and the verdict` },
+  );
+}
+
+/**
+ * The claims as a figure and a table, which are recorded in the run's results too: the gallery tells them.
  * @param asked what the claims are asked of, where that is not the study's data and networks
  */
 export function claimTable(
@@ -212,7 +249,7 @@ export function claimTable(
 ): Displayable {
   recordClaims(currentRun(), { comparable, rows: [...rows] });
   const arms = rows.some(({ arm }) => arm !== undefined) ? ['arm'] : [];
-  return table(rows, {
+  const all = table(rows, {
     caption: `The study’s claims, ${comparable ? 'measured again' : `asked of ${asked}`}${note === undefined ? '' : `; ${note}`}`,
     columns: [
       ...['claim', 'published', ...arms, 'ours', 'interval'],
@@ -220,4 +257,8 @@ export function claimTable(
       ...['verdict', 'why'],
     ],
   });
+  const drawn = claimFigure(rows);
+  return drawn === undefined
+    ? all
+    : displayable({ html: `${drawn.html}${all.html}`, text: `${drawn.text}\n\n${all.text}` });
 }

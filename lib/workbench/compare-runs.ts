@@ -2,7 +2,7 @@
 import { heading, shareDecimals } from '../display/format';
 import { escapeHtml } from '../display/html';
 import type { Displayable } from '../display/mime';
-import { parallelCoordinates } from '../display/parallel-coordinates';
+import { settingDots } from '../display/setting-dots';
 import { status } from '../display/status';
 import { table } from '../display/tables';
 import { trainingCurves } from '../display/training-curves';
@@ -18,9 +18,11 @@ export interface CompareRunsOptions {
 
 /** So many curves can be told apart. */
 const mostCurves = 6;
+/** So many names of a setting have room on an axis. */
+const mostValues = 8;
 
 /**
- * The trainings that are kept of a notebook: a table to sort, parallel coordinates of what varied against the scores, and losses per
+ * The trainings that are kept of a notebook: a table to sort, scores over each setting that varied, and losses per
  * epoch; for each dataset and number of training images apart, since other scores cannot be compared.
  * @param notebook its name or number, such as 01
  * @throws UserError where there is no such notebook
@@ -81,36 +83,35 @@ function comparisonParts(records: readonly RunRecord[]): Displayable[] {
   ];
   if (trainings.length < 2) return parts;
   const names = trainings.map((index) => runName(varied, records[index].arm, index));
-  return [...parts, ...parallelPart(), ...curvesPart()];
+  return [...parts, ...dotsPart(), ...curvesPart()];
 
-  function parallelPart(): Displayable[] {
-    if (varied.length === 0 || scores.length === 0) return [];
+  function dotsPart(): Displayable[] {
+    const settingsDrawn = varied.filter(
+      ({ values }) => new Set(values).size <= mostValues || typeof values[0] === 'number',
+    );
+    const drawn = selection === undefined ? scores.slice(0, 1) : [selection.score, selection.test];
+    if (settingsDrawn.length === 0 || drawn.length === 0) return [];
     const at = chosen === undefined ? -1 : trainings.indexOf(records.indexOf(chosen));
     const best = at < 0 ? undefined : at;
     const marked =
       selection === undefined || best === undefined ? '' : `; the highest ${selection.title} has ${names[best]}`;
-    const axis = (title: string, values: Setting['values']) => ({
-      title: heading(title),
-      values: trainings.map((index) => values[index]),
-    });
     return [
-      parallelCoordinates(
+      settingDots(
         {
-          title: 'Settings and results of each training',
-          axes: [
-            ...varied.map(({ name, values }) => axis(name, values)),
-            ...scores.map((score) =>
-              axis(
-                score,
-                records.map((record) => record.scores[score]),
-              ),
-            ),
-          ],
+          title: 'Scores over each setting that varied',
+          settings: settingsDrawn.map(({ name, values }) => ({
+            title: heading(name),
+            values: trainings.map((index) => values[index]),
+          })),
+          scores: drawn.map((score) => ({
+            title: heading(score),
+            values: trainings.map((index) => records[index].scores[score]),
+          })),
           names,
           ...(selection === undefined ? {} : { best, bestTitle: `Highest ${selection.title}` }),
         },
         {
-          label: `Settings and scores of ${trainings.length} trainings on ${data}, a line each${marked}`,
+          label: `Scores of ${trainings.length} trainings on ${data} over each setting that varied${marked}`,
           caption: 'Choose by the validation split: whoever chooses by test scores reports them too high.',
         },
       ),

@@ -35,7 +35,7 @@ export function diceOverImages(groups: readonly MaskGroup[], beside: readonly Li
   );
 }
 
-/** How sure the networks are of their pixels at one fraction: of all pixels, of those at the border, and of these with the temperature. */
+/** How sure the networks are of their pixels at one fraction, a diagram each: of all pixels, of those at the border, and of these with the temperature. */
 export function reliabilityOfPixels(
   all: readonly MaskGroup[],
   { fraction }: { readonly fraction: number },
@@ -43,27 +43,27 @@ export function reliabilityOfPixels(
   const groups = all.filter((group) => group.fraction === fraction);
   const nameOf = seriesNames(groups);
   const [{ test }] = groups[0].runs;
-  const panelOf = (title: string, binsOf: (report: MaskReport) => readonly CalibrationBin[]) => ({
-    title,
-    curves: groups.map((group) => ({
-      name: nameOf(group),
-      bins: mergeBins(group.runs.map((run) => binsOf(run.test.report))),
-    })),
-  });
+  const curves: Readonly<Record<string, (report: MaskReport) => readonly CalibrationBin[]>> = {
+    'all pixels': ({ before }) => before.bins,
+    'at the border': ({ before }) => before.borderBins,
+    'at the border, scaled': ({ after }) => after.borderBins,
+  };
   return reliabilityCurves(
     {
       title: `Reliability of pixels at ${fractionTitle(fraction)} of the training images, ${armsTitle(groups)}`,
-      panels: [
-        panelOf('All pixels', ({ before }) => before.bins),
-        panelOf('At the border', ({ before }) => before.borderBins),
-        panelOf('At the border, scaled', ({ after }) => after.borderBins),
-      ],
+      panels: groups.map((group) => ({
+        title: nameOf(group),
+        curves: Object.entries(curves).map(([name, binsOf]) => ({
+          name,
+          bins: mergeBins(group.runs.map((run) => binsOf(run.test.report))),
+        })),
+      })),
       confidenceTitle: 'Predicted P(lesion)',
       accuracyTitle: 'Share of lesion',
     },
     {
       label:
-        'Share of lesion pixels over their predicted probability for each network, of all pixels and near the border',
+        'Share of lesion pixels over their predicted probability, a diagram for each network: of all pixels, near the border, and there with the temperature',
       caption: `15 bins of equal width; 0 is in the first, 1 in the last. Larger marks: more pixels. Above the diagonal is too cautious, below too sure. At the border: within ${test.report.bandWidth} pixels of it. Scaled: logits divided by the temperature.`,
     },
   );

@@ -50,7 +50,7 @@ function withMasks<T>(groups: readonly MaskGroup[], dataset: SegmentationDataset
   }
 }
 
-/** The same random test images under every network that was trained on a fraction: a row a network, the truth red, the prediction green. */
+/** The same random test images under every network that was trained on a fraction: a row a network, the truth blue, the prediction green. */
 export function samplePanel(
   groups: readonly MaskGroup[],
   dataset: SegmentationDataset,
@@ -132,7 +132,7 @@ export function consensusPanel(
     const indices = [...new Set(places)].map((place) => order[place]);
     const shown = indices.map((index) => consensusImages(dataset, index, opened.read(index)));
     const caption =
-      `Agreement of ${chosen.length} networks trained on ${fractionTitle(fraction)} of the images, from the least to the most. Above: the truth in red, ` +
+      `Agreement of ${chosen.length} networks trained on ${fractionTitle(fraction)} of the images, from the least to the most. Above: the truth in blue, ` +
       `what more than half of the networks have in green. Below: how many have each pixel, from none (dark) to all ${chosen.length} (light). ` +
       'Agreement: of the pixels that any of them has, the share that all have.';
     const images = [...shown.map(({ above }) => above), ...shown.map(({ below }) => below)];

@@ -68,7 +68,7 @@ export async function sampleMasks(
   return maskGrid(dataset, {
     images: [...images, ...masks],
     columns: indices.length,
-    caption: `Random ${name === 'train' ? 'training' : name} images of ${dataset.title}, and below them their masks in red`,
+    caption: `Random ${name === 'train' ? 'training' : name} images of ${dataset.title}, and below them their masks in blue`,
   });
 }
 

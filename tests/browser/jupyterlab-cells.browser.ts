@@ -22,6 +22,7 @@ const result = await nb.interruptible(async (signal) => {
   afterTask: `console.log('not to be run');`,
   failing: `function check(limit: number) {\n  throw new RangeError('too far: ' + limit);\n}\ncheck(7);`,
   table: `nb.table([{ name: 'a', value: 1.5 }], { caption: 'A table as last expression' })`,
+  spatial: `nb.figure({ data: [{ type: 'surface', z: [[1, 2], [2, 3]] }], label: 'A slope' })`,
   tab: `nb.interrup`,
   million: `for (let i = 0; i < 1_000_000; i++) console.log('of a million', i);`,
   kept: `let kept = 'as it was';\nlet counted = 1;`,
@@ -106,6 +107,14 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium }, a
       await of('table').run();
       await of('table').element.locator('.nb-caption', { hasText: 'A table as last expression' }).waitFor();
       await picture('last-expression');
+    });
+
+    await t.test('a figure that needs more of Plotly than the notebook holds gets it from the server', async () => {
+      await of('spatial').run();
+      const slope = of('spatial').element.locator('figure[data-figure="strict"]');
+      await slope.scrollIntoViewIfNeeded();
+      await slope.locator('.gl-container canvas').first().waitFor();
+      await picture('spatial');
     });
 
     await t.test('a million lines are cut with a word, and the notebook goes on', async () => {

@@ -59,7 +59,7 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
     const { page, complaints, cell, ...notebook } = await lab.open(browser, opened);
     const figure = cell(cells.training).element.locator('figure.nb-figure');
     const rows = cell(cells.comparison).element.locator('.nb-table tbody tr');
-    /** Of the parallel coordinates, then of the losses. */
+    /** Of the scores over settings, then of the losses. */
     const lines = cell(cells.allRuns).element.locator('.scatterlayer .trace');
     const recorded = (): Results[] => readAllResults(join(lab.outputs, name));
     const picture = (what: string) => page.screenshot({ path: join(screenshots, `jupyterlab-${what}.png`) });
@@ -110,7 +110,7 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
         await one.scrollIntoViewIfNeeded();
         await one.locator('svg.main-svg').first().waitFor();
       }
-      await until(async () => (await lines.count()) === 4);
+      await until(async () => (await lines.count()) === 5);
       await picture('runs');
     });
 

@@ -256,6 +256,7 @@ test('a figure of any kind is drawn, with as much of Plotly as the page needs', 
       label: 'Three quarters go to b',
     }),
     figure({ data: [{ type: 'parcoords', dimensions: [{ values: [1, 2] }, { values: [2, 1] }] }], label: 'Two lines' }),
+    figure({ data: [{ type: 'scattergeo', lon: [12, 13], lat: [50, 48], mode: 'markers' }], label: 'Two places' }),
   ];
   const outputs = figures.map(({ html }) => ({
     output_type: 'display_data',
@@ -269,8 +270,8 @@ test('a figure of any kind is drawn, with as much of Plotly as the page needs', 
   const { bytes, stillsMissing } = await writePage(path, target);
   assert.ok(stillsMissing === undefined && bytes < 3_500_000, `${bytes} bytes`);
   const { page, complaints, close } = await openPage(browser, target, { theme: 'light', width: 'desktop' });
-  assert.equal(await figuresDrawn(page), 3);
-  const drawn = ['.gl-container canvas', '.sankey-link', '.parcoords'];
+  assert.equal(await figuresDrawn(page), 4);
+  const drawn = ['.gl-container canvas', '.sankey-link', '.parcoords', '.scattergeo .point'];
   for (const [at, what] of drawn.entries())
     assert.ok((await page.locator('figure').nth(at).locator(what).count()) > 0, what);
   assert.deepEqual(complaints, []);

@@ -6,6 +6,7 @@ import {
   classBalance,
   confusionMatrix,
   reliabilityDiagram,
+  trainingHistories,
   trainingHistory,
 } from '../../lib/display/charts';
 import type { PlotLayout } from '../../lib/display/figure';
@@ -66,6 +67,35 @@ test('a training history has both panels, the star, the line and the scores', ()
   );
   const last = trainingHistory({ ...run, test: { ...run.test, epoch: 12 } }, { label }).figure.caption;
   assert.match(last ?? '', /On the test images, with the weights of epoch 12: accuracy 93\.1/);
+});
+
+test('both arms stand in the same panels, told apart by colour and mark, and their scores in the caption', () => {
+  const run = (bestEpoch: number) => ({ model: 'ViT', history: rows(9), bestEpoch });
+  const arms = { 'as published': run(9), corrected: { ...run(4), test: { accuracy: 0.9, macroF1: 0.8 } } };
+  const { data, layout, caption, table } = trainingHistories(arms, { label })?.figure ?? assert.fail();
+  assert.equal(data.length, 10);
+  assert.deepEqual(
+    data.filter(({ showlegend }) => showlegend).map(({ name }) => name),
+    ['as published, training', 'as published, validation', 'corrected, training', 'corrected, validation'],
+  );
+  const [ofFirst, ofSecond] = [data[1], data[6]].map(({ line, marker }) => ({
+    ...(line as { color: string; dash: string }),
+    ...(marker as { symbol: string }),
+  }));
+  assert.deepEqual([ofFirst.dash, ofSecond.dash, (data[0].line as { dash: string }).dash], ['solid', 'solid', 'dot']);
+  assert.ok(ofFirst.color !== ofSecond.color && ofFirst.symbol !== ofSecond.symbol);
+  assert.deepEqual(
+    (layout.shapes as { x0: number; line: { color: string } }[]).map(({ x0, line }) => [x0, line.color]),
+    [
+      [9, ofFirst.color],
+      [4, ofSecond.color],
+    ],
+  );
+  assert.match(caption ?? '', /^As published: Kept is epoch 9.* Corrected: Kept is epoch 4.* accuracy 90\.0/);
+  assert.deepEqual([table?.length, (table?.[9] as { training: string }).training], [18, 'corrected']);
+  const alone = trainingHistories({ 'as published': undefined, corrected: arms.corrected }, { label })?.figure;
+  assert.deepEqual(alone, trainingHistory(arms.corrected, { label }).figure);
+  assert.equal(trainingHistories({ corrected: undefined }), undefined);
 });
 
 test('a run of one epoch and a run that was stopped draw too', () => {

@@ -11,6 +11,7 @@ const differences: DifferenceChart = {
   xTitle: 'Difference in test AUC',
   sides: ['ResNet-50 is better', 'Swin-B is better'],
   intervalTitle: '95 % bootstrap intervals',
+  ordered: true,
   series: [
     { name: 'AdamW', differences: [{ value: 0.02, interval: [0.01, 0.05] }, { value: -0.01 }, null] },
     {
@@ -45,8 +46,15 @@ test('a difference stands at its value, with bars to the ends of its interval', 
     [0.01, 0],
   );
   assert.match((data[0].text as string[])[0], /^blood \(0\.01\d* to 0\.05\d*\)$/);
-  const looks = data.map(({ marker }) => marker as { symbol: string; color: string });
-  assert.notEqual(looks[0].symbol, looks[1].symbol);
+  const looks = data.map(({ marker }) => marker as { symbol: string[]; color: string });
+  assert.deepEqual(
+    looks.map(({ symbol }) => symbol),
+    [
+      ['circle', 'circle-open'],
+      ['square-open', 'square'],
+    ],
+    'filled where the interval excludes 0',
+  );
   assert.notEqual(looks[0].color, looks[1].color);
 });
 
@@ -72,10 +80,37 @@ test('what is missing is a dash, said in the caption, and empty in the table', (
     dashes.map(({ y }) => Math.round(y)),
     [2, 1],
   );
-  assert.equal(caption, 'Five seeds. Bars: 95 % bootstrap intervals. –: not there yet.');
+  assert.equal(caption, 'Five seeds. Bars: 95 % bootstrap intervals. Filled: the bar excludes 0. –: not there yet.');
   assert.deepEqual(table?.[1], { Row: 'blood', Series: 'SGD', Difference: 0, From: -0.02, To: 0.01 });
   assert.deepEqual(table?.[4], { Row: 'retina', Series: 'AdamW', Difference: null, From: null, To: null });
   assert.equal(table?.length, 6);
+});
+
+test('rows stand with the largest mean difference at the top, and what belongs to them goes along', () => {
+  const verdicts = [
+    ['holds', 'fails', ''],
+    ['cannot be told', '', 'holds'],
+  ];
+  const sorted = { ...differences, ordered: false, published: [0.1, null, 0.3], verdicts };
+  const { data, layout, table } = differenceChart(sorted, { label }).figure;
+  assert.deepEqual((layout.yaxis as { ticktext: string[] }).ticktext, ['retina', 'blood', 'derma &lt;b&gt;']);
+  assert.deepEqual([data[1].x, data[2].name, data[2].x, data[2].y], [[0.03, 0], 'published', [0.3, 0.1], [0, 1]]);
+  const words = (layout.annotations as Annotation[]).filter(({ text }) => /holds|fails|told/.test(text));
+  assert.deepEqual(
+    words.map(({ text, y }) => [text, Math.round(y)]),
+    [
+      ['holds', 1],
+      ['fails', 2],
+      ['holds', 0],
+      ['cannot be told', 1],
+    ],
+  );
+  assert.deepEqual(table?.[0], {
+    ...{ Row: 'retina', Series: 'AdamW', Difference: null, From: null, To: null },
+    ...{ Published: 0.3, Verdict: '' },
+  });
+  const scores = differenceChart({ ...differences, ordered: false, sides: undefined }, { label }).figure.layout;
+  assert.equal((scores.yaxis as { ticktext: string[] }).ticktext[0], 'blood', 'scores keep their order');
 });
 
 test('both sides of 0 are named, and markup in names is shown', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { figure } from '../../lib/display/own-figure';
 import { table } from '../../lib/display/tables';
 import {
   createFigure,
@@ -10,6 +11,7 @@ import {
   type PlotLayout,
   type PlotTrace,
 } from '../../lib/display/figure';
+import { userError } from '../data/user-error';
 
 interface Payload {
   readonly data: readonly PlotTrace[];
@@ -119,4 +121,20 @@ test('on a phone there is room for a title of two lines and a legend of a name a
   assert.equal(narrowHeader('Denoising: reconstruction loss per epoch', long), 32 + 40 + 88);
   assert.equal(narrowHeader('Loss', ['F, training', 'F, validation']), 32 + 20 + 22, 'two short names share a line');
   assert.equal(narrowHeader('Loss', []), 52);
+});
+
+test('a map of points is drawn without outlines; one that would load some is refused with what to do instead', () => {
+  const points = { type: 'scattergeo' as const, lon: [12], lat: [50] };
+  const { layout } = payloadOf(figure({ data: [points], label: 'A place' }).html);
+  assert.equal((layout.template as { layout: { geo: { visible: boolean } } }).layout.geo.visible, false);
+  const refused = (given: Parameters<typeof figure>[0], what: string): void =>
+    assert.throws(
+      () => figure(given),
+      userError(new RegExp(`^The figure has ${what}, for which .*: draw points and outlines`)),
+    );
+  refused({ data: [points], layout: { geo: { showland: true } }, label: 'a' }, 'geo.showland');
+  refused({ data: [{ type: 'scattergeo', locations: ['DEU'] }], label: 'a' }, 'scattergeo with locations');
+  for (const type of ['choropleth', 'scattermap', 'densitymap'] as const)
+    refused({ data: [{ type }], label: 'a' }, type);
+  for (const type of ['heatmap', 'treemap'] as const) figure({ data: [{ type }], label: 'a' });
 });

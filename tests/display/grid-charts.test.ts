@@ -175,14 +175,20 @@ test('a rank chart has the best at the top, a bar of one critical difference eac
   assert.deepEqual(dots.x, [1.4, 2.1, 2.9, 3.6]);
   assert.deepEqual((layout.yaxis as { ticktext: string[] }).ticktext, ['best', 'second', 'third', 'worst']);
   assert.deepEqual((layout.yaxis as { range: number[] }).range, [3.5, -0.5]);
-  assert.deepEqual((dots.error_x as { array: number[] }).array, [0.65, 0.65, 0.65, 0.65]);
+  const { array, arrayminus } = dots.error_x as { array: number[]; arrayminus: number[] };
+  assert.deepEqual(array, [0.65, 0.65, 0.65, 0.65]);
+  assert.deepEqual(
+    arrayminus.map((down) => Number(down.toFixed(2))),
+    [0.4, 0.65, 0.65, 0.65],
+    'none is better than rank 1',
+  );
   const marker = dots.marker as { color: string[]; symbol: string[] };
   assert.deepEqual(marker.color, [palette[0], palette[0], palette[1], palette[1]]);
   assert.deepEqual(marker.symbol, ['circle', 'circle', 'diamond', 'diamond']);
   const [band] = layout.shapes as { x0: number; x1: number }[];
   assert.deepEqual(
     [band.x0, band.x1].map((value) => Number(value.toFixed(2))),
-    [0.75, 2.05],
+    [1, 2.05],
   );
   assert.match(
     caption ?? '',

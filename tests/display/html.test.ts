@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { escapeHtml, escapeLabel, scriptJson, shorten, wrapText } from '../../lib/display/html';
+import { escapeHtml, escapeLabel, scriptJson, shorten, shortNames, wrapText } from '../../lib/display/html';
 
 test('escapeHtml leaves nothing that could open a tag, end an attribute or start an entity', () => {
   assert.equal(escapeHtml(`<img src="x" onerror='a&b'>`), '&lt;img src=&quot;x&quot; onerror=&#39;a&amp;b&#39;&gt;');
@@ -34,4 +34,15 @@ test('wrapText never exceeds the width, not even for a long word', () => {
 test('shorten says that something was left out', () => {
   assert.equal(shorten('basophil', 8), 'basophil');
   assert.equal(shorten('erythroblast', 8), 'erythro…');
+});
+
+test('short names lose what is in brackets, and never become equal', () => {
+  assert.deepEqual(shortNames(['immature granulocytes (myelocytes, metamyelocytes)', 'basophil'], 24), [
+    'immature granulocytes',
+    'basophil',
+  ]);
+  assert.deepEqual(shortNames(['cells (a)', 'cells (b)'], 24), ['cells (a)', 'cells (b)']);
+  const [first, second] = shortNames(['adenocarcinoma of the left lung', 'adenocarcinoma of the right lung'], 16);
+  assert.ok(first !== second && first.length <= 16 && second.length <= 16, `${first} ${second}`);
+  assert.deepEqual(shortNames(['abcdefgh1xyzwv', 'abcdefgh2xyzwv'], 8), ['1 abc…yzwv', '2 abc…yzwv']);
 });

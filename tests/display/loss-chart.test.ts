@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { barComparison, lossCurves } from '../../lib/display/charts';
+import { lossCurves } from '../../lib/display/charts';
 import { maskOverlay } from '../../lib/display/mask-overlay';
 import { progressBar } from '../../lib/display/progress';
 
@@ -35,14 +35,6 @@ test('losses have a diagram for each panel, one legend, and a dashed line at eac
   assert.equal(figure.table?.length, 4 * 2 * 3);
   const layout = figure.layout as unknown as Record<string, { domain: number[] }>;
   assert.ok(layout.xaxis4.domain[0] === 0 && layout.yaxis4.domain[1] < layout.yaxis.domain[0]);
-});
-
-test('trend lines go through the tops of the bars of their series', () => {
-  const given = { groups: ['a', 'b'], series: [{ name: 'F', values: [0.5, 0.4] }], valueTitle: 'Dice' };
-  assert.equal(barComparison(given, { label }).figure.data.length, 1);
-  const [bars, line] = barComparison({ ...given, trendLines: true }, { label }).figure.data;
-  assert.equal(line.type, 'scatter');
-  assert.deepEqual([line.x, line.y], [bars.x, bars.y]);
 });
 
 test('truth and prediction differ in pattern and outline, not in colour alone', () => {

@@ -61,7 +61,7 @@ test('what differs is compared, the rest is said once, and the validation split 
   );
   assert.match(text, /the highest validation accuracy has epochs 4, learning rate 0\.0003/);
   assert.equal(html.match(/<figure /g)?.length, 2);
-  assert.equal(html.match(/<tbody>/g)?.length, 3, 'the comparison, and the data of two figures');
+  assert.equal(html.match(/<tbody>/g)?.length, 2, 'the comparison, and the losses');
   assert.equal(html.match(/nb-best/g)?.length, 2, 'the corrected arm of the one that the validation images choose');
 });
 

@@ -26,7 +26,7 @@ import {
 import { pointsOf, rowOf, type FewShotTraining, type SeriesName } from '../../lib/studies/few-shot-segmentation/series';
 import { comparisonRows, modelSizes, scoreTable, timingRows } from '../../lib/studies/few-shot-segmentation/tables';
 import { claimRows, claimTable } from '../../lib/studies/few-shot-segmentation/claims';
-import { findCase, scoreBars } from '../../lib/studies/few-shot-segmentation/figures';
+import { findCase, scoresOverImages } from '../../lib/studies/few-shot-segmentation/figures';
 import * as views from '../../lib/studies/few-shot-segmentation/views';
 import { table } from '../../lib/display/tables';
 import { sgd } from '../../lib/training/create-optimizer';
@@ -195,13 +195,13 @@ describe('trainings', () => {
     assert.equal(mean.trainImages, 'mean');
     assert.equal(findCase(trainings, 'worst'), 0);
     assert.match(
-      String(scoreBars(trainings, 'jaccard').figure.caption),
+      String(scoresOverImages(trainings, 'jaccard').figure.caption),
       /over test images and 2 draws of the training images/,
     );
   });
 
   it('that were stopped have nothing to show', () => {
-    assert.equal(views.scoreBars(undefined, 'jaccard'), undefined);
+    assert.equal(views.scoresOverImages(undefined, 'jaccard'), undefined);
     assert.equal(table(views.comparisonRows(undefined), { caption: 'Differences' }), undefined);
     assert.equal(views.denoisingLosses({ 'as-published': undefined, corrected: undefined }), undefined);
   });

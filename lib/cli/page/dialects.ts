@@ -33,6 +33,12 @@ export interface Dialect {
   readonly scroll?: (table: string) => string;
   /** A picture with its caption, where a picture by itself would get its text for those who do not see it as a second caption. */
   readonly figure?: (address: string, alt: string, caption: string) => string;
+  /** A picture with a width in CSS pixels, where the generator has a way to say it. */
+  readonly sized?: (address: string, alt: string, width: number) => string;
+  /** One of GitHub's alerts, where the generator has some of its own. */
+  readonly alert?: (kind: string, body: string) => string;
+  /** Whether the generator draws Mermaid's diagrams by itself. */
+  readonly mermaid?: boolean;
   /** An interactive chart in the text, where raw HTML passes through by default. */
   readonly embed?: (address: string, title: string, height: number) => string;
 }
@@ -129,6 +135,7 @@ const jekyll: Dialect = {
   // kramdown reads Markdown in an element only where it is told to.
   fold: (summary, body) => details(summary, body).replace('<details>', '<details markdown="1">'),
   scroll: (table) => `<div style="overflow-x: auto" markdown="1">\n\n${table}\n\n</div>`,
+  sized: (address, alt, width) => `![${alt}](${address}){: width="${width}"}`,
   // The address is Liquid, which must stay as it is.
   embed: (address, title, height) =>
     iframe('ADDRESS', title, height).replace('ADDRESS', () => address.replaceAll('"', "'")),
@@ -155,6 +162,8 @@ const quarto: Dialect = {
   fold: (summary, body) => `::: {.callout-note collapse="true" appearance="minimal"}\n## ${summary}\n\n${body}\n\n:::`,
   figure: (address, alt, caption) => `![${caption}](${address}){fig-alt="${alt.replace(/[\\"]/g, '\\$&')}"}`,
   scroll: (table) => `::: {style="overflow-x: auto"}\n\n${table}\n\n:::`,
+  sized: (address, alt, width) => `![${alt}](${address}){width=${width}px}`,
+  alert: (kind, body) => `::: {.callout-${kind}}\n${body}\n:::`,
   embed: (address, title, height) => `\`\`\`{=html}\n${iframe(address, title, height)}\n\`\`\``,
 };
 
@@ -173,6 +182,8 @@ const myst: Dialect = {
     }),
   literal: (text) => text,
   fold: (summary, body) => `:::{dropdown} ${summary}\n${body}\n:::`,
+  sized: (address, alt, width) => `:::{image} ${address}\n:alt: ${alt}\n:width: ${width}px\n:::`,
+  alert: (kind, body) => `:::{${kind}}\n${body}\n:::`,
   // MyST numbers figures itself.
   figure: (address, alt, caption) =>
     `:::{figure} ${address}\n:alt: ${alt.replace(/\s+/g, ' ')}\n\n${caption.replace(/^Figure \d+\. /, '')}\n:::`,
@@ -196,6 +207,9 @@ const markdown: Dialect = {
     }),
   literal: (text) => text,
   fold: details,
+  sized: (address, alt, width) => `<img src="${attribute(address)}" alt="${attribute(alt)}" width="${width}">`,
+  alert: (kind, body) => [`[!${kind.toUpperCase()}]`, ...body.split('\n')].map((line) => `> ${line}`).join('\n'),
+  mermaid: true,
 };
 
 export const dialects: Readonly<Record<DialectName, Dialect>> = { hugo, jekyll, quarto, myst, markdown };

@@ -20,6 +20,8 @@ export interface CellOutput {
   readonly output_type: string;
   readonly data?: Readonly<Record<string, unknown>>;
   readonly text?: string | readonly string[];
+  readonly traceback?: readonly string[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** A figure of lib/display. None holds another, and `</figure>` cannot stand in its texts, which are escaped. */

@@ -1,4 +1,4 @@
-/** What a notebook says about itself in its metadata: title, description, date, authors, tags, license, study, image. */
+/** What a notebook says about itself in its metadata: title, description, date, authors, tags, license, study, image, source. */
 import { z } from 'zod';
 import { UserError } from '../../errors';
 import { cellSource, type Notebook } from '../notebook-file';
@@ -30,6 +30,7 @@ const metadataSchema = z.looseObject({
     })
     .optional(),
   image: z.string().optional(),
+  source: webAddress.optional(),
 });
 
 /** What each key must be, for messages. */
@@ -42,6 +43,7 @@ const allowed: Readonly<Record<string, string>> = {
   license: 'a text, such as Apache-2.0',
   study: 'an object with title, authors (a list of names), year and url',
   image: 'the address of a picture',
+  source: 'the address of the notebook’s file, which begins with https://',
 };
 
 export interface Person {
@@ -71,6 +73,8 @@ export interface PageMetadata {
   readonly study?: Study;
   /** For previews. */
   readonly image?: string;
+  /** Where the notebook's file is public. */
+  readonly source?: string;
 }
 
 /**
@@ -86,9 +90,9 @@ export function pageMetadata(notebook: Notebook, fallback: string): PageMetadata
       `The notebook's metadata "${key}" is ${JSON.stringify(notebook.metadata[key])}, but must be ${allowed[key]}.`,
     );
   }
-  const { title, description = '', date, authors = [], tags = [], license, study, image } = parsed.data;
+  const { title, description = '', date, authors = [], tags = [], license, study, image, source } = parsed.data;
   const plainTitle = (title ?? openingHeading(notebook) ?? fallback).replace(/[`*]/g, '');
-  return { title: plainTitle, description, date, authors, tags, license: license || undefined, study, image };
+  return { title: plainTitle, description, date, authors, tags, license: license || undefined, study, image, source };
 }
 
 /** The text of the heading that a notebook begins with, as Markdown; undefined where it begins with something else. */

@@ -43,6 +43,8 @@ export interface PageData {
   readonly citations: readonly { readonly title: string; readonly bibtex: string }[];
   readonly provenance?: Provenance;
   readonly answer?: Answer;
+  /** Where the notebook can be read or run, of one whose file is public. */
+  readonly openIn: readonly { readonly title: string; readonly url: string }[];
 }
 
 /** @throws UserError where the notebook's metadata are not what they must be */
@@ -71,7 +73,15 @@ export function pageData(
     citations: metadata.authors.length === 0 ? citations.slice(1) : citations,
     provenance: provenance(results, seconds),
     answer: answerOf(results, { seconds, picture: headlinePicture, figure }),
+    openIn: openIn(metadata.source),
   };
+}
+
+function openIn(source: string | undefined): PageData['openIn'] {
+  if (source === undefined) return [];
+  const [, repository] = /^https:\/\/github\.com\/([^/]+\/[^/]+)\/blob\//.exec(source) ?? [];
+  const codespace = { title: 'open it in a codespace', url: `https://codespaces.new/${repository}` };
+  return [{ title: 'read its source', url: source }, ...(repository === undefined ? [] : [codespace])];
 }
 
 function absoluteUrl(image: string | undefined, url: string | undefined): string | undefined {

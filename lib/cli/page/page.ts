@@ -9,8 +9,9 @@ import { convertNotebook } from '../jupyter';
 import { readNotebook, savedForm, type Notebook } from '../notebook-file';
 import { withContentPolicy } from './content-policy';
 import { withContents } from './contents';
+import { withDrawings } from './drawn';
 import { findFigures, headlineFigure, mapFigures, type PageFigure } from './figures';
-import { withFormulas } from './mathematics';
+import { withNumbers } from './numbering';
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
@@ -18,6 +19,7 @@ import { pageMetadata } from './metadata';
 import { headline as headlineOf } from './headline';
 import { socialCard } from './social-card';
 import { drawStills, type Still } from './stills';
+import { withAlertsAndNotes, withWriting } from './writing';
 
 export interface PageOptions {
   /** A folder for Plotly, which pages then share; without it, every page with charts has its own copy inside. */
@@ -75,10 +77,15 @@ export async function writePage(source: string, target: string, options: PageOpt
   }
   const bundle = bundleOfHtml(charts.map(({ html }) => html).join(''));
   const plotly = charts.length === 0 ? undefined : plotlyOf(target, bundle, options.assets);
-  const prepared = mapFigures(notebook, (figure) => pageFigure(figure, pictures.get(figure.number)));
-  const { notebook: marked, place } = withFormulas(prepared);
-  const page = place((await convertNotebook(withPageData(marked, { ...data, plotly, live }), folder)).toString());
-  const restricted = withContentPolicy(withContents(page), { shared: options.assets !== undefined });
+  const { notebook: numbered, labels } = withNumbers(notebook);
+  const prepared = mapFigures(numbered, (figure) => pageFigure(figure, pictures.get(figure.number)));
+  const { notebook: marked, place } = await withDrawings(withWriting(prepared, { labels, folder }));
+  const download = downloadOf(notebook, readResults(folder)?.notebook ?? basename(source, '.ipynb'));
+  const described = withPageData(marked, { ...data, plotly, live, download });
+  const page = place((await convertNotebook(described, folder)).toString());
+  const restricted = withContentPolicy(withContents(withAlertsAndNotes(page)), {
+    shared: options.assets !== undefined,
+  });
   writeFileAtomic(target, restricted);
   return { bytes: Buffer.byteLength(restricted), headline: preview, stillsMissing: stills.missing };
 }
@@ -86,6 +93,15 @@ export async function writePage(source: string, target: string, options: PageOpt
 /** JupyterLab's own metadata stay; `page` is for the template only. */
 function withPageData(notebook: Notebook, page: object): Notebook {
   return { ...notebook, metadata: { ...notebook.metadata, page } };
+}
+
+/** The notebook without its outputs, for readers who want to run it. */
+function downloadOf({ cells, ...rest }: Notebook, name: string): { readonly file: string; readonly uri: string } {
+  const bare = cells.map((cell) =>
+    cell.cell_type === 'code' ? { ...cell, outputs: [], execution_count: null } : cell,
+  );
+  const text = Buffer.from(savedForm({ ...rest, cells: bare })).toString('base64');
+  return { file: `${name}.ipynb`, uri: `data:application/x-ipynb+json;base64,${text}` };
 }
 
 interface PlotlySource {
@@ -128,17 +144,25 @@ export function figureId({ number }: Pick<PageFigure, 'number'>): string {
   return `fig-${number}`;
 }
 
-/** The figure as the page has it: with a caption, and with a picture in the place that the script draws in. */
+/** The figure as the page has it: with a number and a caption, and with a picture in the place that the script draws in. */
 function pageFigure({ html, label, caption, kind, number }: PageFigure, still: PagePicture | undefined): string {
-  const linked = html.replace('<figure ', `<figure id="${figureId({ number })}" `);
+  const linked = html
+    .replace('<figure ', `<figure id="${figureId({ number })}" `)
+    .replace('<figcaption>', `<figcaption>${figureNumber(number)}`);
   if (kind === 'grid') return linked;
   const text = `<p class="nb-placeholder">${escapeHtml(label)}. The chart is drawn by a script; without it, its numbers are in the table below.</p>`;
-  const ownCaption = html.includes('<figcaption>') ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`;
+  const ownCaption = html.includes('<figcaption>')
+    ? ''
+    : `<figcaption>${figureNumber(number)}${escapeHtml(caption)}</figcaption>`;
   return linked.replace(placePattern, (own) => {
     // A notebook that brings pictures keeps them where none can be drawn.
     const kept = own.startsWith('<img') ? own : `${text}</div>`;
     return `${still === undefined ? kept : `${stillPicture(still, label, kind)}</div>`}${ownCaption}`;
   });
+}
+
+function figureNumber(number: number): string {
+  return `<span class="number">Figure ${number}.</span> `;
 }
 
 /** What stands where a script draws the chart. */

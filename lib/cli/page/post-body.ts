@@ -1,15 +1,29 @@
 /** A notebook's cells as Markdown for a static site generator, and the files that the text shows. */
 import { readFileSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { extname } from 'node:path';
 import { unescapeHtml } from '../../display/html';
 import { libraryMarker } from '../../display/library';
 import type { BundleName } from '../../display/plotly-bundles';
 import { cellSource, type Notebook, type NotebookCell } from '../notebook-file';
 import { chartFile } from './chart-file';
 import type { Dialect } from './dialects';
+import { mapDiagrams, type DrawDiagram } from './drawn';
 import { joined, showsOutputs, splitFigures, type CellOutput, type PageFigure } from './figures';
 import { csvOf, escapeMarkdown, htmlToMarkdown, tableRows } from './html-to-markdown';
+import { capitalized } from './headline';
 import type { Still } from './stills';
+import {
+  attachmentOf,
+  isBeside,
+  mapAlerts,
+  mapPictures,
+  missingPicture,
+  outsideCode,
+  picturePath,
+  withPaperLinks,
+  withReferences,
+  type TextPicture,
+} from './writing';
 
 export interface PostInput {
   readonly notebook: Notebook;
@@ -20,6 +34,9 @@ export interface PostInput {
   readonly folder: string;
   readonly figures: readonly PageFigure[];
   readonly stills: ReadonlyMap<number, Still>;
+  /** Ids of figures and tables by what texts call them. */
+  readonly labels: ReadonlyMap<string, string>;
+  readonly drawDiagram: DrawDiagram;
   /** That the interactive charts share. */
   readonly bundle: BundleName;
 }
@@ -70,31 +87,64 @@ function cellMarkdown(cell: NotebookCell, index: number, opening: boolean, work:
     .join('\n\n');
 }
 
-/** Pictures beside the notebook or attached to the cell go along. */
+/** Pictures beside the notebook or attached to the cell go along; what else a text may hold is as the generator has it. */
 function proseMarkdown(source: string, cell: NotebookCell, index: number, work: Work): string {
-  const attachments = (cell as { attachments?: Record<string, Record<string, string>> }).attachments ?? {};
-  const pieces = source.split(/(!\[[^\]]*\]\([^()\s]+\))/);
-  return pieces
-    .map((piece, at) => {
-      const [, alt, target] = /^!\[([^\]]*)\]\(([^()\s]+)\)$/.exec(piece) ?? [];
-      if (target === undefined || /^(https?|data):/.test(target)) return work.dialect.literal(piece);
-      const content = target.startsWith('attachment:')
-        ? Object.values(attachments[target.slice('attachment:'.length)] ?? {}).map((text) =>
-            Buffer.from(text, 'base64'),
-          )[0]
-        : readPicture(resolve(work.folder, decodeURIComponent(target)));
-      if (content === undefined) return work.dialect.literal(piece);
-      return `![${work.dialect.literal(alt)}](${addFile(`picture-${index + 1}-${at}${extname(target)}`, content, work)})`;
-    })
-    .join('');
+  const { dialect, labels, folder } = work;
+  const kept: string[] = []; // what is the generator's own already
+  const keep = (markdown: string): string => `\0${kept.push(markdown) - 1}\0`;
+  const drawn = dialect.mermaid === true ? source : mapDiagrams(source, diagramPicture);
+  const marked = outsideCode(
+    drawn,
+    (piece) => {
+      const linked = withReferences(withPaperLinks(piece), labels, (words) => words);
+      return dialect.literal(mapPictures(linked, (picture, whole) => pictureMarkdown(picture, whole)));
+    },
+    dialect.literal,
+  );
+  const text = marked.replace(/\0(\d+)\0/g, (_, at: string) => kept[Number(at)]);
+  const alerts = mapAlerts(text, (kind, body) => (dialect.alert ?? boldAlert)(kind, body));
+  return alerts.replace(
+    /^<details>\s*<summary>(.*?)<\/summary>\n([\s\S]*?)\n<\/details>/gm,
+    (_, summary: string, body: string) => (dialect.fold ?? boldFold)(summary, body.trim()),
+  );
+
+  function pictureMarkdown(picture: TextPicture, whole: string): string {
+    const { target, alt, width } = picture;
+    if (!isBeside(target) && !target.startsWith('attachment:')) return whole;
+    const content = target.startsWith('attachment:') ? attached(cell, target) : read(picturePath(target, folder));
+    if (content === undefined) return missingPicture(picture);
+    const address = addFile(`picture-${index + 1}-${kept.length + 1}${extname(target)}`, content, work);
+    const words = dialect.literal(alt);
+    const isSized = width !== undefined && dialect.sized !== undefined;
+    return keep(isSized ? dialect.sized(address, words, width) : `![${words}](${address})`);
+  }
+
+  function diagramPicture(mermaid: string): string | undefined {
+    const svg = work.drawDiagram(mermaid, { bg: '#ffffff', fg: '#1d2127' });
+    if (svg === undefined) return undefined;
+    // What reads a page's pictures out is given its words.
+    const alt = mermaid.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+    return keep(`![Diagram: ${alt}](${addFile(`diagram-${index + 1}-${kept.length + 1}.svg`, svg, work)})`);
+  }
 }
 
-function readPicture(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined; // the text keeps its reference, as it was
-  }
+function attached(cell: NotebookCell, target: string): Buffer | undefined {
+  const text = attachmentOf(cell, target);
+  return text === undefined ? undefined : Buffer.from(text, 'base64');
+}
+
+function read(path: string | undefined): Buffer | undefined {
+  return path === undefined ? undefined : readFileSync(path);
+}
+
+/** Where a generator has no alerts by default: a quotation that begins with what it is. */
+function boldAlert(kind: string, body: string): string {
+  return [`**${capitalized(kind)}**`, '', ...body.split('\n')].map((line) => `> ${line}`.trimEnd()).join('\n');
+}
+
+/** Where a generator leaves `<details>` out: what is folded elsewhere, under its summary. */
+function boldFold(summary: string, body: string): string {
+  return `**${summary}**\n\n${body}`;
 }
 
 function addFile(file: string, content: string | Buffer, { files, dialect, name }: Work): string {
@@ -115,10 +165,12 @@ const pictureTypes: Readonly<Record<string, string>> = {
   'image/svg+xml': 'svg',
 };
 
-function outputMarkdown({ output_type: type, data = {}, text }: CellOutput, name: string, work: Work): string {
+function outputMarkdown(output: CellOutput, name: string, work: Work): string {
+  const { output_type: type, data = {}, text, traceback, metadata = {} } = output;
   const plain = (content: string): string =>
     content.trim() === '' ? '' : fence(withoutColors(content), { dialect: work.dialect, language: 'text' });
   if (type === 'stream') return plain(joined(text));
+  if (type === 'error') return plain((traceback ?? []).join('\n'));
   const html = joined(data['text/html']);
   if (html.includes(libraryMarker)) return '';
   if (html !== '') return htmlOutput(html, work);
@@ -126,7 +178,11 @@ function outputMarkdown({ output_type: type, data = {}, text }: CellOutput, name
     const picture = joined(data[mime]);
     if (picture === '') continue;
     const content = extension === 'svg' ? picture : Buffer.from(picture, 'base64');
-    return `![Output of the cell above](${addFile(`output-${name}.${extension}`, content, work)})`;
+    const address = addFile(`output-${name}.${extension}`, content, work);
+    const { width } = { ...metadata, ...(metadata[mime] as object | undefined) } as { readonly width?: number };
+    return width === undefined || work.dialect.sized === undefined
+      ? `![Output of the cell above](${address})`
+      : work.dialect.sized(address, 'Output of the cell above', width);
   }
   const markdown = joined(data['text/markdown']);
   return markdown === '' ? plain(joined(data['text/plain'])) : work.dialect.literal(markdown);

@@ -5,9 +5,11 @@ import { writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { readNotebook } from '../notebook-file';
 import { dialects, type Dialect, type DialectName } from './dialects';
+import { diagramDrawer } from './drawn';
 import { findFigures, headlineFigure } from './figures';
 import { escapeMarkdown } from './html-to-markdown';
 import { pageMetadata, readingMinutes } from './metadata';
+import { withNumbers } from './numbering';
 import { pageData, type PageData } from './page-data';
 import { postBody } from './post-body';
 import { withoutPrivatePaths } from './private-paths';
@@ -43,7 +45,11 @@ export async function writePost(source: string, { format, folder, url }: PostOpt
   const figures = findFigures(notebook);
   const bundle = bundleOfHtml(figures.map(({ html }) => html).join(''));
   const { byNumber: stills, missing } = await drawStills(figures, { pixelRatio: 1.5 });
-  const { text, files } = postBody({ notebook, dialect, name, folder: dirname(source), figures, stills, bundle });
+  const { notebook: numbered, labels } = withNumbers(notebook);
+  const { text, files } = postBody({
+    ...{ notebook: numbered, dialect, name, folder: dirname(source), figures, stills, labels, bundle },
+    drawDiagram: await diagramDrawer(notebook),
+  });
   const headline = headlineFigure(figures);
   const frontMatter = dialect.frontMatter({
     metadata,

@@ -1,7 +1,7 @@
 /** The figures of the few-shot notebook. */
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
-import { barComparison } from '../../display/bar-chart';
 import type { FigureDisplay } from '../../display/figure';
+import { lineComparison, type LineSeries } from '../../display/line-chart';
 import { lossCurves } from '../../display/loss-chart';
 import type { Displayable } from '../../display/mime';
 import { armTitle } from '../../runs/arms';
@@ -32,35 +32,25 @@ function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-/** Grouped bars with trend lines of one metric over the number of training images; the names are those of the trainings themselves. */
-export function scoreBars(trainings: readonly FewShotTraining[], metric: ShownMetric): FigureDisplay {
+/** One metric over the number of training images, a line each way of training; the names are those of the trainings themselves. */
+export function scoresOverImages(trainings: readonly FewShotTraining[], metric: ShownMetric): FigureDisplay {
   const groups = groupTrainings(trainings);
-  const sizes = distinct(groups.map(({ size }) => size)).sort((a, b) => b - a);
   const arms = distinct(groups.map(({ arm }) => arm));
   const draws = Math.max(...groups.map((group) => group.trainings.length));
-  const series = distinct(groups.map((group) => group.series)).map((name) => {
-    const scores = sizes.map((size) => {
-      const group = groups.find((one) => one.series === name && one.size === size);
-      return group && scoreOf(group, metric);
-    });
-    return {
-      name: seriesTitles[name],
-      values: scores.map((score) => score?.mean ?? null),
-      errors: scores.map((score) => (score ? ([score.mean - score.low, score.high - score.mean] as const) : null)),
-    };
-  });
+  const series = distinct(groups.map((group) => group.series)).map((name): LineSeries => ({
+    name: seriesTitles[name],
+    points: groups
+      .filter((group) => group.series === name)
+      .map((group) => {
+        const { mean, low, high } = scoreOf(group, metric);
+        return { x: group.size, y: mean, interval: [low, high] as const };
+      })
+      .sort((a, b) => a.x - b.x),
+  }));
   const title = `${metricTitles[metric]} over training images, ${arms.map(armTitle).join(' and ')}`;
-  return barComparison(
-    {
-      groups: sizes.map((size) => `${size} images`),
-      series,
-      valueTitle: metricTitles[metric],
-      title,
-      errorTitle: intervalTitle(draws),
-      trendLines: true,
-      ...(metric === 'hd95' ? { digits: 1 } : { range: [0, 1.12] as const }),
-    },
-    { label: `${title}: one bar for each way of training, in groups by the number of training images` },
+  return lineComparison(
+    { series, xTitle: 'Training images', yTitle: metricTitles[metric], title, intervalTitle: intervalTitle(draws) },
+    { label: `${title}: a dot for each way of training and number of training images` },
   );
 }
 
@@ -122,18 +112,20 @@ export function casePanel(
 }
 
 /** A score of the study as its text means it; the legend of its figures has the two series swapped. */
-export function publishedBars(metric: Exclude<ShownMetric, 'hd95'>): FigureDisplay {
-  const sizes = distinct(scoresOfStudy.map(({ size }) => size));
-  const of = (name: string) =>
-    sizes.map((size) => scoresOfStudy.find((row) => row.size === size && row.series === name)?.[metric] ?? null);
-  return barComparison(
+export function publishedScores(metric: Exclude<ShownMetric, 'hd95'>): FigureDisplay {
+  const series = (['F', 'E'] as const).map((name): LineSeries => ({
+    name: seriesTitles[name],
+    points: scoresOfStudy
+      .filter((row) => row.series === name)
+      .map((row) => ({ x: row.size, y: row[metric] }))
+      .sort((a, b) => a.x - b.x),
+  }));
+  return lineComparison(
     {
-      groups: sizes.map((size) => `${size} images`),
-      series: (['F', 'E'] as const).map((name) => ({ name: seriesTitles[name], values: of(name) })),
-      valueTitle: metricTitles[metric],
+      series,
+      xTitle: 'Training images',
+      yTitle: metricTitles[metric],
       title: `What the study published: ${metricTitles[metric]}, its swapped legend put right`,
-      range: [0, 1.12],
-      trendLines: true,
     },
     {
       label: `The study’s ${metricTitles[metric]} on ISIC 2017 for frozen and end-to-end training at six numbers of images`,

@@ -7,13 +7,13 @@ import * as tables from './tables';
 export { decoderWidths, encoderOf } from './encoder';
 export { denoisingLosses, denoisingPanel } from '../../workbench/denoising';
 export { segmentationLosses } from '../../workbench/mask-charts';
-export { caseNames, publishedBars } from './figures';
+export { caseNames, publishedScores } from './figures';
 export { lengthAt, planRows, usableSizes, validationAt } from './published';
 export { allSeries, pointsOf, rowOf, type FewShotArm, type FewShotPoint, type FewShotTraining } from './series';
 export { modelSizes } from './tables';
 
 export const casePanel = whenTrained(figures.casePanel);
-export const scoreBars = whenTrained(figures.scoreBars);
+export const scoresOverImages = whenTrained(figures.scoresOverImages);
 export const seriesLosses = whenTrained(figures.seriesLosses);
 export const scoreTable = whenTrained(tables.scoreTable);
 export const comparisonRows = whenTrained(tables.comparisonRows);

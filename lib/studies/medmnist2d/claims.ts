@@ -309,6 +309,7 @@ export function sizeFigure(evidence: GridEvidence): FigureDisplay | undefined {
       series: [{ name: title, differences: points.map(({ y }) => ({ value: y })) }],
       xTitle: 'Difference in test AUC, mean over seeds and optimizers',
       sides: [`${resnet} is better`, `${swin} is better`],
+      ordered: true,
     },
     { label: title },
   );

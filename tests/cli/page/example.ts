@@ -18,6 +18,7 @@ export const metadata = {
   tags: ['medical imaging', 'a: "b"'],
   license: 'Apache-2.0',
   study: { title: 'A study of 100% {cells}', authors: ['Zoë Müller'], year: 2025, url: 'https://example.org/study' },
+  source: 'https://github.com/a/b/blob/main/c.ipynb',
   kernelspec: { name: 'tslab', display_name: 'TypeScript', language: 'typescript' },
   language_info: { name: 'typescript', file_extension: '.ts' },
 };

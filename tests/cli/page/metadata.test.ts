@@ -23,6 +23,7 @@ test('everything may be left out; the title is then the first heading, else the 
     license: undefined,
     study: undefined,
     image: undefined,
+    source: undefined,
   };
   assert.deepEqual(pageMetadata(notebook({}), 'name'), { title: 'name', ...nothing });
   const headed = notebook({}, prose(['# The `fit` *loop*\n', 'text']));
@@ -63,6 +64,7 @@ test('what is wrong is named, with what it must be', () => {
     ['authors', [{ name: 'A', url: 'no address' }], /"authors"/],
     ['authors', [{ name: 'A', url: 'javascript:alert(1)' }], /"authors"/],
     ['tags', [1], /"tags" is \[1\], but must be a list of words\.$/],
+    ['source', 'c.ipynb', /"source" is "c\.ipynb", but must be the address of the notebook’s file/],
     ['title', '', /"title" is "", but must be a text\.$/],
     ['study', { authors: ['A'] }, /"study" is .* but must be an object with title/],
   ] as const)

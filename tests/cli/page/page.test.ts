@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 import { atomFeed } from '../../../lib/cli/feed';
@@ -19,13 +21,14 @@ import { claimsSection } from '../../../lib/cli/claims-section';
 import { indexPage } from '../../../lib/cli/index-page';
 import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
-import { withFormulas } from '../../../lib/cli/page/mathematics';
+import { withDrawings } from '../../../lib/cli/page/drawn';
 import { pageLimit, writePage } from '../../../lib/cli/page/page';
 import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
 import { writeResults } from '../../../lib/runs/results';
 import { evil, exampleNotebook, metadata, results } from './example';
 import { userError } from '../../data/user-error';
+import { patience } from '../../patience';
 
 const folder = mkdtempSync(join(tmpdir(), 'page-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +38,8 @@ const ownPicture = '<img class="nb-still" src="data:image/png;base64,AAAA" alt="
 let page: string;
 let bytes: number;
 
+const programs = process.env.PATH ?? '';
+
 // What is asserted here holds without a browser; tests/browser looks at the rest.
 before(async () => {
   process.env.PATH = '';
@@ -43,7 +48,9 @@ before(async () => {
   mkdirSync(dirname(source));
   const answer =
     '## Results\n\n<details><summary>What was measured</summary>\n\nOnce, `0.5`.\n\nTwice.\n\n</details>\n\nAfter it.';
-  const example = JSON.stringify(await exampleNotebook()).replace('"## Results"', JSON.stringify(answer));
+  const rich =
+    '\n\nSee @fig-2, @tbl-1 and @fig-none[^a], and doi:10.1000/182.\n\n> [!TIP]\n> Look.\n\n![gone](gone.png)\n\n```mermaid\nflowchart LR\n  A[Start] --> B\n```\n\n[^a]: A *note*.';
+  const example = JSON.stringify(await exampleNotebook()).replace('"## Results"', JSON.stringify(answer + rich));
   // The first chart has a picture already.
   writeFileSync(source, example.replace(/<p class=\\"nb-placeholder\\">[^<]*<\/p>/, ownPicture.replaceAll('"', '\\"')));
   writeFileSync(join(folder, 'run', 'results.json'), JSON.stringify(results));
@@ -105,7 +112,7 @@ test('texts of the metadata are shown and never obeyed', () => {
   assert.equal(meta('description'), metadata.description);
   assert.equal(meta('og:description'), metadata.description);
   assert.equal(meta('article:published_time'), '2026-11-24');
-  assert.ok(page.includes('<a href="https://example.org/ada">Ada O’Hara</a>, Blaise &amp; Co'));
+  assert.ok(page.includes('<a href="https://example.org/ada"><bdi>Ada O’Hara</bdi></a>, <bdi>Blaise &amp; Co</bdi>'));
   assert.ok(page.includes('<time datetime="2026-11-24">24 November 2026</time>'));
   assert.ok(page.includes('<span>3 min read</span>'));
   assert.ok(page.includes('<span>ran in 6.5\u00a0s</span>'));
@@ -132,7 +139,11 @@ test('the end says how the page was run and how to cite it', () => {
 
 test('charts have a caption, a place and a text for readers without scripts; code is folded by its tags', () => {
   assert.equal(page.match(/<figcaption>/g)?.length, 3);
-  assert.ok(page.includes('<figcaption>Another chart.</figcaption>'));
+  assert.ok(page.includes('<figcaption><span class="number">Figure 3.</span> Another chart.</figcaption>'));
+  assert.match(
+    page,
+    /<div (?=[^>]*id="tbl-1")[^>]*>\s*<p class="nb-caption"><strong><span class="number">Table 1\.<\/span> A table/,
+  );
   assert.equal(
     page.match(/The chart is drawn by a script; without it, its numbers are in the table below/g)?.length,
     1, // the other chart has its own picture
@@ -149,10 +160,35 @@ test('what a text folds stays folded, all of it and no more', () => {
   );
 });
 
-test('formulas are drawn by the browser; code, headings and sums of money stay', () => {
+test('texts refer to figures, tables, notes and papers, and have alerts, diagrams and the names of missing pictures', () => {
+  assert.match(
+    page,
+    /See <a href="#fig-2">Figure\u00a02<\/a>, <a href="#tbl-1">Table\u00a01<\/a> and \?@fig-none<sup /,
+  );
+  assert.match(page, /<sup (?=[^>]*id="note-ref-1")[^>]*><a href="#note-1" title="A note\.">1<\/a><\/sup>/);
+  assert.match(page, /<h2 id="Notes">[\s\S]*<span id="note-1"><\/span>A <em>note<\/em>\. <a href="#note-ref-1">↩<\/a>/);
+  assert.ok(page.includes('<a href="https://doi.org/10.1000/182">doi:10.1000/182</a>.'));
+  assert.match(page, /<blockquote class="alert alert-tip"><p class="alert-title">Tip<\/p><p>Look\.<\/p>/);
+  assert.match(page, /<em>\[The picture <code>gone\.png<\/code> is missing: gone\]<\/em>/);
+  assert.match(
+    page,
+    /<div class="diagram" role="img" aria-label="Diagram: flowchart LR A\[Start\] --&gt; B"><svg[\s\S]*?Start[\s\S]*?<\/svg><\/div>/,
+  );
+});
+
+test('the notebook can be taken out of its page, without outputs, and opened where it is public', () => {
+  const [, file, text] = /<a download="([^"]*)" href="data:application\/x-ipynb\+json;base64,([^"]*)"/.exec(page) ?? [];
+  assert.equal(file, '01_resnet_from_scratch.ipynb');
+  const { cells } = JSON.parse(Buffer.from(text, 'base64').toString()) as { cells: { outputs?: unknown[] }[] };
+  assert.ok(cells.length > 5 && cells.every(({ outputs = [] }) => outputs.length === 0));
+  const address = 'https://github.com/a/b/blob/main/c.ipynb';
+  assert.ok(page.includes(`, <a href="${address}">read its source</a>, <a href="https://codespaces.new/a/b">open it`));
+});
+
+test('formulas are drawn by the browser; code, headings and sums of money stay', async () => {
   const source = '# $a$\n\n$x$ and `$a$`, $$\n\\frac{1}{2}\n$$ but not $\\nothing{$.';
   const cells = [{ cell_type: 'markdown' as const, metadata: {}, source }];
-  const { notebook, place } = withFormulas({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+  const { notebook, place } = await withDrawings({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
   assert.equal(notebook.cells[0].source, '# $a$\n\n\ue0000\ue001 and `$a$`, \ue0001\ue001 but not $\\nothing{$.');
   assert.match(place('\ue0001\ue001'), /^<math title="\\frac\{1\}\{2\}" display="block".*<mfrac>/);
   assert.match(page, /From \$5 to \$10: <math title="x_i \* 2 \* y"[^>]*>[^$]*<msub>[^$]*<\/math>\./);
@@ -311,7 +347,7 @@ test('a post holds everything by files beside it, in the generator’s own layou
     const cover = join(folder, format, format === 'hugo' ? '' : pictures, format === 'hugo' ? 'cover.png' : 'card.png');
     assert.ok(existsSync(cover), `${format} has a card`);
     const files = readdirSync(join(folder, format, pictures))
-      .filter((file) => file !== 'card.png')
+      .filter((file) => file !== 'card.png' && !file.startsWith('diagram-'))
       .sort();
     const charts = format === 'jekyll' || format === 'quarto' ? ['figure-2.html', 'figure-3.html'] : [];
     const plotly = files.filter((name) => name.startsWith('plotly-'));
@@ -333,4 +369,74 @@ test('a post holds everything by files beside it, in the generator’s own layou
     ),
   );
   assert.ok(readFileSync(join(folder, 'hugo/index.md'), 'utf8').includes(`'{{</* shortcode */>}} {% raw %}`));
+});
+
+/** Runs a generator on a folder; its own words where it fails. */
+function build(program: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    ...{ cwd, encoding: 'utf8', timeout: patience, env: { ...process.env, PATH: programs, LC_ALL: 'C.UTF-8' } },
+  });
+  assert.equal(status, 0, `${program}: ${error?.message ?? ''} ${stdout} ${stderr}`);
+  return stdout;
+}
+
+function lacks(program: string): string | false {
+  const isThere = programs.split(delimiter).some((path) => path !== '' && existsSync(join(path, program)));
+  return isThere ? false : `there is no ${program} on this machine`;
+}
+
+/** What a generator made of the example: tables are tables, and nothing of it was obeyed or left out. */
+function assertBuilt(html: string): void {
+  assert.match(html, /<td[^>]*>a\|b<\/td>/);
+  assert.match(html, /<strong>Table\s1\. A table<\/strong>/);
+  for (const words of ['How to cite', 'shortcode', 'Twice.', 'What was measured', 'Look.', 'A <em>note</em>.'])
+    assert.ok(html.includes(words), words);
+  assert.doesNotMatch(html, /raw HTML omitted|\?@fig-2/);
+}
+
+test('Hugo builds the post by its defaults', { skip: lacks('hugo') }, () => {
+  const site = join(folder, 'hugo-site');
+  cpSync(join(folder, 'hugo'), join(site, 'content/posts/one'), { recursive: true });
+  mkdirSync(join(site, 'layouts/_default'), { recursive: true });
+  writeFileSync(join(site, 'hugo.toml'), 'baseURL = "https://example.org/"\ndisableKinds = ["taxonomy", "term", "RSS", "sitemap", "home", "section"]\n'); // prettier-ignore
+  writeFileSync(
+    join(site, 'layouts/_default/single.html'),
+    '{{ .Title }}{{ range .Params.tags }}[{{ . }}]{{ end }}{{ .Content }}',
+  );
+  build('hugo', ['--buildFuture', '--quiet'], site);
+  const html = readFileSync(join(site, 'public/posts/one/index.html'), 'utf8');
+  assertBuilt(html);
+  assert.ok(html.includes('[medical imaging]'), 'a tag with a space is one');
+  assert.ok(existsSync(join(site, 'public/posts/one/figures/figure-1-1.webp')));
+});
+
+test('Jekyll builds the post by its defaults', { skip: lacks('jekyll') }, () => {
+  const site = join(folder, 'jekyll');
+  mkdirSync(join(site, '_layouts'));
+  writeFileSync(join(site, '_layouts/post.html'), '{% for tag in page.tags %}[{{ tag }}]{% endfor %}{{ content }}');
+  build('jekyll', ['build', '--future', '--quiet', '--disable-disk-cache'], site);
+  const [file] = readdirSync(join(site, '_site'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /resnet[^/]*\.html$/.test(name),
+  );
+  const html = readFileSync(join(site, '_site', file), 'utf8');
+  assertBuilt(html);
+  assert.ok(html.includes('[medical imaging]') && html.includes('{{ liquid }}'));
+  assert.match(html, /<summary>Data as table<\/summary>\s*<p><strong>/);
+});
+
+test('Pandoc, of which Quarto is made, builds the post', { skip: lacks('pandoc') }, () => {
+  const html = build('pandoc', ['--from', 'markdown-citations', '--to', 'html', 'index.qmd'], join(folder, 'quarto'));
+  assertBuilt(html);
+  assert.match(html, /<div class="callout-tip">\s*<p>Look\.<\/p>/);
+});
+
+test('MyST builds the post', { skip: lacks('myst') }, () => {
+  const site = join(folder, 'myst');
+  writeFileSync(join(site, 'myst.yml'), 'version: 1\nproject: {}\n');
+  build('myst', ['build', 'index.md', '--md', '--force', '--ci'], site);
+  const exported = readdirSync(join(site, '_build/exports'));
+  assert.ok(
+    exported.some((name) => name.endsWith('.md')),
+    exported.join(),
+  );
 });

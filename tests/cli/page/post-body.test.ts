@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Notebook } from '../../../lib/cli/notebook-file';
 import { dialects, type DialectName } from '../../../lib/cli/page/dialects';
@@ -35,6 +38,8 @@ function bodyOf(format: DialectName, count: number) {
     folder: '.',
     figures: findFigures(notebook),
     stills,
+    labels: new Map(),
+    drawDiagram: () => undefined,
     bundle: 'basic',
   });
 }
@@ -87,4 +92,85 @@ test('a table in HTML as Markdown, as rows and as CSV', () => {
   assert.ok(htmlToMarkdown(html, (one) => `<<${one}>>`).includes('\n\n<<| Name'));
   assert.deepEqual(tableRows(html)[1], ['a|b', '0.5']);
   assert.equal(csvOf([['a,b', 'say "c"', 'd']]), '"a,b","say ""c""",d\r\n');
+});
+
+/** Everything that a text may hold beyond plain Markdown. */
+const rich = `See @fig-3 and @tbl-scores, not @fig-none or \`@fig-3\`[^a]; arXiv:2508.10104.
+
+> [!WARNING]
+> Mind {{ this }}.
+
+![One](one.png){width=40} <img src="one.png" alt="Two" width="30"> ![](gone.png)
+
+<details><summary>More</summary>
+
+Folded.
+
+</details>
+
+\`\`\`mermaid
+flowchart LR
+  A[Start] --> B[End]
+\`\`\`
+
+[^a]: A note.
+`;
+
+test('what a text holds beyond Markdown is as each generator has it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'post-'));
+  try {
+    writeFileSync(join(folder, 'one.png'), 'png');
+    const failed = {
+      output_type: 'error',
+      ename: 'E',
+      evalue: '',
+      traceback: ['\u001b[31mE: on purpose\u001b[0m', 'at a'],
+    };
+    const picture = {
+      output_type: 'display_data',
+      data: { 'image/png': 'AA==' },
+      metadata: { 'image/png': { width: 50 } },
+    };
+    const body = (format: DialectName) =>
+      postBody({
+        notebook: {
+          cells: [
+            { cell_type: 'markdown', metadata: {}, source: rich },
+            { cell_type: 'code', metadata: { tags: ['raises-exception'] }, source: 'a;', outputs: [failed, picture] },
+          ],
+          metadata: {},
+          nbformat: 4,
+          nbformat_minor: 5,
+        },
+        ...{ dialect: dialects[format], name: 'n', folder, figures: [], stills: new Map(), bundle: 'basic' as const },
+        drawDiagram: () => '<svg/>',
+        labels: new Map([
+          ['fig-3', 'fig-3'],
+          ['tbl-scores', 'tbl-2'],
+        ]),
+      });
+    for (const format of ['hugo', 'jekyll', 'quarto', 'myst', 'markdown'] as const) {
+      const { text, files } = body(format);
+      const start =
+        'See Figure\u00a03 and Table\u00a02, not ?@fig-none or `@fig-3`[^a]; [arXiv:2508.10104](https://arxiv.org/abs/2508.10104).';
+      assert.ok(text.startsWith(start), text);
+      assert.match(text, /\[\^a\]: A note\./);
+      assert.match(text, /\*\[The picture `gone\.png` is missing\]\*/);
+      assert.match(text, /```text\nE: on purpose\nat a\n```/);
+      assert.equal(files.has('diagram-1-1.svg'), format !== 'markdown');
+      assert.equal([...files.keys()].filter((file) => /^picture-1-/.test(file)).length, 2, format);
+    }
+    const of = (format: DialectName): string => body(format).text;
+    assert.ok(
+      of('hugo').includes('> **Warning**\n>\n> Mind {{ this }}.') && of('hugo').includes('**More**\n\nFolded.'),
+    );
+    assert.ok(of('jekyll').includes('<details markdown="1">') && of('jekyll').includes('{: width="40"}'));
+    assert.ok(of('jekyll').includes('Mind {{ "{{" }} this }}.'));
+    assert.ok(of('quarto').includes('::: {.callout-warning}\nMind') && of('quarto').includes('{width=30px}'));
+    assert.ok(of('myst').includes(':::{warning}\nMind') && of('myst').includes(':width: 40px'));
+    assert.ok(of('markdown').includes('> [!WARNING]\n> Mind') && of('markdown').includes('```mermaid\n'));
+    assert.match(of('markdown'), /<img src="figures\/output-2-2\.png" alt="Output of the cell above" width="50">/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -100,7 +100,9 @@ describe('charts of the DINOv3 study', () => {
     const { figure } = reliabilityOfPixels(runs, { fraction: 1 });
     assert.equal(figure.data.length, 9);
     const titles = (figure.layout.annotations as { text: string }[]).map(({ text }) => text);
-    assert.deepEqual(titles, ['<b>All pixels</b>', '<b>At the border</b>', '<b>At the border, scaled</b>']);
+    assert.deepEqual(titles, ['<b>U-Net</b>', '<b>DINOv3-S</b>', '<b>DINOv3-B</b>'], 'a diagram for each network');
+    const names = figure.data.slice(0, 3).map(({ name }) => name);
+    assert.deepEqual(names, ['all pixels', 'at the border', 'at the border, scaled']);
     assert.match(String(figure.caption), /within 2 pixels of it/);
   });
 
