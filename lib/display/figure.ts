@@ -111,16 +111,16 @@ function figureHtml({ data, layout, narrowLayout, width = {}, label, caption, ta
   // What scrolls must be reachable by keyboard.
   const focus = width.least === undefined ? '' : ' tabindex="0"';
   const shown = escapeHtml(alternative({ data, layout }) ?? label);
-  const notes = [
-    caption === undefined ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`,
-    rows === undefined ? '' : dataTable(rows, label),
-  ];
+  const numbers = rows === undefined ? '' : dataTable(rows, label);
+  // The last of a figure's parts in HTML; on the screen it stands above the data.
+  const below = caption === undefined ? '' : `<figcaption>${escapeHtml(caption)}</figcaption>`;
   return (
     `<figure class="nb-display nb-figure" aria-label="${name}" data-figure="${bundleOf(data.map(({ type }) => type))}"${widest}>` +
     `<div class="nb-plot" data-plot="${shown}"${focus} style="min-height:${layout.height ?? baseLayout.height}px">` +
     `<p class="nb-placeholder">${name}. The chart is drawn when the set-up cell has run in a trusted notebook.</p></div>` +
-    `${notes.join('')}<script type="application/json">${payload}</script>` +
-    '<script>(window.notebookFigures=window.notebookFigures||[]).push(document.currentScript.parentNode)</script></figure>'
+    `${numbers}<script type="application/json">${payload}</script>` +
+    '<script>(window.notebookFigures=window.notebookFigures||[]).push(document.currentScript.parentNode)</script>' +
+    `${below}</figure>`
   );
 }
 

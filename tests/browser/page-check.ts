@@ -27,6 +27,13 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
+/** As much of a page as most checks need, in any browser. */
+export interface EvaluatedPage {
+  /** The value of an expression in the page, or of what it promises. */
+  evaluate<T>(expression: string): Promise<T>;
+  waitForTimeout(milliseconds: number): Promise<void>;
+}
+
 /** What web.dev calls the cumulative layout shift; Firefox does not measure it. */
 const countShifts = `window.layoutShift = 0;
   new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.layoutShift += value)))
@@ -68,7 +75,7 @@ export async function openPage(browser: Browser, path: string, view: View, scrip
 }
 
 /** Waits until an expression is true in a page. Its policy forbids what Playwright's own way of waiting does: to evaluate a text in it. */
-export async function becomesTrue(page: Page, expression: string): Promise<void> {
+export async function becomesTrue(page: EvaluatedPage, expression: string): Promise<void> {
   const end = Date.now() + patience;
   while (!(await page.evaluate(`Boolean(${expression})`))) {
     assert.ok(Date.now() < end, `${expression} never becomes true`);
@@ -77,42 +84,45 @@ export async function becomesTrue(page: Page, expression: string): Promise<void>
 }
 
 /** Every chart of a page that is not folded away has been drawn. */
-export async function figuresDrawn(page: Page): Promise<number> {
+export async function figuresDrawn(page: EvaluatedPage): Promise<number> {
   // Those that are far from the view would wait until they are near.
   await becomesTrue(
     page,
     '!document.querySelector("figure[data-figure]") || (window.Plotly && window.notebookFigures.draw)',
   );
-  await page.evaluate('window.notebookFigures?.draw()');
+  await page.evaluate('window.notebookFigures?.draw(), undefined');
   await becomesTrue(
     page,
     `[...document.querySelectorAll('figure[data-figure] [data-plot]')].every((plot) => plot.clientWidth === 0 || plot.querySelector('.main-svg'))`,
   );
-  return page.locator('figure[data-figure] .main-svg:first-child').count();
+  return page.evaluate<number>(`document.querySelectorAll('figure[data-figure] .main-svg:first-child').length`);
 }
 
 interface Violation {
   readonly id: string;
   readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
+  /** Of the first element. */
+  readonly html: string;
 }
 
 const axe = readFileSync(join(projectRoot, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 
 /** Serious and critical findings of axe, with everything unfolded; none is what is wanted. */
-export async function axeFindings(page: Page): Promise<string[]> {
+export async function axeFindings(page: EvaluatedPage): Promise<string[]> {
   await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
   await figuresDrawn(page);
   await page.evaluate(axe);
   // To describe all that is well takes axe longer than to find what is not.
-  const { violations } = await page.evaluate<{ violations: Violation[] }>(`axe.run({ resultTypes: ['violations'] })`);
+  const violations = await page.evaluate<Violation[]>(
+    `axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })))`,
+  );
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
+    .map(({ id, html }) => `${id}: ${html.slice(0, 200)}`);
 }
 
 /** A page never scrolls sideways as a whole: what is wider scrolls by itself, and can be focused for it. */
-export async function assertFits(page: Page): Promise<void> {
+export async function assertFits(page: EvaluatedPage): Promise<void> {
   const [content, window] = await page.evaluate<[number, number]>(
     '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
   );

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
@@ -14,6 +15,7 @@ import { figure } from '../../lib/display/own-figure';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
+import { skipWithoutFirefox, withFirefox } from './firefox';
 import {
   assertFits,
   assertPrints,
@@ -25,6 +27,9 @@ import {
   openPage,
   views,
 } from './page-check';
+
+/** As WebDriver calls them. */
+const [tabKey, enterKey] = ['\ue004', '\ue007'];
 
 const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
@@ -100,6 +105,30 @@ test('the gallery is whole in both themes and at both widths', { skip }, async (
     await close();
   }
 });
+
+test(
+  'in Firefox, pages and the gallery are whole at four widths, and can be used by keyboard',
+  { skip: skip || skipWithoutFirefox },
+  async () => {
+    await withFirefox(async (page) => {
+      // Of the pages of notebooks the last: each takes seconds.
+    for (const [name, path] of [pages[0], ...pages.slice(1).slice(-1), ['the gallery', gallery] as const]) {
+        await page.open(pathToFileURL(path).href);
+        for (const width of [390, 768, 1440, 1280]) {
+          await page.setWidth(width);
+          await assertFits(page);
+        }
+        assert.deepEqual(await axeFindings(page), [], name);
+        const charts = await page.evaluate<number>(`document.querySelectorAll('figure[data-figure]').length`);
+        assert.equal(await figuresDrawn(page), charts, name);
+        assert.deepEqual(page.complaints, [], name);
+        await page.evaluate('scrollTo(0, 0), document.activeElement.blur()');
+        for (const key of [tabKey, enterKey]) await page.press(key);
+        assert.equal(await page.evaluate('document.activeElement.id'), 'content', 'the skip link comes first');
+      }
+    });
+  },
+);
 
 test('the contents lead to their sections and follow the scroll; on a phone they are folded', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });

@@ -154,11 +154,17 @@ function pageFigure({ html, label, caption, kind, number }: PageFigure, still: P
   const ownCaption = html.includes('<figcaption>')
     ? ''
     : `<figcaption>${figureNumber(number)}${escapeHtml(caption)}</figcaption>`;
-  return linked.replace(placePattern, (own) => {
-    // A notebook that brings pictures keeps them where none can be drawn.
-    const kept = own.startsWith('<img') ? own : `${text}</div>`;
-    return `${still === undefined ? kept : `${stillPicture(still, label, kind)}</div>`}${ownCaption}`;
-  });
+  return (
+    linked
+      .replace(placePattern, (own) => {
+        // A notebook that brings pictures keeps them where none can be drawn.
+        const kept = own.startsWith('<img') ? own : `${text}</div>`;
+        return still === undefined ? kept : `${stillPicture(still, label, kind)}</div>`;
+      })
+      // Those of older notebooks have the caption before the data.
+      .replace(/(<figcaption>[\s\S]*?<\/figcaption>)([\s\S]*)<\/figure>$/, '$2$1</figure>')
+      .replace(/<\/figure>$/, (end) => `${ownCaption}${end}`)
+  );
 }
 
 function figureNumber(number: number): string {

@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
-import { displayLibrary } from '../../display/library';
-import { bundleOfHtml } from '../../display/plotly-bundles';
+import { bundleOfHtml, packedBundle } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { withContentPolicy } from './content-policy';
 
@@ -21,7 +20,10 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
   const [heading, lede] = [title, description].map(escapeHtml);
   const alternate =
     feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
-  const charts = body.includes('data-figure') ? displayLibrary(bundleOfHtml(body)).html : '';
+  const { element, loader } = body.includes('data-figure')
+    ? packedBundle(bundleOfHtml(body))
+    : { element: '', loader: '' };
+  const charts = element === '' ? '' : `\n${element}\n<script>${own('../display/figure-runtime.js')}${loader}</script>`;
   return withContentPolicy(`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -36,7 +38,7 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
 <script>try { const theme = localStorage.getItem('theme'); if (theme) document.documentElement.dataset.theme = theme; } catch {}</script>
 <style>${['blog.css', 'prose.css', 'code.css', '../display/display.css', 'gallery.css', 'print.css'].map(own).join('')}</style>
 </head>
-<body>${charts}
+<body>
 <a class="skip-link" href="#content">Skip to the content</a>
 <div class="controls" hidden><button type="button" id="theme-switch" aria-pressed="false">Dark</button></div>
 <header class="page-header">
@@ -47,7 +49,7 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
 ${body}
 </main>
 <footer class="page-footer"><p><strong>Not for clinical use.</strong> These pages report research; nothing on them is medical advice or a medical device.</p></footer>
-<script>${own('../display/table-runtime.js')}${own('theme.js')}</script>
+<script>${own('../display/table-runtime.js')}${own('theme.js')}</script>${charts}
 </body>
 </html>
 `);

@@ -14,12 +14,14 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { HtmlValidate } from 'html-validate';
 import sharp from 'sharp';
 import { atomFeed } from '../../../lib/cli/feed';
 import { withParameters } from '../../../lib/cli/notebook-file';
 import { claimsSection } from '../../../lib/cli/claims-section';
 import { indexPage } from '../../../lib/cli/index-page';
 import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-runs';
+import { runsSections } from '../../../lib/cli/runs-section';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
 import { withDrawings } from '../../../lib/cli/page/drawn';
 import { pageLimit, writePage } from '../../../lib/cli/page/page';
@@ -27,6 +29,7 @@ import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
 import { writeResults } from '../../../lib/runs/results';
 import { evil, exampleNotebook, metadata, results } from './example';
+import { recordRuns } from '../../studies/recorded-runs';
 import { userError } from '../../data/user-error';
 import { patience } from '../../patience';
 
@@ -369,6 +372,28 @@ test('a post holds everything by files beside it, in the generator’s own layou
     ),
   );
   assert.ok(readFileSync(join(folder, 'hugo/index.md'), 'utf8').includes(`'{{</* shortcode */>}} {% raw %}`));
+});
+
+test('pages and the gallery are HTML as the standard has it', async () => {
+  const validator = new HtmlValidate({
+    extends: ['html-validate:standard', 'html-validate:a11y'],
+    // A region is as good as a section, and a list may have a name.
+    rules: { 'prefer-native-element': 'off', 'aria-label-misuse': ['error', { allowAnyNamable: true }] },
+  });
+  recordRuns(folder, '01_resnet_from_scratch', [
+    { learningRate: 1e-3, epochs: 3, bestValAccuracy: 0.81, testAccuracy: 0.79 },
+    { learningRate: 3e-4, epochs: 4, bestValAccuracy: 0.88, testAccuracy: 0.7 },
+  ]);
+  const runs = [finishedRun('01_resnet_from_scratch', dirname(source))];
+  const gallery = await indexPage({ runs, folder, sections: runsSections(folder) });
+  for (const [name, html] of Object.entries({ page, gallery })) {
+    const light = html.replace(/(<script[^>]*id="plotly-[^>]*>)[^<]*/, '$1'); // packed, it is no HTML, and long
+    const { results: found } = await validator.validateString(light);
+    const problems = found.flatMap(({ messages }) =>
+      messages.map(({ message, selector }) => `${message} (${selector})`),
+    );
+    assert.deepEqual(problems, [], name);
+  }
 });
 
 /** Runs a generator on a folder; its own words where it fails. */
