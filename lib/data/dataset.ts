@@ -58,6 +58,11 @@ export interface DataFacts {
   readonly splits: Readonly<Record<SplitName, { readonly count: number }>>;
 }
 
+/** What an image is called: its file, or its place in the split. */
+export function imageName({ name, names }: Pick<Split, 'name' | 'names'>, index: number): string {
+  return names?.[index] ?? `${name} ${index}`;
+}
+
 /** The classes of an image, by their numbers: one, or where an image may have several those that it has. */
 export function classesOf({ labels, labelWidth }: Pick<Split, 'labels' | 'labelWidth'>, index: number): number[] {
   if (labelWidth === 1) return [labels[index]];

@@ -4,6 +4,7 @@
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { csvOf } from '../csv';
 import { UserError } from '../errors';
@@ -243,7 +244,9 @@ export function loadModel(given: string): SavedModel {
   };
   checkTensors(file, network);
   const initial: Network['initial'] = (table, seed) => initialParameters(table, seed, read());
-  return { directory, description, network: { ...network, initial }, read };
+  // As the last expression of a cell, it would show all that it consists of.
+  const shown = { [inspect.custom]: () => `${name}, in ${directory}` };
+  return { directory, description, network: { ...network, initial }, read, ...shown };
 }
 
 /**

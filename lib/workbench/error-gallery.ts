@@ -1,5 +1,5 @@
 /** What a cell shows of a network's mistakes: the images themselves. */
-import type { Dataset } from '../data/dataset';
+import { imageName, type Dataset } from '../data/dataset';
 import { counted } from '../data/file-facts';
 import type { SegmentationDataset } from '../data/segmentation-dataset';
 import { imageGrid, type GridImage } from '../display/image-grid';
@@ -111,7 +111,7 @@ function gridImage({ data, split }: OfClasses, { index, truth, predicted, probab
   const { height, width, channels, classNames, splits } = data;
   const pixels = new Uint8Array(height * width * channels);
   splits[split].readImages([index], pixels);
-  const name = splits[split].names?.[index] ?? `${split} ${index}`;
+  const name = imageName(splits[split], index);
   const verdict = truth === predicted ? classNames[truth] : `${classNames[truth]}, taken for ${classNames[predicted]}`;
   return {
     ...{ pixels, height, width, channels },

@@ -1,6 +1,6 @@
 /** Where a network looks: pictures of Grad-CAM and of attention roll-out on images of a dataset. */
 import { normalizedImages } from '../data/batches';
-import { labelOf, type Dataset, type SplitName } from '../data/dataset';
+import { imageName, labelOf, type Dataset, type SplitName } from '../data/dataset';
 import { imageGrid, type GridImage } from '../display/image-grid';
 import { heatPixels } from '../display/map-images';
 import type { Displayable } from '../display/mime';
@@ -129,20 +129,20 @@ async function overlaid(
       const size = height * width;
       const image = pixels.subarray(at * size * channels, (at + 1) * size * channels);
       const own = { height, width, channels: 3 };
-      const label = labelOf(data, splits[split], index);
+      const [name, label] = [imageName(splits[split], index), labelOf(data, splits[split], index)];
       const map = found.maps.subarray(at * size, (at + 1) * size);
       return [
         {
           ...own,
           pixels: rgb(image, channels),
-          title: `${split} ${index}\n${label}`,
-          alt: `${split} image ${index}: ${label}`,
+          title: `${name}\n${label}`,
+          alt: `${name}: ${label}`,
         },
         {
           ...own,
           pixels: blended(rgb(image, channels), heatPixels(map, [0, 1])),
           title: found.titles[at],
-          alt: `Image ${index}, light where it counts ${found.titles[at]}`,
+          alt: `${name}, light where it counts ${found.titles[at]}`,
         },
       ];
     });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import sharp from 'sharp';
 import { main as predict } from '../../lib/cli/predict';
 import type { Dataset, Split } from '../../lib/data/dataset';
@@ -114,6 +115,7 @@ describe('a model that is kept', () => {
       assert.deepEqual([shape, type], [small.table[name].shape, 'F32']);
     file.close();
     assert.deepEqual(saved.read(), trained.best?.read());
+    assert.equal(inspect(saved), `Small ResNet, in ${at('model')}`);
     const card = readFileSync(at('model', 'README.md'), 'utf8');
     assert.match(
       card,

@@ -69,6 +69,12 @@ describe('where a network looks', () => {
     assert.equal(cam.html.match(/<img /g)?.length, 4);
     assert.ok(cam.text.includes(`for ${data.classNames[3]}`));
     assert.match(cam.html, /Images made by this project/);
+    const several = Int32Array.from({ length: data.splits.test.count * 8 }, (_, at) => Number(at === 2 || at === 5));
+    const test = { ...data.splits.test, labels: several, labelWidth: 8, names: undefined };
+    const chest: Dataset = { ...data, task: 'multi-label', splits: { ...data.splits, test } };
+    const labelled = await gradCam(convolutional, { data: chest, indices: [0, 1] });
+    assert.ok(labelled.text.includes(`test 0, ${data.classNames[2]}, ${data.classNames[5]}\n`), labelled.text);
+    assert.ok(labelled.text.includes('test 1, none\n'));
     const rollout = await attentionRollout(transformer, { data, indices: [1], split: 'val' });
     assert.equal(rollout.html.match(/<img /g)?.length, 2);
     assert.match(rollout.text, /What the class token of Small is made of/);

@@ -147,7 +147,7 @@ export async function writePictures({
     try {
       if (dataset.splits.test.ids.join() !== run.test.ids.join()) {
         skipped.push(
-          `Run ${run.run.id} has other test images than ${dataset.name} as it was opened: choose runs with --run ID, and open their data with --dataset, --split-seed or --synthetic-images as in their training.`,
+          `Run ${run.run.id} has other test images than ${dataset.name} as it was opened: choose runs with --run ID, and open their data with --dataset, --split-seed, --group-by or --synthetic-images as in their training.`,
         );
         continue;
       }
