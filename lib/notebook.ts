@@ -9,16 +9,12 @@ export { progressBar } from './display/progress';
 export { table } from './display/tables';
 export { figure } from './display/own-figure';
 export { imageGrid } from './display/image-grid';
-export {
-  barComparison,
-  classBalance,
-  lineComparison,
-  lossCurves,
-  type LossCurve,
-  reliabilityDiagram,
-  trainingHistories,
-  trainingHistory,
-} from './display/charts';
+export { barComparison } from './display/bar-chart';
+export { classBalance } from './display/balance-chart';
+export { lineComparison } from './display/line-chart';
+export { lossCurves, type LossCurve } from './display/loss-chart';
+export { reliabilityDiagram } from './display/calibration-chart';
+export { trainingHistories, trainingHistory } from './display/history-chart';
 
 export { parameters, parameterTable } from './notebooks';
 export { openDataset } from './data/open';
@@ -28,8 +24,7 @@ export { freeze, network, unfreeze, type Network } from './models/network';
 export { convnext, linear, resnet18, resnet50, swin, unet, vit } from './models/networks';
 export { blockMaps, lastMap, type Encoder } from './models/encoders';
 export { dinoUnet, endToEnd, frozen, reconstructionDecoder, segmentationDecoder } from './models/encoder-networks';
-export { byteNormalization, imagenetNormalization } from './data/batches';
-export { unitNormalization } from './data/segmentation-batches';
+export { byteNormalization, imagenetNormalization, unitNormalization } from './data/normalization';
 export { take } from './data/take';
 export { openMasks, openVit, pretrained } from './workbench/mask-data';
 export * as layers from './models/layers-of-cells';

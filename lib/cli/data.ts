@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { ensureDataset, type DownloadEvent, type EnsureOptions } from '../data/download';
+import { ensureDataset, type EnsureOptions } from '../data/download';
+import type { DownloadEvent } from '../data/download-progress';
 import { candidatePaths } from '../data/locate';
 import { datasetFile, datasetNames, findDataset } from '../data/registry';
 import { imageSizes, type DatasetRecord } from '../data/registry-types';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 
-import type { DownloadEvent } from '../data/download';
+import type { DownloadEvent } from '../data/download-progress';
 import { formatBytes } from '../data/download-errors';
 import type { ProgressLine } from './progress-line';
 

@@ -4,8 +4,6 @@ import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tf';
 import type { Dataset, Split } from './dataset';
 import type { Normalization } from './normalization';
 
-export { byteNormalization, halfNormalization, imagenetNormalization, type Normalization } from './normalization';
-
 /** A batch on the device. */
 export interface ImageBatch {
   /** N×H×W×3, normalised. */

@@ -2,7 +2,7 @@
 import { UserError } from '../errors';
 import { findPath } from '../paths';
 import type { Dataset, SplitName, Task } from './dataset';
-import { locateDataset } from './download';
+import { locateDataset } from './locate';
 import { openDataset, syntheticBlood, type OpenOptions } from './open';
 import { isTable } from './open-images';
 import { datasetFile, datasetNames, findDataset } from './registry';

@@ -12,3 +12,6 @@ export const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406
 
 /** Leaves the bytes as they are. */
 export const byteNormalization: Normalization = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
+
+/** Leaves values in [0, 1]. */
+export const unitNormalization: Normalization = { mean: [0, 0, 0], std: [1, 1, 1] };

@@ -1,6 +1,6 @@
 import { floatFromBytes } from '../tensor/native';
 import { tf, type Tensor4D } from '../tf';
-import { normalizedImages, type Normalization } from './batches';
+import { normalizedImages } from './batches';
 import { applyChanges, type ImageFunction } from './image-changes';
 import {
   augment,
@@ -9,10 +9,8 @@ import {
   drawAugmentation,
   type AugmentationOptions,
 } from './joint-augmentation';
+import { unitNormalization, type Normalization } from './normalization';
 import type { SegmentationDataset, SegmentationSplit } from './segmentation-dataset';
-
-/** Leaves values in [0, 1]. */
-export const unitNormalization: Normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
 
 /** A batch on the device. */
 export interface SegmentationBatch {

@@ -5,7 +5,7 @@
  */
 import type { PlaneSize } from '../tensor/resample';
 import { createByteResizer, type ByteResizer, type CropWindow, type Interpolation } from '../tensor/resample-bytes';
-import type { Normalization } from './batches';
+import type { Normalization } from './normalization';
 
 export interface ImageTransform extends PlaneSize {
   readonly interpolation: Interpolation;

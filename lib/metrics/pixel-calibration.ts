@@ -1,6 +1,6 @@
 import { checkMask, invertPixels, type Mask } from '../data/mask';
 import { UserError } from '../errors';
-import { calibrationErrorOfBins, reliabilityBins, type ReliabilityBin } from './calibration';
+import { reliabilityBins, type ReliabilityBin } from './calibration';
 import { squaredDistanceTransform, unreachable } from './distance-transform';
 import type { FloatArray } from './scores';
 
@@ -10,31 +10,20 @@ export interface PixelForecast {
   readonly probabilities: FloatArray;
 }
 
-export interface PixelCalibrationOptions {
+interface PixelCalibrationOptions {
   /** Of equal widths, 15 by default; p = 0 is in the first and p = 1 in the last. */
   readonly bins?: number;
+  /** Only pixels that are not 0 in this mask. */
+  readonly within?: Uint8Array;
 }
 
 /**
- * Expected calibration error of one image's pixels, of the binary kind: how far the share of foreground among pixels with P ≈ p is
- * from p (`expectedCalibrationError`). Where nearly everything is background for certain, it is close to 0 whatever happens at the border.
- * @param options.within only pixels that are not 0 in this mask; NaN where there are none
- */
-export function pixelCalibrationError(
-  forecast: PixelForecast,
-  options: PixelCalibrationOptions & { readonly within?: Uint8Array } = {},
-): number {
-  const bins = pixelReliabilityBins(forecast, options);
-  return bins === undefined ? NaN : calibrationErrorOfBins(bins);
-}
-
-/**
- * The bins of one image's pixels, P(foreground) against the share of foreground, of which `pixelCalibrationError` is computed; undefined
- * where no pixel is in `within`.
+ * The bins of one image's pixels, P(foreground) against the share of foreground; undefined where no pixel is in `within`. Where nearly
+ * everything is background for certain, their calibration error is close to 0 whatever happens at the border.
  */
 export function pixelReliabilityBins(
   { truth, probabilities }: PixelForecast,
-  { bins, within }: PixelCalibrationOptions & { readonly within?: Uint8Array } = {},
+  { bins, within }: PixelCalibrationOptions = {},
 ): ReliabilityBin[] | undefined {
   const { pixels } = checkMask(truth, 'The truth');
   checkLength(probabilities, pixels, 'probabilities');

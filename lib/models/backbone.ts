@@ -12,7 +12,7 @@ import { translateNames } from './weight-names';
 import { parametersFromCheckpoint } from './weights-file';
 import { hashWeights, locateWeights, openWeights } from './weights-source';
 
-export { createBackbone, type Backbone, type BackboneOutput } from './architecture';
+export { createBackbone, type Backbone } from './architecture';
 
 export interface LoadOptions extends WeightsOptions {
   /** Weights in the registry, or for `embedded`, `random` and a file an architecture. */

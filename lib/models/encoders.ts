@@ -1,7 +1,7 @@
 /** Encoders as values: what makes a feature map of an image, with its weights. Nothing of them is on the device until they are used. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { Normalization } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import { UserError } from '../errors';
 import type { Precision } from '../precisions';
 import { tf, type Tensor4D } from '../tf';

@@ -1,5 +1,5 @@
 /** A network as a value: a table of parameters and a function over them. It has no parameters of its own until it is trained. */
-import { halfNormalization, type Normalization } from '../data/batches';
+import { halfNormalization, type Normalization } from '../data/normalization';
 import type { ImageExpectation } from '../data/transform';
 import { UserError } from '../errors';
 import type { Random } from '../random';

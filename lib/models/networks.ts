@@ -1,7 +1,5 @@
 /** The library's networks as values. */
-import type { Normalization } from '../data/batches';
-import { halfNormalization } from '../data/batches';
-import { unitNormalization } from '../data/segmentation-batches';
+import { halfNormalization, type Normalization, unitNormalization } from '../data/normalization';
 import { UserError } from '../errors';
 import { convnextConfigs } from './convnext';
 import type { ImageTransform, Network } from './network';

@@ -25,8 +25,6 @@ export const unetConfigs = {
   unet_base32: { widths: [32, 64, 128, 256, 512] },
 } as const satisfies Record<string, UnetConfig>;
 
-export type UnetName = keyof typeof unetConfigs;
-
 /** Names, shapes and initial values of all tensors; 7,763,041 trained values for unet_base32 with 3 channels and 1 class. */
 export function unetParameters(
   { widths }: UnetConfig,

@@ -14,18 +14,11 @@ import {
 import { historySchema, openCheckpoints } from '../training/checkpoints';
 import type { HistoryRow, TrainingEvent } from '../training/events';
 import { absentFeatures, type FeatureSets } from '../training/feature-set';
-import {
-  knnProbe,
-  linearProbe,
-  logisticRegression,
-  tokenGrid,
-  type KnnSettings,
-  type LinearProbeSettings,
-  type LogisticSettings,
-  type ProbeControls,
-  type ProbeResult,
-  type TokenGridSettings,
-} from '../training/probes';
+import { knnProbe, type KnnSettings } from '../training/knn-probe';
+import { linearProbe, type LinearProbeSettings } from '../training/linear-probe';
+import { logisticRegression, type LogisticSettings } from '../training/logistic-regression';
+import { tokenGrid, type TokenGridSettings } from '../training/token-grid';
+import type { ProbeControls, ProbeResult } from '../training/probe-result';
 import { testResult } from '../training/scored-split';
 import { classifierEvaluation, scoresFromText, scoresToText, type ClassifierEvaluation } from './evaluate';
 import { dataIdentity, settingsIdentity, type Json } from './identity';

@@ -7,15 +7,19 @@ import type { Scored } from '../metrics/scores';
 import { metricOfImages } from '../metrics/segmentation';
 import { fitTemperature } from '../metrics/temperature';
 import { initialParameters } from '../models/initial-values';
+import type { Network } from '../models/network';
 import { specOf } from '../models/network-spec';
-import { disposeParameters } from '../models/parameters';
+import { disposeParameters, type PublishedValues } from '../models/parameters';
 import { environment } from '../system';
+import { choosePrecision } from '../tensor/chosen-precision';
 import { sortAugmentations } from '../training/augmentations';
 import { predictLogits } from '../training/predict';
+import type { Recipe } from '../training/recipe';
 import type { TestResult } from '../training/scored-split';
 import type { TrainingData } from '../training/train-network';
 import { evaluateClassifier } from './evaluate';
 import { evaluateMasks } from './evaluate-masks';
+import { identityOf } from './identity';
 import {
   writeModel,
   type ModelDescription,
@@ -24,7 +28,7 @@ import {
   type SavedModel,
   type SplitFiles,
 } from './saved-model';
-import type { Run, TrainedModel } from './train';
+import { trainedElsewhere, type Run, type TrainedModel } from './train';
 
 export interface SaveOptions {
   /** The selected epoch's weights by default. */
@@ -101,6 +105,29 @@ export async function saveModel(
     versions: versions(),
   };
   return writeModel(directory, model, values, [format], filesOf(data));
+}
+
+/** A classifier that was trained and tested outside of `trainOnce`. */
+export interface TestedNetwork {
+  readonly id: string;
+  readonly network: Network;
+  readonly values: PublishedValues;
+  readonly test: TestResult;
+  readonly seconds: number;
+  readonly recipe: Recipe;
+}
+
+/** As `saveModel`, which throws the same. */
+export function saveTested(
+  { id, network, values, test, seconds, recipe: { precision, ...recipe } }: TestedNetwork,
+  data: Dataset,
+  directory: string,
+  { signal }: Pick<SaveOptions, 'signal'> = {},
+): Promise<SavedModel> {
+  const { training, ...model } = trainedElsewhere({ network, read: () => values }, directory);
+  const best = { ...model, epoch: test.epoch, training: { ...training, id, seconds } };
+  const identity = { recipe: identityOf(recipe), precision: choosePrecision(precision) };
+  return saveModel({ model: network.name, best, last: best, recipe, identity }, data, directory, { test, signal });
 }
 
 /** Undefined for images that are no files: arrays, and those that were drawn. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { halfNormalization, imagenetNormalization, type Normalization } from '../data/batches';
+import { halfNormalization, imagenetNormalization, type Normalization } from '../data/normalization';
 import { UserError } from '../errors';
 import { findModel } from '../models/pretrained';
 import { weightsNames } from '../models/weights-source';

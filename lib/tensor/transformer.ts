@@ -16,7 +16,7 @@ import {
   composedSelfAttention,
 } from './transformer-composed';
 
-export { rotate, scaledDotProductAttention, type AttentionOutput } from './transformer-composed';
+export { rotate, scaledDotProductAttention } from './transformer-composed';
 
 const runLayerNorm = defineOperation<'x' | 'scale' | 'offset', { readonly epsilon: number }>({
   name: 'FusedLayerNorm',

@@ -1,5 +1,5 @@
 /** Training images as a network takes them, each epoch another part of them. */
-import type { Normalization } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import {
   checkResizedCrop,
   drawResizedCrop,

@@ -2,8 +2,9 @@
  * Self-supervised pre-training by denoising, as the third study pre-trains its encoder: an autoencoder gets an image with Gaussian noise
  * and has to give the image back (Vincent et al. 2008). Nothing is masked, and no mask is read.
  */
-import { batchesPerEpoch, type Normalization } from '../data/batches';
-import { segmentationBatches, unitNormalization } from '../data/segmentation-batches';
+import { batchesPerEpoch } from '../data/batches';
+import { type Normalization, unitNormalization } from '../data/normalization';
+import { segmentationBatches } from '../data/segmentation-batches';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
 import {
   disposeParameters,

@@ -3,7 +3,8 @@
  * so that all maps that a training will ever see can be computed before it.
  */
 import { createHash } from 'node:crypto';
-import { batchesPerEpoch, normalizedImages, type Normalization } from '../data/batches';
+import { batchesPerEpoch, normalizedImages } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import { augment, type Augmentation } from '../data/joint-augmentation';
 import type { SegmentationDataset, SegmentationSplit } from '../data/segmentation-dataset';
 import { UserError } from '../errors';

@@ -1,5 +1,5 @@
 /** A dataset's images as a network takes them: resized and cut, or on a black ground. */
-import { halfNormalization, type Normalization } from '../data/batches';
+import { halfNormalization, type Normalization } from '../data/normalization';
 import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { isIdentity, transformBatch, transformFor, type ImageExpectation } from '../data/transform';
 import { UserError } from '../errors';

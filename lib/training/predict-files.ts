@@ -1,5 +1,6 @@
 /** What a network makes of image files, prepared as its training images were. */
-import { normalizedImages, type Normalization } from '../data/batches';
+import { normalizedImages } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import { folderBatches, type BrokenImage } from '../data/image-folder';
 import { startImageWorkers } from '../data/image-workers';
 import type { FileFacts } from '../data/file-facts';

@@ -1,5 +1,5 @@
 import type { ImageTransform, Network } from '../models/network';
-import type { Normalization } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import type { Dataset, SplitName } from '../data/dataset';
 import type { Parameters } from '../models/parameters';
 import type { PlaneSize } from '../tensor/resample';

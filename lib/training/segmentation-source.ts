@@ -1,5 +1,5 @@
 /** What a segmentation network is trained on: images with their masks, or a frozen encoder's feature maps in their place. */
-import type { Normalization } from '../data/batches';
+import type { Normalization } from '../data/normalization';
 import type { SplitName } from '../data/dataset';
 import type { ImageFunction } from '../data/image-changes';
 import { augment, drawAugmentation, type AugmentationOptions } from '../data/joint-augmentation';

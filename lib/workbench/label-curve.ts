@@ -9,7 +9,7 @@ import { evaluateClassifier } from '../runs/evaluate';
 import type { Run } from '../runs/train';
 import type { Features } from '../training/backbone-features';
 import { featureSet, type FeatureSet, type FeatureSets } from '../training/feature-set';
-import { logisticRegression, type LogisticSettings } from '../training/probes';
+import { logisticRegression, type LogisticSettings } from '../training/logistic-regression';
 
 export interface LabelBudget {
   /** Training images of each class. */

@@ -220,6 +220,7 @@ export async function compareOnTestImages<M>(
   const seconds = (): number => (performance.now() - started) / 1000;
   const steps = comparisons.length * datasets.length;
   const found: ComparisonIntervals<M>[] = [];
+  const read = new Map<DatasetReference, TestLabels | undefined>();
   for (const comparison of comparisons) {
     const intervals: DifferenceInterval[] = [];
     for (const dataset of datasets) {
@@ -229,7 +230,8 @@ export async function compareOnTestImages<M>(
         onProgress({ kind: 'stopped', epoch: found.length, epochs: comparisons.length, seconds: seconds() });
         return undefined;
       }
-      intervals.push(differenceInterval(comparison, dataset, source, await source.labelsOf(dataset), resampling));
+      if (!read.has(dataset)) read.set(dataset, await source.labelsOf(dataset));
+      intervals.push(differenceInterval(comparison, dataset, source, read.get(dataset), resampling));
       onProgress({
         kind: 'batch',
         epoch: 1,

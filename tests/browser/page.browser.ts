@@ -9,11 +9,11 @@ import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { indexPage } from '../../lib/cli/index-page';
 import { finishedRun, finishedRuns, previewName } from '../../lib/cli/page/finished-runs';
-import { pageLimit, writePage } from '../../lib/cli/page/page';
+import { writePage } from '../../lib/cli/page/page';
 import { writePost } from '../../lib/cli/page/post';
 import { figure } from '../../lib/display/own-figure';
 import { outputsDirectory } from '../../lib/paths';
-import { exampleNotebook, results } from '../cli/page/example';
+import { exampleNotebook, pageLimit, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
 import { skipWithoutFirefox, withFirefox } from './firefox';
 import {

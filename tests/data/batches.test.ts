@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  batchesPerEpoch,
-  halfNormalization,
-  imageBatches,
-  type ImageBatch,
-  normalizedImages,
-  type Normalization,
-} from '../../lib/data/batches';
+import { batchesPerEpoch, imageBatches, type ImageBatch, normalizedImages } from '../../lib/data/batches';
+import { halfNormalization, type Normalization } from '../../lib/data/normalization';
 import type { Dataset, Split } from '../../lib/data/dataset';
 import { tf } from '../../lib/tf';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { downloadFile } from '../../lib/data/download';
+import { downloadFile } from '../../lib/data/download-file';
 import { describeFileError, describeNetworkError, formatBytes, TransferError } from '../../lib/data/download-errors';
 import { startServer } from './download-server';
 import { userError } from './user-error';

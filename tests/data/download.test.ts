@@ -6,7 +6,8 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 
-import { downloadFile, type DownloadEvent, type DownloadOptions } from '../../lib/data/download';
+import { downloadFile, type DownloadOptions } from '../../lib/data/download-file';
+import type { DownloadEvent } from '../../lib/data/download-progress';
 import { projectRoot } from '../../lib/paths';
 import { content, file, md5, otherContent, startServer, status, type Answer, type TestServer } from './download-server';
 import { userError } from './user-error';

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { ensureDataset, ensureFile, locateDataset } from '../../lib/data/download';
+import { ensureDataset, ensureFile } from '../../lib/data/download';
+import { locateDataset } from '../../lib/data/locate';
 import { candidatePaths, locateFile } from '../../lib/data/locate';
 import { datasetFile, findDataset } from '../../lib/data/registry';
 import { projectRoot } from '../../lib/paths';

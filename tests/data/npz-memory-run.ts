@@ -1,6 +1,7 @@
 /** Opens the .npz of its argument, makes batches of all its images, and prints by how many bytes the process grew for that at the most. */
 import type { ImageTransform } from '../../lib/models/network';
-import { halfNormalization, imageBatches } from '../../lib/data/batches';
+import { imageBatches } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { splitNames } from '../../lib/data/dataset';
 import { openNpzDataset } from '../../lib/data/npz-dataset';
 import { imageStream } from '../../lib/training/image-stream';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { imageBatches, halfNormalization } from '../../lib/data/batches';
+import { imageBatches } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { splitNames, type Split } from '../../lib/data/dataset';
 import { openDataset } from '../../lib/data/open';
 import {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import sharp from 'sharp';
 
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { decodeImage } from '../../lib/data/decode-image';
 import { isIdentity, placeImage, transformBatch, transformFor, type ImageTransform } from '../../lib/data/transform';
 import { createByteResizer, interpolations, type Interpolation } from '../../lib/tensor/resample-bytes';

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  barComparison,
-  classBalance,
-  confusionMatrix,
-  reliabilityDiagram,
-  trainingHistories,
-  trainingHistory,
-} from '../../lib/display/charts';
+import { barComparison } from '../../lib/display/bar-chart';
+import { classBalance } from '../../lib/display/balance-chart';
+import { confusionMatrix } from '../../lib/display/confusion-chart';
+import { reliabilityDiagram } from '../../lib/display/calibration-chart';
+import { trainingHistories, trainingHistory } from '../../lib/display/history-chart';
 import type { PlotLayout } from '../../lib/display/figure';
 import { trainingCurves } from '../../lib/display/training-curves';
 import type { HistoryRow } from '../../lib/training/events';

@@ -3,14 +3,24 @@
  * of the layout. Written again with WRITE_GOLDEN=1, after a look at the charts.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import * as charts from '../../lib/display/charts';
+import { classBalance } from '../../lib/display/balance-chart';
+import { barComparison } from '../../lib/display/bar-chart';
+import { reliabilityDiagram } from '../../lib/display/calibration-chart';
+import { confusionMatrix } from '../../lib/display/confusion-chart';
+import { trainingHistories, trainingHistory } from '../../lib/display/history-chart';
+import { lineComparison } from '../../lib/display/line-chart';
+import { lossCurves } from '../../lib/display/loss-chart';
+import { rankChart } from '../../lib/display/rank-chart';
+import { reliabilityCurves } from '../../lib/display/reliability-curves';
+import { scorePanels } from '../../lib/display/score-panels';
 import { differenceChart } from '../../lib/display/difference-chart';
 import type { FigureDisplay } from '../../lib/display/figure';
 import { settingDots } from '../../lib/display/setting-dots';
 import { trainingCurves } from '../../lib/display/training-curves';
+import { projectRoot } from '../../lib/paths';
 
 const label = 'What it shows';
 const options = { label };
@@ -32,27 +42,27 @@ const bins = [
 const classNames = ['nevus', 'melanoma (all of them)'];
 
 const figures: Readonly<Record<string, FigureDisplay | undefined>> = {
-  classBalance: charts.classBalance({ classNames, counts: { train: [7, 70], val: [1, 10], test: [2, 20] } }, options),
-  barComparison: charts.barComparison(
+  classBalance: classBalance({ classNames, counts: { train: [7, 70], val: [1, 10], test: [2, 20] } }, options),
+  barComparison: barComparison(
     {
       ...{ groups: ['a', 'b'], series: [{ name: 'one', values: [0.5, null], errors: [0.1, null] }] },
       ...{ valueTitle: 'Dice', errorTitle: 'of two', reference: { name: 'published', values: [0.4, 0.6] } },
     },
     options,
   ),
-  reliabilityDiagram: charts.reliabilityDiagram({ bins, expectedCalibrationError: 0.05 }, options),
-  confusionMatrix: charts.confusionMatrix({ classNames, matrix: [[9, 1], [0, 0]] }, options), // prettier-ignore
-  lossCurves: charts.lossCurves(
+  reliabilityDiagram: reliabilityDiagram({ bins, expectedCalibrationError: 0.05 }, options),
+  confusionMatrix: confusionMatrix({ classNames, matrix: [[9, 1], [0, 0]] }, options), // prettier-ignore
+  lossCurves: lossCurves(
     { title: 'Losses', lossTitle: 'Loss', panels: [{ title: '<10>', curves: [{ name: 'E', history, bestEpoch: 3 }] }] },
     options,
   ),
-  trainingHistory: charts.trainingHistory(run, options),
-  trainingHistories: charts.trainingHistories({ 'as published': run, corrected: { ...run, bestEpoch: 3 } }, options),
+  trainingHistory: trainingHistory(run, options),
+  trainingHistories: trainingHistories({ 'as published': run, corrected: { ...run, bestEpoch: 3 } }, options),
   trainingCurves: trainingCurves(
     { title: 'Curves', yTitle: 'Loss', curves: [{ name: 'a', points: [{ epoch: 1, value: 2 }] }] },
     options,
   ),
-  lineComparison: charts.lineComparison(
+  lineComparison: lineComparison(
     {
       ...{ xTitle: 'Images', yTitle: 'Dice', intervalTitle: '95 %' },
       series: [
@@ -62,21 +72,21 @@ const figures: Readonly<Record<string, FigureDisplay | undefined>> = {
     },
     options,
   ),
-  reliabilityCurves: charts.reliabilityCurves(
+  reliabilityCurves: reliabilityCurves(
     {
       ...{ title: 'Reliability', confidenceTitle: 'P', accuracyTitle: 'Share' },
       panels: ['U-Net', 'DINO'].map((title) => ({ title, curves: [{ name: 'all', bins }] })),
     },
     options,
   ),
-  rankChart: charts.rankChart(
+  rankChart: rankChart(
     {
       ...{ title: 'Ranks', datasets: 4, criticalDifference: 1.3, pValue: 0.01 },
       methods: ['a', 'b', 'c'].map((name, at) => ({ name, meanRank: 1.2 + 0.8 * at })),
     },
     options,
   ),
-  scorePanels: charts.scorePanels(
+  scorePanels: scorePanels(
     {
       ...{ title: 'Scores', groups: ['AdamW'], valueTitle: 'AUC', unit: 'seed' },
       panels: [{ title: 'blood', reference: 0.9, series: [{ name: 'ResNet', scores: [[0.8, 0.9, 0.85]] }] }],
@@ -105,6 +115,7 @@ const figures: Readonly<Record<string, FigureDisplay | undefined>> = {
 };
 
 const path = join(__dirname, 'figures.golden');
+const display = join(projectRoot, 'lib', 'display');
 
 /** A line for each trace and each part of the layouts. */
 function linesOf({ figure: { data, layout, narrowLayout = {}, caption, width } }: FigureDisplay): string[] {
@@ -126,9 +137,15 @@ test('every chart is drawn as before', () => {
   ]);
   if (process.env.WRITE_GOLDEN === '1') writeFileSync(path, `${now.join('\n')}\n`);
   assert.deepEqual(now, readFileSync(path, 'utf8').trimEnd().split('\n'));
-  const drawn = Object.keys(charts).filter((name) => name !== 'createFigure');
+  const files = readdirSync(display).filter((name) => /-(chart|curves|dots|panels)\.ts$/.test(name));
+  const charts = files.flatMap((name) => {
+    const functions = readFileSync(join(display, name), 'utf8')
+      .split(/^export function /m)
+      .slice(1);
+    return functions.flatMap((text) => /^(\w+)\([^]*?\): FigureDisplay/.exec(text)?.[1] ?? []);
+  });
   assert.deepEqual(
-    drawn.filter((name) => !(name in figures)),
+    charts.filter((name) => !(name in figures)),
     [],
     'a chart without an example',
   );

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { rankChart, scorePanels, type ScorePanels } from '../../lib/display/charts';
+import { rankChart } from '../../lib/display/rank-chart';
+import { scorePanels, type ScorePanels } from '../../lib/display/score-panels';
 import type { PlotLayout } from '../../lib/display/figure';
 import { palette } from '../../lib/display/theme';
 

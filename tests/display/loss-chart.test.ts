@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lossCurves } from '../../lib/display/charts';
+import { lossCurves } from '../../lib/display/loss-chart';
 import { maskOverlay } from '../../lib/display/mask-overlay';
 import { progressBar } from '../../lib/display/progress';
 

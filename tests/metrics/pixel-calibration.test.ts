@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Mask } from '../../lib/data/mask';
-import { borderBand, pixelCalibrationError } from '../../lib/metrics/pixel-calibration';
+import { calibrationErrorOfBins } from '../../lib/metrics/calibration';
+import { borderBand, pixelReliabilityBins } from '../../lib/metrics/pixel-calibration';
 import { fitTemperature, scaleLogits, temperatureBounds } from '../../lib/metrics/temperature';
 import { userError } from '../data/user-error';
 import { readFixture } from './masks';
@@ -37,15 +38,18 @@ function assertClose(actual: number, expected: number, tolerance: number, what =
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what} is ${actual}, expected ${expected}`);
 }
 
+const errorOf = (...of: Parameters<typeof pixelReliabilityBins>): number =>
+  calibrationErrorOfBins(pixelReliabilityBins(...of) ?? []);
+
 describe('calibration of pixels', () => {
   it('is that of an independent program, over all pixels and in bands around the border', () => {
     fixture.images.forEach(({ errors, bands }, index) => {
       for (const { bins, error } of errors)
-        assertClose(pixelCalibrationError(images[index], { bins }), error, 1e-14, `image ${index}, ${bins} bins`);
+        assertClose(errorOf(images[index], { bins }), error, 1e-14, `image ${index}, ${bins} bins`);
       for (const { width, pixels, error } of bands) {
         const within = borderBand(images[index].truth, width);
         assert.deepEqual(within && [...within], pixels ?? undefined);
-        if (within) assertClose(pixelCalibrationError(images[index], { within }), error ?? NaN, 1e-14, 'band');
+        if (within) assertClose(errorOf(images[index], { within }), error ?? NaN, 1e-14, 'band');
       }
     });
   });
@@ -59,24 +63,21 @@ describe('calibration of pixels', () => {
   it('has 0 in the first and 1 in the last bin', () => {
     const truth: Mask = { pixels: Uint8Array.of(0, 1, 0, 1), height: 2, width: 2 };
     for (const type of [Float32Array, Float64Array]) {
-      assert.equal(pixelCalibrationError({ truth, probabilities: type.of(0, 1, 0, 1) }), 0);
-      assert.equal(pixelCalibrationError({ truth, probabilities: type.of(1, 0, 1, 0) }), 1);
+      assert.equal(errorOf({ truth, probabilities: type.of(0, 1, 0, 1) }), 0);
+      assert.equal(errorOf({ truth, probabilities: type.of(1, 0, 1, 0) }), 1);
     }
   });
 
   it('says what is wrong', () => {
     const truth: Mask = { pixels: Uint8Array.of(0, 1), height: 1, width: 2 };
     assert.throws(
-      () => pixelCalibrationError({ truth, probabilities: Float64Array.of(1) }),
+      () => errorOf({ truth, probabilities: Float64Array.of(1) }),
       userError(/1 probabilities, but 2 pixels/),
     );
-    assert.throws(
-      () => pixelCalibrationError({ truth, probabilities: Float64Array.of(1, 3) }),
-      userError(/Probability 1 is 3/),
-    );
+    assert.throws(() => errorOf({ truth, probabilities: Float64Array.of(1, 3) }), userError(/Probability 1 is 3/));
     assert.throws(() => borderBand(truth, 0), userError(/width is 0/));
     const within = new Uint8Array(2);
-    assert.ok(Number.isNaN(pixelCalibrationError({ truth, probabilities: Float64Array.of(1, 0) }, { within })));
+    assert.equal(pixelReliabilityBins({ truth, probabilities: Float64Array.of(1, 0) }, { within }), undefined);
   });
 });
 

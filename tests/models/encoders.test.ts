@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { byteNormalization, halfNormalization } from '../../lib/data/batches';
+import { byteNormalization, halfNormalization } from '../../lib/data/normalization';
 import {
   dinoUnet,
   endToEnd,

@@ -38,7 +38,7 @@ import type { Recipe } from '../../lib/training/recipe';
 import { constant } from '../../lib/training/schedules';
 import { comparison } from '../../lib/workbench/comparison';
 import { evaluate } from '../../lib/workbench/training';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { userError } from '../data/user-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'saved-model-'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { tf } from '../../lib/tf';
 import { resizedCropInput, type AugmentedInputOptions } from '../../lib/training/augmented-input';
 import { imageStream } from '../../lib/training/image-stream';

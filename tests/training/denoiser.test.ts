@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { addConvolution } from '../../lib/models/blocks';
 import type { ParameterSpec } from '../../lib/models/parameters';
 import { convolution } from '../../lib/models/scope';

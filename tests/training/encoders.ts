@@ -1,5 +1,5 @@
 /** A small vision transformer with random weights and networks on it. Not a test. */
-import type { Normalization } from '../../lib/data/batches';
+import type { Normalization } from '../../lib/data/normalization';
 import { endToEnd, frozen, segmentationDecoder, type Decoder } from '../../lib/models/encoder-networks';
 import { lastMap, openVit, type Encoder, type Vit } from '../../lib/models/encoders';
 import type { Network } from '../../lib/models/network';

@@ -1,7 +1,7 @@
 import type { ImageTransform } from '../../lib/models/network';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { tf } from '../../lib/tf';
 import { imageStream, transformedBatches } from '../../lib/training/image-stream';
 import { toyDataset } from './toy';

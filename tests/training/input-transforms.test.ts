@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import { transformBatch, transformFor, type ImageExpectation } from '../../lib/data/transform';
 import { createRandom } from '../../lib/random';
 import { resizedInput, zeroPaddedInput } from '../../lib/training/input-transforms';

@@ -21,9 +21,8 @@ import {
   linearProbeRecipe,
   type GridSettings,
   type LinearProbeSettings,
-  type ProbeControls,
-  type ProbeResult,
-} from '../../lib/training/probes';
+} from '../../lib/training/linear-probe';
+import type { ProbeControls, ProbeResult } from '../../lib/training/probe-result';
 import type { HeadControls } from '../../lib/training/train-head';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';

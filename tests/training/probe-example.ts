@@ -5,7 +5,7 @@ import { splitNames, type SplitName } from '../../lib/data/dataset';
 import { createRandom } from '../../lib/random';
 import type { HistoryRow } from '../../lib/training/events';
 import type { FeatureSet, FeatureSets } from '../../lib/training/feature-set';
-import type { LinearProbeSettings } from '../../lib/training/probes';
+import type { LinearProbeSettings } from '../../lib/training/linear-probe';
 
 interface ProbesFixture {
   width: number;

@@ -6,7 +6,7 @@ import type { SplitName } from '../../lib/data/dataset';
 import type { SegmentationSplit } from '../../lib/data/segmentation-dataset';
 import { calibrationErrorOfBins, poolBins, type ReliabilityBin } from '../../lib/metrics/calibration';
 import { mean } from '../../lib/metrics/intervals';
-import { borderBand, pixelCalibrationError } from '../../lib/metrics/pixel-calibration';
+import { borderBand, pixelReliabilityBins } from '../../lib/metrics/pixel-calibration';
 import { addConvolution } from '../../lib/models/blocks';
 import { createParameters, disposeParameters, importParameters, type ParameterSpec } from '../../lib/models/parameters';
 import { convolution } from '../../lib/models/scope';
@@ -197,10 +197,12 @@ describe('bins of several images', () => {
       truth: { height, width, pixels: disc(3 + index, height, width) },
       probabilities: values.map((logit) => 1 / (1 + Math.exp(-logit))),
     }));
-    const error = mean(images.map((image) => pixelCalibrationError(image)));
+    const errorOf = (...of: Parameters<typeof pixelReliabilityBins>): number =>
+      calibrationErrorOfBins(pixelReliabilityBins(...of) ?? []);
+    const error = mean(images.map((image) => errorOf(image)));
     const ofBorders = images.flatMap((image) => {
       const within = borderBand(image.truth, 2);
-      return within === undefined ? [] : [pixelCalibrationError(image, { within })];
+      return within === undefined ? [] : [errorOf(image, { within })];
     });
     const [borderError, withoutBorder] = [mean(ofBorders), images.length - ofBorders.length];
     assertClose(

@@ -9,7 +9,7 @@ import { argmaxRows } from '../../lib/metrics/scores';
 import type { ParameterTable } from '../../lib/models/parameters';
 import { linear } from '../../lib/models/scope';
 import { createRandom } from '../../lib/random';
-import { imagenetNormalization } from '../../lib/data/batches';
+import { imagenetNormalization } from '../../lib/data/normalization';
 import { tf, type Tensor2D } from '../../lib/tf';
 import { openCheckpoints } from '../../lib/training/checkpoints';
 import { network, type Network } from '../../lib/models/network';

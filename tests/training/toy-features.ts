@@ -1,7 +1,7 @@
 /** The toy's network as a frozen backbone, and what is needed around it. */
 import type { ImageTransform } from '../../lib/models/network';
 import assert from 'node:assert/strict';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import {
   createParameters,
   importParameters,

@@ -1,5 +1,6 @@
 /** A classifier, images and trainings so small that a whole run takes a moment. */
-import { batchesPerEpoch, halfNormalization, imageBatches, type ImageBatch } from '../../lib/data/batches';
+import { batchesPerEpoch, imageBatches, type ImageBatch } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import type { Dataset, Split, SplitName } from '../../lib/data/dataset';
 import {
   createParameters,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import type { Dataset, Split, SplitName } from '../../lib/data/dataset';
 import { softmax } from '../../lib/metrics/scores';
 import { createParameters, disposeParameters } from '../../lib/models/parameters';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { unitNormalization } from '../../lib/data/segmentation-batches';
+import { unitNormalization } from '../../lib/data/normalization';
 import type { ImageFunction } from '../../lib/data/image-changes';
 import { freeze, network, unfreeze } from '../../lib/models/network';
 import { libraryNetwork, unet, vitSpec } from '../../lib/models/networks';

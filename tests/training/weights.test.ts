@@ -10,7 +10,7 @@ import { mixup } from '../../lib/training/augmentations';
 import { featureSet } from '../../lib/training/feature-set';
 import { fitLogistic, type LogisticFit } from '../../lib/training/logistic-fit';
 import { binaryCrossEntropy, crossEntropy, type Targets } from '../../lib/training/losses';
-import { linearProbe } from '../../lib/training/probes';
+import { linearProbe } from '../../lib/training/linear-probe';
 import { userError } from '../data/user-error';
 import { cells } from '../studies/cells';
 

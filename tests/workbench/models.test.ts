@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { halfNormalization } from '../../lib/data/batches';
+import { halfNormalization } from '../../lib/data/normalization';
 import type { Dataset } from '../../lib/data/dataset';
 import { openDataset } from '../../lib/data/open';
 import type { Network } from '../../lib/models/network';

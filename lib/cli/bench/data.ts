@@ -1,6 +1,7 @@
 /** Data without networks: batches from a file, and distances between masks. */
 import { join } from 'node:path';
-import { halfNormalization, imageBatches } from '../../data/batches';
+import { imageBatches } from '../../data/batches';
+import { halfNormalization } from '../../data/normalization';
 import type { SplitName } from '../../data/dataset';
 import type { Mask } from '../../data/mask';
 import { openNpzDataset } from '../../data/npz-dataset';

@@ -10,7 +10,7 @@ import { createBackbone, loadBackbone } from '../../models/backbone';
 import { createParameters, disposeParameters } from '../../models/parameters';
 import { openFeatureCache, type FeatureCache } from '../../training/feature-cache';
 import { absentFeatures, extractAllFeatures, extractFeatures, type FeatureSet } from '../../training/features';
-import { linearProbe, linearProbeRecipe } from '../../training/probes';
+import { linearProbe, linearProbeRecipe } from '../../training/linear-probe';
 import { openFeatureInput } from '../features-input';
 import { writeFeatures } from '../features-run';
 import { temporaryFolder } from './folder';

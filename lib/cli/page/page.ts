@@ -42,9 +42,6 @@ export interface WrittenPage {
   readonly stillsMissing?: string;
 }
 
-/** A page of the project's charts is not larger than this, in bytes. */
-export const pageLimit = 1_500_000;
-
 /** @throws UserError where the notebook, its metadata or its results.json are damaged */
 export async function writePage(source: string, target: string, options: PageOptions = {}): Promise<WrittenPage> {
   checkWritable(target);

@@ -1,5 +1,5 @@
 /** The resolution study's tables and chart, from the rows of its trainings. */
-import { lineComparison } from '../../display/charts';
+import { lineComparison } from '../../display/line-chart';
 import type { FigureDisplay } from '../../display/figure';
 import type { Displayable } from '../../display/mime';
 import { table } from '../../display/tables';

@@ -1,6 +1,6 @@
 /** What the fourth study did and what is corrected, as values, and the training that a point of its grid stands for. */
 import type { PrecisionSetting } from '../../precisions';
-import { byteNormalization, imagenetNormalization } from '../../data/batches';
+import { byteNormalization, imagenetNormalization } from '../../data/normalization';
 import type { SegmentationDataset } from '../../data/segmentation-dataset';
 import { take } from '../../data/take';
 import { UserError } from '../../errors';

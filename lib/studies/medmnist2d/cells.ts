@@ -11,7 +11,6 @@ import {
   type DatasetReference,
   type DatasetSource,
   type SplitCounts,
-  type TestLabels,
 } from '../../data/dataset-references';
 import { datasetNames } from '../../data/registry';
 import type { FigureDisplay } from '../../display/figure';
@@ -29,7 +28,11 @@ import { openRunStore, type RunStore } from '../../runs/store';
 import { choosePrecision } from '../../tensor/chosen-precision';
 import type { Recipe } from '../../training/recipe';
 import { claimTable as tableOfClaims } from '../../workbench/claims';
-import { compareOnTestImages, type ComparisonIntervals } from '../../workbench/method-comparisons';
+import {
+  compareOnTestImages,
+  type ComparisonIntervals,
+  type PredictionSource,
+} from '../../workbench/method-comparisons';
 import { runEach } from '../../workbench/run-each';
 import { tellPlanCosts } from '../../workbench/training';
 import { claimRows, isOfStudy, sizeFigure as differencesBySize } from './claims';
@@ -177,19 +180,12 @@ export async function intervals(
   comparisons: readonly GridMethodComparison[],
 ): Promise<Intervals[]> {
   const onProgress = progressBar('Bootstrap intervals', { step: 'dataset' });
-  const read = new Map<string, Promise<TestLabels | undefined>>();
-  const labelsOf = (dataset: DatasetReference): Promise<TestLabels | undefined> => {
-    const labels = read.get(dataset.name) ?? readTestLabels(dataset, source);
-    read.set(dataset.name, labels);
-    return labels;
+  const sources: PredictionSource<GridMethod> = {
+    labelsOf: (dataset) => readTestLabels(dataset, source),
+    predictionsOf: (...of) => readPredictions(snapshot, ...of),
   };
   const found = await interruptible((signal) =>
-    compareOnTestImages(
-      comparisons,
-      snapshot.datasets,
-      { labelsOf, predictionsOf: (...of) => readPredictions(snapshot, ...of) },
-      { seed, resamples, signal, onProgress },
-    ),
+    compareOnTestImages(comparisons, snapshot.datasets, sources, { seed, resamples, signal, onProgress }),
   );
   return found ?? [];
 }

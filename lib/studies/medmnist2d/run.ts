@@ -8,7 +8,6 @@ import { quadraticWeightedKappa } from '../../metrics/kappa';
 import { namingOf, predictionFileName, writePredictionFile } from '../../metrics/medmnist-files';
 import { argmaxRows } from '../../metrics/scores';
 import type { WeightsOptions } from '../../models/hub';
-import type { Network } from '../../models/network';
 import { exportParameters, type PublishedValues } from '../../models/parameters';
 import { openCheckpoints } from '../../training/checkpoints';
 import type { TrainingEvent } from '../../training/events';
@@ -19,13 +18,9 @@ import { openReference, type DatasetSource } from '../../data/dataset-references
 import { checkGridSplits, type GridConfiguration } from './grid';
 import { gridRecipe, openGridNetwork } from './networks';
 import { gridResultSchema, type GridResult } from './results';
-import { identityOf } from '../../runs/identity';
 import { shortHash } from '../../runs/results';
-import { saveModel } from '../../runs/save-model';
-import type { SavedModel } from '../../runs/saved-model';
+import { saveTested } from '../../runs/save-model';
 import type { RunClaim } from '../../runs/store';
-import { trainedElsewhere } from '../../runs/train';
-import { choosePrecision } from '../../tensor/chosen-precision';
 
 /** What is run, and the folder for what it leaves. */
 export type GridRunClaim = Pick<RunClaim<GridConfiguration, GridResult>, 'id' | 'configuration' | 'directory'>;
@@ -83,8 +78,9 @@ export async function trainGridRun(
     }).catch(stoppedTest(signal));
     if (test === undefined) return undefined;
     if (modelFolder !== undefined && values !== undefined) {
-      const of = { id, network, values, test, seconds, recipe: recipe(configuration) };
-      const kept = await keepModel(of, part, resolve(directory, modelFolder), signal).catch(stoppedTest(signal));
+      const trained = { id, network, values, test, seconds, recipe: recipe(configuration) };
+      const folder = resolve(directory, modelFolder);
+      const kept = await saveTested(trained, part, folder, { signal }).catch(stoppedTest(signal));
       if ('history' in kept) return undefined;
     }
     const scored = { task: dataset.task, truth: dataset.splits.test.labels, classes: dataset.classNames.length };
@@ -108,27 +104,6 @@ export async function trainGridRun(
   } finally {
     dataset.close();
   }
-}
-
-interface Finished {
-  readonly id: string;
-  readonly network: Network;
-  readonly values: PublishedValues;
-  readonly test: TestResult;
-  readonly seconds: number;
-  readonly recipe: Recipe;
-}
-
-function keepModel(
-  { id, network, values, test, seconds, recipe: { precision, ...recipe } }: Finished,
-  data: Dataset,
-  folder: string,
-  signal: AbortSignal | undefined,
-): Promise<SavedModel> {
-  const { training, ...model } = trainedElsewhere({ network, read: () => values }, folder);
-  const best = { ...model, epoch: test.epoch, training: { ...training, id, seconds } };
-  const identity = { recipe: identityOf(recipe), precision: choosePrecision(precision) };
-  return saveModel({ model: network.name, best, last: best, recipe, identity }, data, folder, { test, signal });
 }
 
 /** With the share of its training images that is wanted, of which a smaller one's are a part. */

@@ -1,5 +1,5 @@
 /** What self-distillation trains: a vision transformer, and the head that turns its tokens into scores of prototypes. */
-import type { Normalization } from '../../data/batches';
+import type { Normalization } from '../../data/normalization';
 import { UserError } from '../../errors';
 import { findModel } from '../../models/pretrained';
 import { addLinear, type ParameterSpec, type ParameterTable, type Parameters } from '../../models/parameters';

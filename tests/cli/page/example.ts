@@ -7,6 +7,9 @@ import { table } from '../../../lib/display/tables';
 import type { Notebook, NotebookCell } from '../../../lib/cli/notebook-file';
 import type { Results } from '../../../lib/runs/results';
 
+/** A page of the project's charts is not larger than this, in bytes. */
+export const pageLimit = 1_500_000;
+
 /** Syntax of HTML, YAML, Liquid, Hugo, Markdown and LaTeX. */
 export const evil = `"Quotes" & <b>tags</b>: {{ site.title }} {% raw %} {{< figure >}} \\ # | \`x\` – naïve_50%`;
 

@@ -24,11 +24,11 @@ import { finishedRun, type FinishedRun } from '../../../lib/cli/page/finished-ru
 import { runsSections } from '../../../lib/cli/runs-section';
 import { linkNeighbours } from '../../../lib/cli/page/neighbours';
 import { withDrawings } from '../../../lib/cli/page/drawn';
-import { pageLimit, writePage } from '../../../lib/cli/page/page';
+import { writePage } from '../../../lib/cli/page/page';
 import { writePost } from '../../../lib/cli/page/post';
 import { escapeHtml } from '../../../lib/display/html';
 import { writeResults } from '../../../lib/runs/results';
-import { evil, exampleNotebook, metadata, results } from './example';
+import { evil, exampleNotebook, metadata, pageLimit, results } from './example';
 import { recordRuns } from '../../studies/recorded-runs';
 import { userError } from '../../data/user-error';
 import { patience } from '../../patience';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { halfNormalization } from '../../../lib/data/batches';
+import { halfNormalization } from '../../../lib/data/normalization';
 import { splitNames } from '../../../lib/data/dataset';
 import { writeNpz, type NpzArray } from '../../../lib/data/npz-writer';
 import { transformBatch } from '../../../lib/data/transform';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { imagenetNormalization } from '../../../lib/data/batches';
+import { imagenetNormalization } from '../../../lib/data/normalization';
 import { openVit, type Vit } from '../../../lib/models/encoders';
 import { findModel } from '../../../lib/models/pretrained';
 import { scoreSegmentation } from '../../../lib/metrics/segmentation';

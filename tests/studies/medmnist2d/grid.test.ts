@@ -10,7 +10,7 @@ import type { Dataset } from '../../../lib/data/dataset';
 import { findDataset } from '../../../lib/data/registry';
 import { syntheticTaskCounts } from '../../../lib/data/synthetic-tasks';
 import { placeImage, isIdentity } from '../../../lib/data/transform';
-import { scorePanels } from '../../../lib/display/charts';
+import { scorePanels } from '../../../lib/display/score-panels';
 import { countParameters } from '../../../lib/models/parameters';
 import { findPretrained } from '../../../lib/models/pretrained';
 import { resnetConfigs, resnetParameters } from '../../../lib/models/resnet';
@@ -26,7 +26,7 @@ import {
   networkPairs,
 } from '../../../lib/studies/medmnist2d/study';
 import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
-import { imagenetNormalization } from '../../../lib/data/batches';
+import { imagenetNormalization } from '../../../lib/data/normalization';
 import { gridConfigurations, gridRunId } from '../grid-of';
 import { referenceTo, namedReference } from '../../../lib/data/dataset-references';
 import { describeGridDatasets, publishedTarget } from '../../../lib/studies/medmnist2d/published';
