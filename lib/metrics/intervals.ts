@@ -102,7 +102,7 @@ export function wilsonInterval(successes: number, count: number, confidence = 0.
 }
 
 /**
- * Interval of the mean of a score over the folds of a cross-validation: Student's t with the variance times 1/k + 1/(k − 1), since the
+ * Interval of the mean of a score from 0 to 1 over the folds of a cross-validation: Student's t with the variance times 1/k + 1/(k − 1), since the
  * folds share most of their training images (Nadeau and Bengio 2003, eq. 9, with the test images' share of a fold).
  * @throws UserError for fewer than two folds
  */
@@ -112,5 +112,5 @@ export function foldInterval(values: ArrayLike<number>, confidence = 0.95): Inte
   const center = mean(values);
   const error = sampleDeviation(values) * Math.sqrt(1 / folds + 1 / (folds - 1));
   const margin = studentCritical(confidence, folds - 1) * error;
-  return { low: center - margin, high: center + margin };
+  return { low: Math.max(0, center - margin), high: Math.min(1, center + margin) };
 }
