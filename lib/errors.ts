@@ -27,6 +27,11 @@ export function shown(value: unknown): string {
   return JSON.stringify(value) ?? 'not given';
 }
 
+/** A name from a file that may be hostile, for a line of a message: cut, and without what would break the line or command the terminal. */
+export function printable(name: string): string {
+  return name.slice(0, 100).replace(/\p{C}/gu, '?');
+}
+
 /** `, did you mean "epochs"?` where one of the names is close to the given one, else an empty text. */
 export function suggestion(given: string, names: readonly string[]): string {
   const near = nearestName(given, names);

@@ -6,7 +6,7 @@ import { normalizedImages } from '../data/batches';
 import { splitNames, type SplitName } from '../data/dataset';
 import { describeFacts, type FileFacts, type NamedFacts } from '../data/file-facts';
 import { describeLeftOut, folderBatches, listImages, type BrokenImage, type FolderBatch } from '../data/image-folder';
-import { startImageWorkers, type ImageWorkers } from '../data/image-workers';
+import { startImageDecoders, startImageWorkers, type ImageWorkers } from '../data/image-workers';
 import { openNpyFile } from '../data/npy-file';
 import { openNpz } from '../data/npz';
 import { isIdentity, type ImageTransform } from '../data/transform';
@@ -137,7 +137,7 @@ function folderInput(folder: string, names: readonly string[], { leftOut, skipBr
   return {
     count: names.length,
     begin({ transform, batchSize }) {
-      const workers = startImageWorkers();
+      const workers = startImageDecoders();
       const facts: NamedFacts[] = [];
       const paths = names.map((name) => join(folder, name));
       const onFile = (path: string, file: FileFacts): void => void facts.push({ ...file, name: basename(path) });

@@ -1,8 +1,9 @@
 /** What `npm run score` computes: the scores of every pair of masks of two folders, or what keeps them from being scored. */
-import { inOrder } from '../data/image-workers';
+import { decoderFailed, inOrder } from '../data/image-workers';
 import { counted, some } from '../data/file-facts';
 import { matchMasks, type MaskPair } from '../data/mask-files';
-import { readMask, usualReading, type MaskFile } from '../data/mask-values';
+import { usualReading, type MaskFile } from '../data/mask-values';
+import { startProcesses, type Threads } from '../data/threads';
 import { UserError } from '../errors';
 import { scoreSegmentation, type SegmentationScores } from '../metrics/segmentation';
 
@@ -37,16 +38,21 @@ export async function scoreFolders({ truth, prediction, onProgress }: ScoreFolde
   const images: ScoredImage[] = [];
   const readings = new Map<string, string[]>();
   let done = 0;
-  for await (const read of inOrder(pairs, readPair, ahead)) {
-    onProgress?.(++done, pairs.length);
-    problems.push(...read.problems);
-    for (const { path, reading } of read.files)
-      if (reading !== usualReading) readings.set(reading, [...(readings.get(reading) ?? []), path]);
-    if (read.problems.length > 0) continue;
-    const [{ mask: expected }, { mask: predicted }] = read.files;
-    const scores = scoreSegmentation(expected, predicted);
-    const hd95OfDiagonal = scores.hd95 / Math.sqrt(expected.height ** 2 + expected.width ** 2);
-    images.push({ id: read.id, ...scores, hd95OfDiagonal });
+  const decoder = startProcesses<string, MaskFile>('mask-worker.ts', decoderFailed, 1);
+  try {
+    for await (const read of inOrder(pairs, (pair) => readPair(pair, decoder), ahead)) {
+      onProgress?.(++done, pairs.length);
+      problems.push(...read.problems);
+      for (const { path, reading } of read.files)
+        if (reading !== usualReading) readings.set(reading, [...(readings.get(reading) ?? []), path]);
+      if (read.problems.length > 0) continue;
+      const [{ mask: expected }, { mask: predicted }] = read.files;
+      const scores = scoreSegmentation(expected, predicted);
+      const hd95OfDiagonal = scores.hd95 / Math.sqrt(expected.height ** 2 + expected.width ** 2);
+      images.push({ id: read.id, ...scores, hd95OfDiagonal });
+    }
+  } finally {
+    await decoder.close();
   }
   return { images, problems, notes: [...unusedNote(unused), ...readingNotes(readings)] };
 }
@@ -58,9 +64,9 @@ interface ReadPair {
   readonly problems: readonly string[];
 }
 
-async function readPair({ id, truth, prediction }: MaskPair): Promise<ReadPair> {
+async function readPair({ id, truth, prediction }: MaskPair, decoder: Threads<string, MaskFile>): Promise<ReadPair> {
   const results = await Promise.allSettled(
-    [truth, prediction].map(async (path) => ({ path, ...(await readMask(path)) })),
+    [truth, prediction].map(async (path) => ({ path, ...(await decoder.run(path)) })),
   );
   const files = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const problems = results.flatMap((result) => {

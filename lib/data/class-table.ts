@@ -1,11 +1,11 @@
 /** Tables of image files with their labels: CSV or TSV, columns by name. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../errors';
 import { splitNames, type SplitName } from './dataset';
 import { counted, some } from './file-facts';
-import { imageExtensions } from './image-folder';
+import { imageExtensions, leadsToFolder } from './image-folder';
 import { naturalOrder, splitOfName, type LabelledFile, type LabelledFiles } from './labelled-files';
 import { byCharacters } from './splits';
 
@@ -197,7 +197,7 @@ function fileFinder(folder: string): (cell: string) => Pick<LabelledFile, 'name'
   const listing = (path: string): Map<string, string> => {
     const known = listings.get(path);
     if (known !== undefined) return known;
-    const names = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(path) : [];
+    const names = leadsToFolder(path) ? readdirSync(path) : [];
     const found = new Map(names.map((name) => [name.normalize('NFC'), name]));
     listings.set(path, found);
     return found;

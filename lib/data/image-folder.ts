@@ -94,7 +94,7 @@ export async function readEntries(folder: string): Promise<{ files: string[]; fo
 }
 
 /** A link may lead nowhere, to itself, or to what may not be read. */
-function leadsToFolder(link: string): boolean {
+export function leadsToFolder(link: string): boolean {
   try {
     return statSync(link).isDirectory();
   } catch {

@@ -10,7 +10,7 @@ import { halfNormalization } from './normalization';
 import { hashFiles } from './file-hashes';
 import { acquireLock } from './file-lock';
 import type { PreparedImages } from './image-worker';
-import { inOrder, startImageWorkers } from './image-workers';
+import { inOrder, startImageDecoders } from './image-workers';
 import type { PreparationProgress } from './isic-store';
 import { createNpyWriter, openNpyFile, type NpyFile } from './npy-file';
 import { keepWithinLimit, markUsed } from './prepared-data';
@@ -92,7 +92,7 @@ async function decodeAll(
   rmSync(folder, { recursive: true, force: true });
   makeFolder(folder);
   const writer = createNpyWriter(join(folder, imagesFile), '|u1', [paths.length, height, width, 3]);
-  const workers = startImageWorkers();
+  const workers = startImageDecoders();
   const prepare = async (path: string): Promise<PreparedImages | string> => {
     try {
       return await workers.run({ path, transform });

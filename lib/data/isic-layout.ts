@@ -6,7 +6,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors';
 import { splitNames, type SplitName } from './dataset';
-import { fileId, isImageName } from './image-folder';
+import { fileId, isImageName, leadsToFolder } from './image-folder';
 import { splitOfName } from './labelled-files';
 
 /** Two folders of files that belong together. */
@@ -122,13 +122,8 @@ function splitParts(root: string, folders: ReadonlyMap<string, string>): LayoutP
 /** Names by themselves in lower case. */
 function subFolders(root: string): Map<string, string> {
   const entries = readdirSync(root, { withFileTypes: true });
-  const names = entries.filter(({ name }) => !name.startsWith('.') && isFolder(join(root, name)));
+  const names = entries.filter(({ name }) => !name.startsWith('.') && leadsToFolder(join(root, name)));
   return new Map(names.map(({ name }) => [name.toLowerCase(), name]));
-}
-
-/** Links to folders are folders. */
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function officialLayout(root: string, folders: Map<string, string>, source: 'isic2017' | 'isic2018'): IsicLayout {

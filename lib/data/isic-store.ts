@@ -1,9 +1,7 @@
-/** Decodes the images and masks of a folder once, in threads, and keeps them. */
+/** Decodes the images and masks of a folder once, in processes, and keeps them. */
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-// Loaded here too: on some systems, its library can only be loaded in a thread if the main thread has done so before.
-import 'sharp';
 import type { PlaneSize } from '../tensor/resample';
 import { hashFiles } from './file-hashes';
 import { acquireLock } from './file-lock';
@@ -12,7 +10,7 @@ import type { ImagePair } from './isic-pairs';
 import { keepWithinLimit, markUsed } from './prepared-data';
 import type { PairProblem, PairTask, PreparedPair } from './pair-worker';
 import { createStore, openStore, type SegmentationStore } from './segmentation-store';
-import { startThreads, type Threads } from './threads';
+import { startProcesses } from './threads';
 
 /** Told while files are read; the first time, that may take minutes. */
 export interface PreparationProgress {
@@ -109,18 +107,24 @@ export async function* preparedPairs(
   pairs: readonly ImagePair[],
   { size, signal }: Pick<StoreOptions, 'size' | 'signal'>,
 ): AsyncGenerator<DecodedPair> {
-  const threads: Threads<PairTask, PreparedPair | PairProblem> = startThreads('pair-worker.ts');
+  const decoders = startProcesses<PairTask, PreparedPair | PairProblem>(
+    'pair-worker.ts',
+    ({ image, mask }, signal) => ({
+      kind: 'unreadable-image',
+      reason: `${image} or ${mask} cannot be read as an image (its decoder ended with ${signal}): replace or remove it`,
+    }),
+  );
   const prepare = async ({ id, image, mask }: ImagePair): Promise<DecodedPair> => ({
     id,
-    result: await threads.run({ image, mask, size }),
+    result: await decoders.run({ image, mask, size }),
   });
   try {
-    for await (const pair of inOrder(pairs, prepare, 4 * threads.count)) {
+    for await (const pair of inOrder(pairs, prepare, 4 * decoders.count)) {
       signal?.throwIfAborted();
       yield pair;
     }
   } finally {
-    await threads.close();
+    await decoders.close();
   }
 }
 

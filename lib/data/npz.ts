@@ -20,7 +20,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import * as yauzlWithCallbacks from 'yauzl';
-import { UserError } from '../errors';
+import { printable, UserError } from '../errors';
 import { makeFolder, isUnchanged, temporarySibling } from '../files';
 import { cacheDirectory } from '../paths';
 import { foreignKind } from './foreign-file';
@@ -110,7 +110,7 @@ export async function checkNpz(path: string): Promise<{ members: number; damaged
     try {
       const damaged: string[] = [];
       for await (const entry of zip.eachEntry()) {
-        checkMethod(entry, `"${entry.fileName}" in ${path}`, path);
+        checkMethod(entry, `"${printable(entry.fileName)}" in ${path}`, path);
         if (!(await isIntact(zip, entry))) damaged.push(entry.fileName);
       }
       return { members: zip.entryCount, damaged };
@@ -217,7 +217,7 @@ async function readMembers(
       const name = entry.fileName.slice(0, -'.npy'.length);
       const isText = textNames.includes(name);
       if (only && !only.includes(name) && !isText) continue;
-      const source = `"${name}" in ${path}`;
+      const source = `"${printable(name)}" in ${path}`;
       const place = await placeOf(zip, entry, source, { path, descriptor, open, cache });
       if (isText) {
         if (entry.uncompressedSize > longestTexts)
@@ -316,7 +316,8 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     .update(JSON.stringify([basename(path), size, mtimeMs, entry.fileName, entry.crc32, entry.uncompressedSize]))
     .digest('hex')
     .slice(0, 16);
-  const unpacked = join(cache, key, basename(entry.fileName));
+  // Not by the member's own name, which may be any text.
+  const unpacked = join(cache, key, 'member.npy');
   if (
     existsSync(unpacked) &&
     statSync(unpacked).size === entry.uncompressedSize &&
@@ -329,7 +330,7 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
   const [needed, free] = [entry.uncompressedSize, bavail * bsize].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
   if (entry.uncompressedSize > bavail * bsize)
     throw new UserError(
-      `"${entry.fileName}" in ${path} has ${needed} unpacked, but ${free} are free in ${cache}: make room there, if the file is what you expect.`,
+      `"${printable(entry.fileName)}" in ${path} has ${needed} unpacked, but ${free} are free in ${cache}: make room there, if the file is what you expect.`,
     );
   const temporary = temporarySibling(unpacked);
   let checksum = 0;
@@ -344,7 +345,7 @@ async function unpack(zip: ZipFile, entry: yauzlWithCallbacks.Entry, path: strin
     await pipeline(await unpackedStream(zip, entry), check, createWriteStream(temporary));
     if (checksum !== entry.crc32)
       throw new UserError(
-        `"${entry.fileName}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,
+        `"${printable(entry.fileName)}" in ${path} is damaged (its CRC is wrong): copy or download the file again.`,
       );
     renameSync(temporary, unpacked);
     keepWithinLimit(dirname(cache), dirname(unpacked));

@@ -1,4 +1,4 @@
-/** The side of the thread: see `threads.ts`. */
+/** The side of the thread, or of the process: see `threads.ts`. */
 import { parentPort } from 'node:worker_threads';
 import { UserError } from '../errors';
 
@@ -11,6 +11,17 @@ export interface Failure {
   readonly forUser: boolean;
 }
 
+/** Of a thread; of a process, which ends with the one that has started it. */
+function post(message: unknown, memory: readonly ArrayBuffer[]): void {
+  if (parentPort !== null) parentPort.postMessage(message, memory);
+  else process.send?.(message);
+}
+
+function listen(listener: (message: unknown) => void): void {
+  if (parentPort !== null) parentPort.on('message', listener);
+  else process.on('message', listener).on('disconnect', () => process.exit());
+}
+
 /**
  * Does the tasks that this thread is given, one after the other: the decoded image, which may be large, is in memory once a thread.
  * @param owned the arrays of a result whose memory goes with it to the main thread
@@ -21,12 +32,13 @@ export function serveTasks<Task, Result>(
 ): void {
   let last = Promise.resolve();
   const answer = (message: Answer<Result>, arrays: readonly Uint8Array[] = []): void => {
-    parentPort?.postMessage(
+    post(
       message,
       arrays.map(({ buffer }) => buffer as ArrayBuffer),
     );
   };
-  parentPort?.on('message', ({ id, task }: { id: number; task: Task }) => {
+  listen((message) => {
+    const { id, task } = message as { readonly id: number; readonly task: Task };
     last = last.then(async () => {
       try {
         const result = await run(task);

@@ -48,19 +48,25 @@ const filesIn = (folder) =>
  * @param {string | undefined} tensorflowName variant and version of the installed wheel
  */
 function addonBuilt(tensorflowName) {
-  if (!stampIs(addonStamp, addonKey(tensorflowName)) || !fs.existsSync(addon)) return false;
+  if (!fs.existsSync(addon) || !stampIs(addonStamp, stampOf(tensorflowName))) return false;
   return !process.env.CXX || process.env.CXX === kernelRecord()?.asked;
 }
+
+/** With the hash of what was built: a damaged addon would end every process that loads it. @param {string | undefined} tensorflowName */
+const stampOf = (tensorflowName) => `${addonKey(tensorflowName)} ${hashOf(addon)}`;
 
 /** @param {string | undefined} tensorflowName */
 function addonDone(tensorflowName) {
   return addonBuilt(tensorflowName) && linkTarget(addonLink) === addon;
 }
 
-/** @returns {KernelRecord | undefined} undefined before the addon has been built */
+/** @returns {KernelRecord | undefined} undefined before the addon has been built, and where the record is damaged */
 function kernelRecord() {
-  const text = read(recordFile);
-  return text === undefined ? undefined : JSON.parse(text);
+  try {
+    return JSON.parse(read(recordFile) ?? '');
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -71,13 +77,12 @@ function kernelRecord() {
  */
 async function buildAddon(tensorflowName, tensorflow, installCompiler, log) {
   if (!addonBuilt(tensorflowName)) {
-    const key = addonKey(tensorflowName);
     fs.mkdirSync(addonFolder, { recursive: true });
     fs.rmSync(addonStamp, { force: true });
     const { file, record } = await compileAddonAnyhow(tensorflow, installCompiler);
     fs.renameSync(file, addon);
     fs.writeFileSync(recordFile, JSON.stringify({ ...record, asked: process.env.CXX }, undefined, 1));
-    fs.writeFileSync(addonStamp, key);
+    fs.writeFileSync(addonStamp, stampOf(tensorflowName));
     for (const line of complaints(record)) log(`  ${line}`);
     if (process.env.CXX && needs.splitWords(process.env.CXX).join(' ') !== record.compiler)
       log(

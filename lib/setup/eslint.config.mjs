@@ -25,7 +25,14 @@ export default tseslint.config(
       // The project's objects are made of closures, which need no `this`.
       '@typescript-eslint/unbound-method': 'off',
       eqeqeq: 'error',
-      'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Export by name.' }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Export by name.' },
+        {
+          selector: `Property[key.name='shell'], ImportSpecifier[imported.name=/^exec(Sync)?$/]`,
+          message: 'A shell obeys what is in the name of a file: give a program and its arguments.',
+        },
+      ],
     },
   },
   {

@@ -18,8 +18,9 @@ class TypeErrors extends Error {
 /**
  * @param {import('./kernel-mends.cjs').Converter} converter tslab's
  * @param {{ describe?: (value: unknown) => object | undefined }} kernel what the library finds of the kernel
+ * @param {ReturnType<import('./kernel-death.cjs').watchCells>} watch
  */
-function createSession(converter, kernel) {
+function createSession(converter, kernel, watch) {
   const { createExecutor } = require('tslab/dist/executor');
   let number = 0;
   /** @type {unknown[]} */
@@ -76,12 +77,16 @@ function createSession(converter, kernel) {
     [failures, last] = [[], undefined];
     told.length = 0;
     stopping.cellBegins();
+    const before = silent ? undefined : watch.told();
+    if (before !== undefined) write('stderr', `${before}\n`);
+    watch.begins(number, code);
     try {
       await executor.execute(code);
       if (failures.length === 0) await showLast(send);
     } catch (error) {
       failures.push(error);
     }
+    watch.ends();
     cells.end();
     if (told.length > 0) failures.push(new TypeErrors(told.join('\n')));
     output.end();

@@ -51,9 +51,11 @@ function startKernel() {
   // What lib/notebook-kernel.ts finds.
   const kernel = { folder: process.env.NOTEBOOK_FOLDER ?? notebookFolder, onStop, display() {} };
   globalThis[Symbol.for('notebook kernel')] = kernel;
+  const { watchCells } = require('./kernel-death.cjs');
   const { createSession } = require('./kernel-session.cjs');
   const { Server } = require('./kernel-server.cjs');
-  void new Server(createSession(converter.createConverter({}), kernel), configPath).init();
+  const session = createSession(converter.createConverter({}), kernel, watchCells(configPath));
+  void new Server(session, configPath).init();
 }
 
 /** An error comes again in the cell that imports it, and is told there. */

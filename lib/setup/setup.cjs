@@ -260,16 +260,16 @@ async function pip(args) {
 
 /** Of the file that pip is fetching. */
 function pipDownloadBytes() {
-  const folders = fs.readdirSync(temporaryFolder).filter((name) => name.startsWith('pip-unpack-'));
-  const files = folders.flatMap((name) => filesIn(path.join(temporaryFolder, name)));
-  const newest = files.sort((a, b) => b.mtimeMs - a.mtimeMs)[0];
+  const folders = namesIn(temporaryFolder).filter((name) => name.includes('pip-unpack-'));
+  const files = folders.flatMap(namesIn).map((name) => fs.statSync(name, { throwIfNoEntry: false }));
+  const newest = files.sort((a, b) => (b?.mtimeMs ?? 0) - (a?.mtimeMs ?? 0))[0];
   return newest?.size ?? 0;
 }
 
 /** @param {string} folder */
-function filesIn(folder) {
+function namesIn(folder) {
   try {
-    return fs.readdirSync(folder).map((name) => fs.statSync(path.join(folder, name)));
+    return fs.readdirSync(folder).map((name) => path.join(folder, name));
   } catch {
     return []; // gone meanwhile
   }

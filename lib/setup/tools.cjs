@@ -31,10 +31,11 @@ function stampIs(file, key) {
   return read(file) === key;
 }
 
-/** @param {string[]} files */
+/** @param {string[]} files one that is not there counts as empty */
 function hashOf(...files) {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(read(path.resolve(root, file)) ?? '');
+  for (const file of files.map((name) => path.resolve(root, name)))
+    if (fs.existsSync(file)) hash.update(fs.readFileSync(file));
   return hash.digest('hex');
 }
 
@@ -66,7 +67,9 @@ function run(command, args, { source, onLine } = {}) {
     let rest = '';
     const collect = (piece) => {
       output += piece;
-      fs.appendFileSync(logFile, piece);
+      try {
+        fs.appendFileSync(logFile, piece);
+      } catch {} // where the disk is full, the program says so, too
       const lines = (rest + piece).split(/[\r\n]/);
       rest = lines.pop() ?? '';
       for (const line of lines) {

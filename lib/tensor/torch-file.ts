@@ -4,7 +4,7 @@
  * dictionaries is known, and nothing is run; anything else is an error. After `torch.load(…, weights_only=True)`.
  */
 import { fstatSync, readSync } from 'node:fs';
-import { UserError } from '../errors';
+import { printable, UserError } from '../errors';
 import type { SafetensorsType } from './safetensors';
 
 /** A tensor among the values of its storage, which several may share. */
@@ -40,13 +40,16 @@ export function readTorchHeader(descriptor: number, path: string): Map<string, T
   for (const [key, value] of stateOf(root)) {
     if (!(value instanceof Rebuilt) || typeof key !== 'string') continue;
     const storage = members.get(`${folder}data/${value.storage.key}`);
-    if (storage === undefined) throw new UserError(`${path} is damaged: the values of ${key} are not in it.`);
+    if (storage === undefined)
+      throw new UserError(`${path} is damaged: the values of ${printable(key)} are not in it.`);
     const { type, shape, strides, offset } = value;
     tensors.set(key, { type, shape, strides, offset, storage });
   }
   if (tensors.size === 0) throw new UserError(`${path} has no tensors by name: save a state_dict.`);
   return tensors;
 }
+
+const mostRepeatedBytes = 64e6;
 
 /** The values in row-major order, as the bytes of their type. */
 export function readTorchTensor(
@@ -58,6 +61,11 @@ export function readTorchTensor(
   const last = shape.reduce((sum, length, axis) => sum + Math.max(0, length - 1) * strides[axis], offset);
   if (count > 0 && (last + 1) * size > storage.bytes)
     throw new UserError(`A tensor of ${shape.join('×')} ${type} reaches beyond its storage: the file is damaged.`);
+  // By strides of 0, a few bytes may stand for any number of values.
+  if (count * size > Math.max(storage.bytes, mostRepeatedBytes))
+    throw new UserError(
+      `A tensor of ${shape.join('×')} ${type} repeats the ${storage.bytes} bytes of its storage: save it with .contiguous().`,
+    );
   const values = new Uint8Array(count * size);
   if (count === 0) return values;
   let dense = 1;
@@ -111,11 +119,11 @@ function zipMembers(descriptor: number, path: string): Map<string, { readonly at
     const name = list.toString('utf8', place + 46, place + 46 + lengths[0]);
     const header = list.readUInt32LE(place + 42);
     if (method !== 0) throw new UserError(`${path} is a compressed archive, not a file of torch.save.`);
-    if (header + 30 > size) throw new UserError(`${path} is damaged: ${name} lies beyond its end.`);
+    if (header + 30 > size) throw new UserError(`${path} is damaged: ${printable(name)} lies beyond its end.`);
     const local = Buffer.from(readAt(descriptor, header, 30));
     const begin = header + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
     if (begin + stored > size)
-      throw new UserError(`${path} is truncated: ${name} lies beyond its end; copy or download it again.`);
+      throw new UserError(`${path} is truncated: ${printable(name)} lies beyond its end; copy or download it again.`);
     members.set(name, { at: begin, bytes: stored });
     place += 46 + lengths[0] + lengths[1] + lengths[2];
   }
@@ -191,7 +199,7 @@ function unpickle(bytes: Uint8Array, path: string): Value {
   const append = (items: readonly Value[]): void => {
     const target = stack[stack.length - 1];
     if (!Array.isArray(target)) throw refuse('fills what is no list');
-    target.push(...items);
+    for (const item of items) target.push(item);
   };
   const call = (callee: Value, given: Value): Value => {
     const name = callee instanceof Global ? callee.name : 'a value';
@@ -199,7 +207,7 @@ function unpickle(bytes: Uint8Array, path: string): Value {
     if (name === 'collections OrderedDict') return new Map();
     if (name === 'torch._utils _rebuild_parameter' && values[0] instanceof Rebuilt) return values[0];
     const [storage, offset, shape, strides] = values;
-    if (name !== 'torch._utils _rebuild_tensor_v2') throw refuse(`calls ${name}`);
+    if (name !== 'torch._utils _rebuild_tensor_v2') throw refuse(`calls ${printable(name)}`);
     if (
       !isStorage(storage) ||
       !isNumbers([offset]) ||

@@ -2,7 +2,7 @@
 import { normalizedImages } from '../data/batches';
 import type { Normalization } from '../data/normalization';
 import { folderBatches, type BrokenImage } from '../data/image-folder';
-import { startImageWorkers } from '../data/image-workers';
+import { startImageDecoders } from '../data/image-workers';
 import type { FileFacts } from '../data/file-facts';
 import type { ImageTransform as FileTransform } from '../data/transform';
 import { initialParameters } from '../models/initial-values';
@@ -48,7 +48,7 @@ export async function* predictFiles(
   const normalization = transform?.normalization ?? network.normalization;
   const batchSize = options.batchSize ?? evaluationBatchSize(transform ?? reading);
   const parameters = initialParameters(network.table, 0, values);
-  const workers = startImageWorkers();
+  const workers = startImageDecoders();
   try {
     const read = { transform: { ...reading, normalization }, batchSize, workers, broken, onFile, signal };
     for await (const { bytes, shape, paths: files, sizes } of folderBatches(paths, read)) {

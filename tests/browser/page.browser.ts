@@ -11,7 +11,10 @@ import { indexPage } from '../../lib/cli/index-page';
 import { finishedRun, finishedRuns, previewName } from '../../lib/cli/page/finished-runs';
 import { writePage } from '../../lib/cli/page/page';
 import { writePost } from '../../lib/cli/page/post';
+import { barComparison } from '../../lib/display/bar-chart';
+import { imageGrid } from '../../lib/display/image-grid';
 import { figure } from '../../lib/display/own-figure';
+import { table } from '../../lib/display/tables';
 import { outputsDirectory } from '../../lib/paths';
 import { exampleNotebook, pageLimit, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
@@ -35,6 +38,7 @@ const folder = mkdtempSync(join(tmpdir(), 'page-browser-'));
 const source = join(folder, 'run', 'notebook.ipynb');
 const example = join(folder, 'run', 'index.html');
 const gallery = join(folder, 'index.html');
+const hostilePage = join(folder, 'hostile', 'index.html');
 let browser: Browser;
 
 before(async () => {
@@ -43,6 +47,7 @@ before(async () => {
   mkdirSync(dirname(source));
   writeFileSync(source, JSON.stringify(await exampleNotebook()));
   writeFileSync(join(dirname(source), 'results.json'), JSON.stringify(results));
+  await writePage(await hostileNotebook(), hostilePage);
   const { headline, stillsMissing } = await writePage(source, example, { illustrate: true });
   assert.equal(stillsMissing, undefined);
   writeFileSync(join(dirname(source), previewName), headline?.png ?? '');
@@ -126,6 +131,10 @@ test(
         for (const key of [tabKey, enterKey]) await page.press(key);
         assert.equal(await page.evaluate('document.activeElement.id'), 'content', 'the skip link comes first');
       }
+      await page.open(pathToFileURL(hostilePage).href);
+      const { injected, images, said } = await page.evaluate<Injection>(look);
+      assert.deepEqual([injected, images, page.complaints], [null, 0, []]);
+      assert.ok(said >= 6, `${said} times`);
     });
   },
 );
@@ -228,6 +237,74 @@ test('no script runs but those that the page was made with, wherever it comes fr
     );
     await close();
   }
+});
+
+/** Ends a script, an attribute, a cell of a table and a comment, and would run in each. */
+const hostile = `"'--></script></title><script>window.injected = 1</script><img src=x onerror="window.injected = 2">|\`<b>`;
+
+/** A notebook whose every name is one that somebody else chose. */
+async function hostileNotebook(): Promise<string> {
+  const path = join(folder, 'hostile', 'notebook.ipynb');
+  const grid = await imageGrid({
+    images: [{ pixels: new Uint8Array(192), height: 8, width: 8, channels: 3, title: hostile, alt: hostile }],
+    caption: hostile,
+  });
+  const chart = barComparison(
+    { groups: [hostile, 'b'], series: [{ name: hostile, values: [0.25, 0.75] }], valueTitle: hostile },
+    { label: hostile, caption: hostile },
+  );
+  const shown = [table([{ [hostile]: 1, model: hostile }], { caption: hostile }), grid, chart];
+  const outputs = [
+    ...shown.map(({ html, text }) => ({
+      output_type: 'display_data',
+      metadata: {},
+      data: { 'text/html': html, 'text/plain': text },
+    })),
+    { output_type: 'stream', name: 'stdout', text: hostile },
+    { output_type: 'error', ename: 'UserError', evalue: hostile, traceback: [hostile] },
+  ];
+  const cells = [{ cell_type: 'code', id: 'a', metadata: {}, source: `// ${hostile}`, execution_count: 1, outputs }];
+  const metadata = { title: hostile, description: hostile, authors: [{ name: hostile }], tags: [hostile] };
+  mkdirSync(dirname(path));
+  writeFileSync(path, JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }));
+  const named = { ...results, data: { ...results.data, name: hostile } };
+  const rows = results.results.map((row) => ({ ...row, model: hostile }));
+  const parameters = { ...results.parameters, dataset: hostile };
+  writeFileSync(join(dirname(path), 'results.json'), JSON.stringify({ ...named, results: rows, parameters }));
+  return path;
+}
+
+interface Injection {
+  readonly injected: number | null;
+  readonly images: number;
+  readonly said: number;
+}
+/** What has become of the names: whether one was obeyed, and how often one is said. */
+const look = `({
+  injected: window.injected ?? null,
+  images: document.querySelectorAll('img[src="x"]').length,
+  said: document.body.innerText.split('window.injected = 1').length - 1,
+})`;
+
+test('names, messages and metadata that would be scripts are text, in pages and posts', { skip }, async () => {
+  const path = join(folder, 'hostile', 'notebook.ipynb');
+  const target = hostilePage;
+  const index = join(folder, 'hostile', 'all.html');
+  writeFileSync(index, await indexPage({ runs: [finishedRun(hostile, dirname(path))], folder: dirname(path) }));
+  for (const file of [target, index]) {
+    const { page, complaints, close } = await openPage(browser, file, { theme: 'light', width: 'desktop' });
+    await figuresDrawn(page);
+    const { injected, images, said } = await page.evaluate<Injection>(look);
+    assert.deepEqual([injected, images, complaints], [null, 0, []], file);
+    assert.ok(said >= (file === target ? 6 : 1), `${file}: ${said} times`);
+    await close();
+  }
+  // Of a post, the site makes HTML: what is HTML in it has to be escaped, or within a figure that is.
+  const { path: post } = await writePost(path, { format: 'markdown', folder: join(folder, 'hostile', 'post') });
+  const [, , text = ''] = readFileSync(post, 'utf8').split(/^---$/m); // behind the front matter
+  const prose = text.replaceAll(/^(`{3,})[^]*?^\1$/gm, '');
+  assert.doesNotMatch(prose, /(?<!\\)<(script|img)/);
+  assert.match(prose, /window\.injected/);
 });
 
 test('without scripts, pictures stand for charts and everything can be read', { skip }, async () => {

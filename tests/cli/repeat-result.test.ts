@@ -16,6 +16,7 @@ const row: Results['results'][number] = {
   seconds: 3,
   testAccuracy: 0.5,
   settings: { batchSize: 16 },
+  weightsSha256: 'aa',
 };
 const results: Results = {
   notebook: '01_resnet_from_scratch',
@@ -49,22 +50,23 @@ test('a repetition that is the same says so, and another one what differs, and w
   const again = { ...results, results: [{ ...row, seconds: 5, trainingKey: 'another' }] };
   assert.deepEqual(compareResults(results, again), {
     same: true,
-    lines: ['The same to the last bit: 8 values of 1 row.'],
+    lines: ['The same to the last bit: 9 values of 1 row.'],
   });
   const other = {
     ...results,
     environment: { tensorflow: '2.22.0', kernels: 'v4' },
     data: { ...results.data, sha256: '00' },
     results: [
-      { ...row, testAccuracy: 0.25 },
+      { ...row, testAccuracy: 0.25, weightsSha256: 'bb' },
       { ...row, model: 'ResNet-50' },
     ],
   };
   assert.deepEqual(compareResults(results, other), {
     same: false,
     lines: [
-      'Not the same: 1 of 8 values of 1 row differ.',
+      'Not the same: 2 of 9 values of 1 row differ.',
       'ResNet-18, scratch, corrected: testAccuracy was 0.5, is 0.25',
+      'ResNet-18, scratch, corrected: weightsSha256 was "aa", is "bb"',
       'ResNet-50, scratch, corrected: there was no such row',
       'data: sha256 was "abcdef0123456789", is "00"',
       'environment: tensorflow was "2.21.0", is "2.22.0"',

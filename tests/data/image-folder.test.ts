@@ -8,7 +8,8 @@ import sharp from 'sharp';
 import { decodeImage } from '../../lib/data/decode-image';
 import { describeFacts, type FileFacts, type NamedFacts } from '../../lib/data/file-facts';
 import { describeLeftOut, folderBatches, isImageName, listImages, type FolderBatch } from '../../lib/data/image-folder';
-import { inOrder, startImageWorkers, type ImageWorkers } from '../../lib/data/image-workers';
+import { inOrder, startImageDecoders, startImageWorkers, type ImageWorkers } from '../../lib/data/image-workers';
+import { startProcesses } from '../../lib/data/threads';
 import { transformBatch, type ImageTransform } from '../../lib/data/transform';
 import { UserError } from '../../lib/errors';
 import { userError } from './user-error';
@@ -235,6 +236,29 @@ test('threads hand on errors as what they are, and end', async () => {
   await own.close();
   await rejected;
   await assert.rejects(own.run(task), /has ended/);
+});
+
+test('a decoder that crashes is told of the file that it was at, and of no other; the rest is decoded', async () => {
+  const decoders = startProcesses<string, string>(
+    '../../tests/data/crashing-worker.ts',
+    (task, signal) => `${task} ended with ${signal}`,
+    2,
+  );
+  const tasks = ['a', 'crash', 'b', 'crash', 'crash', 'c', 'd', 'e'];
+  const results = await Promise.all(tasks.map((task) => decoders.run(task)));
+  const expected = tasks.map((task) => (task === 'crash' ? 'crash ended with SIGSEGV' : `${task} is done`));
+  assert.deepEqual(results, expected);
+  const unfinished = assert.rejects(decoders.run('crash'), /ended/);
+  await decoders.close();
+  await unfinished;
+});
+
+test('decoders give what threads give, and hand on errors as what they are', async () => {
+  const decoders = startImageDecoders(1);
+  const task = { path: join(images, 'rgb.jpg'), transform };
+  assert.deepEqual(await decoders.run(task), await workers.run(task));
+  await assert.rejects(decoders.run({ ...task, path: '/none.png' }), userError(/no file \/none\.png/));
+  await decoders.close();
 });
 
 test('results come in order, whatever finishes first', async () => {

@@ -322,6 +322,19 @@ test('damaged deflated members are refused, and nothing of them is kept', async 
   }
 });
 
+test('a member may have any name: it is read, or told of in one line', async () => {
+  const path = join(folder, 'names.npz');
+  const content = npy([2], Uint8Array.of(1, 2));
+  for (const name of ['a\0b', 'a'.repeat(300)]) {
+    writeFileSync(path, zip([{ name: `${name}.npy`, content, deflated: true }]));
+    const file = await openNpz(path, { cacheDirectory: emptyCache() });
+    assert.deepEqual([...file.members.keys()], [name]);
+    file.close();
+    writeFileSync(path, zip([{ name: `${name}.npy`, content, deflated: true, crc: 12345 }]));
+    await assertRefused(path, /^"[^\p{C}]{1,100}" in .*names\.npz is damaged/u, emptyCache());
+  }
+});
+
 test('damage of stored members is found by a check of the whole file', async () => {
   const path = join(folder, 'flipped.npz');
   assert.deepEqual(await checkNpz(storedPath), { members: 4, damaged: [] });

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -76,6 +85,8 @@ test('folders of classes are read, in natural order; splits are drawn and strati
       'no official splits; 70 % train, 10 % val, 20 % test drawn by seed 4, stratified by class',
     ]);
   });
+  symlinkSync('round', join(root, 'round')); // leads to itself
+  await look(root, { seed: 4 }, (dataset) => assert.deepEqual(counts(dataset), [49, 7, 14]));
 });
 
 test('pixels are those of the files, and resized ones those of timm', async () => {

@@ -15,10 +15,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { build } from 'esbuild';
 import { fileProblem, UserError } from '../../lib/errors';
 import { projectRoot } from '../../lib/paths';
 import { createRandom, type Random } from '../../lib/random';
 import { content, file, startServer, type TestServer } from '../data/download-server';
+import { patience } from '../patience';
 import { layOut, workloads, type Workload } from './workloads';
 
 interface Plan {
@@ -57,24 +59,34 @@ export const faults = {
 } as const;
 export type Fault = keyof typeof faults;
 
-export interface FaultReport {
-  readonly injected: number;
-  readonly counts: Counts;
-  /** What was lost or silent, to be tried again by its number. */
-  readonly bad: readonly string[];
-  /** Why none was injected. */
-  readonly skipped?: string;
+/** One injection; `told`: what was said where it was refused, and what is wrong where it was lost or silent. */
+export interface Injected {
+  readonly fault: Fault;
+  readonly number: number;
+  readonly workload: string;
+  readonly outcome: Outcome;
+  readonly told: string;
 }
 
 export interface HarnessOptions {
   readonly seed: number;
-  /** Of each kind; of those that take a process each, a third. */
+  /** Of each kind … */
   readonly count: number;
+  /** … and of those that take a process each. */
+  readonly kills?: number;
   readonly kinds?: readonly Fault[];
   readonly only?: string;
   /** The number of the first, to try one again. */
   readonly first?: number;
-  readonly onReport?: (fault: Fault, report: FaultReport) => void;
+  /** Those that are done already. */
+  readonly isDone?: (fault: Fault, number: number) => boolean;
+  readonly onInjected?: (injected: Injected) => void;
+}
+
+export interface HarnessReport {
+  readonly injected: readonly Injected[];
+  /** Why none was injected. */
+  readonly skipped: Partial<Record<Fault, string>>;
 }
 
 interface Known {
@@ -89,57 +101,81 @@ interface Known {
 
 const told = (error: unknown): string | undefined => (error instanceof UserError ? error.message : fileProblem(error));
 
-export async function injectFaults(options: HarnessOptions): Promise<Partial<Record<Fault, FaultReport>>> {
-  const { seed, count, first = 0, kinds = Object.keys(faults) as Fault[], only, onReport } = options;
+export async function injectFaults(options: HarnessOptions): Promise<HarnessReport> {
+  const { seed, count, kills = count, first = 0, kinds = Object.keys(faults) as Fault[], only } = options;
+  const { isDone = () => false, onInjected } = options;
   const root = mkdtempSync(join(tmpdir(), 'faults-'));
   const server = await startServer(file(content, { etag: '"1"' }));
   const warn = console.warn;
   console.warn = () => undefined;
   process.setMaxListeners(0);
-  const reports: Partial<Record<Fault, FaultReport>> = {};
+  const chosen = workloads.filter(({ name, share }) => (only === undefined ? share > 0 : name === only));
+  const folder = join(root, 'disturbed');
+  const program = kinds.some((kind) => kind.startsWith('kill -9')) ? await compiledProgram() : undefined;
   try {
     const known: Known[] = [];
-    for (const workload of workloads.filter(({ name }) => only === undefined || name === only)) {
-      const folder = join(root, 'known');
+    for (const workload of chosen) {
       await layOut(workload, folder);
       disk.arm({ folder });
       const result = await workload.run(folder, server.url);
       known.push({ workload, result, changes: disk.disarm() });
-      cpSync(folder, join(root, `done-${workload.name}`), { recursive: true });
+      cpSync(folder, join(root, `done-${workload.name}`), { recursive: true, verbatimSymlinks: true });
     }
-    const shares = known.flatMap((one) => Array.from({ length: one.workload.share }, () => one));
-    for (const kind of kinds) {
-      const counts: Counts = { survived: 0, refused: 0, lost: 0, silent: 0 };
-      const bad: string[] = [];
-      let skipped: string | undefined;
-      const end = first + (kind.startsWith('kill -9') ? Math.ceil(count / 3) : count);
-      for (let number = first; number < end && skipped === undefined; number++) {
-        const random = createRandom(seed, kind, number);
-        const one = shares[random.integer(shares.length)];
-        const folder = join(root, 'disturbed');
-        const injected = await inject({ kind, one, folder, random, server, root }).catch((error: unknown) => {
-          if (error instanceof Impossible) return error;
-          throw error;
-        });
-        if (injected instanceof Impossible) {
-          skipped = injected.message;
-          continue;
+    const shares = known.flatMap((one) => Array.from({ length: Math.max(1, one.workload.share) }, () => one));
+    const injected: Injected[] = [];
+    const skipped: Partial<Record<Fault, string>> = {};
+    const given = { folder, server, root, program: program?.file ?? '' };
+    for (let number = first; number < first + Math.max(count, kills); number++)
+      for (const fault of kinds) {
+        const end = first + (fault.startsWith('kill -9') ? kills : count);
+        if (number >= end || skipped[fault] !== undefined || isDone(fault, number)) continue;
+        const random = createRandom(seed, fault, number);
+        const able = shares.filter(({ workload: { without } }) => without?.includes(fault) !== true);
+        const one = able[random.integer(able.length)];
+        try {
+          const judged = await inEnd(inject({ ...given, kind: fault, one, random }));
+          const found = { fault, number, workload: one.workload.name, ...judged };
+          injected.push(found);
+          onInjected?.(found);
+        } catch (error) {
+          if (!(error instanceof Impossible)) throw error;
+          skipped[fault] = error.message;
         }
-        counts[injected.outcome]++;
-        if (injected.outcome === 'lost' || injected.outcome === 'silent')
-          bad.push(`${kind}, number ${number}, ${one.workload.name}: ${injected.outcome}: ${injected.told}`);
       }
-      const injected = Object.values(counts).reduce((sum, one) => sum + one, 0);
-      const report: FaultReport = { injected, counts, bad, skipped };
-      reports[kind] = report;
-      onReport?.(kind, report);
-    }
-    return reports;
+    return { injected, skipped };
   } finally {
     console.warn = warn;
     server.close();
+    for (const { close } of chosen) await close?.();
+    program?.remove();
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+/** What never comes to its end is lost. */
+async function inEnd(work: Promise<Judged>): Promise<Judged> {
+  let timer: NodeJS.Timeout | undefined;
+  const hanging = new Promise<Judged>((resolve) => {
+    timer = setTimeout(() => resolve({ outcome: 'lost', told: 'it does not come to its end' }), patience);
+  });
+  return Promise.race([work, hanging]).finally(() => clearTimeout(timer));
+}
+
+/** The workloads as one file, which a process that is to be killed begins with at once; where the project's packages are found. */
+async function compiledProgram(): Promise<{ readonly file: string; remove(): void }> {
+  const folder = join(projectRoot, 'node_modules', '.cache', `faults-${process.pid}`);
+  const file = join(folder, 'work.cjs');
+  await build({
+    entryPoints: [join(__dirname, 'work.ts')],
+    bundle: true,
+    platform: 'node',
+    packages: 'external',
+    // Commands that are a part of it are not what was started.
+    define: { 'require.main': 'undefined' },
+    outfile: file,
+    logLevel: 'error',
+  });
+  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 class Impossible extends Error {}
@@ -151,12 +187,11 @@ interface Injection {
   readonly random: Random;
   readonly server: TestServer;
   readonly root: string;
+  /** What a process runs that is to be killed. */
+  readonly program: string;
 }
 
-interface Injected {
-  readonly outcome: Outcome;
-  readonly told: string;
-}
+type Judged = Pick<Injected, 'outcome' | 'told'>;
 
 const codes: Partial<Record<Fault, string>> = {
   'disk full': 'ENOSPC',
@@ -165,15 +200,21 @@ const codes: Partial<Record<Fault, string>> = {
   'no rights': 'EACCES',
 };
 
-async function inject(given: Injection): Promise<Injected> {
+async function inject(given: Injection): Promise<Judged> {
   const { kind, one, folder, random } = given;
   const { workload, changes } = one;
   const at = random.integer(changes);
   const fraction = random.uniform();
+  // In a process that the workload starts, whose changes are counted apart.
+  const elsewhere = workload.changesOfOthers !== undefined && random.uniform() < 0.5;
   if (['cut', 'flipped bit', 'swapped', 'deleted'].includes(kind)) return damage(given);
   if (kind === 'disk full, a small one') return onSmallDisk(given);
   await layOut(workload, folder);
   const code = codes[kind];
+  if (elsewhere && (kind === 'end within a change' || code !== undefined)) {
+    const plan = { folder, at: random.integer(workload.changesOfOthers ?? 1), fraction, kind: code ?? 'SIGKILL' };
+    return disturbed(given, () => elsewhereArmed(given, plan));
+  }
   switch (kind) {
     case 'end within a change':
       return disturbed(given, () => ended(given, { folder, at, fraction, kind: 'kill' }));
@@ -182,12 +223,11 @@ async function inject(given: Injection): Promise<Injected> {
       return disturbed(given, () => armed(given, { folder, at, kind: 'clock', jump }));
     }
     case 'kill -9 within a change':
-      return disturbed(given, () => killed(given, { folder, at, fraction, kind: 'SIGKILL' }));
+      return disturbed(given, () => killedWithin(given, { folder, at, fraction, kind: 'SIGKILL' }));
     case 'kill -9 at a moment': {
-      one.milliseconds ??= await timeOf(given);
-      await layOut(workload, folder);
-      const { milliseconds } = one;
-      return disturbed(given, () => killed(given, undefined, (0.3 + 0.7 * random.uniform()) * milliseconds));
+      one.milliseconds ??= (await killed(given, undefined, Infinity)) ?? 0;
+      const moment = random.uniform() * one.milliseconds;
+      return disturbed(given, () => killedAt(given, moment));
     }
     case 'file too large':
       return disturbed(given, () => limited(given, random.integer(60_000)));
@@ -197,7 +237,7 @@ async function inject(given: Injection): Promise<Injected> {
 }
 
 /** The disturbed command, then the same once more. */
-async function disturbed(given: Injection, disturb: () => Promise<string | undefined>): Promise<Injected> {
+async function disturbed(given: Injection, disturb: () => Promise<string | undefined>): Promise<Judged> {
   const { result } = given.one;
   let refused: string | undefined;
   try {
@@ -213,7 +253,7 @@ async function disturbed(given: Injection, disturb: () => Promise<string | undef
 }
 
 /** What is wrong with the same command after the disturbance; undefined where its result is right. */
-async function sameAgain({ one: { workload, result }, folder, server }: Injection): Promise<Injected | undefined> {
+async function sameAgain({ one: { workload, result }, folder, server }: Injection): Promise<Judged | undefined> {
   try {
     const got = await workload.run(folder, server.url);
     return got === result ? undefined : { outcome: 'silent', told: 'another result of the same command' };
@@ -253,39 +293,57 @@ async function ended(given: Injection, plan: Plan): Promise<string | undefined> 
   }
 }
 
-function startProcess({ one: { workload }, folder, server }: Injection, plan?: Plan) {
-  return spawn(
+/** A process that the workload starts is disturbed, not this one. */
+async function elsewhereArmed({ one: { workload }, folder, server }: Injection, plan: Plan): Promise<string> {
+  const options = process.env.NODE_OPTIONS;
+  process.env.NODE_OPTIONS = `${options ?? ''} --require ${join(__dirname, 'disk.cjs')}`;
+  process.env.FAULT_PLAN = JSON.stringify(plan);
+  try {
+    return await workload.run(folder, server.url);
+  } finally {
+    delete process.env.FAULT_PLAN;
+    if (options === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = options;
+  }
+}
+
+/**
+ * A process of its own that is killed so many milliseconds after it has begun to work, or by the plan.
+ * @returns how long it has worked, where it came to its end
+ */
+async function killed(given: Injection, plan: Plan | undefined, milliseconds: number): Promise<number | undefined> {
+  const { one, folder, server, program } = given;
+  const child = spawn(
     process.execPath,
-    [
-      '--import',
-      'tsx',
-      '--require',
-      join(__dirname, 'disk.cjs'),
-      join(__dirname, 'work.ts'),
-      workload.name,
-      folder,
-      server.url,
-    ],
+    ['--require', join(__dirname, 'disk.cjs'), program, one.workload.name, folder, server.url],
     {
       cwd: projectRoot,
-      stdio: ['ignore', 'ignore', 'ignore'],
+      stdio: ['ignore', 'pipe', 'ignore'],
       env: { ...process.env, ...(plan && { FAULT_PLAN: JSON.stringify(plan) }) },
     },
   );
+  let timer: NodeJS.Timeout | undefined;
+  let began = performance.now();
+  child.stdout.once('data', () => {
+    began = performance.now();
+    if (milliseconds < Infinity) timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
+  if (code !== null && code !== 0) throw new Error(`The process of "${one.workload.name}" ended with code ${code}.`);
+  return code === null ? undefined : performance.now() - began;
 }
 
-async function killed(given: Injection, plan: Plan | undefined, milliseconds?: number): Promise<string | undefined> {
-  const child = startProcess(given, plan);
-  const timer = milliseconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), milliseconds);
-  await once(child, 'close');
-  clearTimeout(timer);
+async function killedWithin(given: Injection, plan: Plan): Promise<undefined> {
+  await killed(given, plan, Infinity);
   return undefined;
 }
 
-async function timeOf(given: Injection): Promise<number> {
-  const start = performance.now();
-  await once(startProcess(given), 'close');
-  return performance.now() - start;
+/** Where the process was done before, it is begun anew and killed earlier. */
+async function killedAt(given: Injection, moment: number): Promise<undefined> {
+  for (let milliseconds = moment; (await killed(given, undefined, milliseconds)) !== undefined; milliseconds /= 2)
+    await layOut(given.one.workload, given.folder);
+  return undefined;
 }
 
 /** This process may write no file larger than so many bytes. */
@@ -300,7 +358,7 @@ async function limited({ one: { workload }, folder, server }: Injection, bytes: 
   }
 }
 
-async function onSmallDisk(given: Injection): Promise<Injected> {
+async function onSmallDisk(given: Injection): Promise<Judged> {
   const { root, one, random, server } = given;
   const place = join(root, 'small');
   mkdirSync(place, { recursive: true });
@@ -328,17 +386,17 @@ const bytesOf = (folder: string): number =>
   filesIn(folder).reduce((sum, name) => sum + 4096 + statSync(join(folder, name)).size, 0);
 
 /** Damages a file of a finished run, or of one that was ended. */
-async function damage(given: Injection): Promise<Injected> {
+async function damage(given: Injection): Promise<Judged> {
   const { kind, one, folder, random, root, server } = given;
   const { workload, changes, result } = one;
   if (random.uniform() < 0.5) {
     rmSync(folder, { recursive: true, force: true });
-    cpSync(join(root, `done-${workload.name}`), folder, { recursive: true });
+    cpSync(join(root, `done-${workload.name}`), folder, { recursive: true, verbatimSymlinks: true });
   } else {
     await layOut(workload, folder);
     await ended(given, { folder, at: random.integer(changes), fraction: random.uniform(), kind: 'kill' });
   }
-  const files = filesIn(folder).filter((name) => workload.own === undefined || !name.startsWith(workload.own));
+  const files = filesIn(folder).filter((name) => workload.own?.test(name) !== true);
   if (files.length === 0) return { outcome: 'survived', told: '' };
   const name = files[random.integer(files.length)];
   const path = join(folder, name);

@@ -1,8 +1,9 @@
 /** The readers of files that come from elsewhere, each with a few files that it takes, for `fuzz.ts` to change. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { readNotebook, savedForm } from '../../lib/cli/notebook-file';
 import { readBmp } from '../../lib/data/bmp';
+import { listClassFolder } from '../../lib/data/class-folder';
 import { listClassTable } from '../../lib/data/class-table';
 import { decodeImage, decodeValues } from '../../lib/data/decode-image';
 import { openNpyFile } from '../../lib/data/npy-file';
@@ -83,6 +84,32 @@ const results = {
   history: { k: [{ epoch: 1 }] },
 };
 
+function readWeights(path: string): void {
+  const file = openSafetensors(path);
+  try {
+    for (const tensor of file.tensors.values()) if (['F32', 'F16', 'BF16'].includes(tensor.type)) tensor.read();
+  } finally {
+    file.close();
+  }
+}
+
+/** Empty files, and links, `name>target`; what the system cannot have, or what would be outside, is not there. */
+function layOut(root: string, lines: readonly string[]): void {
+  mkdirSync(root, { recursive: true });
+  for (const line of lines) {
+    const [name, target] = line.split('>');
+    const path = join(root, name);
+    if (!path.startsWith(`${root}/`) || name.endsWith('/')) continue;
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      if (target === undefined) writeFileSync(path, '');
+      else symlinkSync(target, path);
+    } catch {
+      // A name that is too long, or has a zero in it, or is there already.
+    }
+  }
+}
+
 /** An error without a name of a file, for a caller who knows it, is a refusal, too. */
 function plainErrors<T>(read: () => T): T {
   try {
@@ -123,17 +150,22 @@ export const parsers: readonly Parser[] = [
       (await openNpz(path, { cacheDirectory: join(folder, 'unpacked'), texts: ['class_names'] })).close();
     }),
   },
+  { name: 'safetensors', corpus: fixtures('safetensors'), parse: inFile('a.safetensors', readWeights) },
+  { name: 'torch', corpus: fixtures('torch_files', '.pth'), parse: inFile('a.pth', readWeights) },
   {
-    name: 'safetensors',
-    corpus: fixtures('safetensors'),
-    parse: inFile('a.safetensors', (path) => {
-      const file = openSafetensors(path);
-      try {
-        for (const tensor of file.tensors.values()) if (['F32', 'F16', 'BF16'].includes(tensor.type)) tensor.read();
-      } finally {
-        file.close();
-      }
-    }),
+    name: 'folder',
+    corpus: [
+      'no/1.png\nyes/2.png\nyes/more/3.JPG\n',
+      'train/a/1.png\ntrain/b/2.png\nval/a/3.png\ntest/b/4.bmp\nb>a\n',
+    ].map((text) => Buffer.from(text)),
+    async parse(bytes, folder) {
+      const root = join(folder, 'images');
+      rmSync(root, { recursive: true, force: true });
+      layOut(root, bytes.toString().slice(0, 1000).split('\n').slice(0, 12));
+      const { files } = await listClassFolder(root);
+      const outside = files.find(({ path }) => !path.startsWith(`${root}/`));
+      if (outside !== undefined) throw new Error(`${outside.path} is outside of its folder.`);
+    },
   },
   { name: 'table', corpus: [Buffer.from(table), Buffer.from(flags)], parse: inFile('a.csv', listClassTable) },
   {

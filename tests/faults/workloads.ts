@@ -5,25 +5,36 @@ import { z } from 'zod';
 import { writePage } from '../../lib/cli/page/page';
 import type { Engine } from '../../lib/cli/study/engine';
 import { workOffGrid } from '../../lib/cli/study/grid';
+import { createLocalEngine } from '../../lib/cli/study/local-engine';
+import { connectRayEngine } from '../../lib/cli/study/ray-engine';
 import { ensureFile } from '../../lib/data/download';
 import { acquireLock } from '../../lib/data/file-lock';
 import { openDataset } from '../../lib/data/open';
 import { createStore, openStore } from '../../lib/data/segmentation-store';
 import { UserError } from '../../lib/errors';
-import { hashFileNow, readRecord, recordText, writeFileAtomic } from '../../lib/files';
+import { hashFileNow } from '../../lib/files';
 import { createRandom } from '../../lib/random';
 import { openRunStore } from '../../lib/runs/store';
 import { openFeatureCache } from '../../lib/training/feature-cache';
 import { exampleExtraction, exampleRequest } from '../training/feature-example';
 import { content, md5 } from '../data/download-server';
 import { digest, drawnImage } from './digest';
+import { layOutProject, setUpProject } from './set-up';
+import { work } from './steps';
 
 export interface Workload {
   readonly name: string;
-  /** How many of a hundred injections are its: what takes longer gets fewer. */
+  /** How many of a thousand injections are its: what takes longer gets fewer. None: it is tried where it is asked for by name. */
   readonly share: number;
-  /** Files below this folder are the user's own, whose content nobody else knows: they are neither deleted nor swapped nor changed by a bit. */
-  readonly own?: string;
+  /** Files that are the user's own, or another program's, whose content nobody here knows: they are neither deleted nor swapped nor changed. */
+  readonly own?: RegExp;
+  /** Faults that it cannot be tried with. */
+  readonly without?: readonly string[];
+  /** How often a process that it starts changes the disk. */
+  readonly changesOfOthers?: number;
+  /** Loads what it needs, which is none of its work. */
+  load?(): Promise<unknown>;
+  close?(): Promise<void>;
   /** What is there before. */
   prepare?(folder: string): Promise<void>;
   /** Does the work, or what is left of it. @returns what stands for its result, to the last bit */
@@ -35,13 +46,14 @@ const networks = () => import('./networks');
 
 const training: Workload = {
   name: 'training',
-  share: 20,
+  share: 120,
+  load: networks,
   run: async (folder) => (await networks()).train(folder),
 };
 
 const features: Workload = {
   name: 'features',
-  share: 15,
+  share: 220,
   async run(folder) {
     const request = exampleRequest();
     const cache = openFeatureCache({ directory: folder, saveEverySeconds: 0 });
@@ -56,7 +68,7 @@ const features: Workload = {
 
 const download: Workload = {
   name: 'download',
-  share: 12,
+  share: 160,
   async run(folder, url) {
     const file = { url, md5: md5(content), bytes: content.length, fileName: 'file.npz' } as Parameters<
       typeof ensureFile
@@ -73,7 +85,7 @@ const download: Workload = {
 
 const preparation: Workload = {
   name: 'preparation',
-  share: 15,
+  share: 200,
   async run(folder) {
     mkdirSync(folder, { recursive: true });
     const store = join(folder, 'store');
@@ -118,40 +130,42 @@ const preparation: Workload = {
 
 const model: Workload = {
   name: 'model',
-  share: 12,
+  share: 80,
+  load: networks,
   prepare: async (folder) => (await networks()).keepModel(join(folder, 'model'), 1),
   run: async (folder) => (await networks()).openAndReplace(folder),
 };
 
 const prediction: Workload = {
   name: 'prediction',
-  share: 8,
-  own: 'photographs',
+  share: 6,
+  load: networks,
+  own: /^photographs/,
   prepare: async (folder) => (await networks()).layOutPhotographs(folder),
   run: async (folder) => (await networks()).predictAll(folder),
 };
 
 const valueSchema = z.object({ value: z.number() });
-const stepSchema = z.object({ epoch: z.number(), value: z.number() });
-
-/** As a worker's process works, in the folder that it was given. */
-function work(seed: number, directory: string): number {
-  const path = join(directory, 'kept.json');
-  let kept = stepSchema.safeParse(readRecord(path)).data ?? { epoch: 0, value: 0.5 };
-  while (kept.epoch < 3) {
-    kept = { epoch: kept.epoch + 1, value: (kept.value + createRandom(seed, String(kept.epoch)).uniform()) / 2 };
-    writeFileAtomic(path, recordText(kept));
-  }
-  return kept.value;
+/** A grid of three runs, by whatever does them. */
+async function workOff(folder: string, engine: Engine): Promise<string> {
+  const store = openRunStore<{ readonly seed: number }, { readonly value: number }>(folder, valueSchema);
+  const runs = [1, 2, 3].map((seed) => ({ seed }));
+  const { failed } = await workOffGrid(store, runs, engine, {
+    retries: 1,
+    context: {},
+    signal: new AbortController().signal,
+    onEvent: () => undefined,
+    pollMilliseconds: 5,
+  });
+  if (failed.length > 0) throw new UserError(failed[0].message);
+  return digest(store.overview(runs).finished.map(({ result }) => result));
 }
 
 const grid: Workload = {
   name: 'grid',
-  share: 15,
-  async run(folder) {
-    const store = openRunStore<{ readonly seed: number }, { readonly value: number }>(folder, valueSchema);
-    const runs = [1, 2, 3].map((seed) => ({ seed }));
-    const engine: Engine = {
+  share: 190,
+  run: (folder) =>
+    workOff(folder, {
       description: 'here',
       capacity: () => 2,
       start(job) {
@@ -165,24 +179,57 @@ const grid: Workload = {
       onChange: () => undefined,
       failure: () => undefined,
       close: () => Promise.resolve(),
-    };
-    const options = {
-      retries: 0,
-      context: {},
-      signal: new AbortController().signal,
-      onEvent: () => undefined,
-      pollMilliseconds: 5,
-    };
-    const { failed } = await workOffGrid(store, runs, engine, options);
-    if (failed.length > 0) throw new UserError(failed[0].message);
-    return digest(store.overview(runs).finished.map(({ result }) => result));
+    }),
+};
+
+const worker = 'tests/faults/grid-worker.ts';
+
+const processes: Workload = {
+  name: 'grid of processes',
+  share: 8,
+  changesOfOthers: 20,
+  async run(folder) {
+    const engine = createLocalEngine({ worker, workers: 3, threads: 1 });
+    try {
+      return await workOff(folder, engine);
+    } finally {
+      await engine.close();
+    }
   },
+};
+
+let ray: Promise<Engine> | undefined;
+/** The address of a cluster, which takes half a minute to start. */
+export const rayVariable = 'FAULTS_RAY';
+
+const cluster: Workload = {
+  name: 'grid on Ray',
+  share: 0,
+  load: () => connectedRay(),
+  run: async (folder) => workOff(folder, await connectedRay()),
+  close: async () => (await ray)?.close(),
+};
+
+function connectedRay(): Promise<Engine> {
+  const address = process.env[rayVariable] ?? '';
+  return (ray ??= connectRayEngine({ worker, address, cpus: 1, gpus: 0, transfer: 'shared-path' }));
+}
+
+const setUp: Workload = {
+  name: 'set-up',
+  share: 10,
+  // What npm, pip and the compiler leave is theirs to check, but for the addon, which is made here.
+  own: /^(?!\.venv\/(\.set-up|share\/|tfjs\/))/,
+  // It needs two gigabytes.
+  without: ['disk full, a small one'],
+  prepare: (folder) => Promise.resolve(layOutProject(folder)),
+  run: (folder) => setUpProject(folder),
 };
 
 const page: Workload = {
   name: 'export',
-  share: 1,
-  own: 'notebook.ipynb',
+  share: 2,
+  own: /^notebook\.ipynb$/,
   prepare(folder) {
     const cell = { cell_type: 'markdown', metadata: {}, source: '# A title\n\nA sentence.' };
     writeFileSync(
@@ -199,8 +246,8 @@ const page: Workload = {
 
 const images: Workload = {
   name: 'images',
-  share: 2,
-  own: 'photographs',
+  share: 4,
+  own: /^photographs/,
   async prepare(folder) {
     for (const kind of ['no', 'yes'])
       for (let image = 0; image < 5; image++) {
@@ -232,6 +279,9 @@ export const workloads: readonly Workload[] = [
   model,
   prediction,
   grid,
+  processes,
+  cluster,
+  setUp,
   page,
   images,
 ];

@@ -19,6 +19,7 @@ interface Step {
   readonly stop?: readonly string[];
   readonly complete?: string;
   readonly inspect?: string;
+  readonly dies?: string;
 }
 
 /** What the kernel answers to steps, in a process of its own: see kernel_client.py. */
@@ -148,6 +149,10 @@ const steps = {
   },
   inspect: { inspect: 'nb.imageGrid' },
   complete: { complete: 'nb.interrup' },
+  dies: {
+    dies: `// It takes too much.\nconst run = process.kill(process.pid, 'SIGKILL');\nawait new Promise(() => undefined);`,
+  },
+  afterDeath: { run: [`1 + 1`, `2 + 2`] },
 } satisfies Record<string, Step>;
 type Name = keyof typeof steps;
 
@@ -257,4 +262,13 @@ test('docstrings are shown, and names completed', () => {
   const inspected = answers.get('inspect') as { data: Readonly<Record<string, string>> };
   assert.match(inspected.data['text/plain'], /function imageGrid\(.*\n\n.*[A-Z].*/s);
   assert.deepEqual((answers.get('complete') as { matches: string[] }).matches, ['interruptible']);
+});
+
+test('a kernel that was killed is told of by the next one: in which cell, with how much memory, and what to do', () => {
+  const [first, second] = cells('afterDeath');
+  assert.match(
+    first.stderr,
+    /^The kernel came to its end while cell \[\d+\] ran \(const run = process\.kill\(process\.pid, 'SIGKILL'\);\); it had taken up to \d\.\d of \d+\.\d GB\..* a smaller batchSize needs less\..* go on from what was reached\.\n$/,
+  );
+  assert.equal(second.stderr, '');
 });

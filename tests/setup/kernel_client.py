@@ -3,6 +3,7 @@
 A step is one of
   {"run": [CODE, ...], "stop": [TEXT, ...]}  sends all cells at once, as Run All does, and stops once for each text as soon as it is shown
   {"complete": CODE}, {"inspect": CODE}      at the end of the code
+  {"dies": CODE}                             runs code that ends the kernel, and starts it again as Jupyter does
 Prints a JSON list of what came of each: for `run` a list of cells with their `status`, `count`, `stdout`, `stderr`, `error` (its
 traceback), `results` and `displays` (their forms); for the others the content of the reply.
 """
@@ -41,6 +42,15 @@ def run(manager, client, step):
         return reply_to(client, client.complete(step["complete"]))
     if "inspect" in step:
         return reply_to(client, client.inspect(step["inspect"]))
+    if "dies" in step:
+        client.execute(step["dies"])
+        for _ in range(PATIENCE * 10):
+            if not manager.is_alive():
+                break
+            time.sleep(0.1)
+        manager.restart_kernel(now=True)
+        client.wait_for_ready(timeout=PATIENCE)
+        return None
     requests = [client.execute(code) for code in step["run"]]
     cells = {request: {"stdout": "", "stderr": "", "results": [], "displays": []} for request in requests}
     stops = list(step.get("stop", []))

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   cpSync,
   existsSync,
   mkdtempSync,
@@ -19,20 +18,12 @@ import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from '../../lib/paths';
 import { createRandom } from '../../lib/random';
+import { compilerScript, layOutProject, layOutTools, npmScript, standInPython, writeTool } from './stand-ins';
 
-/**
- * The whole set-up in a copy of the project, with stand-ins for npm, Python and the compiler that leave behind what the real ones
- * would: its logic runs in milliseconds and without a network.
- */
+/** The whole set-up in a copy of the project, with stand-ins (`stand-ins.ts`). */
 let base: string;
 let project: string;
 let tools: string;
-
-const npmScript =
-  'mkdir -p node_modules/@tensorflow/tfjs-node-gpu; echo "{\\"version\\": \\"4.22.0\\"}" > node_modules/@tensorflow/tfjs-node-gpu/package.json; cp package-lock.json node_modules/.package-lock.json';
-
-const compilerScript =
-  'if [ "$1" = --version ]; then echo "$0 1.0"; fi; echo "$*" >> compiled.log; case "$*" in *"$CANNOT"*) if [ -n "$CANNOT" ]; then echo "error: unknown" >&2; exit 1; fi;; esac; while [ "$1" != "" ]; do if [ "$1" = -o ]; then echo addon > "$2"; fi; shift; done';
 
 before(() => {
   base = mkdtempSync(join(tmpdir(), 'set-up-'));
@@ -41,47 +32,13 @@ after(() => rmSync(base, { recursive: true, force: true }));
 
 beforeEach(() => {
   project = mkdtempSync(join(base, 'project-'));
-  for (const name of ['package.json', 'package-lock.json', '.npmrc'])
-    cpSync(join(projectRoot, name), join(project, name));
-  for (const folder of ['lib/setup', 'lib/tensor/kernels'])
-    cpSync(join(projectRoot, folder), join(project, folder), { recursive: true });
   tools = mkdtempSync(join(base, 'tools-'));
-  symlinkSync(process.execPath, join(tools, 'node'));
-  for (const name of ['sh', 'mkdir', 'cp', 'echo', 'touch', 'dirname', 'sleep'])
-    symlinkSync(which(name), join(tools, name));
-  tool('npm', npmScript);
-  tool('python3', standInPython());
-  tool('c++', compilerScript);
-  // The addon of the stand-in cannot be loaded: what FAILS has in it are the levels that fail.
-  writeFileSync(
-    join(project, 'lib', 'setup', 'self-test', 'run.cjs'),
-    `const level = process.env.NOTEBOOKS_KERNELS;
-     if ((process.env.FAILS ?? '').split(' ').includes(level)) process.kill(process.pid, 'SIGILL');
-     if (level === process.env.LACKS) { console.error('NOTEBOOKS_KERNELS is ..., which this processor does not have: ...'); process.exit(1); }`,
-  );
+  layOutProject(project);
+  layOutTools(tools, base);
 });
 
-function which(name: string): string {
-  return spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
-}
-
 function tool(name: string, script: string): void {
-  const path = join(tools, name);
-  rmSync(path, { force: true });
-  writeFileSync(path, `#!${join(tools, 'sh')}\n${script}\n`);
-  chmodSync(path, 0o755);
-}
-
-/** Answers what the set-up asks, makes an environment whose Python is itself, and logs what pip is asked for. */
-function standInPython({ version = '3.11.7', venv = true } = {}): string {
-  return `case "$*" in
-    *python_version*) echo ${version} ;;
-    *ensurepip*) exit ${venv ? 0 : 1} ;;
-    "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo "home = ${tools}
-version = ${version}" > "$3/pyvenv.cfg" ;;
-    "-m ziglang c++ "*) shift 3; ${compilerScript} ;;
-    "-m pip install"*) echo "user=$PIP_USER target=$PIP_TARGET path=$PYTHONPATH home=$PYTHONHOME node=$NODE_ENV proxy=$https_proxy extra=$NODE_EXTRA_CA_CERTS" >> ${join(base, 'env.log')}; echo "$*" >> ${join(base, 'pip.log')}; for a in "$@"; do if [ "$last" = --target ]; then mkdir -p "$a/tensorflow"; fi; last=$a; done; if [ -n "$PIP_FAILS" ]; then echo "$PIP_FAILS" >&2; exit 1; fi ;;
-  esac`;
+  writeTool(tools, name, script);
 }
 
 function setUp(args: string[] = [], env: Record<string, string> = {}, folder = project) {
@@ -464,7 +421,7 @@ test('a folder that is reached by a link is the same folder', () => {
 });
 
 test('an interpreter that TensorFlow has no wheel for gets the newest wheel, and JupyterLab as it fits', () => {
-  tool('python3', standInPython({ version: '3.15.0' }));
+  tool('python3', standInPython({ tools, logs: base }, { version: '3.15.0' }));
   assert.equal(setUp().status, 0);
   const asked = readFileSync(join(base, 'pip.log'), 'utf8').trim().split('\n').slice(-2);
   assert.ok(
@@ -489,15 +446,15 @@ test('each missing need is one line with the command that supplies it', async (t
     assertOneLine(setUp(), /Python 3\.10 or newer/, /apt-get install|brew install/);
   });
   await t.test('an old Python', () => {
-    tool('python3', standInPython({ version: '3.8.1' }));
+    tool('python3', standInPython({ tools, logs: base }, { version: '3.8.1' }));
     assertOneLine(setUp(), /python3 is 3\.8\.1/);
   });
   await t.test('no venv module', () => {
-    tool('python3', standInPython({ venv: false }));
+    tool('python3', standInPython({ tools, logs: base }, { venv: false }));
     assertOneLine(setUp(), /no venv module/, /apt-get install python3\.11-venv/);
   });
   await t.test('no package index', () => {
-    tool('python3', standInPython());
+    tool('python3', standInPython({ tools, logs: base }));
     assertOneLine(
       setUp([], { PIP_FAILS: 'NewConnectionError: Connection refused' }),
       /package index cannot be reached/,

@@ -6,6 +6,7 @@ import { after, it } from 'node:test';
 
 import { projectRoot } from '../../lib/paths';
 import { openSafetensors, readSafetensors } from '../../lib/tensor/safetensors';
+import { readTorchTensor } from '../../lib/tensor/torch-file';
 import { userError } from '../data/user-error';
 
 const fixture = (name: string): string => join(projectRoot, 'tests', 'fixtures', 'torch_files', `${name}.pth`);
@@ -56,6 +57,11 @@ it('runs nothing: a pickle that would call anything else is refused', () => {
   assert.ok(!existsSync('/tmp/a-pickle-was-run'));
   assert.throws(() => openSafetensors(fixture('module')), userError(/is not read: its pickle /));
   assert.throws(() => openSafetensors(fixture('other')), userError(/holds no data\.pkl/));
+});
+
+it('refuses a few bytes that stand for gigabytes', () => {
+  const bomb = { type: 'F32', shape: [1 << 30], strides: [0], offset: 0, storage: { at: 0, bytes: 4 } } as const;
+  assert.throws(() => readTorchTensor(-1, bomb, 4), userError(/repeats the 4 bytes of its storage/));
 });
 
 it('refuses what is cut off or changed, in one line', () => {

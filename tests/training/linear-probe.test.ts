@@ -16,9 +16,11 @@ import { absentFeatures, type FeatureSet, type FeatureSets } from '../../lib/tra
 import { lossAndGradients } from '../../lib/training/gradients';
 import { headLoss, headProbabilities } from '../../lib/training/linear-head';
 import {
+  knnProbe,
   linearProbe,
   linearProbeGrid,
   linearProbeRecipe,
+  logisticRegression,
   type GridSettings,
   type LinearProbeSettings,
 } from '../../lib/training/linear-probe';
@@ -189,6 +191,24 @@ describe('linearProbe', () => {
       assertClose(result.testOfLast?.probabilities ?? [], testOfLast, 2e-5, 'last');
     });
   }
+
+  it('as every probe, finds nothing in features that are all the same, zeros among them', async () => {
+    for (const value of [0, 3]) {
+      const constant = ({ count, width, labels, classes }: FeatureSet): FeatureSet =>
+        setOf(new Float32Array(count * width).fill(value), width, labels, classes);
+      const of = { train: constant(sets.train), val: constant(sets.val), test: constant(sets.test) };
+      for (const run of [linearProbe(of, { ...settings, epochs: 2 }), logisticRegression(of), knnProbe(of)]) {
+        const { test, model } = await run;
+        const [first, ...others] = test?.probabilities ?? [];
+        assert.ok(first >= 0 && first <= 1 && others.length > 0, `${model}: ${first}`);
+        const { classes } = sets.test;
+        assert.ok(
+          test?.probabilities.every((share, at) => share === test.probabilities[at % classes]),
+          model,
+        );
+      }
+    }
+  });
 
   it('reports what it was trained with', async () => {
     const { model, stopped, seconds, bestValAccuracy, history, hyperparameters } = await probe();

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import type { SplitName } from '../../lib/data/dataset';
 import { unitNormalization } from '../../lib/data/normalization';
 import type { ImageFunction } from '../../lib/data/image-changes';
 import { freeze, network, unfreeze } from '../../lib/models/network';
@@ -142,6 +143,15 @@ describe('a recipe', () => {
     await assert.rejects(train({ select: 'auc' }, { data: one }), userError(/^AUC is undefined for class 0, 1, 2/));
   });
 
+  it('goes on with batches of one class', async () => {
+    const data = toyDataset();
+    const one = { ...data.splits.train, labels: data.splits.train.labels.map(() => 2) };
+    const { history } = await train({}, { data: { ...data, splits: { ...data.splits, train: one } } });
+    for (const row of history)
+      for (const value of Object.values(row)) assert.ok(Number.isFinite(value), JSON.stringify(row));
+    assert.ok((history.at(-1)?.trainAccuracy ?? 0) > 0.9);
+  });
+
   it('watches metrics of one’s own, and selects by them', async () => {
     const { history, best } = await train({ metrics: [confidence], select: 'confidence' });
     const values = history.map(({ valConfidence }) => valConfidence);
@@ -274,6 +284,20 @@ describe('a segmentation network', () => {
     const { history, best } = await train(changes, { net, data: toySegmentation() });
     assert.equal(best?.metric, 'dice');
     assert.ok(history.every((row) => row.valDice >= 0 && row.valCovered >= 0 && row.trainCovered <= 1));
+  });
+
+  it('learns from masks that are all empty to draw nothing, and its numbers stay finite', async () => {
+    const data = toySegmentation();
+    const split = (name: SplitName) => ({
+      ...data.splits[name],
+      readMasks: (indices: ArrayLike<number>, target: Uint8Array) =>
+        void target.fill(0, 0, indices.length * data.height * data.width),
+    });
+    const splits = { train: split('train'), val: split('val'), test: split('test') };
+    const { history } = await train(settings, { net, data: { ...data, splits } });
+    for (const row of history)
+      for (const value of Object.values(row)) assert.ok(Number.isFinite(value), JSON.stringify(row));
+    assert.ok(history[1].trainLoss < history[0].trainLoss);
   });
 
   it('ends softly in its validation, too', async () => {

@@ -16,6 +16,9 @@ type Placing = (table: string) => string;
 export function htmlToMarkdown(html: string, place: Placing = (table) => table): string {
   const service = new TurndownService({ headingStyle: 'atx', codeBlockStyle: 'fenced', bulletListMarker: '-' });
   service.remove(['script', 'style', 'button']);
+  // Turndown lets through what is HTML once the text is Markdown.
+  const { escape } = service;
+  service.escape = (text) => escape(text).replace(/[<>]/g, '\\$&');
   // A table within a line of text would be none.
   service.addRule('tables', {
     filter: 'table',

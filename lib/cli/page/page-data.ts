@@ -5,6 +5,7 @@ import type { Results } from '../../runs/results';
 import type { Notebook } from '../notebook-file';
 import { answerOf, type Answer } from './answer';
 import { bibtexOfPage, bibtexOfStudy, licenseUrl, structuredData } from './citation';
+import { escapeMarkdown } from './html-to-markdown';
 import { openingHeading, pageMetadata, readingMinutes, runSeconds, type Person, type Study } from './metadata';
 import { provenance, type Provenance } from './provenance';
 
@@ -61,7 +62,7 @@ export function pageData(
   if (study !== undefined) citations.push({ title: 'The study that it repeats', bibtex: bibtexOfStudy(study) });
   return {
     ...metadata,
-    heading: openingHeading(notebook) ?? title,
+    heading: openingHeading(notebook) ?? escapeMarkdown(title),
     dateInWords: date && inWords(date),
     license: license === undefined ? undefined : { text: license, url: licenseUrl(license) },
     url,

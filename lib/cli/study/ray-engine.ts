@@ -30,7 +30,7 @@ export interface RayEngineOptions {
 }
 
 const python = join(projectRoot, '.venv', 'bin', 'python');
-const driverFile = join(__dirname, 'ray_driver.py');
+const driverFile = join(projectRoot, 'lib', 'cli', 'study', 'ray_driver.py');
 
 export const rayMissing =
   'Ray is not installed in this project: run `npm run setup -- --ray` and the same command again.';

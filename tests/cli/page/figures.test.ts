@@ -60,5 +60,6 @@ test('a table becomes a pipe table that no cell breaks', () => {
       '| e | 0.500 | 9 |',
     ].join('\n'),
   );
+  assert.equal(htmlToMarkdown('<p><b>&lt;img src=x&gt;</b> `a`</p>'), '**\\<img src=x\\>** \\`a\\`');
   assert.equal(htmlToMarkdown('<p>Done <b>well</b></p><script>alert(1)</script><style>p{}</style>'), 'Done **well**');
 });
