@@ -14,17 +14,17 @@ import type { TrainingEvent } from '../../lib/training/events';
 import { openRows } from '../../lib/training/feature-rows';
 import { absentFeatures, type FeatureSet, type FeatureSets } from '../../lib/training/feature-set';
 import { lossAndGradients } from '../../lib/training/gradients';
+import { knnProbe } from '../../lib/training/knn-probe';
 import { headLoss, headProbabilities } from '../../lib/training/linear-head';
 import {
-  knnProbe,
   linearProbe,
   linearProbeGrid,
   linearProbeRecipe,
-  logisticRegression,
   type GridSettings,
   type LinearProbeSettings,
 } from '../../lib/training/linear-probe';
 import type { ProbeControls, ProbeResult } from '../../lib/training/probe-result';
+import { logisticRegression } from '../../lib/training/logistic-regression';
 import type { HeadControls } from '../../lib/training/train-head';
 import { assertClose } from '../close';
 import { userError } from '../data/user-error';
