@@ -20,7 +20,7 @@ export const galleryTitle = 'Transfer learning in medical imaging';
 const description =
   'Four published studies as TypeScript notebooks, as their code ran and corrected, with the uncertainty; and what else it takes to judge them.';
 /** Pixels of a picture: twice what it is shown with. */
-const pictureWidth = 760;
+const pictureWidth = 680;
 
 export async function indexPage({ runs, folder, sections = [] }: IndexPage): Promise<string> {
   const cards = await Promise.all(runs.map((run) => card(run, folder)));
@@ -70,7 +70,7 @@ async function previewPicture({ chart, preview }: FinishedRun, link: string): Pr
 async function thumbnail(png: Buffer): Promise<string> {
   const small = await sharp(png)
     .resize({ width: pictureWidth, withoutEnlargement: true })
-    .webp({ quality: 82 })
+    .webp({ quality: 72 })
     .toBuffer();
   return `data:image/webp;base64,${small.toString('base64')}`;
 }

@@ -52,7 +52,8 @@ interface Named {
 }
 
 function historyFigure(named: readonly Named[], options: Partial<ChartOptions> = {}): FigureDisplay {
-  const models = [...new Set(named.map(({ run }) => run.model))].join(' and ');
+  // A model that is called by its arm is not called so twice.
+  const models = [...new Set(named.map(({ name, run }) => run.model.replace(` (${name})`, '')))].join(' and ');
   const { label = `Loss and accuracy of ${models} per epoch`, caption } = options;
   const title = `Training history: ${models}`;
   const [{ run: first }] = named;

@@ -8,7 +8,7 @@ import {
   type PlotLayout,
   type PlotTrace,
 } from './figure';
-import { escapeLabel, shortNames } from './html';
+import { escapeLabel, shortNames, wrapText } from './html';
 import { color, seriesStyle } from './theme';
 
 /** What one setting, or one score, was in each training. */
@@ -86,8 +86,9 @@ function dots({ names }: SettingDots, { setting, panel, score, index }: Place): 
     xaxis: `x${axisNumber(panel)}`,
     yaxis: `y${axisNumber(panel)}`,
     marker: { color: style.color, symbol: style.symbol, size: 8, opacity: 0.75 },
-    text: shown.map((at) => escapeLabel(names[at])),
-    hovertemplate: `${escapeLabel(score.title)}: %{y:.4f}<extra>%{text}</extra>`,
+    // Named once in each diagram: names are long.
+    ...(index > 0 ? {} : { text: shown.map((at) => wrapText(names[at], 60).map(escapeLabel).join('<br>')) }),
+    hovertemplate: `${escapeLabel(score.title)}: %{y:.4f}<extra>${index > 0 ? '' : '%{text}'}</extra>`,
   };
 }
 

@@ -20,6 +20,8 @@ export interface CompareRunsOptions {
 const mostCurves = 6;
 /** So many names of a setting have room on an axis. */
 const mostValues = 8;
+/** So many diagrams are looked through. */
+const mostSettings = 6;
 
 /**
  * The trainings that are kept of a notebook: a table to sort, scores over each setting that varied, and losses per
@@ -82,13 +84,11 @@ function comparisonParts(records: readonly RunRecord[]): Displayable[] {
     sameInAll(same),
   ];
   if (trainings.length < 2) return parts;
-  const names = trainings.map((index) => runName(varied, records[index].arm, index));
+  const names = runNames(varied, trainings);
   return [...parts, ...dotsPart(), ...curvesPart()];
 
   function dotsPart(): Displayable[] {
-    const settingsDrawn = varied.filter(
-      ({ values }) => new Set(values).size <= mostValues || typeof values[0] === 'number',
-    );
+    const settingsDrawn = drawnSettings(varied, trainings);
     const drawn = selection === undefined ? scores.slice(0, 1) : [selection.score, selection.test];
     if (settingsDrawn.length === 0 || drawn.length === 0) return [];
     const at = chosen === undefined ? -1 : trainings.indexOf(records.indexOf(chosen));
@@ -121,8 +121,9 @@ function comparisonParts(records: readonly RunRecord[]): Displayable[] {
   function curvesPart(): Displayable[] {
     const drawn = trainings.filter((index) => records[index].history.length > 0).slice(-mostCurves);
     if (drawn.length < 2) return [];
-    const curves = drawn.map((index) => ({
-      name: runName(varied, records[index].arm, index),
+    const ofCurves = runNames(varied, drawn);
+    const curves = drawn.map((index, at) => ({
+      name: ofCurves[at],
       points: records[index].history.map(({ epoch, valLoss }) => ({ epoch, value: valLoss })),
     }));
     return [
@@ -167,10 +168,30 @@ function oneForEach(records: readonly RunRecord[]): number[] {
   return [...chosen.values()];
 }
 
-/** What sets a training apart from the others. */
-function runName(varied: readonly Setting[], arm: string, index: number): string {
-  const parts = varied.map(({ name, values }) => `${heading(name).toLowerCase()} ${valueText(values[index])}`);
-  return parts.length > 0 ? parts.join(', ') : `training ${index + 1} (${arm})`;
+/** Of the settings that varied, those with room on an axis: what all trainings have before what only some have. */
+function drawnSettings(varied: readonly Setting[], trainings: readonly number[]): readonly Setting[] {
+  const known = ({ values }: Setting): number => trainings.filter((index) => values[index] !== undefined).length;
+  return varied
+    .filter(({ values }) => {
+      const count = new Set(values.filter((value) => value !== undefined)).size;
+      return count > 1 && (count <= mostValues || values.every((value) => typeof value !== 'string'));
+    })
+    .sort((a, b) => known(b) - known(a))
+    .slice(0, mostSettings);
+}
+
+/** What sets trainings apart from one another: no more settings than that takes, and a number where they do not do. */
+function runNames(varied: readonly Setting[], trainings: readonly number[]): string[] {
+  let names = trainings.map(() => '');
+  for (const { name, values } of varied) {
+    const longer = trainings.map((index, at) => {
+      const own = values[index] === undefined ? '' : `${heading(name).toLowerCase()} ${valueText(values[index])}`;
+      return [names[at], own].filter((part) => part !== '').join(', ');
+    });
+    if (new Set(longer).size > new Set(names).size) names = longer;
+  }
+  const isAlone = (name: string): boolean => name !== '' && names.filter((other) => other === name).length === 1;
+  return names.map((name, at) => (isAlone(name) ? name : [`training ${at + 1}`, name].filter(Boolean).join(': ')));
 }
 
 function sameInAll(same: readonly Setting[]): Displayable {
@@ -185,6 +206,5 @@ function countOf(records: readonly RunRecord[]): string {
 }
 
 function valueText(value: string | number | undefined): string {
-  if (value === undefined) return 'none';
   return String(typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 }

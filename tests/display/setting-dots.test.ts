@@ -31,7 +31,7 @@ test('a dot a training stands at its setting and its scores; the chosen one has 
       ['Chosen', 'x2', [0], [0.9], false],
     ],
   );
-  assert.deepEqual(data[1].text, ['run 0', 'run &lt;2&gt;']);
+  assert.deepEqual(data[0].text, ['run 0', 'run 1', 'run &lt;2&gt;']);
 });
 
 test('numbers over a factor of ten are on a logarithmic axis, texts at equal distances, and all diagrams have one axis of scores', () => {

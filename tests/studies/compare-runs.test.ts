@@ -59,7 +59,7 @@ test('what differs is compared, the rest is said once, and the validation split 
     text,
     /The same in all: model ResNet-18, weights random, protocol scratch, profile tour, batch size 32, seed 1\./,
   );
-  assert.match(text, /the highest validation accuracy has epochs 4, learning rate 0\.0003/);
+  assert.match(text, /the highest validation accuracy has epochs 4$/m);
   assert.equal(html.match(/<figure /g)?.length, 2);
   assert.equal(html.match(/<tbody>/g)?.length, 2, 'the comparison, and the losses');
   assert.equal(html.match(/nb-best/g)?.length, 2, 'the corrected arm of the one that the validation images choose');
