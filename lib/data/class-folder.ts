@@ -59,6 +59,11 @@ export async function listClassFolder(root: string): Promise<LabelledFiles> {
       `${root} has ${classes.size === 0 ? 'no folder with images' : `one class only, ${[...classes][0]}`}: ${layoutHelp}; images are ${imageExtensions.join(' ')}.`,
     );
   files.sort((first, second) => byCharacters(first.name, second.name));
+  const twice = files.find(({ name }, at) => at > 0 && files[at - 1].name === name);
+  if (twice !== undefined)
+    throw new UserError(
+      `${root} has ${twice.name} twice, in names that differ only in how an accent is written: rename one of them.`,
+    );
   return { files, several: false, classNames: naturalOrder(classes), leftOut, notes };
 }
 
