@@ -157,7 +157,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
     brief: 'syntheticImages=32 sizes=10,5 epochs=1 denoisingEpochs=1 unetEpochs=1',
     async check(given) {
       const parameters = given as FewShotParameters;
-      (await import('./studies/few-shot-segmentation/encoder')).encoderOf(parameters);
+      (await import('./studies/few-shot-segmentation/encoder')).encoderRequest(parameters);
       const { splits, close } = await openMaskData(parameters);
       close();
       usableSizes(parameters.sizes, splits.train.count);

@@ -5,8 +5,6 @@ import { checkTransformSize, createDistanceScratch, squaredDistancesAt } from '.
 export interface HausdorffOptions {
   /** Which percentile of the distances, 0 to 100. 95 by default; 100 is the Hausdorff distance itself. */
   readonly percentile?: number;
-  /** 'maximum' of the two directed percentiles (MONAI; the default), or the percentile of the 'union' of all distances (medpy). */
-  readonly combine?: 'maximum' | 'union';
 }
 
 export interface SurfaceDistance {
@@ -22,15 +20,14 @@ export interface SurfaceDistance {
  * Edge pixels are foreground with a background pixel above, below, left or right, and outside of the image is background: mask xor its
  * erosion by a cross, as MONAI and medpy have it. From each edge pixel, the Euclidean distance to the nearest edge
  * pixel of the other mask; of each direction the percentile with linear interpolation (numpy's default), and the
- * larger of the two (`compute_hausdorff_distance` of MONAI). `percentile` and `combine` give the other definitions in
- * use; medpy's `hd95` is `combine: 'union'`. One mask empty: the image's diagonal √(height² + width²), and
- * `defined: false`, to be counted. Both empty: 0.
+ * larger of the two (`compute_hausdorff_distance` of MONAI; medpy's `hd95` is the percentile of both directions' distances together).
+ * One mask empty: the image's diagonal √(height² + width²), and `defined: false`, to be counted. Both empty: 0.
  * @throws UserError where the masks do not have the same size
  */
 export function hausdorffDistance(
   first: Mask,
   second: Mask,
-  { percentile = 95, combine = 'maximum' }: HausdorffOptions = {},
+  { percentile = 95 }: HausdorffOptions = {},
 ): SurfaceDistance {
   checkSameSize(first, second);
   checkTransformSize(first);
@@ -47,12 +44,7 @@ export function hausdorffDistance(
   const forth = squaredDistancesAt(firstEdges, secondEdges, size, scratch);
   const back = squaredDistancesAt(secondEdges, firstEdges, size, scratch);
   const fraction = percentile / 100;
-  if (combine === 'maximum')
-    return { distance: Math.max(rootQuantile(forth, fraction), rootQuantile(back, fraction)), defined: true };
-  const all = new Int32Array(forth.length + back.length);
-  all.set(forth);
-  all.set(back, forth.length);
-  return { distance: rootQuantile(all, fraction), defined: true };
+  return { distance: Math.max(rootQuantile(forth, fraction), rootQuantile(back, fraction)), defined: true };
 }
 
 /** Rows and columns from (inclusive) and to (exclusive). */

@@ -5,7 +5,7 @@
 import { relu } from '../tensor/activations';
 import { upsampleBilinear, upsampleNearest } from '../tensor/upsampling';
 import type { Tensor4D } from '../tf';
-import { addConvolution, tidyPart, withBatchStatistics } from './blocks';
+import { addConvolution, tidyPart } from './blocks';
 import { addBatchNorm, type ParameterSpec, type ParameterTable } from './parameters';
 import { batchNorm, convolution, type Scope } from './scope';
 
@@ -79,22 +79,12 @@ export function segmentationDecoderParameters(
   return table;
 }
 
-export interface SegmentationDecoderOptions {
-  /**
-   * Batch norm with the statistics of the batch in evaluation too, as the study's published scores were computed: a mask then depends on
-   * the other images of its batch.
-   */
-  readonly batchStatistics?: boolean;
-}
-
 /** map: N×h×w×C; logits N×16h×16w×classes with four stages. */
 export function segmentationDecoderForward(
   map: Tensor4D,
-  scope: Scope,
+  p: Scope,
   { widths }: DecoderConfig,
-  { batchStatistics = false }: SegmentationDecoderOptions = {},
 ): DecoderStages & { readonly logits: Tensor4D } {
-  const p = batchStatistics && !scope.pass.training ? withBatchStatistics(scope) : scope;
   const stages = runStages(map, widths, (x, stage) => {
     const first = segmentationModules * stage;
     return tidyPart(p, () => {

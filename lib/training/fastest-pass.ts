@@ -2,13 +2,11 @@
 import { readResult } from '../tensor/read';
 import type { Tensor } from '../tf';
 
-export interface FastestPassOptions {
-  /** Passes that are measured, after one that is not; 5 by default. */
-  readonly passes?: number;
-}
+/** Passes that are measured, after one that is not. */
+const passes = 5;
 
 /** Milliseconds of the fastest of several passes, until the values are read. Tensors are disposed. */
-export function fastestPass(compute: () => Tensor, { passes = 5 }: FastestPassOptions = {}): number {
+export function fastestPass(compute: () => Tensor): number {
   readResult(compute);
   let fastest = Infinity;
   for (let pass = 0; pass < passes; pass++) {

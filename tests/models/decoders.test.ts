@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { withBatchStatistics } from '../../lib/models/blocks';
 import {
   decoderConfigs,
   reconstructionDecoderForward,
@@ -106,7 +107,7 @@ describe('the segmentation decoder with the statistics of the batch', () => {
       const map = noiseMap(imageStream, mapShape);
       const scope = createScope(readParameters(parameters));
       const logitsOf = (x: Tensor4D, batchStatistics: boolean) =>
-        segmentationDecoderForward(x, scope, small, { batchStatistics }).logits;
+        segmentationDecoderForward(x, batchStatistics ? withBatchStatistics(scope) : scope, small).logits;
       const logits = logitsOf(map, true);
       assertFingerprint(logits.dataSync(), training.outputs.result.fingerprint, 2e-5, 'with batch statistics');
       assertFingerprint(

@@ -11,7 +11,7 @@ import { beginRun, directoryVariable } from '../../lib/runs/current-run';
 import { recordResults } from '../../lib/runs/notebook-run';
 import { resolveParameters } from '../../lib/runs/parameters';
 import { readResults } from '../../lib/runs/results';
-import { decoderWidths, encoderOf } from '../../lib/studies/few-shot-segmentation/encoder';
+import { decoderWidths, encoderRequest } from '../../lib/studies/few-shot-segmentation/encoder';
 import { fewShotParameterSpecs } from '../../lib/studies/few-shot-segmentation/parameters';
 import {
   lengthAt,
@@ -94,7 +94,7 @@ describe('the study’s numbers', () => {
 
   it('have the sizes of its networks', async () => {
     const choice = { profile: 'tour', weights: 'random', imageSize: 32, seed: 1 };
-    const encoder = lastMap(await openVit(encoderOf(choice)));
+    const encoder = lastMap(await openVit(encoderRequest(choice)));
     const widths = decoderWidths(choice);
     const networks = {
       segmentation: segmentationDecoder(encoder, { widths: widths.segmentation }),
@@ -112,10 +112,10 @@ describe('the study’s numbers', () => {
     assert.equal(endToEnd(encoder, networks.segmentation).name, 'mini ViT + decoder');
     assert.deepEqual(decoderWidths({ profile: 'paper', weights: 'hub' }).segmentation, [256, 128, 64, 32]);
     assert.throws(
-      () => encoderOf({ ...choice, weights: 'no-such.safetensors' }),
+      () => encoderRequest({ ...choice, weights: 'no-such.safetensors' }),
       userError(/^There are no weights "no-such/),
     );
-    await assert.rejects(openVit(encoderOf({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
+    await assert.rejects(openVit(encoderRequest({ ...choice, imageSize: 30 })), userError(/30×30 do not divide/));
   });
 
   it('normalise by the weights’ record, by what stands beside a file, or as is said', () => {
@@ -124,7 +124,7 @@ describe('the study’s numbers', () => {
       const means = (name: string, more: object = {}) => {
         writeFileSync(join(folder, name), '');
         const weights = join(folder, name);
-        return encoderOf({ profile: 'paper', weights, imageSize: 224, seed: 1, ...more }).normalization.mean;
+        return encoderRequest({ profile: 'paper', weights, imageSize: 224, seed: 1, ...more }).normalization.mean;
       };
       assert.equal(means('vit_b_16-c867db91.pth')[0], 0.485);
       assert.throws(() => means('own.safetensors'), userError(/set normalization to imagenet or half/));
@@ -161,7 +161,7 @@ describe('trainings', () => {
       points.map(({ series, size, draw }) => `${series}-${size}-${draw}`),
       ['F-20-0', 'F-20-1', 'F-10-0', 'F-10-1', 'E-20-0', 'E-20-1', 'E-10-0', 'E-10-1'],
     );
-    const vit = await openVit(encoderOf({ profile: 'tour', weights: 'random', imageSize: 32, seed: 1 }));
+    const vit = await openVit(encoderRequest({ profile: 'tour', weights: 'random', imageSize: 32, seed: 1 }));
     const protocols = (['F', 'E', 'F without denoising', 'E from the denoiser'] as const).map((series) =>
       rowOf({ ...points[0], series }, vit, {}),
     );

@@ -34,7 +34,7 @@ function isSmall(choice: Pick<EncoderChoice, 'profile' | 'weights'>): boolean {
  * What `openVit` is to open.
  * @throws UserError for a weights file that is not there, or does not say its normalisation
  */
-export function encoderOf(choice: EncoderChoice): VitRequest {
+export function encoderRequest(choice: EncoderChoice): VitRequest {
   const { profile, weights, imageSize, seed } = choice;
   const own = isSmall({ profile, weights });
   const pretrained = own ? ownVit : encoderOfStudy;

@@ -4,7 +4,7 @@ import * as claims from './claims';
 import * as figures from './figures';
 import * as tables from './tables';
 
-export { decoderWidths, encoderOf } from './encoder';
+export { decoderWidths, encoderRequest } from './encoder';
 export { denoisingLosses, denoisingPanel } from '../../workbench/denoising';
 export { segmentationLosses } from '../../workbench/mask-charts';
 export { caseNames, publishedScores } from './figures';
