@@ -1,5 +1,5 @@
 /**
- * A training in a process of its own that measures what it holds after each epoch: `memory-run.ts LEAK [FOLDER]` prints an `EpochMemory`
+ * A training in a process of its own that measures what it holds after each epoch: `memory-run.ts LEAK EPOCHS [FOLDER]` prints an `EpochMemory`
  * for each as JSON. LEAK is `none`, or where every step loses a batch's memory: `native` (in TensorFlow, unknown to tfjs) or `javascript`.
  * With FOLDER, there are checkpoints. Needs --expose-gc.
  */
@@ -66,7 +66,7 @@ function measure(): EpochMemory {
   };
 }
 
-async function main([leak, folder]: string[]): Promise<void> {
+async function main([leak, count, folder]: string[]): Promise<void> {
   const toy = network({
     name: 'toy',
     table: toyTable,
@@ -85,7 +85,7 @@ async function main([leak, folder]: string[]): Promise<void> {
   await trainNetwork(
     toy,
     dataset,
-    studyRecipe({ epochs: 50, batchSize: 16, learningRate: 1e-3, weightDecay: 0.01, seed: 1 }),
+    studyRecipe({ epochs: Number(count), batchSize: 16, learningRate: 1e-3, weightDecay: 0.01, seed: 1 }),
     {
       checkpoints: folder === undefined ? undefined : openCheckpoints(folder, 'memory'),
       onProgress(event) {
