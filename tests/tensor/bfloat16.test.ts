@@ -70,17 +70,37 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     [0, 1],
   ],
-  'convolution of small maps with many filters': [
+  // Channels and filters in whole vectors, for which there is a filter gradient of the project's own.
+  'convolution of whole vectors': [
     (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { padding: 1 }),
     [
-      [5, 2, 3, 20],
-      [3, 3, 20, 256],
+      [5, 2, 3, 32],
+      [3, 3, 32, 64],
     ],
     [0, 1],
   ],
-  'convolution of every other pixel with many filters': [
+  'convolution of whole vectors, every other pixel': [
     (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { stride: 2, padding: 1 }),
-    [images, [3, 3, 20, 256]],
+    [
+      [4, 8, 9, 16],
+      [3, 3, 16, 32],
+    ],
+    [0, 1],
+  ],
+  'convolution of whole vectors, one pixel each': [
+    (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { stride: 2 }),
+    [
+      [1, 5, 4, 48],
+      [1, 1, 48, 32],
+    ],
+    [0, 1],
+  ],
+  'convolution of whole vectors in several bands': [
+    (x, w) => conv2d(x as Tensor4D, w as Tensor4D, { padding: 1 }),
+    [
+      [3, 40, 60, 16],
+      [3, 3, 16, 32],
+    ],
     [0, 1],
   ],
   'convolution of patches': [

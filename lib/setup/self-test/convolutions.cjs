@@ -153,6 +153,43 @@ const convolutions = {
       gradientDiffers(f, [x], weights, { x: gradient }, 1e-6)
     );
   },
+  filterGradient(tf, shape) {
+    const [images, height, width, channels, filters, taps, stride, padding] = [
+      [2, 3, 4, 16, 32, 3, 1, 1],
+      [3, 5, 4, 32, 32, 3, 2, 1],
+      [1, 2, 3, 16, 64, 1, 1, 0],
+    ][shape];
+    const [newHeight, newWidth] = [height, width].map((side) => Math.floor((side + 2 * padding - taps) / stride) + 1);
+    const x = noise(images * height * width * channels);
+    const outputGradient = noise(images * newHeight * newWidth * filters, 2);
+    const wanted = times(taps * taps * channels * filters, (index) => {
+      const [filter, channel] = [index % filters, Math.floor(index / filters) % channels];
+      const tap = Math.floor(index / filters / channels);
+      return sum(
+        times(images * newHeight * newWidth, (place) => {
+          const [column, row] = [place % newWidth, Math.floor(place / newWidth) % newHeight];
+          const image = Math.floor(place / newWidth / newHeight);
+          const [y, across] = [
+            row * stride - padding + Math.floor(tap / taps),
+            column * stride - padding + (tap % taps),
+          ];
+          if (y < 0 || y >= height || across < 0 || across >= width) return 0;
+          const value = x[((image * height + y) * width + across) * channels + channel];
+          return value * outputGradient[place * filters + filter];
+        }),
+      );
+    });
+    const run = (/** @type {string} */ type) => {
+      const inputs = [
+        tf.tensor(x, [images, height, width, channels], type),
+        tf.tensor(outputGradient, [images, newHeight, newWidth, filters], type),
+      ];
+      const window = { rows: ['int', taps], columns: ['int', taps], stride: ['int', stride] };
+      const attributes = { T: ['type', type], ...window, top: ['int', padding], left: ['int', padding] };
+      return tf.execute('NotebookFilterGradient', attributes, inputs, 1).map(tf.values);
+    };
+    return differs('gradient', run('float32')[0], wanted) ?? bfloat16Differs(run);
+  },
 };
 
 module.exports = { convolutions };

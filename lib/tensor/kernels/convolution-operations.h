@@ -228,11 +228,46 @@ class MaxPoolGradOp : public OpKernel {
   PoolLayout layout_;
 };
 
+REGISTER_OP("NotebookFilterGradient")
+    .Input("x: T").Input("output_gradient: T").Output("filter_gradient: T")
+    .Attr("rows: int").Attr("columns: int").Attr("stride: int").Attr("top: int").Attr("left: int").FLOAT_OR_BFLOAT16.UNKNOWN_SHAPE;
+
+template <typename T>
+class FilterGradientOp : public OpKernel {
+ public:
+  explicit FilterGradientOp(OpKernelConstruction* construction) : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, construction->GetAttr("rows", &rows_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("columns", &columns_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("stride", &stride_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("top", &top_));
+    OP_REQUIRES_OK(construction, construction->GetAttr("left", &left_));
+  }
+  void Compute(OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &outputGrad = context->input(1);
+    REQUIRE(context, x.dims() == 4 && outputGrad.dims() == 4 && x.dim_size(0) == outputGrad.dim_size(0));
+    REQUIRE(context, x.NumElements() > 0 && outputGrad.NumElements() > 0);
+    REQUIRE(context, rows_ > 0 && columns_ > 0 && stride_ > 0 && top_ >= 0 && left_ >= 0);
+    REQUIRE(context, x.dim_size(3) % 16 == 0 && outputGrad.dim_size(3) % 32 == 0);
+    Tensor* filterGrad;
+    const TensorShape filterShape({rows_, columns_, x.dim_size(3), outputGrad.dim_size(3)});
+    OP_REQUIRES_OK(context, context->allocate_output(0, filterShape, &filterGrad));
+    const ConvolutionShape shape = {x.dim_size(0),          x.dim_size(1),          x.dim_size(2), x.dim_size(3),
+                                    outputGrad.dim_size(1), outputGrad.dim_size(2), outputGrad.dim_size(3),
+                                    rows_, columns_, stride_, top_, left_};
+    Stored<T>::Kernels().convolution.filterGradient(ThreadsOf(context), shape, Values<T>(x), Values<T>(outputGrad),
+                                                    Values<T>(filterGrad));
+  }
+
+ private:
+  int64_t rows_, columns_, stride_, top_, left_;
+};
+
 REGISTER_FOR_TYPES("NotebookChannelAffine", ChannelAffineOp)
 REGISTER_FOR_TYPES("NotebookBatchNorm", BatchNormOp)
 REGISTER_FOR_TYPES("NotebookBatchNormGrad", BatchNormGradOp)
 REGISTER_FOR_TYPES("NotebookNormalize", NormalizeOp)
 REGISTER_FOR_TYPES("NotebookMaxPool", MaxPoolOp)
 REGISTER_FOR_TYPES("NotebookMaxPoolGrad", MaxPoolGradOp)
+REGISTER_FOR_TYPES("NotebookFilterGradient", FilterGradientOp)
 
 }  // namespace notebooks

@@ -4,6 +4,7 @@
 #include "adam-w.h"
 #include "attention.h"
 #include "batch-norm.h"
+#include "filter-gradient.h"
 #include "gelu.h"
 #include "layer-norm.h"
 #include "max-pool.h"
@@ -18,7 +19,8 @@ extern const Kernels NOTEBOOKS_LEVEL;
   {                                                                                                                   \
     {LayerNorm<type>, BiasGelu<type>, BiasResidual<type>, Attention<type>},                                           \
         {LayerNormGrad<type>, BiasGeluGrad<type>, BiasResidualGrad<type>, AttentionGrad<type>, SumRows<type>},        \
-        {ChannelAffine<type>, BatchStatistics<type>, Normalize<type>, BatchNormGrad<type>, MaxPool<type>, MaxPoolGrad<type>}, \
+        {ChannelAffine<type>, BatchStatistics<type>, Normalize<type>, BatchNormGrad<type>, MaxPool<type>, MaxPoolGrad<type>,  \
+         FilterGradient<type>},                                                                                       \
         {AdamW<type>, Sgd<type>},                                                                                     \
   }
 const Kernels NOTEBOOKS_LEVEL = {KERNELS_OF(float), KERNELS_OF(bfloat16)};

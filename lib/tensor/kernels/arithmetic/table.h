@@ -29,6 +29,11 @@ struct PoolShape {
   int64_t images, height, width, channels, outputHeight, outputWidth, size, stride, padding;
 };
 
+struct ConvolutionShape {
+  int64_t images, height, width, channels, outputHeight, outputWidth, filters, tapRows, tapColumns, stride;
+  int64_t paddingTop, paddingLeft;
+};
+
 // A batch norm's channels, each `width` values.
 struct ChannelNorm {
   const float *scale, *offset, *mean, *inverseDeviation;
@@ -105,6 +110,8 @@ struct ConvolutionKernels {
   void (*maxPool)(const Threads& threads, const PoolShape& shape, const T* input, T* output, int32_t* winner);
   void (*maxPoolGrad)(const Threads& threads, const PoolShape& shape, const T* outputGrad, const int32_t* winner,
                       T* inputGrad);
+  // Channels are a multiple of 16, filters of 32.
+  void (*filterGradient)(const Threads& threads, const ConvolutionShape& shape, const T* x, const T* outputGrad, T* filterGrad);
 };
 
 // `to` may be `from`: then they work in place. Weights and what is accumulated are float, whatever the gradient; copy: the new weights
