@@ -3,7 +3,7 @@
  * uses one. A step's output is shown only where the step fails.
  */
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UserError } from '../errors';
 import { cores } from '../machine';
 import { projectRoot } from '../paths';
@@ -51,7 +51,7 @@ const steps: readonly Step[] = [
     group: 'lint',
     run: () => tool(binary('eslint'), [...eslintArguments, ...notebookNames().map(sourceOf)]),
   },
-  { name: 'tests in a browser', group: 'browser', run: browserTests },
+  ...browserTests(),
   {
     name: 'notebooks, briefly',
     group: 'notebooks',
@@ -103,9 +103,15 @@ function unitTests(): Step[] {
     .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));
 }
 
-async function browserTests(): Promise<string> {
-  if (findChromium() === undefined) return `skipped: ${chromiumMissing}`;
-  return runTests({ files: testFiles('browser', '.browser.ts') });
+/** A step for each file: one waits for JupyterLab while another looks at pages, which takes longest. */
+function browserTests(): Step[] {
+  const isMissing = findChromium() === undefined;
+  const files = testFiles('browser', '.browser.ts').reverse();
+  return files.map((file) => ({
+    name: `${basename(file, '.browser.ts')} in a browser`,
+    group: 'browser',
+    run: () => (isMissing ? Promise.resolve(`skipped: ${chromiumMissing}`) : runTests({ files: [file] })),
+  }));
 }
 
 /** The code of a notebook as a file beside `lib`, where its imports lead to the same place as in the kernel. */
