@@ -64,7 +64,9 @@ test('a notebook of one’s own in JupyterLab', { skip: skipWithoutChromium }, a
       const before = statSync(path).mtimeMs;
       await page.locator('.jp-Notebook').click();
       await page.keyboard.press('Control+S');
-      await until(() => Promise.resolve(statSync(path).mtimeMs > before));
+      // Whole: JupyterLab writes into the file as it stands there.
+      const isWhole = (): boolean => readFileSync(path, 'utf8').trimEnd().endsWith('}');
+      await until(() => Promise.resolve(statSync(path).mtimeMs > before && isWhole()));
       assert.equal(readFileSync(path, 'utf8'), savedForm(opened));
     });
 
