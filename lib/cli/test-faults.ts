@@ -48,7 +48,9 @@ export async function main(args: string[]): Promise<void> {
   const wanted = [count, seed, kind, workload, first, report && resolve(report)];
   const child = spawn(process.execPath, [...program, ...wanted], { cwd: projectRoot, stdio: 'inherit' });
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new UserError('Something was lost, or silently wrong: the lines above say what.');
+  if (code === 2)
+    process.exitCode = 1; // which said what it cannot do
+  else if (code !== 0) throw new UserError('Something was lost, or silently wrong: the lines above say what.');
 }
 
 if (require.main === module) runCommand(main);

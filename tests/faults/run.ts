@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { UserError } from '../../lib/errors';
 import { projectRoot } from '../../lib/paths';
 import { faults, injectFaults, type Counts, type Fault, type Injected } from './harness';
-import { rayVariable } from './workloads';
+import { rayVariable, workloads } from './workloads';
 
 const columns = { injected: 10, survived: 10, refused: 9, lost: 6, silent: 8 };
 
@@ -40,6 +40,9 @@ async function main([count, seed, kind, only, first, report = '']: string[]): Pr
   const names = Object.keys(faults) as Fault[];
   const kinds = kind ? names.filter((name) => name === kind) : names;
   if (kinds.length === 0) throw new UserError(`There is no kind "${kind}": there are ${names.join(', ')}.`);
+  const works = workloads.map(({ name }) => name);
+  if (only && !works.includes(only))
+    throw new UserError(`There is no workload "${only}": there are ${works.join(', ')}.`);
   const all = readReport(report);
   const done = new Set(all.map(({ fault, number }) => `${fault} ${number}`));
   const { skipped } = await injectFaults({
@@ -93,4 +96,8 @@ async function withCluster(act: () => Promise<void>): Promise<void> {
 }
 
 const args = process.argv.slice(2);
-void (args[3] === 'grid on Ray' ? withCluster(() => main(args)) : main(args));
+(args[3] === 'grid on Ray' ? withCluster(() => main(args)) : main(args)).catch((error: unknown) => {
+  if (!(error instanceof UserError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+});
