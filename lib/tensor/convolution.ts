@@ -24,6 +24,8 @@ interface Axis {
 export interface ConvolutionPlan {
   readonly stride: number;
   readonly padding: 'SAME' | 'VALID';
+  /** Zeros at the top and at the left, whether TensorFlow puts them there or `around`. */
+  readonly before: readonly [top: number, left: number];
   /** Zeros that are put around the image first: top and bottom, left and right. */
   readonly around: readonly [rows: [number, number], columns: [number, number]];
   readonly xShape: Tensor4D['shape'];
@@ -112,19 +114,15 @@ export function filterGradient(outputGradient: Tensor, x: Tensor, plan: Convolut
   });
 }
 
-function ownFilterGradient(outputGradient: Tensor, x: Tensor, plan: ConvolutionPlan): Tensor {
-  const { stride, padding, around, filterShape } = plan;
-  const before = [0, 1].map((axis) => {
-    const total = (outputGradient.shape[1 + axis] - 1) * stride + filterShape[axis] - x.shape[1 + axis];
-    return padding === 'SAME' ? Math.max(0, Math.floor(total / 2)) : around[axis][0];
-  });
-  const attributes = [
-    typeAttribute(outputGradient),
-    ...[filterShape[0], filterShape[1], stride, ...before].map((value, at) =>
-      attribute.int(['rows', 'columns', 'stride', 'top', 'left'][at], value),
-    ),
-  ];
-  return execute('NotebookFilterGradient', attributes, [inPrecisionOf(outputGradient, x), outputGradient]);
+function ownFilterGradient(
+  outputGradient: Tensor,
+  x: Tensor,
+  { stride, before, filterShape }: ConvolutionPlan,
+): Tensor {
+  const [rows, columns] = filterShape;
+  const [top, left] = before;
+  const sizes = Object.entries({ rows, columns, stride, top, left }).map(([name, value]) => attribute.int(name, value));
+  return execute('NotebookFilterGradient', [typeAttribute(outputGradient), ...sizes], [x, outputGradient]);
 }
 
 /**
@@ -202,6 +200,7 @@ function planOf(
   return {
     stride,
     padding: same ? 'SAME' : 'VALID',
+    before: [rows.before, columns.before],
     around: same
       ? [
           [0, 0],
