@@ -84,7 +84,7 @@ export function labelOf(
 }
 
 /** Images of each class; those with several labels count for each. */
-export function countClasses(split: Pick<Split, 'count' | 'labels' | 'labelWidth'>, classes: number): number[] {
+export function imagesOfClasses(split: Pick<Split, 'count' | 'labels' | 'labelWidth'>, classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
   for (let index = 0; index < split.count; index++) for (const label of classesOf(split, index)) counts[label]++;
   return counts;

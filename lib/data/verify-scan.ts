@@ -1,5 +1,5 @@
 /** What there is to know of images with labels, whatever they come from: counted once, told as lines, tables and pictures. */
-import { countClasses, labelOf, splitNames, type Dataset, type Split, type SplitName } from './dataset';
+import { imagesOfClasses, labelOf, splitNames, type Dataset, type Split, type SplitName } from './dataset';
 import { comparedImage, findDuplicates, nearDistance, type ComparedImage, type DuplicatePair } from './duplicates';
 import { counted, some } from './file-facts';
 
@@ -41,7 +41,7 @@ export function scanDataset(
   const lines: string[] = [];
   let brightest = 0;
   const counts = Object.fromEntries(
-    splitNames.map((name) => [name, countClasses(splits[name], classNames.length)]),
+    splitNames.map((name) => [name, imagesOfClasses(splits[name], classNames.length)]),
   ) as Record<SplitName, number[]>;
   for (const name of splitNames) {
     const split = splits[name];

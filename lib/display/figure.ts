@@ -85,6 +85,11 @@ export function narrowHeader(title: string, names: readonly string[]): number {
 /** Characters in a line of a title on a phone. */
 export const narrowTitle = 34;
 
+/** What the axes of a panel among several are called by: Plotly has `x`, `x2`, `x3` … */
+export function axisNumber(panel: number): string {
+  return panel === 0 ? '' : String(panel + 1);
+}
+
 type PlainObject = Readonly<Record<string, unknown>>;
 
 function merge(base: PlainObject, over: PlainObject): PlainObject {

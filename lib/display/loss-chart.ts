@@ -1,4 +1,5 @@
 import {
+  axisNumber,
   createFigure,
   figureTitle,
   narrowHeader,
@@ -59,10 +60,6 @@ export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, ca
       ),
     ),
   });
-}
-
-function axisNumber(panel: number): string {
-  return panel === 0 ? '' : String(panel + 1);
 }
 
 function curveTraces({ name, history }: LossCurve, panel: number, style: SeriesStyle): PlotTrace[] {

@@ -1,5 +1,6 @@
 import type { CalibrationBin } from './calibration-chart';
 import {
+  axisNumber,
   createFigure,
   figureTitle,
   type ChartOptions,
@@ -48,10 +49,6 @@ export function reliabilityCurves(given: ReliabilityCurves, { label, caption }: 
       curves.flatMap(({ name, bins }) => bins.map((bin) => ({ panel, curve: name, ...bin }))),
     ),
   });
-}
-
-function axisNumber(panel: number): string {
-  return panel === 0 ? '' : String(panel + 1);
 }
 
 function curveTrace({ name, bins }: ReliabilityCurve, panel: number, series: number): PlotTrace {

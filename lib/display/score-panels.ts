@@ -1,4 +1,5 @@
 import {
+  axisNumber,
   createFigure,
   figureTitle,
   type ChartOptions,
@@ -101,10 +102,6 @@ function checkPanels({ groups, panels }: ScorePanels): void {
 
 const isValue = (value: number | null | undefined): value is number =>
   typeof value === 'number' && Number.isFinite(value);
-
-function axisNumber(panel: number): string {
-  return panel === 0 ? '' : String(panel + 1);
-}
 
 /** Where a series stands; groups are 0, 1, 2, … */
 function positions(groups: number, series: number, index: number): number[] {

@@ -1,4 +1,5 @@
 import {
+  axisNumber,
   createFigure,
   figureTitle,
   narrowHeader,
@@ -109,10 +110,6 @@ function star({ best, bestTitle = 'Best', scores }: SettingDots, setting: Settin
       hoverinfo: 'skip',
     },
   ];
-}
-
-function axisNumber(panel: number): string {
-  return panel === 0 ? '' : String(panel + 1);
 }
 
 interface SettingAxis {

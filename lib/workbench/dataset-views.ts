@@ -1,5 +1,5 @@
 /** What a notebook shows of a dataset: rows and images for the display library. */
-import { countClasses, labelOf, splitNames, type Dataset, type SplitName } from '../data/dataset';
+import { imagesOfClasses, labelOf, splitNames, type Dataset, type SplitName } from '../data/dataset';
 import { datasetNames, findDataset } from '../data/registry';
 import { imageGrid } from '../display/image-grid';
 import { createRandom } from '../random';
@@ -23,7 +23,7 @@ export function describeDataset(dataset: Dataset): { fact: string; value: string
 /** Images of each class in each split, for `classBalance`. Multi-label data count an image under each of its labels. */
 export function classCounts(dataset: Dataset) {
   const counts = Object.fromEntries(
-    splitNames.map((name) => [name, countClasses(dataset.splits[name], dataset.classNames.length)]),
+    splitNames.map((name) => [name, imagesOfClasses(dataset.splits[name], dataset.classNames.length)]),
   ) as Record<SplitName, number[]>;
   return { classNames: dataset.classNames, counts };
 }
