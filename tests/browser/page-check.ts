@@ -1,9 +1,12 @@
 /** What must hold for an exported page in a browser, at one width and in one theme. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { outputsDirectory, projectRoot } from '../../lib/paths';
 import { patience } from '../patience';
@@ -35,31 +38,70 @@ export interface EvaluatedPage {
 }
 
 /** What web.dev calls the cumulative layout shift; Firefox does not measure it. */
-const countShifts = `window.layoutShift = 0;
-  new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.layoutShift += value)))
-    .observe({ type: 'layout-shift', buffered: true });`;
+const countShifts = `window.layoutShift = 0, window.shifted = [];
+  const place = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(' ');
+  const name = (node) => (node?.outerHTML ?? node?.textContent ?? 'what is gone').slice(0, 80);
+  new PerformanceObserver((list) => list.getEntries().forEach(({ value, startTime, sources }) => {
+    window.layoutShift += value;
+    sources.forEach(({ node, previousRect, currentRect }) => window.shifted.push(
+      Math.round(startTime) + ' ms: ' + name(node) + ': ' + place(previousRect) + ' to ' + place(currentRect)));
+  })).observe({ type: 'layout-shift', buffered: true });`;
 
 /** Nothing moves while a page comes up, its first chart included. */
-export async function assertSteady(page: Page): Promise<void> {
+export async function assertSteady(page: Page, what = ''): Promise<void> {
   await becomesTrue(
     page,
     `!document.querySelector('figure[data-figure]') || (window.Plotly && window.notebookFigures.draw)`,
   );
   const shift = await page.evaluate<number>('window.layoutShift');
-  assert.ok(shift < 0.02, `a layout shift of ${shift}`);
+  const shifted = (await page.evaluate<string[]>('window.shifted')).join('\n');
+  assert.ok(shift < 0.02, `a layout shift of ${shift}: ${what}\n${shifted}`);
 }
 
-/** Opens a page from disk, without a network. */
-export async function openPage(browser: Browser, path: string, view: View, scripts = true): Promise<OpenPage> {
+const viewport = (view: View): BrowserContextOptions => {
   const phone = view.width === 'phone';
-  const context = await browser.newContext({
+  return {
     viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 900 },
     hasTouch: phone,
     isMobile: phone,
     colorScheme: view.theme,
-    offline: true,
-    javaScriptEnabled: scripts,
-  });
+  };
+};
+
+/** Nothing moves while a page arrives from a server that stops for a while after some of its bytes. */
+export async function assertArrivesSteadily(
+  browser: Browser,
+  path: string,
+  view: View,
+  cuts: readonly number[],
+): Promise<void> {
+  const html = readFileSync(path);
+  const server = createServer(({ url = '' }, response) => {
+    const cut = Number(url.slice(1));
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.write(html.subarray(0, cut));
+    setTimeout(() => response.end(html.subarray(cut)), 250);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const context = await browser.newContext(viewport(view));
+  await context.addInitScript(countShifts);
+  try {
+    for (const cut of cuts) {
+      const page = await context.newPage();
+      page.setDefaultTimeout(patience);
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${cut}`);
+      await assertSteady(page, `${view.width}, ${cut} bytes, which end in ${html.subarray(cut - 60, cut).toString()}`);
+      await page.close();
+    }
+  } finally {
+    await context.close();
+    server.close().closeAllConnections();
+  }
+}
+
+/** Opens a page from disk, without a network. */
+export async function openPage(browser: Browser, path: string, view: View, scripts = true): Promise<OpenPage> {
+  const context = await browser.newContext({ ...viewport(view), offline: true, javaScriptEnabled: scripts });
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
   await page.addInitScript(countShifts);

@@ -20,6 +20,7 @@ import { exampleNotebook, pageLimit, results } from '../cli/page/example';
 import { launch, skipWithoutChromium as skip } from './chromium';
 import { skipWithoutFirefox, withFirefox } from './firefox';
 import {
+  assertArrivesSteadily,
   assertFits,
   assertPrints,
   assertSteady,
@@ -100,6 +101,19 @@ for (const [name, path] of pages) {
     if (name === onSheet) await keepContactSheet(pictures, name);
   });
 }
+
+test('a page that arrives in pieces moves nothing', { skip }, async () => {
+  const html = readFileSync(example, 'latin1'); // a character is a byte
+  const box = html.search(/<section [^>]*class="?answer/);
+  const answer = html.indexOf('<dl', box);
+  const end = html.indexOf('</main>');
+  assert.ok(0 < box && box < answer && answer < end);
+  // Close together in the answer, which has the only columns that are in sight at first.
+  const cuts = [150, 300, 450, 600, 750].map((bytes) => answer + bytes);
+  for (const part of [0.25, 0.5, 0.75]) cuts.push(Math.round(answer + (end - answer) * part));
+  for (const view of views.filter(({ theme }) => theme === 'light'))
+    await assertArrivesSteadily(browser, example, view, cuts);
+});
 
 test('the gallery is whole in both themes and at both widths', { skip }, async () => {
   for (const view of views) {
