@@ -96,6 +96,17 @@
     document.querySelectorAll('figure[data-figure]').forEach((figure) => seen.has(figure) && draw(figure));
   }
 
+  /** Calls what brings a page's Plotly at the reader's first sign, as pictures stand for the charts till then; where one has none, at once. */
+  function whenRead(load) {
+    const signs = ['scroll', 'wheel', 'pointermove', 'pointerdown', 'keydown', 'focusin'];
+    const once = () => {
+      signs.forEach((sign) => window.removeEventListener(sign, once, true));
+      load();
+    };
+    if (window.scrollY > 0 || document.querySelector('[data-figure] .nb-placeholder')) load();
+    else signs.forEach((sign) => window.addEventListener(sign, once, { capture: true, passive: true }));
+  }
+
   /** Style sheets of a theme may arrive after the attribute that announces it. */
   function themeChanged() {
     window.requestAnimationFrame(() => redraw());
@@ -116,7 +127,7 @@
     { rootMargin: '600px', scrollMargin: '600px' },
   );
   const waiting = window.notebookFigures || [];
-  window.notebookFigures = { push: (figure) => near.observe(figure), draw: drawAll, redraw };
+  window.notebookFigures = { push: (figure) => near.observe(figure), draw: drawAll, redraw, whenRead };
   waiting.forEach(window.notebookFigures.push);
 
   const attributes = ['data-jp-theme-light', 'data-jp-theme-name', 'data-theme'];

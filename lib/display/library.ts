@@ -12,10 +12,10 @@ export const libraryMarker = 'data-plotly-library';
  * notebook at 0.7 MB rather than 1.5, and below Jupyter's limits on output.
  */
 export function displayLibrary(bundle: BundleName): Displayable {
-  const { element, loader } = packedBundle(bundle);
+  const { element, unpack } = packedBundle(bundle);
   const html =
     `<div ${libraryMarker}><style>${readOwn('display.css')}</style>${element}` +
-    `<script>${readOwn('figure-runtime.js')}${readOwn('table-runtime.js')}${loader}</script></div>`;
+    `<script>${readOwn('figure-runtime.js')}${readOwn('table-runtime.js')}(${unpack})();</script></div>`;
   return { html, text: 'Displays are ready.' };
 }
 

@@ -58,12 +58,15 @@ export function bundleFile(name: BundleName): string {
   return `plotly-${name}-${version}.min.js`;
 }
 
-/** A bundle in gzip and base64 in an element of its own, and the script that unpacks it, unless this window has it or a larger one. */
-export function packedBundle(name: BundleName): { readonly element: string; readonly loader: string } {
+/**
+ * A bundle in gzip and base64 in an element of its own, and a script of one expression: the function that unpacks it and draws, unless this
+ * window has it or a larger one.
+ */
+export function packedBundle(name: BundleName): { readonly element: string; readonly unpack: string } {
   const packed = gzipSync(readFileSync(bundlePath(name)), { level: 9 }).toString('base64');
   return {
     element: `<script type="text/plain" id="plotly-${name}">${packed}</script>`,
-    loader: `(async () => {
+    unpack: `async () => {
   const bundles = ${JSON.stringify(bundleNames)};
   if (!window.Plotly || bundles.indexOf(window.Plotly.bundle) < ${bundleNames.indexOf(name)}) {
     const packed = atob(document.getElementById('plotly-${name}').textContent);
@@ -75,6 +78,11 @@ export function packedBundle(name: BundleName): { readonly element: string; read
     window.Plotly.bundle = '${name}';
   }
   window.notebookFigures.redraw();
-})();`,
+}`,
   };
+}
+
+/** In a page: once its reader has begun to read. */
+export function whenRead(load: string): string {
+  return `window.notebookFigures.whenRead(${load});`;
 }

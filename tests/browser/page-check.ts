@@ -47,12 +47,18 @@ const countShifts = `window.layoutShift = 0, window.shifted = [];
       Math.round(startTime) + ' ms: ' + name(node) + ': ' + place(previousRect) + ' to ' + place(currentRect)));
   })).observe({ type: 'layout-shift', buffered: true });`;
 
+const hasPlotly = `!document.querySelector('figure[data-figure]') || (window.Plotly && window.notebookFigures.draw)`;
+
+/** What a reader's first scroll does: until then, pictures stand for charts. */
+async function beginsToRead(page: EvaluatedPage): Promise<void> {
+  await becomesTrue(page, `document.readyState === 'complete'`);
+  await page.evaluate(`window.dispatchEvent(new Event('scroll'))`);
+  await becomesTrue(page, hasPlotly);
+}
+
 /** Nothing moves while a page comes up, its first chart included. */
 export async function assertSteady(page: Page, what = ''): Promise<void> {
-  await becomesTrue(
-    page,
-    `!document.querySelector('figure[data-figure]') || (window.Plotly && window.notebookFigures.draw)`,
-  );
+  await beginsToRead(page);
   const shift = await page.evaluate<number>('window.layoutShift');
   const shifted = (await page.evaluate<string[]>('window.shifted')).join('\n');
   assert.ok(shift < 0.02, `a layout shift of ${shift}: ${what}\n${shifted}`);
@@ -128,10 +134,7 @@ export async function becomesTrue(page: EvaluatedPage, expression: string): Prom
 /** Every chart of a page that is not folded away has been drawn. */
 export async function figuresDrawn(page: EvaluatedPage): Promise<number> {
   // Those that are far from the view would wait until they are near.
-  await becomesTrue(
-    page,
-    '!document.querySelector("figure[data-figure]") || (window.Plotly && window.notebookFigures.draw)',
-  );
+  await beginsToRead(page);
   await page.evaluate('window.notebookFigures?.draw(), undefined');
   await becomesTrue(
     page,

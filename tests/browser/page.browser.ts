@@ -77,6 +77,7 @@ for (const [name, path] of pages) {
     const seen = path === example || name === onSheet ? views : [views[0], views[3]];
     for (const view of seen) {
       const { page, complaints, close } = await openPage(browser, path, view);
+      assert.equal(await page.evaluate('window.Plotly'), undefined, 'pictures stand for charts until somebody reads');
       await assertSteady(page);
       const charts = await page.locator('figure[data-figure]').count();
       await assertFits(page);

@@ -2,7 +2,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle, type BundleName } from '../../display/plotly-bundles';
+import { bundleOfHtml, packedBundle, whenRead, type BundleName } from '../../display/plotly-bundles';
 import { checkWritable, writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
@@ -102,16 +102,25 @@ function downloadOf({ cells, ...rest }: Notebook, name: string): { readonly file
 }
 
 interface PlotlySource {
-  /** The element with the packed library, and the script that unpacks it. */
+  /** The element with the packed library, where it is not a file that pages share. */
   readonly element?: string;
-  readonly loader?: string;
-  /** Address of the shared file, seen from the page. */
-  readonly address?: string;
+  /** The script that brings it. */
+  readonly loader: string;
 }
 
 function plotlyOf(target: string, bundle: BundleName, assets: string | undefined): PlotlySource {
-  if (assets === undefined) return packedBundle(bundle);
-  return { address: address(dirname(target), writeSharedPlotly(assets, bundle)) };
+  if (assets === undefined) {
+    const { element, unpack } = packedBundle(bundle);
+    return { element, loader: whenRead(unpack) };
+  }
+  const file = address(dirname(target), writeSharedPlotly(assets, bundle));
+  const load = `() => {
+  const script = document.createElement('script');
+  script.src = ${JSON.stringify(file)};
+  script.addEventListener('load', window.notebookFigures.redraw);
+  document.head.append(script);
+}`;
+  return { loader: whenRead(load) };
 }
 
 /** A file's address in a page of another folder. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle } from '../../display/plotly-bundles';
+import { bundleOfHtml, packedBundle, whenRead } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { withContentPolicy } from './content-policy';
 
@@ -20,10 +20,10 @@ export function pageShell({ title, description, body, feed }: ShellOptions): str
   const [heading, lede] = [title, description].map(escapeHtml);
   const alternate =
     feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
-  const { element, loader } = body.includes('data-figure')
-    ? packedBundle(bundleOfHtml(body))
-    : { element: '', loader: '' };
-  const charts = element === '' ? '' : `\n${element}\n<script>${own('../display/figure-runtime.js')}${loader}</script>`;
+  const plotly = body.includes('data-figure') ? packedBundle(bundleOfHtml(body)) : undefined;
+  const charts = plotly
+    ? `\n${plotly.element}\n<script>${own('../display/figure-runtime.js')}${whenRead(plotly.unpack)}</script>`
+    : '';
   return withContentPolicy(`<!DOCTYPE html>
 <html lang="en">
 <head>

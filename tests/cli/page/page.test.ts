@@ -204,7 +204,7 @@ test('pages share Plotly where they are told to, and have a card for previews wh
   const text = readFileSync(shared, 'utf8');
   const [name] = readdirSync(assets);
   assert.match(name, /^plotly-basic-\d+\.\d+\.\d+\.min\.js$/);
-  const [, address] = /<script src="([^"]*)">/.exec(text) ?? [];
+  const [, address] = /script\.src = "([^"]*)"/.exec(text) ?? [];
   assert.equal(address, `shared%20assets/${name}`);
   assert.ok(text.length < bytes / 3 && !text.includes('id="plotly-'));
   assert.match(text, /<link (?=[^>]*rel="canonical")[^>]*href="https:\/\/example\.org\/one\.html"/);
