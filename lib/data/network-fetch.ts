@@ -1,5 +1,6 @@
 /** Requests as this machine's surroundings want them: through the proxy that it names. Node's own fetch knows of none before Node 24. */
 import type * as Undici from 'undici';
+import { UserError } from '../errors';
 
 /** Programs on this machine are asked directly. */
 const direct = 'localhost,127.0.0.1,::1';
@@ -15,14 +16,36 @@ let proxied: typeof globalThis.fetch | undefined;
 /**
  * As `fetch`; through the proxy of `HTTPS_PROXY`, except for the hosts of `NO_PROXY`. Certificates are those of
  * `NODE_EXTRA_CA_CERTS` too.
+ * @throws UserError for an address without TLS, be it where a redirect leads to, unless a program on this machine is asked
  */
-export const networkFetch: typeof globalThis.fetch = (input, init) => {
+export const networkFetch: typeof globalThis.fetch = async (input, init) => {
+  const url = input instanceof Request ? input.url : String(input);
+  assertEncrypted(url);
+  const response = await throughProxy(input, init);
+  try {
+    assertEncrypted(response.url || url);
+  } catch (error) {
+    await response.body?.cancel();
+    throw error;
+  }
+  return response;
+};
+
+const throughProxy: typeof globalThis.fetch = (input, init) => {
   if (!['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => process.env[name])) {
     return globalThis.fetch(input, init);
   }
   proxied ??= createProxiedFetch();
   return proxied(input, init);
 };
+
+function assertEncrypted(url: string): void {
+  const { protocol, hostname, host } = new URL(url);
+  if (protocol === 'https:' || direct.split(',').includes(hostname.replace(/^\[|\]$/g, ''))) return;
+  throw new UserError(
+    `${host} was to be asked over ${protocol}// by ${url}, where anybody on the way could change the answer: downloads need an https:// address.`,
+  );
+}
 
 function createProxiedFetch(): typeof globalThis.fetch {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- a tenth of a second that few need

@@ -6,7 +6,12 @@ import { createServer } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { networkFetch } from '../../lib/data/network-fetch';
+import { datasetFile, datasetNames, findDataset } from '../../lib/data/registry';
+import { imageSizes } from '../../lib/data/registry-types';
+import { findPretrained, pretrainedNames } from '../../lib/models/pretrained';
 import { projectRoot } from '../../lib/paths';
+import { userError } from './user-error';
 
 /**
  * A server that only its proxy knows, `data.example`, with the certificate of a company: what a hospital's network looks like. Each
@@ -101,4 +106,27 @@ test('what is wrong is told: the certificate, the password, the proxy', async ()
     await request(url, { HTTPS_PROXY: 'http://127.0.0.1:9' }),
     /refuses the connection \(ECONNREFUSED\); HTTPS_PROXY names a proxy/,
   );
+});
+
+test('nothing is downloaded without TLS, wherever a redirect leads to', async (t) => {
+  const plain = /^data\.example was to be asked over http:.*downloads need an https:/;
+  await assert.rejects(networkFetch('http://data.example/file.npz'), userError(plain));
+  const answer = Object.defineProperty(new Response('the data'), 'url', { value: 'http://data.example/file.npz' });
+  t.mock.method(globalThis, 'fetch', () => Promise.resolve(answer));
+  await assert.rejects(networkFetch(url), userError(plain));
+});
+
+test('what can be downloaded has a registered address with TLS and a checksum', () => {
+  for (const name of datasetNames())
+    for (const size of imageSizes) {
+      const { url: address, md5 } = datasetFile(findDataset(name), size);
+      assert.match(address, /^https:\/\/zenodo\.org\/records\//);
+      assert.match(md5, /^[0-9a-f]{32}$/);
+    }
+  // The hub tells the SHA-256 with each answer; PyTorch's files have the beginning of theirs in their name.
+  for (const name of pretrainedNames())
+    assert.match(
+      findPretrained(name).url,
+      /^https:\/\/(huggingface\.co\/timm\/|download\.pytorch\.org\/models\/\w+-[0-9a-f]{8}\.pth$)/,
+    );
 });
