@@ -4,7 +4,7 @@ import type { ImagesShape, ImageTransform } from '../models/network';
 import { readParameters, type Parameters } from '../models/parameters';
 import { createScope, type Scope } from '../models/scope';
 import { readResult } from '../tensor/read';
-import type { Tensor, Tensor4D } from '../tf';
+import { tf, type Tensor, type Tensor4D } from '../tf';
 
 /** A transform that may treat every image in a way of its own, such as an augmentation. `indices`: which images of the split they are. */
 export interface IndexedTransform extends Omit<ImageTransform, 'apply'> {
@@ -59,6 +59,19 @@ export function imageStream(
 }
 
 /**
+ * A network's output in evaluation mode. A single image is computed beside itself: for one alone, TensorFlow's 1×1 convolutions take
+ * another way, and an image's last bits would depend on how many images a batch has.
+ */
+export function evaluated<T extends Tensor>(
+  forward: (images: Tensor4D, scope: Scope) => T,
+  images: Tensor4D,
+  scope: Scope,
+): T {
+  if (images.shape[0] !== 1) return forward(images, scope);
+  return tf.tidy(() => tf.slice(forward(tf.concat([images, images]), scope), [0], [1]));
+}
+
+/**
  * What a network makes of each batch, in evaluation mode: row-major images × values. Batches are disposed; between them, timers and the
  * stop button have their turn.
  */
@@ -70,7 +83,7 @@ export async function* forwardRows(
   for await (const batch of batches) {
     let rows: Float32Array;
     try {
-      rows = readResult(() => forward(batch.images, createScope(readParameters(parameters))));
+      rows = readResult(() => evaluated(forward, batch.images, createScope(readParameters(parameters))));
     } finally {
       batch.dispose();
     }

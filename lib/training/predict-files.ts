@@ -12,6 +12,7 @@ import { createScope } from '../models/scope';
 import { readResult } from '../tensor/read';
 import type { PlaneSize } from '../tensor/resample';
 import { tf, type Tensor, type Tensor4D } from '../tf';
+import { evaluated } from './image-stream';
 import { evaluationBatchSize } from './predict';
 
 export type Flip = 'horizontal' | 'vertical';
@@ -57,7 +58,7 @@ export async function* predictFiles(
       const batch = { bytes: prepared, shape: [files.length, size.height, size.width, 3] as const, normalization };
       const logits = readResult(() => {
         const scope = createScope(readParameters(parameters));
-        return flippedMean(batch, flips, (images) => network.forward(images, scope));
+        return flippedMean(batch, flips, (images) => evaluated(network.forward, images, scope));
       });
       await new Promise(setImmediate);
       signal?.throwIfAborted();

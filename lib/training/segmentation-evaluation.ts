@@ -6,6 +6,7 @@ import { createScope } from '../models/scope';
 import { tf } from '../tf';
 import type { SplitName } from '../data/dataset';
 import type { Network } from '../models/network';
+import { evaluated } from './image-stream';
 import type { SegmentationSource } from './segmentation-source';
 
 /** What a network makes of the images of a split. */
@@ -34,7 +35,7 @@ export async function scoreMasks(
       const [, height, width] = batch.masks.shape;
       const logits = tf.tidy(() => {
         const scope = createScope(readParameters(parameters));
-        return forward(batch.images, statistics === 'batch' ? withBatchStatistics(scope) : scope);
+        return evaluated(forward, batch.images, statistics === 'batch' ? withBatchStatistics(scope) : scope);
       });
       const predicted = Uint8Array.from(logits.dataSync(), (logit) => (logit > 0 ? 1 : 0));
       const truth = Uint8Array.from(batch.masks.dataSync());

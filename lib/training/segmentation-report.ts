@@ -13,6 +13,7 @@ import type { PlaneSize } from '../tensor/resample';
 import { readResult } from '../tensor/read';
 import { resizeBilinear } from '../tensor/upsampling';
 import { tf } from '../tf';
+import { evaluated } from './image-stream';
 import type { SegmentationSource } from './segmentation-source';
 
 /** The calibration of masks on the test images. */
@@ -169,7 +170,7 @@ async function* predictedBatches(
       signal?.throwIfAborted();
       const [, height, width] = batch.masks.shape;
       const logits = readResult(() => {
-        const predicted = forward(batch.images, createScope(readParameters(parameters)));
+        const predicted = evaluated(forward, batch.images, createScope(readParameters(parameters)));
         return flippedAxes.length === 0 ? predicted : predicted.reverse(flippedAxes);
       });
       const truth = Uint8Array.from(batch.masks.dataSync());

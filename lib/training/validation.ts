@@ -8,7 +8,7 @@ import { createScope } from '../models/scope';
 import { toPrecision } from '../tensor/precision';
 import { tf, type Scalar, type Tensor, type Tensor4D } from '../tf';
 import type { Batch, Validation } from './fit';
-import { imageStream } from './image-stream';
+import { evaluated, imageStream } from './image-stream';
 import type { LossFunction, Targets } from './losses';
 import { evaluationBatchSize, joinRows } from './predict';
 import { scoreLogits, scoreSplit } from './scored-split';
@@ -88,7 +88,8 @@ async function meansOver(
   for await (const batch of batches) {
     try {
       const values = tf.tidy((): Scalar[] => {
-        const output = toPrecision(forward(batch.images, createScope(readParameters(parameters))), 'float32');
+        const made = evaluated(forward, batch.images, createScope(readParameters(parameters)));
+        const output = toPrecision(made, 'float32');
         onOutput?.(output);
         return [loss(output, batch), ...names.map((name) => measures[name](output, batch))];
       });

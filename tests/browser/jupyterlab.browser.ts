@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Locator } from 'playwright-core';
@@ -63,6 +64,21 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
     const lines = cell(cells.allRuns).element.locator('.scatterlayer .trace');
     const recorded = (): Results[] => readAllResults(join(lab.outputs, name));
     const picture = (what: string) => page.screenshot({ path: join(screenshots, `jupyterlab-${what}.png`) });
+
+    await t.test('nobody gets in without the token, nor from another machine', async () => {
+      const status = async (path: string, init?: RequestInit): Promise<number> =>
+        (await fetch(`${lab.origin}${path}`, init)).status;
+      for (const path of ['/api/contents', '/api/kernels', '/api/contents?token=wrong'])
+        assert.equal(await status(path), 403, path);
+      assert.equal(await status('/api/kernels', { method: 'POST', body: '{}' }), 403);
+      const { port } = new URL(lab.origin);
+      for (const { address } of Object.values(networkInterfaces()).flatMap((each) => each ?? []))
+        if (!/^(127\.|::1$|fe80:)/.test(address))
+          await assert.rejects(
+            fetch(`http://${address.includes(':') ? `[${address}]` : address}:${port}/api`),
+            address,
+          );
+    });
 
     await t.test('it is run cell by cell, and every figure is drawn', async () => {
       await cell(cells.setUp).run();

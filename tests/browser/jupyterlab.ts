@@ -13,6 +13,8 @@ import { patience } from '../patience';
 /** Milliseconds: a machine that computes something else at the same time may be many times slower. */
 
 export interface Lab {
+  /** Its address, without the token. */
+  readonly origin: string;
   /** Where its kernels write their runs. */
   readonly outputs: string;
   open(browser: Browser, notebook: Notebook): Promise<OpenNotebook>;
@@ -74,6 +76,7 @@ export async function startLab(): Promise<Lab> {
   try {
     const { origin, token } = await address(child);
     return {
+      origin,
       outputs: own('runs'),
       open: (browser, notebook) => openNotebook(browser, notebook, { origin, token, folder }),
       close,

@@ -1,9 +1,14 @@
-import type { ImageTransform } from '../../lib/models/network';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { halfNormalization } from '../../lib/data/normalization';
-import { tf } from '../../lib/tf';
-import { imageStream, transformedBatches } from '../../lib/training/image-stream';
+import { inPrecision } from '../../lib/models/low-precision';
+import type { ImageTransform, Network } from '../../lib/models/network';
+import { resnet18, resnet50, unet, vit } from '../../lib/models/networks';
+import { createParameters, disposeParameters, readParameters } from '../../lib/models/parameters';
+import { createScope } from '../../lib/models/scope';
+import { toPrecision } from '../../lib/tensor/precision';
+import { tf, type Tensor4D } from '../../lib/tf';
+import { evaluated, imageStream, transformedBatches } from '../../lib/training/image-stream';
 import { toyDataset } from './toy';
 
 const dataset = toyDataset();
@@ -75,4 +80,37 @@ describe('a stream of images', () => {
     await assert.rejects(valuesOf(failing), /on purpose/);
     await assert.rejects(valuesOf(transformOf((bytes) => bytes.slice(1))), /"test" gives 1727 bytes, not 16×6×6×3/);
   });
+});
+
+describe('an evaluation', () => {
+  const networks: Readonly<Record<string, Network>> = {
+    'ResNet-18': resnet18({ classes: 8 }),
+    'ResNet-50': resnet50({ classes: 8 }),
+    ViT: vit({ classes: 8, size: 32, patchSize: 4, width: 64, depth: 2, heads: 2 }),
+    'U-Net': unet({ width: 8 }),
+  };
+  for (const [name, { table, forward }] of Object.entries(networks))
+    for (const precision of ['float32', 'bfloat16'] as const)
+      it(`of ${name} in ${precision} gives an image the same bits in batches of any size`, () => {
+        const before = tf.memory().numTensors;
+        const parameters = inPrecision(createParameters(table, 1), precision);
+        const images: Tensor4D = tf.randomNormal([5, 32, 32, 3], 0, 1, 'float32', 5);
+        const outputs = [1, 2, 3, 4, 5].map((size) => {
+          const bits: number[] = [];
+          for (let start = 0; start < 5; start += size) {
+            const rows = tf.tidy(() => {
+              const batch = tf.slice(images, [start, 0, 0, 0], [Math.min(size, 5 - start), 32, 32, 3]);
+              const scope = createScope(readParameters(parameters));
+              return toPrecision(evaluated(forward, toPrecision(batch, precision), scope), 'float32');
+            });
+            bits.push(...rows.dataSync());
+            rows.dispose();
+          }
+          return bits;
+        });
+        for (const other of outputs.slice(0, -1)) assert.deepEqual(other, outputs.at(-1));
+        tf.dispose(images);
+        disposeParameters(parameters);
+        assert.equal(tf.memory().numTensors, before);
+      });
 });
