@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
-import { UserError } from '../errors';
+import { printable, UserError } from '../errors';
 import { splitNames, type SplitName } from './dataset';
 import { counted, some } from './file-facts';
 import { imageExtensions, leadsToFolder } from './image-folder';
@@ -71,14 +71,14 @@ export function listClassTable(path: string): LabelledFiles {
   const roles = findRoles(columns);
   const { file } = roles;
   if (file === undefined)
-    throw new UserError(`${path} has no column of files (there are ${columns.join(', ')}): ${layoutHelp}.`);
+    throw new UserError(`${path} has no column of files (there are ${listed(columns)}): ${layoutHelp}.`);
   const taken = Object.values(roles);
   const flags =
     roles.label === undefined
       ? columns.filter((name) => !taken.includes(name) && rows.every((row) => isFlag(row[name])))
       : [];
   if (roles.label === undefined && flags.length === 0)
-    throw new UserError(`${path} has no column of labels (there are ${columns.join(', ')}): ${layoutHelp}.`);
+    throw new UserError(`${path} has no column of labels (there are ${listed(columns)}): ${layoutHelp}.`);
   const isSingle = flags.length === 1;
   const flagClasses = isSingle ? [`not ${flags[0]}`, flags[0]] : flags;
   const labelsOf = (row: Row): string[] =>
@@ -123,6 +123,11 @@ export function listClassTable(path: string): LabelledFiles {
   };
 }
 
+/** A cell in quotes may go over lines, a message may not. */
+function listed(columns: readonly string[]): string {
+  return columns.map(printable).join(', ');
+}
+
 function readTable(path: string): { rows: Row[]; columns: string[] } {
   if (!existsSync(path)) throw new UserError(`There is no file ${path}: check the path.`);
   const text = readFileSync(path, 'utf8');
@@ -148,7 +153,7 @@ function readTable(path: string): { rows: Row[]; columns: string[] } {
     return { rows, columns: Object.keys(rows[0]) };
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new UserError(`${path} cannot be read as a table (${error.message}).`);
+    throw new UserError(`${path} cannot be read as a table (${printable(error.message)}).`);
   }
 }
 
@@ -169,14 +174,16 @@ function splitOf(path: string, row: Row, column: string): SplitName {
   const split = splitOfName(row[column]);
   if (split !== undefined) return split;
   throw new UserError(
-    `${path} has "${row[column]}" in the column ${column}, but a split is one of ${splitNames.join(', ')}.`,
+    `${path} has "${printable(row[column])}" in the column ${printable(column)}, but a split is one of ${splitNames.join(', ')}.`,
   );
 }
 
 function weightOf(path: string, row: Row, column: string): number {
   const weight = row[column] === '' ? NaN : Number(row[column]);
   if (weight >= 0 && weight < Infinity) return weight;
-  throw new UserError(`${path} has "${row[column]}" in the column ${column}, but a weight is a number, 0 or more.`);
+  throw new UserError(
+    `${path} has "${printable(row[column])}" in the column ${printable(column)}, but a weight is a number, 0 or more.`,
+  );
 }
 
 function checkOnce(path: string, files: readonly LabelledFile[]): void {
@@ -184,7 +191,7 @@ function checkOnce(path: string, files: readonly LabelledFile[]): void {
   for (const { name } of files) {
     if (seen.has(name))
       throw new UserError(
-        `${path} has ${name} in two rows: several labels of an image stand in one, with ; between them.`,
+        `${path} has ${printable(name)} in two rows: several labels of an image stand in one, with ; between them.`,
       );
     seen.add(name);
   }
@@ -225,7 +232,7 @@ function notesOf(
   const columns = (Object.entries(roles) as [Role, string][]).map(([role, name]) =>
     role === name ? name : `${name} as ${role}`,
   );
-  const notes = [`columns: ${columns.join(', ')}`];
+  const notes = [`columns: ${listed(columns)}`];
   if (flags.length === 1) notes.push(`labels: the column ${flags[0]}, 0 for not ${flags[0]} and 1 for ${flags[0]}`);
   else if (flags.length > 0 && !several)
     notes.push(`labels: each row has one 1 in the columns ${some(flags)}, so they are taken as classes`);

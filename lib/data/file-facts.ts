@@ -1,4 +1,5 @@
 /** What should be said of image files before anything is computed with them. */
+import { printable } from '../errors';
 import type { DecodedImage } from './decode-image';
 
 export type FileFacts = Pick<DecodedImage, 'orientation' | 'pages' | 'dark'>;
@@ -27,7 +28,7 @@ const shownExamples = 5;
 
 /** The first few. */
 export function some(names: readonly string[]): string {
-  return names.slice(0, shownExamples).join(', ') + (names.length > shownExamples ? ', …' : '');
+  return names.slice(0, shownExamples).map(printable).join(', ') + (names.length > shownExamples ? ', …' : '');
 }
 
 export function counted(count: number, noun: string): string {

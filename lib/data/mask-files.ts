@@ -1,5 +1,6 @@
 /** Folders of masks: which prediction belongs to which truth. */
 import { extname, join } from 'node:path';
+import { printable } from '../errors';
 import { fileId, listImages } from './image-folder';
 import { grouped } from '../grouped';
 
@@ -61,7 +62,8 @@ function notOne(
     const expected = endings.map((ending) => `${id}${ending}.png`).join(', ');
     return `${id}: no ${kind} in ${folder} (expected is one of ${expected}; or .jpg, .bmp).`;
   }
-  if (names.length > 1) return `${id}: several files for one ${kind} in ${folder} (${names.join(', ')}): leave one.`;
+  if (names.length > 1)
+    return `${id}: several files for one ${kind} in ${folder} (${names.map(printable).join(', ')}): leave one.`;
   if ((maskExtensions as readonly string[]).includes(extname(first).toLowerCase())) return undefined;
   return `${id}: the ${kind} ${join(folder, first)} must be a ${maskExtensions.join(' ')} file: save it as one.`;
 }

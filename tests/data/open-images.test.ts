@@ -386,6 +386,10 @@ test('what is no such folder or table says what is expected', async () => {
   await refused(write('file,label\n'), /bad\.csv has no rows/);
   await refused(write('file,label\na\n'), /bad\.csv cannot be read as a table/);
   await refused(write('file,label\na,1\na,2\n'), /bad\.csv has a in two rows/);
+  // A cell in quotes may go over lines, a message may not.
+  await refused(write('file,label\n"a\nb",1\n"a\nb",2\n'), /^.*bad\.csv has a\?b in two rows.*$/);
+  await refused(write('"na\nme",label\na,1\n'), /^.*bad\.csv has no column of files \(there are na\?me, label\).*$/);
+  await refused(write('file,label,split\na,1,"tr\nain"\n'), /^.*bad\.csv has "tr\?ain" in the column split.*$/);
   await refused(
     write('file,label,split\na,1,holdout\n'),
     /"holdout" in the column split, but a split is one of train, val, test/,
