@@ -1,16 +1,18 @@
-/** The gallery: what each notebook found, how sure it is, how long it took and how to repeat it. One file that loads nothing. */
-import { join } from 'node:path';
+/** The gallery: what each notebook found, how sure it is, how long it took and how to repeat it. Its charts share Plotly in a file beside it. */
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { formatDuration } from '../display/format';
 import { escapeHtml } from '../display/html';
+import { bundleOfHtml } from '../display/plotly-bundles';
 import { claimsSection } from './claims-section';
 import { address } from './page/page';
+import { writeSharedPlotly } from './page/shared-plotly';
 import { pageShell } from './page/shell';
 import type { FinishedRun } from './page/finished-runs';
 
 export interface IndexPage {
   readonly runs: readonly FinishedRun[];
-  /** Where the page will be: links are relative to it. */
+  /** Where the page will be: links are relative to it, and Plotly is put there. */
   readonly folder: string;
   /** HTML of further sections, below the gallery: each an element `section` with a heading of its own. */
   readonly sections?: readonly string[];
@@ -33,7 +35,8 @@ export async function indexPage({ runs, folder, sections = [] }: IndexPage): Pro
 ${cards.join('\n')}
 </ol>
 ${sections.join('\n')}`;
-  return pageShell({ title: galleryTitle, description, body, feed: 'feed.xml' });
+  const plotly = body.includes('data-figure') ? writeSharedPlotly(folder, bundleOfHtml(body)) : undefined;
+  return pageShell({ title: galleryTitle, description, body, feed: 'feed.xml', plotly: plotly && basename(plotly) });
 }
 
 async function card(run: FinishedRun, folder: string): Promise<string> {

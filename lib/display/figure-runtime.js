@@ -96,15 +96,26 @@
     document.querySelectorAll('figure[data-figure]').forEach((figure) => seen.has(figure) && draw(figure));
   }
 
-  /** Calls what brings a page's Plotly at the reader's first sign, as pictures stand for the charts till then; where one has none, at once. */
+  /** What brings a page's Plotly, until it is called. */
+  let bring;
+
+  const hasPicture = (figure) => !figure.querySelector('.nb-placeholder');
+
+  /** Calls it at the reader's first sign, as pictures stand for the charts till then, or when a chart without one is near. */
   function whenRead(load) {
     const signs = ['scroll', 'wheel', 'pointermove', 'pointerdown', 'keydown', 'focusin'];
-    const once = () => {
-      signs.forEach((sign) => window.removeEventListener(sign, once, true));
+    bring = () => {
+      bring = undefined;
+      signs.forEach((sign) => window.removeEventListener(sign, bringNow, true));
       load();
     };
-    if (window.scrollY > 0 || document.querySelector('[data-figure] .nb-placeholder')) load();
-    else signs.forEach((sign) => window.addEventListener(sign, once, { capture: true, passive: true }));
+    const figures = [...document.querySelectorAll('figure[data-figure]')];
+    if (window.scrollY > 0 || figures.some((figure) => seen.has(figure) && !hasPicture(figure))) return bring();
+    signs.forEach((sign) => window.addEventListener(sign, bringNow, { capture: true, passive: true }));
+  }
+
+  function bringNow() {
+    if (bring) bring();
   }
 
   /** Style sheets of a theme may arrive after the attribute that announces it. */
@@ -120,6 +131,7 @@
         if (!isIntersecting) continue;
         near.unobserve(target);
         seen.add(target);
+        if (!hasPicture(target)) bringNow();
         sizes.observe(target);
       }
     },

@@ -86,3 +86,13 @@ export function packedBundle(name: BundleName): { readonly element: string; read
 export function whenRead(load: string): string {
   return `window.notebookFigures.whenRead(${load});`;
 }
+
+/** The function that takes a bundle from a file that pages share. */
+export function sharedBundle(address: string): string {
+  return `() => {
+  const script = document.createElement('script');
+  script.src = ${JSON.stringify(address)};
+  script.addEventListener('load', window.notebookFigures.redraw);
+  document.head.append(script);
+}`;
+}

@@ -2,7 +2,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle, whenRead, type BundleName } from '../../display/plotly-bundles';
+import { bundleOfHtml, packedBundle, sharedBundle, whenRead, type BundleName } from '../../display/plotly-bundles';
 import { checkWritable, writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
@@ -113,14 +113,7 @@ function plotlyOf(target: string, bundle: BundleName, assets: string | undefined
     const { element, unpack } = packedBundle(bundle);
     return { element, loader: whenRead(unpack) };
   }
-  const file = address(dirname(target), writeSharedPlotly(assets, bundle));
-  const load = `() => {
-  const script = document.createElement('script');
-  script.src = ${JSON.stringify(file)};
-  script.addEventListener('load', window.notebookFigures.redraw);
-  document.head.append(script);
-}`;
-  return { loader: whenRead(load) };
+  return { loader: whenRead(sharedBundle(address(dirname(target), writeSharedPlotly(assets, bundle)))) };
 }
 
 /** A file's address in a page of another folder. */

@@ -1,8 +1,8 @@
-/** The frame of a page that is no notebook: one file that loads nothing, in light and dark, with the style of the others. */
+/** The frame of a page that is no notebook, in light and dark, with the style of the others: one file, but for a Plotly that it may share. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle, whenRead } from '../../display/plotly-bundles';
+import { bundleOfHtml, packedBundle, sharedBundle, whenRead } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { withContentPolicy } from './content-policy';
 
@@ -14,17 +14,17 @@ export interface ShellOptions {
   readonly body: string;
   /** Address of its Atom feed. */
   readonly feed?: string;
+  /** Address of a file of Plotly's for its charts, in place of a copy in the page. */
+  readonly plotly?: string;
 }
 
-export function pageShell({ title, description, body, feed }: ShellOptions): string {
+export function pageShell({ title, description, body, feed, plotly }: ShellOptions): string {
   const [heading, lede] = [title, description].map(escapeHtml);
   const alternate =
     feed === undefined ? '' : `\n<link rel="alternate" type="application/atom+xml" title="${heading}" href="${feed}">`;
-  const plotly = body.includes('data-figure') ? packedBundle(bundleOfHtml(body)) : undefined;
-  const charts = plotly
-    ? `\n${plotly.element}\n<script>${own('../display/figure-runtime.js')}${whenRead(plotly.unpack)}</script>`
-    : '';
-  return withContentPolicy(`<!DOCTYPE html>
+  const charts = body.includes('data-figure') ? chartScripts(body, plotly) : '';
+  return withContentPolicy(
+    `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -52,7 +52,15 @@ ${body}
 <script>${own('../display/table-runtime.js')}${own('theme.js')}</script>${charts}
 </body>
 </html>
-`);
+`,
+    { shared: plotly !== undefined },
+  );
+}
+
+function chartScripts(body: string, shared: string | undefined): string {
+  const { element, unpack } =
+    shared === undefined ? packedBundle(bundleOfHtml(body)) : { element: '', unpack: sharedBundle(shared) };
+  return `\n${element}<script>${own('../display/figure-runtime.js')}${whenRead(unpack)}</script>`;
 }
 
 function own(file: string): string {
