@@ -3,6 +3,8 @@
 const ts = require('@tslab/typescript-for-tslab');
 const { JupyterHandlerImpl, ZmqServer } = require('tslab/dist/jupyter');
 
+const lookAgainMilliseconds = 1000;
+
 class Handler extends JupyterHandlerImpl {
   handleKernel() {
     const reply = super.handleKernel();
@@ -27,10 +29,16 @@ class Server extends ZmqServer {
     return this.publisher;
   }
   set shell(socket) {
-    this.router = Object.assign(socket, { sendHighWaterMark: 0, sendTimeout: 0 });
+    this.router = lookingAgain(Object.assign(socket, { sendHighWaterMark: 0, sendTimeout: 0 }));
   }
   get shell() {
     return this.router;
+  }
+  set control(socket) {
+    this.controlRouter = lookingAgain(socket);
+  }
+  get control() {
+    return this.controlRouter;
   }
 
   async handleExecute(socket, message) {
@@ -48,6 +56,31 @@ class Server extends ZmqServer {
     reply.header.msg_type = type;
     reply.content = content;
     reply.signAndSend(this.connInfo.key, socket);
+  }
+}
+
+/**
+ * zeromq 6.8 can miss that a message has come, and would wait for it for ever: seen once in many starts of a kernel, whose socket was
+ * readable while nobody read. Who waits for messages therefore looks again after a while.
+ * @template {import('zeromq').Router} T @param {T} socket @returns {T}
+ */
+function lookingAgain(socket) {
+  socket.receiveTimeout = lookAgainMilliseconds;
+  Object.getPrototypeOf(socket)[Symbol.asyncIterator] = messages; // the socket itself is sealed
+  return socket;
+}
+
+/** @this {import('zeromq').Router} */
+async function* messages() {
+  while (!this.closed) {
+    let message;
+    try {
+      message = await this.receive();
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      continue;
+    }
+    yield message;
   }
 }
 
