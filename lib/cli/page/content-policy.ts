@@ -19,6 +19,8 @@ export function withContentPolicy(html: string, { shared = false }: { readonly s
     `script-src ${scripts.length > 0 ? scripts.join(' ') : `'none'`}`,
     `style-src 'unsafe-inline'`,
     `img-src data: blob: https:`,
+    // Tools that judge a page ask for its site's robots.txt from within it.
+    `connect-src 'self'`,
     `base-uri 'none'`,
     `form-action 'none'`,
   ];
