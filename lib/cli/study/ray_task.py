@@ -182,3 +182,5 @@ class CarriedFolder:
 
     def remove(self):
         shutil.rmtree(self.path, ignore_errors=True)
+        # Whoever was being ended as this task began has ended now.
+        self.remove_abandoned()
