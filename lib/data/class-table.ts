@@ -153,7 +153,7 @@ function readTable(path: string): { rows: Row[]; columns: string[] } {
     return { rows, columns: Object.keys(rows[0]) };
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new UserError(`${path} cannot be read as a table (${printable(error.message)}).`);
+    throw new UserError(`${path} cannot be read as a table (${error.message}).`);
   }
 }
 

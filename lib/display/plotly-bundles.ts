@@ -82,13 +82,17 @@ export function packedBundle(name: BundleName): { readonly element: string; read
   };
 }
 
-/** In a page: once its reader has begun to read. */
-export function whenRead(load: string): string {
-  return `window.notebookFigures.whenRead(${load});`;
+/**
+ * Plotly in a page, brought once its reader has begun to read: the element that holds it, empty where it comes from a file that pages share,
+ * and the script that brings it, which figure-runtime.js has to come before.
+ * @param shared address of that file
+ */
+export function pagePlotly(name: BundleName, shared?: string): { readonly element: string; readonly loader: string } {
+  const { element, unpack } = shared === undefined ? packedBundle(name) : { element: '', unpack: loadScript(shared) };
+  return { element, loader: `window.notebookFigures.whenRead(${unpack});` };
 }
 
-/** The function that takes a bundle from a file that pages share. */
-export function sharedBundle(address: string): string {
+function loadScript(address: string): string {
   return `() => {
   const script = document.createElement('script');
   script.src = ${JSON.stringify(address)};

@@ -47,7 +47,10 @@ const mostImages = 256;
 /** 20 images of 224×224: whoever can train with batches of 32 of them has the memory. */
 const mostPixels = 1 << 20;
 
-/** How many images are evaluated at once: as many as keep the cores busy, and fewer of larger ones, whose activations fill the memory; never one, which is computed twice. */
+/**
+ * How many images are evaluated at once: as many as keep the cores busy, and fewer of larger ones, whose activations fill the memory; never
+ * one, which would be computed twice.
+ */
 export function evaluationBatchSize({ height, width }: PlaneSize): number {
   return Math.max(2, Math.min(mostImages, Math.floor(mostPixels / (height * width))));
 }

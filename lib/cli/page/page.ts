@@ -2,7 +2,7 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import sharp from 'sharp';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle, sharedBundle, whenRead, type BundleName } from '../../display/plotly-bundles';
+import { bundleOfHtml, pagePlotly } from '../../display/plotly-bundles';
 import { checkWritable, writeFileAtomic } from '../../files';
 import { readResults } from '../../runs/results';
 import { convertNotebook } from '../jupyter';
@@ -73,7 +73,8 @@ export async function writePage(source: string, target: string, options: PageOpt
     writeFileAtomic(source, savedForm(illustrated));
   }
   const bundle = bundleOfHtml(charts.map(({ html }) => html).join(''));
-  const plotly = charts.length === 0 ? undefined : plotlyOf(target, bundle, options.assets);
+  const shared = (assets: string): string => address(dirname(target), writeSharedPlotly(assets, bundle));
+  const plotly = charts.length > 0 ? pagePlotly(bundle, options.assets && shared(options.assets)) : undefined;
   const { notebook: numbered, labels } = withNumbers(notebook);
   const prepared = mapFigures(numbered, (figure) => pageFigure(figure, pictures.get(figure.number)));
   const { notebook: marked, place } = await withDrawings(withWriting(prepared, { labels, folder }));
@@ -99,21 +100,6 @@ function downloadOf({ cells, ...rest }: Notebook, name: string): { readonly file
   );
   const text = Buffer.from(savedForm({ ...rest, cells: bare })).toString('base64');
   return { file: `${name}.ipynb`, uri: `data:application/x-ipynb+json;base64,${text}` };
-}
-
-interface PlotlySource {
-  /** The element with the packed library, where it is not a file that pages share. */
-  readonly element?: string;
-  /** The script that brings it. */
-  readonly loader: string;
-}
-
-function plotlyOf(target: string, bundle: BundleName, assets: string | undefined): PlotlySource {
-  if (assets === undefined) {
-    const { element, unpack } = packedBundle(bundle);
-    return { element, loader: whenRead(unpack) };
-  }
-  return { loader: whenRead(sharedBundle(address(dirname(target), writeSharedPlotly(assets, bundle)))) };
 }
 
 /** A file's address in a page of another folder. */

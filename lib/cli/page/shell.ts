@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { escapeHtml } from '../../display/html';
-import { bundleOfHtml, packedBundle, sharedBundle, whenRead } from '../../display/plotly-bundles';
+import { bundleOfHtml, pagePlotly } from '../../display/plotly-bundles';
 import { projectRoot } from '../../paths';
 import { withContentPolicy } from './content-policy';
 
@@ -58,9 +58,8 @@ ${body}
 }
 
 function chartScripts(body: string, shared: string | undefined): string {
-  const { element, unpack } =
-    shared === undefined ? packedBundle(bundleOfHtml(body)) : { element: '', unpack: sharedBundle(shared) };
-  return `\n${element}<script>${own('../display/figure-runtime.js')}${whenRead(unpack)}</script>`;
+  const { element, loader } = pagePlotly(bundleOfHtml(body), shared);
+  return `\n${element}<script>${own('../display/figure-runtime.js')}${loader}</script>`;
 }
 
 function own(file: string): string {
