@@ -36,6 +36,8 @@ const eslintArguments = ['--config', 'lib/setup/eslint.config.mjs', '--max-warni
 const kernelCompiler = 'node_modules/@tslab/typescript-for-tslab/lib/tsc.js';
 const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 
+const [unitTestsOfCommands, ...otherUnitTests] = unitTests();
+
 /** What takes longest comes early, so that no core is left waiting for it in the end. */
 const steps: readonly Step[] = [
   { name: 'notebooks are stripped', group: 'format', run: checkStripped },
@@ -51,13 +53,14 @@ const steps: readonly Step[] = [
     group: 'lint',
     run: () => tool(binary('eslint'), [...eslintArguments, ...notebookNames().map(sourceOf)]),
   },
+  unitTestsOfCommands,
   ...browserTests(),
   {
     name: 'notebooks, briefly',
     group: 'notebooks',
     run: () => runTests({ files: testFiles('', '.brief.ts') }),
   },
-  ...unitTests(),
+  ...otherUnitTests,
 ];
 
 export async function main(args: string[]): Promise<void> {
@@ -91,7 +94,7 @@ async function tool(command: string, args: readonly string[]): Promise<void> {
   if (status !== 0) throw new UserError(`${output}\n${command} found something to mend.`);
 }
 
-/** A step for each folder of tests, the one with most of them first. */
+/** A step for each folder of tests: that of commands, which wait for kernels and clusters, then the one with most of them. */
 function unitTests(): Step[] {
   const folders = readdirSync(join(projectRoot, 'tests'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -99,7 +102,7 @@ function unitTests(): Step[] {
   const others = testFiles().filter((file) => !folders.some(({ files }) => files.includes(file)));
   return [...folders, { name: 'what all use', files: others }]
     .filter(({ files }) => files.length > 0)
-    .sort((a, b) => b.files.length - a.files.length)
+    .sort((a, b) => Number(b.name === 'cli') - Number(a.name === 'cli') || b.files.length - a.files.length)
     .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));
 }
 
