@@ -16,7 +16,7 @@ import { modelsFolderName, runIdOf } from '../runs/results';
 import { executeNotebook, type CellEvent } from './jupyter';
 import { keepBeside, products } from './keep-beside';
 import { readNotebook, withParameters, type Notebook } from './notebook-file';
-import { previewName } from './page/finished-runs';
+import { previewName, usualRun } from './page/finished-runs';
 import { writePage } from './page/page';
 
 export interface RunNotebookOptions {
@@ -95,8 +95,10 @@ async function execute(
     const environment = { NOTEBOOK_RUN_DIRECTORY: unfinished, NOTEBOOK_FOLDER: notebooksDirectory };
     await executeNotebook(input, executed, { environment, onCell });
     if (!existsSync(results)) throw new UserError(`${name} ran to its end but recorded no results.`);
-    // The gallery links to the notebook: whoever publishes one publishes the other.
-    const { headline, stillsMissing } = await writePage(executed, page, { illustrate: true });
+    // The gallery's pages share Plotly and so answer sooner; any other may be given away by itself. The gallery links to the notebook, too:
+    // whoever publishes one publishes the other.
+    const assets = directory === usualRun(outputsDirectory, name) ? outputsDirectory : undefined;
+    const { headline, stillsMissing } = await writePage(executed, page, { illustrate: true, assets, place: directory });
     const keptBeside = keepBeside(directory, unfinished);
     for (const product of products) renameSync(join(unfinished, product), join(directory, product));
     const [models, kept] = [unfinished, directory].map((folder) => join(folder, modelsFolderName));

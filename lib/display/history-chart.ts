@@ -8,7 +8,7 @@ import {
   type FigureDisplay,
   type PlotTrace,
 } from './figure';
-import { epochAxis } from './epoch-axis';
+import { emptyNote, epochAxis } from './epoch-axis';
 import { formatPercent } from './format';
 import { escapeLabel } from './html';
 import { color, seriesStyle } from './theme';
@@ -86,7 +86,7 @@ function historyFigure(named: readonly Named[], options: Partial<ChartOptions> =
       xaxis2: { ...epochAxis(epochs), anchor: 'y2', domain: [0.54, 1] },
       yaxis2: { title: { text: metricTitle(metric) }, anchor: 'x2', range: [0, 1.05] },
       shapes: named.flatMap(({ run }, at) => bestLine(run, single ? color.best : seriesStyle(at).color)),
-      annotations: epochs.length === 0 ? emptyNotes : [],
+      annotations: epochs.length === 0 ? ['', '2'].map(emptyNote) : [],
     },
     narrowLayout: {
       title: figureTitle(title, narrowTitle),
@@ -180,12 +180,6 @@ function bestLine(run: TrainingHistory, ownColor: string): object[] {
     { type: 'line', xref: 'x2', yref: 'y2 domain', x0: best.epoch, x1: best.epoch, y0: 0, y1: 1, layer: 'below', line },
   ];
 }
-
-const emptyNotes = ['', '2'].map((panel) => ({
-  text: 'No epoch was finished.',
-  showarrow: false,
-  ...{ xref: `x${panel} domain`, yref: `y${panel} domain`, x: 0.5, y: 0.5 },
-}));
 
 /** The scores, for the caption: in the figure they would hide a part of it. */
 function scoreNote(run: TrainingHistory, name: string): string | undefined {

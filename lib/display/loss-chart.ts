@@ -9,7 +9,7 @@ import {
   type PlotLayout,
   type PlotTrace,
 } from './figure';
-import { epochAxis } from './epoch-axis';
+import { emptyNote, epochAxis } from './epoch-axis';
 import { escapeLabel } from './html';
 import { color, seriesStyle, type SeriesStyle } from './theme';
 
@@ -27,21 +27,31 @@ export interface LossCurves {
   readonly lossTitle: string;
   /** One diagram each; curves of the same name have the same colour in all. */
   readonly panels: readonly { readonly title?: string; readonly curves: readonly LossCurve[] }[];
+  /** Diagrams in a row, which have one scale; 3 by default. */
+  readonly columns?: number;
 }
 
-const columnsOfGrid = 3;
 const rowHeight = 260;
 
 /** Loss per epoch in one or several diagrams: validation solid with marks, training dotted, the kept epoch a dashed vertical line. */
-export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, caption }: ChartOptions): FigureDisplay {
+export function lossCurves(
+  { title, lossTitle, panels: given, columns = 3 }: LossCurves,
+  { label, caption }: ChartOptions,
+): FigureDisplay {
+  const panels = given.length === 0 ? [{ curves: [] }] : given;
   const names = [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
   const styleOf = ({ name }: LossCurve): SeriesStyle => seriesStyle(names.indexOf(name));
   const legendNames = names.flatMap((name) => [`${name}, training`, `${name}, validation`]);
   // The legend ends above the diagrams' own titles.
   const above = narrowHeader(title, legendNames) + 34;
-  const wide = gridLayout(panels, lossTitle, Math.min(columnsOfGrid, panels.length));
+  const wide = gridLayout(panels, lossTitle, Math.min(columns, panels.length));
   return createFigure({
-    data: panels.flatMap(({ curves }, panel) => curves.flatMap((curve) => curveTraces(curve, panel, styleOf(curve)))),
+    data: panels.flatMap(({ curves }, panel) =>
+      curves.flatMap((curve) => {
+        const first = panels.findIndex((one) => one.curves.some(({ name }) => name === curve.name));
+        return curveTraces(curve, panel, { ...styleOf(curve), legend: first === panel });
+      }),
+    ),
     layout: {
       ...wide,
       title: figureTitle(title),
@@ -62,7 +72,11 @@ export function lossCurves({ title, lossTitle, panels }: LossCurves, { label, ca
   });
 }
 
-function curveTraces({ name, history }: LossCurve, panel: number, style: SeriesStyle): PlotTrace[] {
+function curveTraces(
+  { name, history }: LossCurve,
+  panel: number,
+  { legend, ...style }: SeriesStyle & { readonly legend: boolean },
+): PlotTrace[] {
   return (['trainLoss', 'valLoss'] as const).map((key) => {
     const split = key === 'trainLoss' ? 'training' : 'validation';
     return {
@@ -70,7 +84,7 @@ function curveTraces({ name, history }: LossCurve, panel: number, style: SeriesS
       mode: split === 'validation' || history.length === 1 ? 'lines+markers' : 'lines',
       name: escapeLabel(`${name}, ${split}`),
       legendgroup: `${name} ${split}`,
-      showlegend: panel === 0,
+      showlegend: legend,
       x: history.map(({ epoch }) => epoch),
       y: history.map((row) => row[key]),
       xaxis: `x${axisNumber(panel)}`,
@@ -132,7 +146,9 @@ function gridLayout(
       title: { text: column === 0 ? lossTitle : '' },
       rangemode: 'tozero',
       nticks: 6,
+      ...(column === 0 ? {} : { matches: `y${axisNumber(panel - column)}` }),
     };
+    if (own.length === 0) annotations.push(emptyNote(number));
     if (title === undefined) return;
     const place = { xref: 'paper', yref: 'paper', x: left + width / 2, y: top, xanchor: 'center', yanchor: 'bottom' };
     annotations.push({ text: escapeLabel(title), ...place, showarrow: false, font: { size: 13, color: color.ink } });

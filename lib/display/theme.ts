@@ -105,7 +105,7 @@ export const baseLayout = {
   colorway: palette,
   margin: { l: 64, r: 16, t: 80, b: 48 },
   hoverlabel: { bgcolor: color.surface, bordercolor: color.muted, font: { color: color.ink, family: fontFamily } },
-  legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: { color: color.ink } },
+  legend: { orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: { color: color.ink }, tracegroupgap: 0 },
   modebar: { bgcolor: 'rgba(0,0,0,0)', color: color.muted, activecolor: color.ink },
   height: 400,
   autosize: true,

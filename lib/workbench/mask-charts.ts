@@ -3,9 +3,10 @@ import type { CalibrationBin } from '../display/calibration-chart';
 import type { FigureDisplay } from '../display/figure';
 import type { TrainingHistory } from '../display/history-chart';
 import { lineComparison, type LineSeries } from '../display/line-chart';
-import { lossCurves } from '../display/loss-chart';
+import { lossCurves, type LossCurve, type LossCurves } from '../display/loss-chart';
 import { mergeBins, reliabilityCurves } from '../display/reliability-curves';
 import { intervalTitle } from '../metrics/interval-over-draws';
+import { armTitle, type Arm } from '../runs/arms';
 import type { MaskReport } from '../runs/evaluate-masks';
 import { armsTitle, fractionsOf, fractionTitle, isSameSeries, seriesNames, type MaskGroup } from '../runs/mask-groups';
 import { estimateOf } from '../runs/mask-scores';
@@ -69,31 +70,29 @@ export function reliabilityOfPixels(
   );
 }
 
-/** Dice per epoch of each network, a diagram for each fraction, of the first seed. The epoch is chosen by it. */
+/** Dice per epoch of each network, a diagram for each fraction and arm, of the first seed. The epoch is chosen by it. */
 export function trainingCurves(groups: readonly MaskGroup[]): FigureDisplay {
-  const nameOf = seriesNames(groups);
   return lossCurves(
     {
       title: `Dice per epoch, ${armsTitle(groups)}`,
       lossTitle: 'Dice',
-      panels: fractionsOf(groups).map((fraction) => ({
-        title: `${fractionTitle(fraction)} of the images`,
-        curves: groups
-          .filter((group) => group.fraction === fraction)
-          .map((group) => {
-            const [{ run }] = group.runs;
-            const history = run.history.map(({ epoch, trainDice, valDice }) => ({
-              epoch,
-              trainLoss: trainDice,
-              valLoss: valDice,
-            }));
-            return { name: nameOf(group), history, bestEpoch: run.bestEpoch };
-          }),
-      })),
+      ...panelsByArm(fractionsOf(groups), groups, {
+        titleOf: (fraction) => `${fractionTitle(fraction)} of the images`,
+        isOf: (group, fraction) => group.fraction === fraction,
+        curveOf: ({ network, runs: [{ run }] }) => ({
+          name: network,
+          history: run.history.map(({ epoch, trainDice, valDice }) => ({
+            epoch,
+            trainLoss: trainDice,
+            valLoss: valDice,
+          })),
+          bestEpoch: run.bestEpoch,
+        }),
+      }),
     },
     {
       label:
-        'Dice of training and validation images per epoch for each network, one diagram for each fraction of the training images',
+        'Dice of training and validation images per epoch for each network, one diagram for each fraction of the training images and arm',
       caption:
         'Dashed vertical lines: the epoch with the highest validation Dice, whose weights are tested. First seed.',
     },
@@ -113,4 +112,25 @@ export function segmentationLosses({ model, history, bestEpoch }: TrainingHistor
       caption: 'Dashed vertical line: the epoch with the lowest validation loss, whose weights are tested.',
     },
   );
+}
+
+/** A row of diagrams for each size, the arms side by side in it; of one arm, a diagram each. */
+export function panelsByArm<S, T extends { readonly arm: Arm }>(
+  sizes: readonly S[],
+  trained: readonly T[],
+  by: {
+    readonly titleOf: (size: S) => string;
+    readonly isOf: (one: T, size: S) => boolean;
+    readonly curveOf: (one: T) => LossCurve;
+  },
+): Pick<LossCurves, 'panels' | 'columns'> {
+  const arms = [...new Set(trained.map(({ arm }) => arm))];
+  const several = arms.length > 1;
+  const panels = sizes.flatMap((size) =>
+    arms.map((arm) => ({
+      title: several ? `${by.titleOf(size)}, ${armTitle(arm)}` : by.titleOf(size),
+      curves: trained.filter((one) => one.arm === arm && by.isOf(one, size)).map(by.curveOf),
+    })),
+  );
+  return several ? { panels, columns: arms.length } : { panels };
 }

@@ -31,11 +31,15 @@ export interface FinishedRun {
   readonly preview?: { readonly png: Buffer; readonly kind: PageFigure['kind'] };
 }
 
+/** Where a notebook's usual run is below a folder, the one with no parameter set: the gallery shows it. */
+export function usualRun(folder: string, name: string): string {
+  return join(folder, name, runIdOf(name, resolveParameters(findNotebook(name).specs, {})));
+}
+
 /** The usual runs that are finished below a folder, in reading order. */
 export function finishedRuns(folder: string): FinishedRun[] {
   return notebookNames().flatMap((name) => {
-    const { specs } = findNotebook(name);
-    const directory = join(folder, name, runIdOf(name, resolveParameters(specs, {})));
+    const directory = usualRun(folder, name);
     if (!existsSync(join(directory, 'index.html'))) return [];
     try {
       return [finishedRun(name, directory)];

@@ -15,6 +15,7 @@ import { withNumbers } from './numbering';
 import { pageData } from './page-data';
 import { withoutPrivatePaths } from './private-paths';
 import { writeSharedPlotly } from './shared-plotly';
+import { placeRunDetails, withRunDetails } from './run-details';
 import { pageMetadata } from './metadata';
 import { headline as headlineOf } from './headline';
 import { socialCard } from './social-card';
@@ -24,6 +25,8 @@ import { withAlertsAndNotes, withWriting } from './writing';
 export interface PageOptions {
   /** A folder for Plotly, which pages then share; without it, every page with charts has its own copy inside. */
   readonly assets?: string;
+  /** The folder that the page will be in, from which it finds Plotly; the target's by default. */
+  readonly place?: string;
   /** Where the page will be published. */
   readonly url?: string;
   /** Full address of a picture for previews. */
@@ -73,14 +76,15 @@ export async function writePage(source: string, target: string, options: PageOpt
     writeFileAtomic(source, savedForm(illustrated));
   }
   const bundle = bundleOfHtml(charts.map(({ html }) => html).join(''));
-  const shared = (assets: string): string => address(dirname(target), writeSharedPlotly(assets, bundle));
+  const place = options.place ?? dirname(target);
+  const shared = (assets: string): string => address(place, writeSharedPlotly(assets, bundle));
   const plotly = charts.length > 0 ? pagePlotly(bundle, options.assets && shared(options.assets)) : undefined;
-  const { notebook: numbered, labels } = withNumbers(notebook);
+  const { notebook: numbered, labels } = withNumbers(withRunDetails(notebook));
   const prepared = mapFigures(numbered, (figure) => pageFigure(figure, pictures.get(figure.number)));
-  const { notebook: marked, place } = await withDrawings(withWriting(prepared, { labels, folder }));
+  const { notebook: marked, place: placeDrawings } = await withDrawings(withWriting(prepared, { labels, folder }));
   const download = downloadOf(notebook, readResults(folder)?.notebook ?? basename(source, '.ipynb'));
   const described = withPageData(marked, { ...data, plotly, live, download });
-  const page = place((await convertNotebook(described, folder)).toString());
+  const page = placeRunDetails(placeDrawings((await convertNotebook(described, folder)).toString()));
   const restricted = withContentPolicy(withContents(withAlertsAndNotes(page)), {
     shared: options.assets !== undefined,
   });

@@ -34,7 +34,7 @@ const epochs = (of: string, defaults: number | Record<Profile, number>, least = 
 const model = (networks: string, others = 'vision transformer'): ParameterSpec<string> =>
   textParameter(`auto (${networks}) or any ${others} of the registry`, automaticModel, 'auto or a model’s name');
 
-const seeds = integerParameter('Trainings of each network, with the seeds from `seed` on', 1, 1, 100);
+const seeds = integerParameter('Trainings of each network, with seeds from "seed" on', 1, 1, 100);
 
 /** The same in notebooks 01 to 03, whose networks are compared on them. */
 const tourImages = 600;

@@ -54,7 +54,7 @@ export const dinov3ParameterSpecs = {
     allowed: 'numbers above 0 and at most 1 with commas between them, such as 0.25,0.5,1',
     isAllowed: (fraction) => fraction > 0 && fraction <= 1,
   }),
-  seeds: integerParameter('Seeds of the corrected arm, from `seed` on', { tour: 2, paper: 3 }, 1, 100),
+  seeds: integerParameter('Seeds of the corrected arm, from "seed" on', { tour: 2, paper: 3 }, 1, 100),
   cache: booleanParameter('Whether maps of the frozen encoder are kept and used again', true),
   epochs: integerParameter('Passes over the training images, at most', { tour: 8, paper: 100 }, 1, 10_000),
   ...common,

@@ -5,10 +5,12 @@ import { lineComparison, type LineSeries } from '../../display/line-chart';
 import { lossCurves } from '../../display/loss-chart';
 import type { Displayable } from '../../display/mime';
 import { armTitle } from '../../runs/arms';
+import { armsTitle } from '../../runs/mask-groups';
 import { scoresOfStudy } from './published';
 import type { FewShotTraining, SeriesName } from './series';
 import { groupTrainings, scoreOf, type ShownMetric } from './tables';
 import { intervalTitle } from '../../metrics/interval-over-draws';
+import { panelsByArm } from '../../workbench/mask-charts';
 import { rankedImages } from '../../workbench/mask-panels';
 import { predictionPanel } from '../../workbench/mask-views';
 
@@ -54,25 +56,23 @@ export function scoresOverImages(trainings: readonly FewShotTraining[], metric: 
   );
 }
 
-/** Loss of E and F per epoch, a diagram for each size, of the first draw, with both best epochs. */
+/** Loss of E and F per epoch, a diagram for each size and arm, of the first draw, with both best epochs. */
 export function seriesLosses(trainings: readonly FewShotTraining[]): FigureDisplay {
-  const shown = trainings.filter(({ point }) => point.draw === 0);
-  const sizes = distinct(shown.map(({ point }) => point.size)).sort((a, b) => b - a);
+  const shown = trainings.filter(({ point }) => point.draw === 0).map(({ point, run }) => ({ ...point, run }));
+  const sizes = distinct(shown.map(({ size }) => size)).sort((a, b) => b - a);
   return lossCurves(
     {
-      title: `Loss per epoch, ${distinct(shown.map(({ point }) => point.arm))
-        .map(armTitle)
-        .join(' and ')}`,
+      title: `Loss per epoch, ${armsTitle(shown)}`,
       lossTitle: 'Binary cross-entropy',
-      panels: sizes.map((size) => ({
-        title: `${size} training images`,
-        curves: shown
-          .filter(({ point }) => point.size === size)
-          .map(({ point, run: { history, bestEpoch } }) => ({ name: point.series, history, bestEpoch })),
-      })),
+      ...panelsByArm(sizes, shown, {
+        titleOf: (size) => `${size} training images`,
+        isOf: (one, size) => one.size === size,
+        curveOf: ({ series, run: { history, bestEpoch } }) => ({ name: series, history, bestEpoch }),
+      }),
     },
     {
-      label: 'Training and validation loss per epoch of each series, one diagram for each number of training images',
+      label:
+        'Training and validation loss per epoch of each series, a diagram for each number of training images and arm',
       caption: 'Dashed vertical lines: the epoch with the lowest validation loss, whose weights are tested.',
     },
   );

@@ -117,6 +117,24 @@ describe('charts of the DINOv3 study', () => {
       ],
     ); // training, validation
   });
+
+  it('show both arms in one figure, an arm a column, with one colour a network and one scale a row', () => {
+    const ofArm = encoders.map((encoder) => shifted(0, { encoder, fraction: 1, arm: 'as-published' }));
+    const both = trainingCurves([...ofArm, ...runs]).figure;
+    const titles = (both.layout.annotations as { text: string }[]).map(({ text }) => text);
+    const none = 'No epoch was finished.';
+    assert.deepEqual(
+      titles.filter((text) => text !== none),
+      ['50 %', '100 %'].flatMap((size) => ['as published', 'corrected'].map((arm) => `${size} of the images, ${arm}`)),
+    );
+    assert.equal(titles.filter((text) => text === none).length, 1, 'the half as published was not trained');
+    assert.deepEqual(
+      [both.layout.yaxis2, both.layout.yaxis4].map((axis) => (axis as { matches?: string }).matches),
+      ['y', 'y3'],
+    );
+    assert.equal(new Set(both.data.map(({ name }) => name)).size, 6, 'the legend names networks, not arms');
+    assert.equal(both.data.filter(({ showlegend }) => showlegend === true).length, 6, 'once each');
+  });
 });
 
 describe('masks of runs', () => {
