@@ -36,6 +36,9 @@ const eslintArguments = ['--config', 'lib/setup/eslint.config.mjs', '--max-warni
 const kernelCompiler = 'node_modules/@tslab/typescript-for-tslab/lib/tsc.js';
 const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 
+/** What waits most: for kernels and clusters, and for programs of the set-up. */
+const waiting = ['setup', 'cli'];
+
 const [unitTestsOfCommands, ...otherUnitTests] = unitTests();
 
 /** What takes longest comes early, so that no core is left waiting for it in the end. */
@@ -74,8 +77,8 @@ export async function main(args: string[]): Promise<void> {
   const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
   if (ofTypes) writeNotebookSources();
   try {
-    // One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
-    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 1) });
+    // More than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
+    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 2) });
   } finally {
     if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
@@ -94,7 +97,7 @@ async function tool(command: string, args: readonly string[]): Promise<void> {
   if (status !== 0) throw new UserError(`${output}\n${command} found something to mend.`);
 }
 
-/** A step for each folder of tests: that of commands, which wait for kernels and clusters, then the one with most of them. */
+/** A step for each folder of tests: those that wait, that of commands before all, then the one with most of them. */
 function unitTests(): Step[] {
   const folders = readdirSync(join(projectRoot, 'tests'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -102,7 +105,7 @@ function unitTests(): Step[] {
   const others = testFiles().filter((file) => !folders.some(({ files }) => files.includes(file)));
   return [...folders, { name: 'what all use', files: others }]
     .filter(({ files }) => files.length > 0)
-    .sort((a, b) => Number(b.name === 'cli') - Number(a.name === 'cli') || b.files.length - a.files.length)
+    .sort((a, b) => waiting.indexOf(b.name) - waiting.indexOf(a.name) || b.files.length - a.files.length)
     .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));
 }
 
