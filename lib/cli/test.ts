@@ -36,10 +36,10 @@ const eslintArguments = ['--config', 'lib/setup/eslint.config.mjs', '--max-warni
 const kernelCompiler = 'node_modules/@tslab/typescript-for-tslab/lib/tsc.js';
 const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 
-/** What waits most: for kernels and clusters, and for programs of the set-up. */
-const waiting = ['setup', 'cli'];
+/** Folders of tests that wait most: for programs of the set-up, for kernels, and for grids of processes and on a cluster. */
+const waiting = ['setup', 'cli', join('cli', 'study')];
 
-const [unitTestsOfCommands, ...otherUnitTests] = unitTests();
+const [ofGrids, ofCommands, ...otherUnitTests] = unitTests();
 
 /** What takes longest comes early, so that no core is left waiting for it in the end. */
 const steps: readonly Step[] = [
@@ -56,7 +56,8 @@ const steps: readonly Step[] = [
     group: 'lint',
     run: () => tool(binary('eslint'), [...eslintArguments, ...notebookNames().map(sourceOf)]),
   },
-  unitTestsOfCommands,
+  ofGrids,
+  ofCommands,
   ...browserTests(),
   {
     name: 'notebooks, briefly',
@@ -97,13 +98,20 @@ async function tool(command: string, args: readonly string[]): Promise<void> {
   if (status !== 0) throw new UserError(`${output}\n${command} found something to mend.`);
 }
 
-/** A step for each folder of tests: those that wait, that of commands before all, then the one with most of them. */
+/** A step for each folder of tests: those that wait first, then the one with most of them. */
 function unitTests(): Step[] {
-  const folders = readdirSync(join(projectRoot, 'tests'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => ({ name, files: testFiles(name) }));
-  const others = testFiles().filter((file) => !folders.some(({ files }) => files.includes(file)));
-  return [...folders, { name: 'what all use', files: others }]
+  const folders = readdirSync(join(projectRoot, 'tests'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  const rest = new Set(testFiles());
+  const parts = [...waiting]
+    .reverse()
+    .concat(folders.map(({ name }) => name))
+    .map((name) => {
+      const files = testFiles(name).filter((file) => rest.delete(file));
+      return { name, files };
+    });
+  return [...parts, { name: 'what all use', files: [...rest] }]
     .filter(({ files }) => files.length > 0)
     .sort((a, b) => waiting.indexOf(b.name) - waiting.indexOf(a.name) || b.files.length - a.files.length)
     .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));

@@ -210,6 +210,43 @@ test('one switch opens all code but what is folded, and both switches are kept',
   await close();
 });
 
+test('the search finds and marks text, unfolds what holds it, and goes round both ways', { skip }, async () => {
+  const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
+  const field = page.locator('#page-search');
+  const told = (): Promise<string | null> => page.locator('#found').textContent();
+  const marked = (name: string): Promise<number> => page.evaluate(`CSS.highlights.get('${name}').size`);
+  await field.fill('LIQUID');
+  assert.deepEqual([await told(), await marked('found')], ['1 found', 1]);
+  await field.fill('shortcode');
+  const folded = page.locator('details.code', { hasText: 'shortcode' });
+  assert.deepEqual([await told(), await folded.getAttribute('open')], ['1 found', null]);
+  await field.press('Enter');
+  assert.deepEqual([await told(), await folded.getAttribute('open')], ['1 of 1', '']);
+  assert.equal(await marked('found-here'), 1);
+  assert.ok(await folded.locator('pre').isVisible());
+  await field.fill('accuracy');
+  const count = await marked('found');
+  assert.ok(count >= 3 && (await told()) === `${count} found`);
+  for (const [key, place] of [
+    ['Enter', 1],
+    ['Enter', 2],
+    ['Shift+Enter', 1],
+    ['Shift+Enter', count],
+    ['Enter', 1],
+  ] as const) {
+    await field.press(key);
+    assert.equal(await told(), `${place} of ${count}`);
+  }
+  for (const [wanted, says] of [
+    ['no such word', 'none'],
+    ['a', ''],
+  ]) {
+    await field.fill(wanted);
+    assert.deepEqual([await told(), await marked('found')], [says, 0]);
+  }
+  await close();
+});
+
 test('the keyboard begins with the skip link and sees where it is', { skip }, async () => {
   const { page, close } = await openPage(browser, example, { theme: 'light', width: 'desktop' });
   const focused = (expression: string): Promise<unknown> =>

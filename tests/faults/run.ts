@@ -76,7 +76,7 @@ async function main([count, seed, kind, only, first, report = '']: string[]): Pr
 async function withCluster(act: () => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ray-'));
   const python = join(projectRoot, '.venv', 'bin', 'python');
-  const child = spawn(python, [join(projectRoot, 'tests/cli/ray_cluster.py'), folder, '1'], {
+  const child = spawn(python, [join(projectRoot, 'tests/cli/study/ray_cluster.py'), folder, '1'], {
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, TMPDIR: folder },
   });

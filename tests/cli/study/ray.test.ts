@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { main } from '../../lib/cli/study/medmnist2d';
-import { rayMissing } from '../../lib/cli/study/ray-engine';
-import { projectRoot } from '../../lib/paths';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
+import { main } from '../../../lib/cli/study/medmnist2d';
+import { rayMissing } from '../../../lib/cli/study/ray-engine';
+import { projectRoot } from '../../../lib/paths';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
 import {
   assertComplete,
   gridArguments,
@@ -20,8 +20,8 @@ import {
   startGrid,
   type GridProcess,
   type LogLine,
-} from './study-grid';
-import { epochVariable, logVariable } from './study-worker';
+} from './grid';
+import { epochVariable, logVariable } from './worker';
 
 const python = join(projectRoot, '.venv', 'bin', 'python');
 const hasRay = existsSync(python) && spawnSync(python, ['-c', 'import ray']).status === 0;

@@ -2,11 +2,11 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runWorker, type TrainRun } from '../../lib/cli/study/worker';
-import { writeFileAtomic } from '../../lib/files';
-import { createRandom } from '../../lib/random';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
-import type { GridResult } from '../../lib/studies/medmnist2d/results';
+import { runWorker, type TrainRun } from '../../../lib/cli/study/worker';
+import { writeFileAtomic } from '../../../lib/files';
+import { createRandom } from '../../../lib/random';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import type { GridResult } from '../../../lib/studies/medmnist2d/results';
 
 /** Names the log file. */
 export const logVariable = 'STUDY_TEST_LOG';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GridEvent } from '../../lib/cli/study/grid';
-import { createGridView } from '../../lib/cli/study/progress';
+import type { GridEvent } from '../../../lib/cli/study/grid';
+import { createGridView } from '../../../lib/cli/study/progress';
 
 type Run = string;
 

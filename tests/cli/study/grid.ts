@@ -4,12 +4,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../lib/paths';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
-import { gridConfigurations } from '../studies/grid-of';
-import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../lib/studies/medmnist2d/results';
-import { openRunStore } from '../../lib/runs/store';
-import { epochVariable, expectedAuc, logVariable } from './study-worker';
+import { projectRoot } from '../../../lib/paths';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations } from '../../studies/grid-of';
+import { gridResultSchema, type GridFinishedRun, type GridResult } from '../../../lib/studies/medmnist2d/results';
+import { openRunStore } from '../../../lib/runs/store';
+import { epochVariable, expectedAuc, logVariable } from './worker';
 
 export interface GridProcess {
   readonly child: ChildProcess;
@@ -48,7 +48,7 @@ export function startGrid(
     variables = {},
   }: { log: string; epochMilliseconds?: number; variables?: Record<string, string> },
 ): GridProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'study-command.ts'), ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'command.ts'), ...args], {
     cwd: projectRoot,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, [logVariable]: log, [epochVariable]: String(epochMilliseconds), ...variables },

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assumedThroughput, createEstimator, imagesOfRun } from '../../lib/cli/study/medmnist2d-estimate';
-import type { GridConfiguration } from '../../lib/studies/medmnist2d/grid';
-import { gridConfigurations, gridRunId } from '../studies/grid-of';
-import type { GridFinishedRun } from '../../lib/studies/medmnist2d/results';
+import { assumedThroughput, createEstimator, imagesOfRun } from '../../../lib/cli/study/medmnist2d-estimate';
+import type { GridConfiguration } from '../../../lib/studies/medmnist2d/grid';
+import { gridConfigurations, gridRunId } from '../../studies/grid-of';
+import type { GridFinishedRun } from '../../../lib/studies/medmnist2d/results';
 
 const one = (options: Parameters<typeof gridConfigurations>[0]): GridConfiguration =>
   gridConfigurations({

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { main as study } from '../../lib/cli/study';
-import { main, runTitle } from '../../lib/cli/study/medmnist2d';
-import { projectRoot } from '../../lib/paths';
-import { createRandom } from '../../lib/random';
+import { main as study } from '../../../lib/cli/study';
+import { main, runTitle } from '../../../lib/cli/study/medmnist2d';
+import { projectRoot } from '../../../lib/paths';
+import { createRandom } from '../../../lib/random';
 import {
   assertComplete,
   gridArguments,
@@ -19,8 +19,8 @@ import {
   readLog,
   startGrid,
   type GridProcess,
-} from './study-grid';
-import { epochVariable, logVariable, mishapVariable } from './study-worker';
+} from './grid';
+import { epochVariable, logVariable, mishapVariable } from './worker';
 
 const root = mkdtempSync(join(tmpdir(), 'study-'));
 const started: GridProcess[] = [];
@@ -285,7 +285,7 @@ describe('a worker', () => {
     const { store: directory, log } = place();
     mkdirSync(directory, { recursive: true });
     const [configuration] = gridRuns(1, 10_000);
-    const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'study-worker.ts')], {
+    const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'worker.ts')], {
       cwd: projectRoot,
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { ...process.env, [logVariable]: log, [epochVariable]: '5' },
