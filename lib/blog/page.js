@@ -95,7 +95,7 @@
       const texts = document.createTreeWalker(document.getElementById('content'), NodeFilter.SHOW_TEXT);
       const ranges = [];
       for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-        if (node.parentElement.closest('script, style, .nb-plot')) continue;
+        if (node.parentElement.closest('script, style, .nb-plot, .code-hint')) continue;
         const text = node.data.toLowerCase();
         for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
           const range = new Range();

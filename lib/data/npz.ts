@@ -372,6 +372,11 @@ function asUserError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof TypeError) return error;
   const kind = foreignKind(beginning(path));
   if (kind !== undefined) return new UserError(`${path} is no .npz file (it is ${kind}).`);
+  // yauzl's words for names that would lead out of a folder.
+  if (/^(?:absolute path|invalid relative path|invalid characters in fileName)/.test(error.message))
+    return new UserError(
+      `${path} has an array by a name that is a path (${printable(error.message)}): save it again with numpy.savez under plain names.`,
+    );
   return new UserError(
     `${path} is not a whole .npz file (${error.message}): it may be truncated; copy or download it again.`,
   );

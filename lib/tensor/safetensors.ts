@@ -134,20 +134,23 @@ function encodeSafetensors(
   return [...safetensorsHeader(shapes, metadata, type), ...parts];
 }
 
+/** Not a tensor but texts about the file. */
+const metadataName = '__metadata__';
+
 /** What a file of tensors begins with; their values follow in the order of the map, without anything between them. */
 export function safetensorsHeader(
   shapes: ReadonlyMap<string, readonly number[]>,
   metadata: Readonly<Record<string, string>> = {},
   type: WrittenType = 'F32',
 ): Uint8Array[] {
-  const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
-  for (const [name, shape] of shapes) {
-    const end = offset + sizeOf(shape) * typeBytes[type];
-    header[name] = { dtype: type, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = Buffer.from(JSON.stringify(header));
+  const entries = [...shapes].map(([name, shape]) => {
+    if (name === metadataName) throw new Error(`No tensor may be called ${metadataName}.`);
+    const begin = offset;
+    offset += sizeOf(shape) * typeBytes[type];
+    return [name, { dtype: type, shape, data_offsets: [begin, offset] }] as const;
+  });
+  const json = Buffer.from(JSON.stringify(Object.fromEntries([[metadataName, metadata], ...entries])));
   const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' '); // values stay aligned
   json.copy(padded);
   const length = Buffer.alloc(8);
@@ -204,7 +207,7 @@ function checkHeader(
   path: string,
 ): { entries: Entry[]; metadata: Record<string, string> } {
   const parsed = parseObject(text, path);
-  const { __metadata__: metadata = {}, ...described } = parsed;
+  const { [metadataName]: metadata = {}, ...described } = parsed;
   if (!isObject(metadata) || Object.values(metadata).some((value) => typeof value !== 'string')) {
     throw new UserError(`${path} has a "__metadata__" that is not a table of texts.`);
   }
