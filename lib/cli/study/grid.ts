@@ -69,7 +69,11 @@ export async function workOffGrid<C extends object, R>(
   const finished: string[] = [];
   const failed: (About<C> & RunFailure)[] = [];
   const active = new Map<string, Attempt>();
-  let left: readonly C[] = configurations.filter((configuration) => store.read(configuration) === undefined);
+  let left: readonly C[] = configurations.filter((configuration) => {
+    if (store.read(configuration) === undefined) return true;
+    store.claim(configuration); // which nobody gets any more: what a process left that was killed right after its result is cleared away
+    return false;
+  });
   let wake: () => void = () => undefined;
   const changed = (): void => wake();
   engine.onChange((note) => {

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -239,6 +248,7 @@ describe('a grid on this machine', () => {
     const configurations = gridRuns(2, 3);
     const random = createRandom(7, 'kills');
     const finishedAt: { lines: number; ids: string[] }[] = [];
+    let killed: number | undefined;
     for (let round = 0; round < 4; round++) {
       const before = readLog(log).length;
       const grid = start(args, { log, epochMilliseconds: 30 });
@@ -251,6 +261,7 @@ describe('a grid on this machine', () => {
         .filter(isRunning);
       if (round % 2 === 1 && workers.length > 0) process.kill(workers[0], 'SIGKILL');
       grid.child.kill('SIGKILL');
+      killed = grid.child.pid;
       await grid.ended;
       finishedAt.push({
         lines: readLog(log).length,
@@ -259,6 +270,10 @@ describe('a grid on this machine', () => {
           .finished.map(({ id }) => id),
       });
     }
+    // Killed between a result and the end of its claim, whether or not one was above.
+    const [finished] = openGrid(store).overview(configurations).finished;
+    const holder = { pid: killed, host: hostname(), token: 'gone' };
+    writeFileSync(join(store, finished.id, 'claim'), JSON.stringify(holder));
     const last = start(args, { log });
     assert.equal(await last.ended, 0, last.output());
     assertComplete(store, configurations);
