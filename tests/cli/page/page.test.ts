@@ -204,8 +204,12 @@ test('pages share Plotly where they are told to, and have a card for previews wh
   const text = readFileSync(shared, 'utf8');
   const [name] = readdirSync(assets);
   assert.match(name, /^plotly-basic-\d+\.\d+\.\d+\.min\.js$/);
-  const [, address] = /script\.src = "([^"]*)"/.exec(text) ?? [];
-  assert.equal(address, `shared%20assets/${name}`);
+  const address = (html: string): string | undefined => /script\.src = "([^"]*)"/.exec(html)?.[1];
+  assert.equal(address(text), `shared%20assets/${name}`);
+  // A run's page is written before it is moved to its place.
+  const moved = join(folder, 'site', 'a', 'b', '.unfinished.html');
+  await writePage(source, moved, { assets, place: join(folder, 'site', 'a') });
+  assert.equal(address(readFileSync(moved, 'utf8')), `../shared%20assets/${name}`);
   assert.ok(text.length < bytes / 3 && !text.includes('id="plotly-'));
   assert.match(text, /<link (?=[^>]*rel="canonical")[^>]*href="https:\/\/example\.org\/one\.html"/);
   assert.ok(text.includes('url    = {https://example.org/one.html}'));
