@@ -296,7 +296,7 @@ async function ended(given: Injection, plan: Plan): Promise<string | undefined> 
 /** A process that the workload starts is disturbed, not this one. */
 async function elsewhereArmed({ one: { workload }, folder, server }: Injection, plan: Plan): Promise<string> {
   const options = process.env.NODE_OPTIONS;
-  process.env.NODE_OPTIONS = `${options ?? ''} --require ${join(__dirname, 'disk.cjs')}`;
+  process.env.NODE_OPTIONS = `${options ?? ''} --require ${JSON.stringify(join(__dirname, 'disk.cjs'))}`;
   process.env.FAULT_PLAN = JSON.stringify(plan);
   try {
     return await workload.run(folder, server.url);

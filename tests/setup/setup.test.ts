@@ -392,7 +392,7 @@ test('a set-up that is killed at any moment continues with the same command', as
 test('a set-up that is ended, or that the disk refuses, within any change continues with the same command', () => {
   const disturbed = (kind: string, at: number, fraction: number) =>
     setUp(['--force'], {
-      NODE_OPTIONS: `--require ${join(projectRoot, 'tests', 'faults', 'disk.cjs')}`,
+      NODE_OPTIONS: `--require ${JSON.stringify(join(projectRoot, 'tests', 'faults', 'disk.cjs'))}`,
       FAULT_PLAN: JSON.stringify({ folder: project, at, fraction, kind }),
     });
   const seed = Number(process.env.FAULT_SEED ?? 1);
