@@ -32,7 +32,9 @@ test('where nothing is set up, it says so first, with the next step', () => {
 test('where all is set up, it tells the libraries that are used, in JSON for bug reports', () => {
   const { stdout, stderr } = doctor(projectRoot, ['--json']);
   const { problems, facts } = JSON.parse(stdout) as Report;
-  assert.equal(problems.filter(({ problem }) => /Missing|TensorFlow/.test(problem)).length, 0, stderr);
+  // Where no compiler works, all is set up but the project's own operations.
+  const others = problems.filter(({ problem }) => !problem.includes('own operations are left out'));
+  assert.equal(others.filter(({ problem }) => /Missing|TensorFlow/.test(problem)).length, 0, stderr);
   assert.match(facts.libraries.tensorflow, /^2\.\d+\.\d+, computes on the [CG]PU$/);
   assert.match(facts.programs.node, /^\d+\.\d+\.\d+ /);
   assert.match(facts.machine.cores, /^\d+ of \d+/);
