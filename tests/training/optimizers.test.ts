@@ -12,6 +12,7 @@ import {
   type Parameters,
 } from '../../lib/models/parameters';
 import { createRandom } from '../../lib/random';
+import { hasKernels } from '../../lib/tensor/native';
 import { toPrecision } from '../../lib/tensor/precision';
 import { createVariable, withRounded, type Variable } from '../../lib/tensor/variable';
 import { tf, type Tensor } from '../../lib/tf';
@@ -135,7 +136,7 @@ describe('AdamW', () => {
   });
 });
 
-describe('a step of AdamW in one operation', () => {
+describe('a step of AdamW in one operation', { skip: !hasKernels }, () => {
   it('by a gradient in bfloat16 writes the rounded weights along, as TensorFlow’s own operations', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {

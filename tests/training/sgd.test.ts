@@ -10,6 +10,7 @@ import {
   type ParameterTable,
 } from '../../lib/models/parameters';
 import { createRandom } from '../../lib/random';
+import { hasKernels } from '../../lib/tensor/native';
 import { createVariable } from '../../lib/tensor/variable';
 import { tf, type Tensor } from '../../lib/tf';
 import { composedUpdateSgd, sgd, updateSgd, withStepSchedule, type SgdOptions } from '../../lib/training/optimizers';
@@ -94,7 +95,7 @@ describe('SGD', () => {
   });
 });
 
-describe('a step of SGD in one operation', () => {
+describe('a step of SGD in one operation', { skip: !hasKernels }, () => {
   for (const momentum of [0, 0.9]) {
     for (const nesterov of momentum === 0 ? [false] : [false, true]) {
       for (const decay of [0, 1e-2]) {
