@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { UserError } from '../errors';
 import type { SplitName } from './dataset';
 import { counted, some } from './file-facts';
-import { imageExtensions, isImageName, listImages, readEntries } from './image-folder';
+import { imageExtensions, isImageName, listImages, NoImagesError, readEntries } from './image-folder';
 import { hasMasks } from './isic-layout';
 import { naturalOrder, splitOfName, type LabelledFile, type LabelledFiles } from './labelled-files';
 import { byCharacters } from './splits';
@@ -73,7 +73,7 @@ async function imagesOf(folder: string, leftOut: string[]): Promise<string[]> {
   try {
     return await listImages(folder, { recursive: true, leftOut: others });
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof NoImagesError)) throw error;
     return [];
   } finally {
     leftOut.push(...others.map((name) => `${basename(folder)}/${name}`));

@@ -1,8 +1,8 @@
 /** Folders of images as batches of one size. */
 import { realpathSync, statSync, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import { UserError } from '../errors';
+import { basename, extname, join, sep } from 'node:path';
+import { errorCode, printable, UserError } from '../errors';
 import type { FileFacts } from './file-facts';
 import type { PreparedImages } from './image-worker';
 import { inOrder, type ImageWorkers } from './image-workers';
@@ -25,11 +25,14 @@ export const imageExtensions = [
   '.avif',
 ] as const;
 
+/** A folder that can be read, and has none. */
+export class NoImagesError extends UserError {}
+
 /**
  * The images of a folder as paths relative to it, with slashes, in the order of their characters' numbers. Hidden files are left out.
  * @param options.recursive whether those in sub-folders belong to it
  * @param options.leftOut gets the names of the other files, the hidden ones among them
- * @throws UserError where it is no folder or has no images
+ * @throws UserError where it, or one below it, is no folder or cannot be read, and NoImagesError where it has no images
  */
 export async function listImages(
   folder: string,
@@ -47,7 +50,7 @@ export async function listImages(
   if (files.length === 0) {
     const below = folders.length > 0 && !recursive ? ` itself, but sub-folders (${folders[0]})` : '';
     const others = describeLeftOut(leftOut);
-    throw new UserError(
+    throw new NoImagesError(
       `${folder} has no images (${imageExtensions.join(' ')})${below}${others === undefined ? '' : `; ${others}`}.`,
     );
   }
@@ -70,7 +73,7 @@ async function readFolder(folder: string, { prefix, recursive, leftOut, above }:
     for (const name of folders) {
       const path = join(folder, name);
       const real = realpathSync(path);
-      if (above.some((earlier) => `${earlier}/`.startsWith(`${real}/`))) continue;
+      if (above.some((earlier) => isIn(real, earlier))) continue;
       const inner = { prefix: `${prefix}${name}/`, recursive, leftOut, above: [...above, real] };
       files.push(...(await readFolder(path, inner)).files);
     }
@@ -78,9 +81,28 @@ async function readFolder(folder: string, { prefix, recursive, leftOut, above }:
   return { files, folders };
 }
 
-/** Names of files and of folders that are not hidden, links as what they lead to; a link that leads nowhere is a file. */
+function isIn(folder: string, path: string): boolean {
+  return `${path}${sep}`.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+}
+
+/**
+ * Names of files and of folders that are not hidden, links as what they lead to; a link that leads nowhere is a file, and one to a folder
+ * above is neither.
+ * @throws UserError where it cannot be read
+ */
 export async function readEntries(folder: string): Promise<{ files: string[]; folders: string[] }> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  let all: Dirent[];
+  let own: string;
+  try {
+    all = await readdir(folder, { withFileTypes: true });
+    own = realpathSync(folder);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    const end = printable(folder.slice(-100));
+    throw new UserError(`The folder ${end} cannot be read (${code}): allow it, or leave the folder out.`);
+  }
+  const entries = all.filter((entry) => !entry.isSymbolicLink() || !leadsAbove(join(folder, entry.name), own));
   const isFolder = (entry: Dirent): boolean =>
     entry.isDirectory() || (entry.isSymbolicLink() && leadsToFolder(join(folder, entry.name)));
   const visible = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX' && name !== '@eaDir';
@@ -91,6 +113,15 @@ export async function readEntries(folder: string): Promise<{ files: string[]; fo
       .map(({ name }) => name)
       .sort(byCharacters),
   };
+}
+
+/** Whether a link leads to a folder that `own` is in, or to that itself: what is in it would be found twice, or all of the disk. */
+function leadsAbove(link: string, own: string): boolean {
+  try {
+    return isIn(realpathSync(link), own);
+  } catch {
+    return false;
+  }
 }
 
 /** A link may lead nowhere, to itself, or to what may not be read. */

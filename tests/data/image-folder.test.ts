@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 
+import { listClassFolder } from '../../lib/data/class-folder';
 import { decodeImage } from '../../lib/data/decode-image';
 import { describeFacts, type FileFacts, type NamedFacts } from '../../lib/data/file-facts';
 import { describeLeftOut, folderBatches, isImageName, listImages, type FolderBatch } from '../../lib/data/image-folder';
@@ -184,6 +194,21 @@ test('links are followed, but not in a circle', async () => {
     paths.slice(0, 2),
   );
   assert.match(broken[1].reason, /itself\.png cannot be read as an image \(it is a link that leads in a circle\)/);
+});
+
+test('a link to a folder above is left out, and what cannot be read is refused in one line', async (context) => {
+  const folder = folderOf('above', { 'a/x.png': 'rgb.png', 'b/deep/y.png': 'rgb.png' });
+  for (const [name, target] of Object.entries({ root: '/', up: '..', self: '.', 'b/deep/root': '/', 'a/up': '../..' }))
+    symlinkSync(target, join(folder, name));
+  assert.deepEqual(await listImages(folder, { recursive: true }), ['a/x.png', 'b/deep/y.png']);
+  const { classNames, files } = await listClassFolder(folder);
+  assert.deepEqual([classNames, files.length], [['a', 'b'], 2]);
+  if (process.getuid?.() === 0) return context.skip('root reads everything');
+  chmodSync(join(folder, 'b', 'deep'), 0);
+  const refused = userError(/^The folder \S+deep cannot be read \(EACCES\): allow it, or leave the folder out\.$/);
+  await assert.rejects(listImages(folder, { recursive: true }), refused);
+  await assert.rejects(listClassFolder(folder), refused);
+  chmodSync(join(folder, 'b', 'deep'), 0o755);
 });
 
 test('no more is prepared than was asked for, and it is begun before it is needed', async () => {
