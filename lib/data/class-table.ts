@@ -233,10 +233,14 @@ function notesOf(
     role === name ? name : `${name} as ${role}`,
   );
   const notes = [`columns: ${listed(columns)}`];
-  if (flags.length === 1) notes.push(`labels: the column ${flags[0]}, 0 for not ${flags[0]} and 1 for ${flags[0]}`);
-  else if (flags.length > 0 && !several)
+  if (flags.length === 1) {
+    const [flag] = flags.map(printable);
+    notes.push(`labels: the column ${flag}, 0 for not ${flag} and 1 for ${flag}`);
+  }
+  if (flags.length > 1 && !several)
     notes.push(`labels: each row has one 1 in the columns ${some(flags)}, so they are taken as classes`);
-  else if (flags.length > 0) notes.push(`labels: the columns ${some(flags)}, of 0 and 1; an image has several or none`);
+  if (flags.length > 1 && several)
+    notes.push(`labels: the columns ${some(flags)}, of 0 and 1; an image has several or none`);
   if (unlabelled.length > 0)
     notes.push(`${counted(unlabelled.length, 'row')} without a label left out (${some(unlabelled)})`);
   return notes;
