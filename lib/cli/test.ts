@@ -78,8 +78,8 @@ export async function main(args: string[]): Promise<void> {
   const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
   if (ofTypes) writeNotebookSources();
   try {
-    // More than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
-    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 2) });
+    // One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
+    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 1) });
   } finally {
     if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
