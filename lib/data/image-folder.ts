@@ -1,7 +1,7 @@
 /** Folders of images as batches of one size. */
 import { realpathSync, statSync, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, extname, join, sep } from 'node:path';
+import { basename, dirname, extname, join, sep } from 'node:path';
 import { errorCode, printable, UserError } from '../errors';
 import type { FileFacts } from './file-facts';
 import type { PreparedImages } from './image-worker';
@@ -92,17 +92,15 @@ function isIn(folder: string, path: string): boolean {
  */
 export async function readEntries(folder: string): Promise<{ files: string[]; folders: string[] }> {
   let all: Dirent[];
-  let own: string;
   try {
     all = await readdir(folder, { withFileTypes: true });
-    own = realpathSync(folder);
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
     const end = printable(folder.slice(-100));
     throw new UserError(`The folder ${end} cannot be read (${code}): allow it, or leave the folder out.`);
   }
-  const entries = all.filter((entry) => !entry.isSymbolicLink() || !leadsAbove(join(folder, entry.name), own));
+  const entries = all.filter((entry) => !entry.isSymbolicLink() || !leadsAbove(join(folder, entry.name)));
   const isFolder = (entry: Dirent): boolean =>
     entry.isDirectory() || (entry.isSymbolicLink() && leadsToFolder(join(folder, entry.name)));
   const visible = (name: string): boolean => !name.startsWith('.') && name !== '__MACOSX' && name !== '@eaDir';
@@ -115,10 +113,10 @@ export async function readEntries(folder: string): Promise<{ files: string[]; fo
   };
 }
 
-/** Whether a link leads to a folder that `own` is in, or to that itself: what is in it would be found twice, or all of the disk. */
-function leadsAbove(link: string, own: string): boolean {
+/** Whether a link leads to the folder that it is in, or to one above: what is in it would be found twice, or all of the disk. */
+function leadsAbove(link: string): boolean {
   try {
-    return isIn(realpathSync(link), own);
+    return isIn(realpathSync(link), realpathSync(dirname(link)));
   } catch {
     return false;
   }
