@@ -41,7 +41,15 @@ export function environment(): Environment {
   };
 }
 
+let commit: { readonly value: string | undefined } | undefined;
+
+/** As it was when it was first asked for, which is what has been loaded; asking takes as long as a small training. */
 function gitCommit(): string | undefined {
+  commit ??= { value: readCommit() };
+  return commit.value;
+}
+
+function readCommit(): string | undefined {
   const git = (...args: string[]): string =>
     execFileSync('git', args, { cwd: projectRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {

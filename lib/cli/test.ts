@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../errors';
-import { cores } from '../machine';
+import { cores, threadVariables } from '../machine';
 import { projectRoot } from '../paths';
 import { notebookNames, notebooksDirectory } from '../runs/notebook-files';
 import { chromiumMissing, findChromium } from './chromium';
@@ -39,6 +39,12 @@ const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 /** Folders of tests that wait most: for programs of the set-up, for kernels, and for grids of processes and on a cluster. */
 const waiting = ['setup', 'cli', join('cli', 'study')];
 
+/** One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for. */
+const lanes = Math.min(4, cores() + 1);
+
+/** Threads of one step take its share: small arrays that are split among threads of busy cores take longer than in one. */
+const env = { ...process.env, ...threadVariables(Math.max(1, Math.floor(cores() / lanes))) };
+
 const [ofGrids, ofCommands, ...otherUnitTests] = unitTests();
 
 /** What takes longest comes early, so that no core is left waiting for it in the end. */
@@ -62,7 +68,7 @@ const steps: readonly Step[] = [
   {
     name: 'notebooks, briefly',
     group: 'notebooks',
-    run: () => runTests({ files: testFiles('', '.brief.ts') }),
+    run: () => runTests({ files: testFiles('', '.brief.ts'), env }),
   },
   ...otherUnitTests,
 ];
@@ -78,8 +84,7 @@ export async function main(args: string[]): Promise<void> {
   const ofTypes = chosen.some(({ group }) => group === 'lint' || group === 'types');
   if (ofTypes) writeNotebookSources();
   try {
-    // One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for.
-    await inLanes(chosen, runStep, { lanes: Math.min(4, cores() + 1) });
+    await inLanes(chosen, runStep, { lanes });
   } finally {
     if (ofTypes) for (const name of notebookNames()) rmSync(join(projectRoot, sourceOf(name)), { force: true });
   }
@@ -114,7 +119,7 @@ function unitTests(): Step[] {
   return [...parts, { name: 'what all use', files: [...rest] }]
     .filter(({ files }) => files.length > 0)
     .sort((a, b) => waiting.indexOf(b.name) - waiting.indexOf(a.name) || b.files.length - a.files.length)
-    .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files }) }));
+    .map(({ name, files }) => ({ name: `unit tests of ${name}`, group: 'unit', run: () => runTests({ files, env }) }));
 }
 
 /** A step for each file: one waits for JupyterLab while another looks at pages, which takes longest. */
@@ -124,7 +129,7 @@ function browserTests(): Step[] {
   return files.map((file) => ({
     name: `${basename(file, '.browser.ts')} in a browser`,
     group: 'browser',
-    run: () => (isMissing ? Promise.resolve(`skipped: ${chromiumMissing}`) : runTests({ files: [file] })),
+    run: () => (isMissing ? Promise.resolve(`skipped: ${chromiumMissing}`) : runTests({ files: [file], env })),
   }));
 }
 

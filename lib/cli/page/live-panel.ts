@@ -12,7 +12,7 @@ import { UserError } from '../../errors';
 import { initialParameters } from '../../models/initial-values';
 import { collectGraph } from '../../models/onnx/graph';
 import { buildNetwork } from '../../models/network-spec';
-import { disposeParameters, readParameters, type PublishedValues } from '../../models/parameters';
+import { countParameters, disposeParameters, readParameters, type PublishedValues } from '../../models/parameters';
 import { createScope } from '../../models/scope';
 import { projectRoot } from '../../paths';
 import { inputSize, loadModel, type ModelDescription, type SavedModel } from '../../runs/saved-model';
@@ -25,6 +25,9 @@ export const panelLimit = 2_000_000;
 
 /** Steps that matrices and filters can be rounded to, as shares of their root mean square. */
 const roundings: readonly number[] = Array.from({ length: 14 }, (_, at) => 0.04 + at / 50);
+
+/** Rounded to fewer bits a value, a network is another one; not even tried, as packing takes seconds. */
+const leastBits = 2;
 
 /** Drawn images on which it is measured how far probabilities move. */
 const measuredImages = 48;
@@ -42,6 +45,12 @@ export function livePanel(directory: string): string {
     throw new UserError(`${directory} is a model for ${task}: a page can have one that tells classes apart.`);
   if (network.family !== 'resnet' && network.family !== 'vit')
     throw new UserError(`${directory} is a ${network.family}: a page can have a ResNet or a vision transformer.`);
+  const tooLarge = (bytes: number): UserError =>
+    new UserError(
+      `${directory} makes a page ${(bytes / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a network of at most some three million values, such as resnet18({ classes, width: 16 }) or the project's own vision transformer, vit_mini_patch4.`,
+    );
+  const count = countParameters(model.network);
+  if (count * leastBits > panelLimit * 8) throw tooLarge(count * 2);
   const accuracy = scores?.values.accuracy?.value;
   const about = `${name} tells ${classNames.length} classes apart${accuracy === undefined ? '' : `, on ${scores?.images} test images with an accuracy of ${accuracy.toFixed(3)}`}.`;
   const scripts = [tensorflow(), resizing(), own('try-it.js')];
@@ -71,9 +80,7 @@ ${scripts.map((code) => `<script>${escapeScript(code)}</script>`).join('\n')}
       ` So that it fits, its weights are rounded: on ${measuredImages} drawn images, its probabilities moved by ${mean.toFixed(3)} in the mean, and by ${most.toFixed(3)} at most.`,
     );
   }
-  throw new UserError(
-    `${directory} makes a page ${(whole.length / 1e6).toFixed(1)} MB larger, but ${panelLimit / 1e6} MB are the most: train a network of at most some three million values, such as resnet18({ classes, width: 16 }) or the project's own vision transformer, vit_mini_patch4.`,
-  );
+  throw tooLarge(whole.length);
 }
 
 const longestRemark = 200;
@@ -107,7 +114,10 @@ function packModel({ description, network: { table: own }, read }: SavedModel, s
   let offset = 0;
   const placed: Record<string, PlacedTensor> = {};
   for (const [name, tensor] of tensors) {
-    const { shape, values } = channelsLast(tensor.shape, Float32Array.from(tensor.values, Number));
+    const { shape, values } = channelsLast(
+      tensor.shape,
+      tensor.values instanceof Float32Array ? tensor.values : Float32Array.from(tensor.values, Number),
+    );
     const step = steps.get(name.replace(/\.T$/, ''));
     const { type, stored } = storedAs(values, shape, { step, isRounded: share !== undefined });
     placed[name] = { offset, type, shape, step };
@@ -145,7 +155,7 @@ function storedAs(
   { step, isRounded }: { step?: number; isRounded: boolean },
 ) {
   if (step !== undefined)
-    return { type: 'I8', stored: Int8Array.from(values, (value) => Math.round(value / step)) } as const;
+    return { type: 'I8', stored: new Int8Array(values.map((value) => Math.round(value / step))) } as const;
   return shape.length > 1 || isRounded
     ? ({ type: 'F16', stored: narrowFloat16(values) } as const)
     : ({ type: 'F32', stored: values } as const);
@@ -153,13 +163,19 @@ function storedAs(
 
 /** Five characters for four bytes, of which none means anything in JSON, in HTML or where text is replaced. */
 function asText(bytes: Buffer): string {
-  const digits = Array.from({ length: 87 }, (_, at) => String.fromCharCode(40 + at)).filter(
-    (one) => !/[<\\]/.test(one),
+  const digits = Array.from({ length: 87 }, (_, at) => 40 + at).filter(
+    (code) => !/[<\\]/.test(String.fromCharCode(code)),
   );
   const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
-  const places = [85 ** 4, 85 ** 3, 85 ** 2, 85, 1];
-  const words = Array.from({ length: padded.length / 4 }, (_, at) => padded.readUInt32BE(4 * at));
-  return words.map((word) => places.map((place) => digits[Math.floor(word / place) % 85]).join('')).join('');
+  const text = Buffer.alloc((padded.length / 4) * 5);
+  for (let word = 0; 4 * word < padded.length; word++) {
+    let rest = padded.readUInt32BE(4 * word);
+    for (let place = 4; place >= 0; place--) {
+      text[5 * word + place] = digits[rest % 85];
+      rest = Math.floor(rest / 85);
+    }
+  }
+  return text.toString('latin1');
 }
 
 /** So many values are worth rounding. */
@@ -214,14 +230,12 @@ function channelsLast(
   if (shape.length !== 4) return { shape, values };
   const [outputs, inputs, height, width] = shape;
   const place = height * width;
-  const turned = Float32Array.from(values, (_, at) => {
-    const [output, input, position] = [
-      at % outputs,
-      Math.floor(at / outputs) % inputs,
-      Math.floor(at / (outputs * inputs)),
-    ];
-    return values[(output * inputs + input) * place + position];
-  });
+  const turned = new Float32Array(values.length);
+  let at = 0;
+  for (let position = 0; position < place; position++)
+    for (let input = 0; input < inputs; input++)
+      for (let output = 0; output < outputs; output++)
+        turned[at++] = values[(output * inputs + input) * place + position];
   return { shape: [height, width, inputs, outputs], values: turned };
 }
 

@@ -102,10 +102,7 @@ export function collectGraph(weights: OnnxWeights, build: (graph: OnnxGraph) => 
     transposed(name) {
       const [outputs, inputs] = weights.table[name].shape;
       const published = weights.read(name);
-      const values = Float32Array.from(
-        published,
-        (_, index) => published[(index % outputs) * inputs + Math.floor(index / outputs)],
-      );
+      const values = published.map((_, at) => published[(at % outputs) * inputs + Math.floor(at / outputs)]);
       return tensor(`${name}.T`, [inputs, outputs], values);
     },
     floats(values, shape) {
