@@ -126,7 +126,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '01_resnet_from_scratch': {
     specs: resnetParameterSpecs,
-    brief: 'syntheticImages=100 epochs=2',
+    brief: 'syntheticImages=100 epochs=1',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof resnetParameterSpecs>),
   },
   '02_vit_frozen_and_finetuned': transferEntry(vitParameterSpecs, 'vitTiny'),
@@ -136,7 +136,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '04_resolution_study': {
     specs: resolutionParameterSpecs,
-    brief: 'syntheticImages=100 epochs=2 cnnEpochs=1',
+    brief: 'syntheticImages=100 epochs=1 cnnEpochs=1',
     async check(given) {
       const parameters = given as ResolvedParameters<typeof resolutionParameterSpecs>;
       const { anyFeatures, checkNetworks, sizeNetworks } = await import('./studies/blood-cells/networks');
@@ -174,7 +174,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '08_dino_pretraining': {
     specs: pretrainingParameterSpecs,
-    brief: 'syntheticImages=400 images=16 epochs=2 seeds=1',
+    brief: 'syntheticImages=400 images=16 epochs=1 seeds=1',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof pretrainingParameterSpecs>),
   },
 };
@@ -183,7 +183,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
 function transferEntry(specs: typeof vitParameterSpecs, network: 'vitTiny' | 'dinoSmall'): NotebookEntry {
   return {
     specs,
-    brief: 'syntheticImages=100 epochs=2 fineTuneEpochs=1',
+    brief: 'syntheticImages=100 epochs=1 fineTuneEpochs=1',
     async check(given) {
       const parameters = given as ResolvedParameters<typeof vitParameterSpecs>;
       const networks = await import('./studies/blood-cells/networks');

@@ -13,7 +13,7 @@ import { startLab, until } from './jupyterlab';
 const name = '01_resnet_from_scratch';
 const screenshots = join(outputsDirectory, 'screenshots');
 /** So small that a training takes seconds. */
-const parameters = { epochs: 2, syntheticImages: 120, batchSize: 32 };
+const parameters = { epochs: 2, syntheticImages: 64, batchSize: 32 };
 const cells = {
   setUp: 'initializeDisplay',
   beforeTraining: [

@@ -152,9 +152,13 @@ interface Violation {
 
 const axe = readFileSync(join(projectRoot, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 
+export async function unfold(page: EvaluatedPage): Promise<void> {
+  await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true)), undefined`);
+}
+
 /** Serious and critical findings of axe, with everything unfolded; none is what is wanted. */
 export async function axeFindings(page: EvaluatedPage): Promise<string[]> {
-  await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
+  await unfold(page);
   await figuresDrawn(page);
   await page.evaluate(axe);
   // To describe all that is well takes axe longer than to find what is not.

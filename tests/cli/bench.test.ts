@@ -309,20 +309,22 @@ test('bfloat16 is held against float32 on a network that is trained for it', asy
     }
 });
 
-for (const [name, pixels] of [
-  ['vit', 28],
-  ['dino-unet', 48],
+for (const [name, pixels, seeds] of [
+  ['vit', 28, 2],
+  ['dino-unet', 48, 1],
 ] as const)
   // prettier-ignore
-  test(`trainings of ${name} in both precisions are held against each other over seeds`, async () => {
+  test(`trainings of ${name} in both precisions are held against each other, seeds: ${seeds}`, async () => {
     const [tensors, files] = [tf.memory().numTensors, benchFolders()];
-    const args = [`mixed-precision-${name}`, '--repeats', '2', '--json'];
+    const args = [`mixed-precision-${name}`, '--repeats', String(seeds), '--json'];
     const [line] = parseLines((await run(args, { size: { images: 16, pixels } })).output);
     assert.equal(tf.memory().numTensors, tensors);
     assert.deepEqual(benchFolders(), files);
     const { float32_mean: full, float32_deviation: spread, bfloat16_mean: mixed, difference } = line;
     for (const score of [full, mixed]) assert.ok((score as number) >= 0 && (score as number) <= 1, `${score}`);
-    assert.ok((spread as number) >= 0);
+    // One seed has no deviation.
+    if (seeds === 1) assert.equal(spread, null);
+    else assert.ok((spread as number) >= 0);
     assert.ok(Math.abs((difference as number) - ((mixed as number) - (full as number))) < 1e-3);
   });
 
