@@ -147,7 +147,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '05_medmnist2d_benchmark': {
     specs: medmnist2dParameterSpecs,
-    brief: 'syntheticImages=100 seeds=0 epochs=1 resamples=100',
+    brief: 'syntheticImages=100 seeds=0 epochs=1 batchSize=64 resamples=100',
     async check(given) {
       await planGrid(given as Medmnist2dParameters);
     },
@@ -174,7 +174,7 @@ const entries: Readonly<Record<string, NotebookEntry>> = {
   },
   '08_dino_pretraining': {
     specs: pretrainingParameterSpecs,
-    brief: 'syntheticImages=400 images=16 epochs=1 seeds=1',
+    brief: 'syntheticImages=400 images=16 epochs=2 seeds=1',
     check: (parameters) => checkData(parameters as ResolvedParameters<typeof pretrainingParameterSpecs>),
   },
 };
