@@ -13,7 +13,7 @@ import { startLab, until } from './jupyterlab';
 const name = '01_resnet_from_scratch';
 const screenshots = join(outputsDirectory, 'screenshots');
 /** So small that a training takes seconds. */
-const parameters = { epochs: 2, syntheticImages: 64, batchSize: 32 };
+const parameters = { epochs: 2, syntheticImages: 100, batchSize: 32 };
 const cells = {
   setUp: 'initializeDisplay',
   beforeTraining: [
@@ -85,6 +85,9 @@ test('notebook 01 in JupyterLab', { skip: skipWithoutChromium }, async (t) => {
       for (const each of cells.beforeTraining) await cell(each).run();
       await cell(cells.recipe).run();
       await cell(cells.training).run();
+      // What a failed cell should have shown would be waited for.
+      const errors = page.locator('[data-mime-type="application/vnd.jupyter.stderr"]');
+      assert.deepEqual(await errors.allTextContents(), []);
       assert.match((await cell(cells.training).element.textContent()) ?? '', /ResNet-18 · 2 epochs · /);
       for (const each of cells.afterTraining) await cell(each).run();
       await cell(cells.comparison).run();
