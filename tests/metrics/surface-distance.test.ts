@@ -139,7 +139,8 @@ describe('Hausdorff distance', () => {
       }
       const directed = (from: Mask, to: Mask): number[] => {
         const squares = squaredDistanceTransform({ ...to, pixels: edgesOf(to) });
-        return [...edgesOf(from).keys()].filter((index) => edgesOf(from)[index] === 1).map((index) => squares[index]);
+        const edges = edgesOf(from);
+        return [...edges.keys()].filter((index) => edges[index] === 1).map((index) => squares[index]);
       };
       const largest = Math.max(...directed(first, second), ...directed(second, first));
       assert.equal(hausdorffDistance(first, second, { percentile: 100 }).distance, Math.sqrt(largest));
