@@ -39,8 +39,8 @@ const typesOfAll = ['-p', 'lib/setup/tsconfig-all.json'];
 /** Folders of tests that wait most: for programs of the set-up, for kernels, and for grids of processes and on a cluster. */
 const waiting = ['setup', 'cli', join('cli', 'study')];
 
-/** One more than there are cores: kernels that start, a cluster's timers and pages that load are waited for. */
-const lanes = Math.min(4, cores() + 1);
+/** Two more than there are cores: kernels that start, a cluster's timers and pages that load are waited for. */
+const lanes = Math.min(4, cores() + 2);
 
 /** Threads of one step take its share: small arrays that are split among threads of busy cores take longer than in one. */
 const env = { ...process.env, ...threadVariables(Math.max(1, Math.floor(cores() / lanes))) };
