@@ -325,7 +325,7 @@ function widenBfloat16(halves: Uint16Array): Float32Array {
 }
 
 function widenFloat16(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, (half) => {
+  ofHalves ??= Float32Array.from({ length: 65_536 }, (_, half) => {
     const sign = half & 0x8000 ? -1 : 1;
     const exponent = (half >> 10) & 0x1f;
     const fraction = half & 0x3ff;
@@ -333,21 +333,29 @@ function widenFloat16(halves: Uint16Array): Float32Array {
     if (exponent === 31) return fraction ? NaN : sign * Infinity;
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   });
+  const values = new Float32Array(halves.length);
+  for (let index = 0; index < halves.length; index++) values[index] = ofHalves[halves[index]];
+  return values;
 }
+
+/** What each float16 is, made when the first is read: a network has millions of them. */
+let ofHalves: Float32Array | undefined;
 
 /** To the nearest float16, of two the one that ends in 0; beyond the largest, infinity. */
 export function narrowFloat16(values: Float32Array): Uint16Array {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  return Uint16Array.from(bits, (word, index) => {
-    const sign = (word >>> 16) & 0x8000;
-    const size = Math.abs(values[index]);
-    if (Number.isNaN(size)) return sign | 0x7e00;
-    if (size >= 65520) return sign | 0x7c00;
-    // Below 2⁻¹⁴, steps are 2⁻²⁴ wide; above, 2⁻¹⁰ of the power of two.
-    const exponent = size < 2 ** -14 ? -14 : ((word >>> 23) & 0xff) - 127;
-    const steps = roundHalfToEven(size * 2 ** (10 - exponent));
-    return sign | (size < 2 ** -14 ? steps : ((exponent + 14) << 10) + steps);
-  });
+  const bits = new Uint32Array(values.slice().buffer);
+  return new Uint16Array(
+    bits.map((word, index) => {
+      const sign = (word >>> 16) & 0x8000;
+      const size = Math.abs(values[index]);
+      if (Number.isNaN(size)) return sign | 0x7e00;
+      if (size >= 65520) return sign | 0x7c00;
+      // Below 2⁻¹⁴, steps are 2⁻²⁴ wide; above, 2⁻¹⁰ of the power of two.
+      const exponent = size < 2 ** -14 ? -14 : ((word >>> 23) & 0xff) - 127;
+      const steps = roundHalfToEven(size * 2 ** (10 - exponent));
+      return sign | (size < 2 ** -14 ? steps : ((exponent + 14) << 10) + steps);
+    }),
+  );
 }
 
 function roundHalfToEven(value: number): number {
