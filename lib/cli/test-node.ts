@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { UserError } from '../errors';
 import { cacheDirectory, projectRoot } from '../paths';
 import { parseCommandLine, runCommand } from './command';
+import { runTool } from './run-tool';
 import { runTests, testFiles } from './unit-tests';
 import { cores } from '../machine';
 import { makeFolder } from '../files';
@@ -34,7 +35,14 @@ export async function main(args: string[]): Promise<void> {
   const chosen = files.length > 0 ? files : testFiles();
   const lanes = Math.min(4, cores(), chosen.length);
   const parts = Array.from({ length: lanes }, (_, lane) => chosen.filter((_, at) => at % lanes === lane));
-  console.log((await Promise.all(parts.map((part) => runTests({ node, env, files: part })))).join('\n'));
+  // The notebook kernel belongs to one Node: of this version for as long as it is tested.
+  const setUp = (program: string) => runTool(program, [join(projectRoot, 'lib', 'setup', 'run.cjs'), 'setup'], env);
+  await setUp(node);
+  try {
+    console.log((await Promise.all(parts.map((part) => runTests({ node, env, files: part })))).join('\n'));
+  } finally {
+    await setUp(process.execPath);
+  }
 }
 
 /** The program of the newest Node of a version. The package of this kind of machine holds it; the package `node` would run a script. */
