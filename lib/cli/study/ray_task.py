@@ -120,6 +120,13 @@ def end(process):
 
 def is_running(pid):
     try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            # One that has ended stays in the list until its parent has asked for it. Its name may hold any character.
+            if file.read().rpartition(")")[2].split()[0] in ("Z", "X"):
+                return False
+    except (OSError, IndexError):
+        pass
+    try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
