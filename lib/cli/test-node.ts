@@ -36,7 +36,10 @@ export async function main(args: string[]): Promise<void> {
   const lanes = Math.min(4, cores(), chosen.length);
   const parts = Array.from({ length: lanes }, (_, lane) => chosen.filter((_, at) => at % lanes === lane));
   // The notebook kernel belongs to one Node: of this version for as long as it is tested.
-  const setUp = (program: string) => runTool(program, [join(projectRoot, 'lib', 'setup', 'run.cjs'), 'setup'], env);
+  const setUp = async (program: string): Promise<void> => {
+    const { status, output } = await runTool(program, [join(projectRoot, 'lib', 'setup', 'run.cjs'), 'setup'], env);
+    if (status !== 0) throw new UserError(`${output}\nThe set-up by ${program} failed.`);
+  };
   await setUp(node);
   try {
     console.log((await Promise.all(parts.map((part) => runTests({ node, env, files: part })))).join('\n'));

@@ -21,13 +21,15 @@ let ended = 0;
 // A suite for each, so that what a file sets up or clears away before and after its tests concerns these alone.
 for (const file of files)
   describe(path.relative(folder, file), { timeout }, () => {
-    after(restore);
-    after(() => void ended++);
+    after(() => {
+      restore();
+      ended++;
+    });
     require(file);
   });
 
 // An end by force must not pass for one where all has run.
 const isWhole = !process.execArgv.some((argument) => argument.startsWith('--test-name-pattern'));
 process.on('exit', () => {
-  if (isWhole && ended < files.length) process.exitCode = process.exitCode || 1;
+  if (isWhole && ended < files.length) process.exitCode ||= 1;
 });
